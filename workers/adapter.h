@@ -16,45 +16,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "param.h" /* struct sp_param, struct sp_param_value: the rows of a parameter table and their values */
+
 #define SP_ADAPTER_NAME_MAX 32u        /* characters of an adapter's name */
-#define SP_ADAPTER_PARAMS_MAX 64u      /* rows of a parameter table */
 #define SP_ADAPTER_DETAIL_MAX 1024u    /* bytes of a result's detail; the worker cuts what is longer */
 #define SP_ADAPTER_MEASURES_MAX 1024u  /* bytes of a result's measures; the worker drops what is longer */
 #define SP_ADAPTER_CHECKPOINT_MAX 1024u
 #define SP_ADAPTER_WHY_MAX 256u        /* bytes of an explanation, with its NUL */
-
-/* ---- parameters ------------------------------------------------------------------------------------------------ */
-
-enum sp_param_type {
-    SP_PARAM_STR,      /* text; min..max bytes; may hold {node} and {address}, see expand() */
-    SP_PARAM_INT,      /* whole number; min..max */
-    SP_PARAM_BOOL,     /* true or false */
-    SP_PARAM_DURATION, /* text such as "500ms" or "10s"; min..max in milliseconds; num holds milliseconds */
-    SP_PARAM_ENUM,     /* one of `choices` ("a|b|c"); num holds its index */
-    SP_PARAM_LIST,     /* list of texts; min..max items; a bare text is a list of one */
-    SP_PARAM_MAP       /* object of texts; min..max entries; list holds name, value, name, value, ... */
-};
-
-struct sp_param {
-    const char *name;
-    enum sp_param_type type;
-    bool required;
-    int64_t min;
-    int64_t max;
-    const char *fallback; /* default as JSON text ("10", "\"GET\"", "true"); NULL: stays not given */
-    const char *help;     /* one sentence for manual and --help */
-    const char *choices;  /* SP_PARAM_ENUM only */
-};
-
-/* One value per row of the table, in table order. Everything is lent for the duration of the call that passes it. */
-struct sp_param_value {
-    bool given; /* by the user or by the fallback */
-    int64_t num;
-    const char *str; /* NUL-terminated, valid UTF-8 without NUL inside; "" when not given */
-    size_t str_len;
-    const char *const *list; /* NUL-terminated texts */
-    size_t list_len;         /* elements of `list` (a map of n entries has 2 n) */
-};
 
 /* ---- jobs and results ------------------------------------------------------------------------------------------ */
 
