@@ -1,0 +1,890 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Written by schemas/gen.py from schemas/spice.model; do not edit, run `cmake --build BUILD --target codegen`. */
+/* Messages and records of SPICE as C structs, with their limits and codecs.
+ *
+ * Decoding: msg_NAME_decode reads a whole body. It allocates nothing: text, bytes and lists are views into the frame, lent as
+ * long as the frame lives. The struct changes only on SP_OK. Lists are fully checked then; walk a copy of one:
+ *     struct sp_list l = m.results; struct rec_result r;
+ *     while (rec_result_next(&l, &r)) ...            l.p before and after the call bound the record's own bytes
+ * Errors: SP_E_MALFORMED (shape, not the shortest form, bad UTF-8, bytes left over), SP_E_LIMIT (over a stated maximum).
+ *
+ * Encoding a message without lists: msg_NAME_encode. With lists either msg_NAME_encode, which copies lists that are already
+ * encoded, or the stream:
+ *     msg_NAME_begin(&w, &m);  rec_X_put(&w, &r) ...;  msg_NAME_end(&w);
+ * begin writes every field that is no list and opens the first list; msg_NAME_LIST closes the list before it and opens LIST.
+ * Every function writes all or nothing. SP_E_FULL: the buffer has no room for the largest numbers these fields may have, or the
+ * list has its maximum of elements: end the message, send it and put the same record into the next one. SP_E_LIMIT: a field is
+ * longer than its maximum. SP_E_INVALID: a text is not UTF-8 without NUL. bin[N] pointers must not be NULL.
+ *
+ * rec_NAME_put also works outside of a list; rec_NAME_decode reads one record that stands alone. */
+#ifndef SPICE_GEN_MSG_H
+#define SPICE_GEN_MSG_H
+
+/* clang-format off */
+
+#include "sp_pack.h"
+
+#define SP_WIRE_VERSION 1u
+#define SP_FRAME_BYTES_MAX 1048576u /* a whole frame, envelope included */
+
+enum sp_role {
+    SP_ROLE_NONE = 0, /* nobody */
+    SP_ROLE_BROKER = 1, /* message broker */
+    SP_ROLE_SCHEDULER = 2, /* check scheduler */
+    SP_ROLE_KEEPER = 3, /* node-state keeper */
+    SP_ROLE_WORKER = 4, /* adapter worker */
+    SP_ROLE_OPERATOR = 5, /* administrator's command */
+    SP_ROLE_READER = 6, /* follower of the pool */
+    SP_ROLE_ENROL = 7, /* holder of a one-use enrolment token */
+};
+#define SP_ROLE_LAST 7u /* largest number */
+/* Lends the name, or its text for people; a number without a name gives "unknown". */
+const char *sp_role_name(unsigned value);
+const char *sp_role_text(unsigned value);
+/* Effect: *out = number of the name; false and *out untouched when there is none. */
+bool sp_role_find(struct sp_str name, unsigned *out);
+
+enum sp_outcome {
+    SP_OUTCOME_PASS = 0, /* affirming */
+    SP_OUTCOME_WARN = 1, /* pass with a remark */
+    SP_OUTCOME_FAIL = 2, /* positive evidence of a problem */
+    SP_OUTCOME_ERROR = 3, /* nothing known: the check could not be made */
+};
+#define SP_OUTCOME_LAST 3u /* largest number */
+/* Lends the name, or its text for people; a number without a name gives "unknown". */
+const char *sp_outcome_name(unsigned value);
+const char *sp_outcome_text(unsigned value);
+/* Effect: *out = number of the name; false and *out untouched when there is none. */
+bool sp_outcome_find(struct sp_str name, unsigned *out);
+
+enum sp_tier {
+    SP_TIER_NONE = 0, /* nothing known */
+    SP_TIER_PASS = 1, /* affirming */
+    SP_TIER_WARN = 2, /* affirming with a remark */
+    SP_TIER_FAIL = 3, /* contraindicated */
+};
+#define SP_TIER_LAST 3u /* largest number */
+/* Lends the name, or its text for people; a number without a name gives "unknown". */
+const char *sp_tier_name(unsigned value);
+const char *sp_tier_text(unsigned value);
+/* Effect: *out = number of the name; false and *out untouched when there is none. */
+bool sp_tier_find(struct sp_str name, unsigned *out);
+
+enum sp_reason {
+    SP_REASON_OK = 0, /* passed */
+    SP_REASON_REMARK = 1, /* the check passed with a remark */
+    SP_REASON_CONTENT = 2, /* the check saw a problem */
+    SP_REASON_DEADLINE = 10, /* no answer within the deadline */
+    SP_REASON_CANCELLED = 11, /* stopped before it ended */
+    SP_REASON_UNREACHABLE = 12, /* could not connect */
+    SP_REASON_REFUSED = 13, /* connection or request refused */
+    SP_REASON_NAME = 14, /* name could not be resolved */
+    SP_REASON_SECURITY = 15, /* TLS, certificate or signature problem */
+    SP_REASON_PROTOCOL = 16, /* answer does not follow the protocol */
+    SP_REASON_LIMIT = 17, /* answer too large, too many or too deep */
+    SP_REASON_STALE = 18, /* the verifier's answer is not newer than our question */
+    SP_REASON_MISSING = 19, /* the verifier does not know this node */
+    SP_REASON_NO_ADAPTER = 30, /* this worker has no such adapter */
+    SP_REASON_BAD_PARAMETERS = 31, /* parameters of the check are not valid */
+    SP_REASON_NO_DEFINITION = 32, /* definition of the check could not be had */
+    SP_REASON_UNSIGNED_PLUGIN = 33, /* plugin has no valid signed manifest */
+    SP_REASON_SPAWN = 34, /* plugin could not be started */
+    SP_REASON_PLUGIN_EXIT = 35, /* plugin ended outside its contract */
+    SP_REASON_INTERNAL = 36, /* fault of the worker itself */
+    SP_REASON_BUSY = 37, /* no free slot */
+};
+#define SP_REASON_LAST 37u /* largest number */
+/* Lends the name, or its text for people; a number without a name gives "unknown". */
+const char *sp_reason_name(unsigned value);
+const char *sp_reason_text(unsigned value);
+/* Effect: *out = number of the name; false and *out untouched when there is none. */
+bool sp_reason_find(struct sp_str name, unsigned *out);
+
+enum sp_refusal {
+    SP_REFUSAL_NONE = 0, /* accepted */
+    SP_REFUSAL_MALFORMED = 1, /* message or record does not decode */
+    SP_REFUSAL_SIGNATURE = 2, /* signature or MAC does not verify */
+    SP_REFUSAL_PRINCIPAL = 3, /* principal unknown, revoked or expired */
+    SP_REFUSAL_AUTHORITY = 4, /* principal may not send this */
+    SP_REFUSAL_SCOPE = 5, /* outside the principal's scope */
+    SP_REFUSAL_TICKET = 6, /* ticket was not issued by the scheduler */
+    SP_REFUSAL_EPOCH = 7, /* older epoch */
+    SP_REFUSAL_REPLAY = 8, /* attempt already answered */
+    SP_REFUSAL_LATE = 9, /* answered after the lifetime of the question */
+    SP_REFUSAL_FUTURE = 10, /* dated in the future */
+    SP_REFUSAL_DIGEST = 11, /* made under another policy digest */
+    SP_REFUSAL_IDENTITY = 12, /* made under another node identity */
+    SP_REFUSAL_UNKNOWN_CHECK = 13, /* no such check */
+    SP_REFUSAL_UNKNOWN_NODE = 14, /* no such node */
+    SP_REFUSAL_RETIRED = 15, /* check or node is retired */
+    SP_REFUSAL_OVERLOAD = 16, /* queue full */
+    SP_REFUSAL_NO_ROUTE = 17, /* nobody there to receive it */
+    SP_REFUSAL_EXPIRED = 18, /* waited longer than it may */
+    SP_REFUSAL_DRAINING = 19, /* receiver is draining */
+    SP_REFUSAL_VERSION = 20, /* version not spoken here */
+    SP_REFUSAL_SIZE = 21, /* larger than the limit */
+    SP_REFUSAL_STORE = 22, /* store cannot take it now */
+    SP_REFUSAL_NOT_READY = 23, /* receiver is not ready */
+    SP_REFUSAL_BAD_REQUEST = 24, /* request is not valid */
+    SP_REFUSAL_NOT_FOUND = 25, /* no such object */
+    SP_REFUSAL_CONFLICT = 26, /* object has changed or exists */
+};
+#define SP_REFUSAL_LAST 26u /* largest number */
+/* Lends the name, or its text for people; a number without a name gives "unknown". */
+const char *sp_refusal_name(unsigned value);
+const char *sp_refusal_text(unsigned value);
+/* Effect: *out = number of the name; false and *out untouched when there is none. */
+bool sp_refusal_find(struct sp_str name, unsigned *out);
+
+enum sp_stage {
+    SP_STAGE_DRAFT = 0, /* runs only on test-now */
+    SP_STAGE_SHADOW = 1, /* runs, recorded, counts for nothing */
+    SP_STAGE_ENFORCING = 2, /* counts */
+    SP_STAGE_RETIRED = 3, /* never runs */
+};
+#define SP_STAGE_LAST 3u /* largest number */
+/* Lends the name, or its text for people; a number without a name gives "unknown". */
+const char *sp_stage_name(unsigned value);
+const char *sp_stage_text(unsigned value);
+/* Effect: *out = number of the name; false and *out untouched when there is none. */
+bool sp_stage_find(struct sp_str name, unsigned *out);
+
+enum sp_node_state {
+    SP_NODE_STATE_IN_SERVICE = 0, /* takes part */
+    SP_NODE_STATE_MAINTENANCE = 1, /* checked, not eligible, nobody is alarmed */
+    SP_NODE_STATE_QUARANTINED = 2, /* not eligible by order */
+    SP_NODE_STATE_RETIRED = 3, /* no longer checked */
+};
+#define SP_NODE_STATE_LAST 3u /* largest number */
+/* Lends the name, or its text for people; a number without a name gives "unknown". */
+const char *sp_node_state_name(unsigned value);
+const char *sp_node_state_text(unsigned value);
+/* Effect: *out = number of the name; false and *out untouched when there is none. */
+bool sp_node_state_find(struct sp_str name, unsigned *out);
+
+enum sp_topic {
+    SP_TOPIC_NONE = 0, /* nothing */
+    SP_TOPIC_TRUST = 1, /* trust events */
+    SP_TOPIC_STATS = 2, /* message statistics */
+};
+#define SP_TOPIC_LAST 2u /* largest number */
+/* Lends the name, or its text for people; a number without a name gives "unknown". */
+const char *sp_topic_name(unsigned value);
+const char *sp_topic_text(unsigned value);
+/* Effect: *out = number of the name; false and *out untouched when there is none. */
+bool sp_topic_find(struct sp_str name, unsigned *out);
+
+enum sp_auth {
+    SP_AUTH_NONE = 0, /* nothing */
+    SP_AUTH_MAC = 1,  /* HMAC-SHA-256 with the core key */
+    SP_AUTH_SIGN = 2, /* Ed25519 with the sender's signing key */
+};
+#define SP_AUTH_MAC_BYTES 32u
+#define SP_AUTH_SIGN_BYTES 64u
+
+enum sp_msg {
+    SP_MSG_HELLO = 1,
+    SP_MSG_WELCOME = 2,
+    SP_MSG_HEARTBEAT = 3,
+    SP_MSG_CREDIT = 4,
+    SP_MSG_DRAIN = 5,
+    SP_MSG_BYE = 6,
+    SP_MSG_REFUSED = 7,
+    SP_MSG_STATS = 8,
+    SP_MSG_ROUTE_OPEN = 9,
+    SP_MSG_ROUTE_CREDIT = 10,
+    SP_MSG_JOB_BATCH = 11,
+    SP_MSG_JOB_RETURN = 12,
+    SP_MSG_DEFINITION_GET = 13,
+    SP_MSG_DEFINITION = 14,
+    SP_MSG_RESULT_BATCH = 20,
+    SP_MSG_RESULT_ACK = 21,
+    SP_MSG_LEASE_CLOSED = 22,
+    SP_MSG_NODE_SET = 30,
+    SP_MSG_CHECK_SET = 31,
+    SP_MSG_SYNC_REQUEST = 32,
+    SP_MSG_EPOCH_CLAIM = 33,
+    SP_MSG_EPOCH_GRANT = 34,
+    SP_MSG_KEEPER_CLOCK = 35,
+    SP_MSG_SUBSCRIBE = 40,
+    SP_MSG_SNAPSHOT = 41,
+    SP_MSG_TRUST_EVENT = 42,
+    SP_MSG_READER_PING = 43,
+    SP_MSG_TRUST_BEAT = 44,
+    SP_MSG_ADMIN_REQUEST = 50,
+    SP_MSG_ADMIN_REPLY = 51,
+    SP_MSG_ENROL_REQUEST = 60,
+    SP_MSG_ENROL_REPLY = 61,
+    SP_MSG_PRINCIPAL_SET = 62,
+};
+#define SP_MSG_LAST 62u
+#define SP_MSG_COUNT 33u
+
+/* One row per message. Masks have bit 1 << role. */
+struct msg_info {
+    const char *name;
+    uint16_t number;
+    uint16_t since;     /* wire version that brought it */
+    uint16_t reply;     /* number of the reply, 0: none */
+    uint16_t from;      /* roles that may send it */
+    uint16_t to;        /* roles that may receive it */
+    uint8_t auth;       /* enum sp_auth */
+    uint8_t auth_bytes; /* exact size of the envelope's auth field */
+    bool once;          /* false: a repeat is harmless */
+    uint32_t bytes_max; /* largest body */
+};
+/* Lends the row, NULL for a number that is no message. */
+const struct msg_info *msg_find(unsigned number);
+/* Lends the row by its place 0 to SP_MSG_COUNT - 1, in the order of the model. */
+const struct msg_info *msg_at(unsigned place);
+/* Lends the name, "unknown" for a number that is no message. */
+const char *msg_name(unsigned number);
+/* True when a principal of role from may send this message to one of role to. */
+bool msg_may(unsigned number, enum sp_role from, enum sp_role to);
+
+#define REC_ROUTE_SPEC_ADAPTER_MAX 32u
+#define REC_ROUTE_SPEC_LABELS_MAX 255u
+#define REC_ROUTE_SPEC_BYTES_MAX 292u
+struct rec_route_spec {
+    struct sp_str adapter; /* text, at most 32: adapter the jobs need */
+    struct sp_str labels; /* text, at most 255: required worker labels, sorted, comma separated; empty = any worker */
+};
+enum sp_rc rec_route_spec_put(struct sp_packer *w, const struct rec_route_spec *r) SP_MUST_USE;
+bool rec_route_spec_next(struct sp_list *list, struct rec_route_spec *r);
+enum sp_rc rec_route_spec_decode(const uint8_t *p, size_t n, struct rec_route_spec *r) SP_MUST_USE;
+
+#define REC_COUNTER_BYTES_MAX 43u
+struct rec_counter {
+    uint16_t type; /* message number */
+    uint8_t role; /* enum role of the peer */
+    bool outgoing; /* true: sent */
+    uint64_t messages; /* messages */
+    uint64_t bytes; /* bytes of frames */
+    uint64_t dropped; /* dropped: no room or no receiver */
+    uint64_t refused; /* refused: authority, signature, shape */
+};
+enum sp_rc rec_counter_put(struct sp_packer *w, const struct rec_counter *r) SP_MUST_USE;
+bool rec_counter_next(struct sp_list *list, struct rec_counter *r);
+enum sp_rc rec_counter_decode(const uint8_t *p, size_t n, struct rec_counter *r) SP_MUST_USE;
+
+#define REC_GAUGE_NAME_MAX 48u
+#define REC_GAUGE_BYTES_MAX 60u
+struct rec_gauge {
+    struct sp_str name; /* text, at most 48: dotted name */
+    uint64_t value; /* level or total */
+};
+enum sp_rc rec_gauge_put(struct sp_packer *w, const struct rec_gauge *r) SP_MUST_USE;
+bool rec_gauge_next(struct sp_list *list, struct rec_gauge *r);
+enum sp_rc rec_gauge_decode(const uint8_t *p, size_t n, struct rec_gauge *r) SP_MUST_USE;
+
+#define REC_LATENCY_NAME_MAX 48u
+#define REC_LATENCY_BYTES_MAX 87u
+struct rec_latency {
+    struct sp_str name; /* text, at most 48: hop */
+    uint64_t count; /* samples */
+    uint64_t p50_us; /* median */
+    uint64_t p99_us; /* 99th percentile */
+    uint64_t max_us; /* largest */
+};
+enum sp_rc rec_latency_put(struct sp_packer *w, const struct rec_latency *r) SP_MUST_USE;
+bool rec_latency_next(struct sp_list *list, struct rec_latency *r);
+enum sp_rc rec_latency_decode(const uint8_t *p, size_t n, struct rec_latency *r) SP_MUST_USE;
+
+#define REC_JOB_TICKET_BYTES 144u
+#define REC_JOB_NODE_MAX 64u
+#define REC_JOB_ADDRESS_MAX 255u
+#define REC_JOB_CHECKPOINT_MAX 1024u
+#define REC_JOB_BYTES_MAX 1502u
+struct rec_job {
+    const uint8_t *ticket; /* 144 bytes: sp_ticket.h; the worker echoes it untouched */
+    uint32_t timeout_ms; /* deadline of the run */
+    struct sp_str node; /* text, at most 64: node name */
+    struct sp_str address; /* text, at most 255: where to reach the node; empty: same as the name */
+    struct sp_str checkpoint; /* bytes, at most 1024: what the last run of this pair left */
+};
+enum sp_rc rec_job_put(struct sp_packer *w, const struct rec_job *r) SP_MUST_USE;
+bool rec_job_next(struct sp_list *list, struct rec_job *r);
+enum sp_rc rec_job_decode(const uint8_t *p, size_t n, struct rec_job *r) SP_MUST_USE;
+
+#define REC_RETURNED_BYTES_MAX 15u
+struct rec_returned {
+    uint32_t slot; /* scheduler's slot from the ticket */
+    uint64_t job; /* job number from the ticket */
+};
+enum sp_rc rec_returned_put(struct sp_packer *w, const struct rec_returned *r) SP_MUST_USE;
+bool rec_returned_next(struct sp_list *list, struct rec_returned *r);
+enum sp_rc rec_returned_decode(const uint8_t *p, size_t n, struct rec_returned *r) SP_MUST_USE;
+
+#define REC_DEFINITION_BODY_CHECK_MAX 64u
+#define REC_DEFINITION_BODY_ADAPTER_MAX 32u
+#define REC_DEFINITION_BODY_PARAMS_MAX 16384u
+#define REC_DEFINITION_BODY_BYTES_MAX 16498u
+struct rec_definition_body {
+    struct sp_str check; /* text, at most 64: name of the check */
+    uint32_t revision; /* revision */
+    struct sp_str adapter; /* text, at most 32: adapter */
+    struct sp_str params; /* text, at most 16384: parameters, a JSON object */
+    uint32_t timeout_ms; /* deadline of one run */
+};
+enum sp_rc rec_definition_body_put(struct sp_packer *w, const struct rec_definition_body *r) SP_MUST_USE;
+bool rec_definition_body_next(struct sp_list *list, struct rec_definition_body *r);
+enum sp_rc rec_definition_body_decode(const uint8_t *p, size_t n, struct rec_definition_body *r) SP_MUST_USE;
+
+#define REC_RESULT_TICKET_BYTES 144u
+#define REC_RESULT_DETAIL_MAX 1024u
+#define REC_RESULT_MEASURES_MAX 1024u
+#define REC_RESULT_EVIDENCE_MAX 32u
+#define REC_RESULT_CHECKPOINT_MAX 1024u
+#define REC_RESULT_BYTES_MAX 3286u
+struct rec_result {
+    const uint8_t *ticket; /* 144 bytes: as it came in the job */
+    uint8_t outcome; /* enum outcome */
+    uint16_t reason; /* enum reason */
+    struct sp_str detail; /* text, at most 1024: one line for people */
+    struct sp_str measures; /* text, at most 1024: performance data in the Monitoring-plugin notation */
+    struct sp_str evidence; /* bytes, at most 32: SHA-256 of the raw evidence, or empty */
+    struct sp_str checkpoint; /* bytes, at most 1024: for the next run of this pair */
+    uint64_t trace; /* sequence of the JobBatch that carried the job */
+    uint32_t wait_us; /* received until started */
+    uint32_t run_us; /* started until ended */
+};
+enum sp_rc rec_result_put(struct sp_packer *w, const struct rec_result *r) SP_MUST_USE;
+bool rec_result_next(struct sp_list *list, struct rec_result *r);
+enum sp_rc rec_result_decode(const uint8_t *p, size_t n, struct rec_result *r) SP_MUST_USE;
+
+#define REC_REFUSED_RESULT_BYTES_MAX 7u
+struct rec_refused_result {
+    uint16_t index; /* position in the batch */
+    uint16_t code; /* enum refusal */
+};
+enum sp_rc rec_refused_result_put(struct sp_packer *w, const struct rec_refused_result *r) SP_MUST_USE;
+bool rec_refused_result_next(struct sp_list *list, struct rec_refused_result *r);
+enum sp_rc rec_refused_result_decode(const uint8_t *p, size_t n, struct rec_refused_result *r) SP_MUST_USE;
+
+#define REC_CLOSED_CHECKPOINT_MAX 1024u
+#define REC_CLOSED_BYTES_MAX 1047u
+struct rec_closed {
+    uint32_t slot; /* scheduler's slot from the ticket */
+    uint64_t job; /* job number */
+    uint8_t outcome; /* enum outcome */
+    uint16_t code; /* enum refusal; not none: the result was refused */
+    struct sp_str checkpoint; /* bytes, at most 1024: for the next run */
+};
+enum sp_rc rec_closed_put(struct sp_packer *w, const struct rec_closed *r) SP_MUST_USE;
+bool rec_closed_next(struct sp_list *list, struct rec_closed *r);
+enum sp_rc rec_closed_decode(const uint8_t *p, size_t n, struct rec_closed *r) SP_MUST_USE;
+
+#define REC_NODE_INFO_KEY_BYTES 16u
+#define REC_NODE_INFO_NAME_MAX 64u
+#define REC_NODE_INFO_ADDRESS_MAX 255u
+#define REC_NODE_INFO_LABELS_MAX 2048u
+#define REC_NODE_INFO_BYTES_MAX 2405u
+struct rec_node_info {
+    uint32_t id; /* permanent number given by the keeper */
+    uint32_t generation; /* changes with identity or reboot; results of an older one are void */
+    const uint8_t *key; /* 16 bytes: canonical key (UUID) */
+    struct sp_str name; /* text, at most 64: name */
+    struct sp_str address; /* text, at most 255: where to reach it */
+    struct sp_str labels; /* text, at most 2048: key=value, sorted, comma separated */
+    uint8_t state; /* enum node_state */
+};
+enum sp_rc rec_node_info_put(struct sp_packer *w, const struct rec_node_info *r) SP_MUST_USE;
+bool rec_node_info_next(struct sp_list *list, struct rec_node_info *r);
+enum sp_rc rec_node_info_decode(const uint8_t *p, size_t n, struct rec_node_info *r) SP_MUST_USE;
+
+#define REC_CHECK_INFO_NAME_MAX 64u
+#define REC_CHECK_INFO_DIGEST_BYTES 32u
+#define REC_CHECK_INFO_ADAPTER_MAX 32u
+#define REC_CHECK_INFO_SELECTOR_MAX 1024u
+#define REC_CHECK_INFO_RUNBOOK_MAX 255u
+#define REC_CHECK_INFO_BYTES_MAX 1451u
+struct rec_check_info {
+    uint32_t id; /* permanent number given by the scheduler */
+    struct sp_str name; /* text, at most 64: name */
+    uint32_t revision; /* revision */
+    const uint8_t *digest; /* 32 bytes: policy digest */
+    uint8_t stage; /* enum stage */
+    bool enabled; /* false: paused */
+    struct sp_str adapter; /* text, at most 32: adapter */
+    uint16_t rise; /* passes in a row to become pass */
+    uint16_t fall; /* fails in a row to become fail */
+    uint32_t max_age_ms; /* lifetime of a result */
+    uint32_t period_ms; /* typical distance of runs, for doubt about silence */
+    uint16_t category; /* bit mask of the AR4SI vector members */
+    struct sp_str selector; /* text, at most 1024: which nodes */
+    struct sp_str runbook; /* text, at most 255: link for people */
+};
+enum sp_rc rec_check_info_put(struct sp_packer *w, const struct rec_check_info *r) SP_MUST_USE;
+bool rec_check_info_next(struct sp_list *list, struct rec_check_info *r);
+enum sp_rc rec_check_info_decode(const uint8_t *p, size_t n, struct rec_check_info *r) SP_MUST_USE;
+
+#define REC_TRUST_ENTRY_KEY_BYTES 16u
+#define REC_TRUST_ENTRY_NODE_MAX 64u
+#define REC_TRUST_ENTRY_POOL_MAX 64u
+#define REC_TRUST_ENTRY_WHY_MAX 256u
+#define REC_TRUST_ENTRY_BYTES_MAX 431u
+struct rec_trust_entry {
+    const uint8_t *key; /* 16 bytes: node key */
+    struct sp_str node; /* text, at most 64: node name */
+    struct sp_str pool; /* text, at most 64: pool */
+    uint8_t tier; /* enum tier */
+    bool member; /* in the pool */
+    uint64_t until_ms; /* keeper clock: membership ends here by itself; 0 when not a member */
+    uint64_t since_ms; /* wall clock, for people: since when this is so */
+    struct sp_str why; /* text, at most 256: reason */
+};
+enum sp_rc rec_trust_entry_put(struct sp_packer *w, const struct rec_trust_entry *r) SP_MUST_USE;
+bool rec_trust_entry_next(struct sp_list *list, struct rec_trust_entry *r);
+enum sp_rc rec_trust_entry_decode(const uint8_t *p, size_t n, struct rec_trust_entry *r) SP_MUST_USE;
+
+#define REC_PRINCIPAL_NAME_MAX 40u
+#define REC_PRINCIPAL_CURVE_BYTES 32u
+#define REC_PRINCIPAL_SIGN_BYTES 32u
+#define REC_PRINCIPAL_ADAPTERS_MAX 512u
+#define REC_PRINCIPAL_NODES_MAX 255u
+#define REC_PRINCIPAL_BYTES_MAX 895u
+struct rec_principal {
+    struct sp_str name; /* text, at most 40: unique */
+    uint8_t role; /* enum role */
+    const uint8_t *curve; /* 32 bytes: CURVE public key */
+    const uint8_t *sign; /* 32 bytes: Ed25519 public key */
+    struct sp_str adapters; /* text, at most 512: worker: adapters it may speak for, comma separated; * = all */
+    struct sp_str nodes; /* text, at most 255: worker: selector of nodes it may speak for; empty = all */
+    uint64_t not_after; /* wall clock seconds; 0: no end */
+    bool revoked; /* true: refused from now on */
+};
+enum sp_rc rec_principal_put(struct sp_packer *w, const struct rec_principal *r) SP_MUST_USE;
+bool rec_principal_next(struct sp_list *list, struct rec_principal *r);
+enum sp_rc rec_principal_decode(const uint8_t *p, size_t n, struct rec_principal *r) SP_MUST_USE;
+
+/* 1 Hello: scheduler, keeper, worker, operator, reader, enrol -> broker; auth none; repeat harmless; reply Welcome. */
+#define MSG_HELLO_SOFTWARE_MAX 32u
+#define MSG_HELLO_ADAPTERS_MAX 512u
+#define MSG_HELLO_LABELS_MAX 255u
+#define MSG_HELLO_BYTES_MAX 826u
+struct msg_hello {
+    uint64_t boot; /* random number of this process start */
+    struct sp_str software; /* text, at most 32: name and version */
+    struct sp_str adapters; /* text, at most 512: worker: adapters, comma separated */
+    struct sp_str labels; /* text, at most 255: worker: labels, sorted, comma separated */
+    uint32_t slots; /* worker: checks at once */
+    uint32_t topics; /* bit mask of 1 << topic */
+    uint32_t extra; /* decode: elements skipped because this version does not know them */
+};
+enum sp_rc msg_hello_decode(const uint8_t *p, size_t n, struct msg_hello *m) SP_MUST_USE;
+enum sp_rc msg_hello_encode(struct sp_packer *w, const struct msg_hello *m) SP_MUST_USE;
+
+/* 2 Welcome: broker -> scheduler, keeper, worker, operator, reader, enrol; auth none; repeat harmless; reply none. */
+#define MSG_WELCOME_BYTES_MAX 15u
+struct msg_welcome {
+    uint64_t boot; /* random number of the broker's start */
+    uint32_t heartbeat_ms; /* send a Heartbeat at least this often */
+    uint32_t extra; /* decode: elements skipped because this version does not know them */
+};
+enum sp_rc msg_welcome_decode(const uint8_t *p, size_t n, struct msg_welcome *m) SP_MUST_USE;
+enum sp_rc msg_welcome_encode(struct sp_packer *w, const struct msg_welcome *m) SP_MUST_USE;
+
+/* 3 Heartbeat: broker, scheduler, keeper, worker, reader, operator -> broker, scheduler, keeper, worker, reader, operator; auth none; repeat harmless; reply none. */
+#define MSG_HEARTBEAT_BYTES_MAX 15u
+struct msg_heartbeat {
+    uint64_t progress; /* turns of the sender's event loop; must move */
+    uint32_t backlog; /* work waiting in the sender */
+    uint32_t extra; /* decode: elements skipped because this version does not know them */
+};
+enum sp_rc msg_heartbeat_decode(const uint8_t *p, size_t n, struct msg_heartbeat *m) SP_MUST_USE;
+enum sp_rc msg_heartbeat_encode(struct sp_packer *w, const struct msg_heartbeat *m) SP_MUST_USE;
+
+/* 4 Credit: worker -> broker; auth none; repeat harmless; reply none. */
+#define MSG_CREDIT_BYTES_MAX 10u
+struct msg_credit {
+    uint64_t granted; /* jobs the worker will have taken in all since its Hello, cumulative */
+    uint32_t extra; /* decode: elements skipped because this version does not know them */
+};
+enum sp_rc msg_credit_decode(const uint8_t *p, size_t n, struct msg_credit *m) SP_MUST_USE;
+enum sp_rc msg_credit_encode(struct sp_packer *w, const struct msg_credit *m) SP_MUST_USE;
+
+/* 5 Drain: broker -> worker; auth none; repeat harmless; reply Bye. */
+#define MSG_DRAIN_BYTES_MAX 6u
+struct msg_drain {
+    uint32_t deadline_ms; /* finish what runs within this time */
+    uint32_t extra; /* decode: elements skipped because this version does not know them */
+};
+enum sp_rc msg_drain_decode(const uint8_t *p, size_t n, struct msg_drain *m) SP_MUST_USE;
+enum sp_rc msg_drain_encode(struct sp_packer *w, const struct msg_drain *m) SP_MUST_USE;
+
+/* 6 Bye: scheduler, keeper, worker, reader, operator -> broker; auth none; repeat harmless; reply none. */
+#define MSG_BYE_BYTES_MAX 10u
+struct msg_bye {
+    uint64_t boot; /* start that ends */
+    uint32_t extra; /* decode: elements skipped because this version does not know them */
+};
+enum sp_rc msg_bye_decode(const uint8_t *p, size_t n, struct msg_bye *m) SP_MUST_USE;
+enum sp_rc msg_bye_encode(struct sp_packer *w, const struct msg_bye *m) SP_MUST_USE;
+
+/* 7 Refused: broker -> scheduler, keeper, worker, operator, reader, enrol; auth none; repeat harmless; reply none. */
+#define MSG_REFUSED_DETAIL_MAX 128u
+#define MSG_REFUSED_BYTES_MAX 146u
+struct msg_refused {
+    uint16_t type; /* number of the refused message */
+    uint64_t sequence; /* its sequence */
+    uint16_t code; /* enum refusal */
+    struct sp_str detail; /* text, at most 128: for people */
+    uint32_t extra; /* decode: elements skipped because this version does not know them */
+};
+enum sp_rc msg_refused_decode(const uint8_t *p, size_t n, struct msg_refused *m) SP_MUST_USE;
+enum sp_rc msg_refused_encode(struct sp_packer *w, const struct msg_refused *m) SP_MUST_USE;
+
+/* 8 Stats: scheduler, keeper, worker, broker -> broker, operator, reader; auth none; repeat harmless; reply none. */
+#define MSG_STATS_COUNTERS_MAX 256u
+#define MSG_STATS_GAUGES_MAX 128u
+#define MSG_STATS_LATENCIES_MAX 32u
+#define MSG_STATS_BYTES_MAX 21500u
+struct msg_stats {
+    uint64_t boot; /* start of the sender */
+    uint64_t uptime_ms; /* since its start */
+    struct sp_list counters; /* of rec_counter, at most 256: messages by type, peer role and direction */
+    struct sp_list gauges; /* of rec_gauge, at most 128: levels and totals */
+    struct sp_list latencies; /* of rec_latency, at most 32: per hop */
+    uint32_t extra; /* decode: elements skipped because this version does not know them */
+};
+enum sp_rc msg_stats_decode(const uint8_t *p, size_t n, struct msg_stats *m) SP_MUST_USE;
+enum sp_rc msg_stats_encode(struct sp_packer *w, const struct msg_stats *m) SP_MUST_USE;
+enum sp_rc msg_stats_begin(struct sp_packer *w, const struct msg_stats *m) SP_MUST_USE;
+enum sp_rc msg_stats_gauges(struct sp_packer *w) SP_MUST_USE;
+enum sp_rc msg_stats_latencies(struct sp_packer *w) SP_MUST_USE;
+enum sp_rc msg_stats_end(struct sp_packer *w) SP_MUST_USE;
+
+/* 9 RouteOpen: scheduler -> broker; auth none; repeat harmless; reply RouteCredit. */
+#define MSG_ROUTE_OPEN_BYTES_MAX 293u
+struct msg_route_open {
+    struct rec_route_spec route; /* route the scheduler wants to use */
+    uint32_t extra; /* decode: elements skipped because this version does not know them */
+};
+enum sp_rc msg_route_open_decode(const uint8_t *p, size_t n, struct msg_route_open *m) SP_MUST_USE;
+enum sp_rc msg_route_open_encode(struct sp_packer *w, const struct msg_route_open *m) SP_MUST_USE;
+
+/* 10 RouteCredit: broker -> scheduler; auth none; repeat harmless; reply none. */
+#define MSG_ROUTE_CREDIT_BYTES_MAX 316u
+struct msg_route_credit {
+    uint64_t broker_boot; /* start of the broker; a new one starts counting from zero */
+    struct rec_route_spec route; /* which route */
+    uint64_t granted; /* jobs the broker will have taken in all on this route, cumulative */
+    uint32_t workers; /* workers that serve it now */
+    uint32_t extra; /* decode: elements skipped because this version does not know them */
+};
+enum sp_rc msg_route_credit_decode(const uint8_t *p, size_t n, struct msg_route_credit *m) SP_MUST_USE;
+enum sp_rc msg_route_credit_encode(struct sp_packer *w, const struct msg_route_credit *m) SP_MUST_USE;
+
+/* 11 JobBatch: scheduler -> worker; auth none; repeat harmless; reply ResultBatch. */
+#define MSG_JOB_BATCH_JOBS_MAX 512u
+#define MSG_JOB_BATCH_BYTES_MAX 769325u
+struct msg_job_batch {
+    struct rec_route_spec route; /* who may run it */
+    uint32_t expires_ms; /* drop and return when it waits longer in a broker */
+    struct sp_list jobs; /* of rec_job, at most 512: jobs */
+    uint32_t extra; /* decode: elements skipped because this version does not know them */
+};
+enum sp_rc msg_job_batch_decode(const uint8_t *p, size_t n, struct msg_job_batch *m) SP_MUST_USE;
+enum sp_rc msg_job_batch_encode(struct sp_packer *w, const struct msg_job_batch *m) SP_MUST_USE;
+enum sp_rc msg_job_batch_begin(struct sp_packer *w, const struct msg_job_batch *m) SP_MUST_USE;
+enum sp_rc msg_job_batch_end(struct sp_packer *w) SP_MUST_USE;
+
+/* 12 JobReturn: broker, worker -> scheduler; auth none; repeat harmless; reply none. */
+#define MSG_JOB_RETURN_JOBS_MAX 512u
+#define MSG_JOB_RETURN_BYTES_MAX 7687u
+struct msg_job_return {
+    uint16_t code; /* enum refusal */
+    struct sp_list jobs; /* of rec_returned, at most 512: jobs that were not run */
+    uint32_t extra; /* decode: elements skipped because this version does not know them */
+};
+enum sp_rc msg_job_return_decode(const uint8_t *p, size_t n, struct msg_job_return *m) SP_MUST_USE;
+enum sp_rc msg_job_return_encode(struct sp_packer *w, const struct msg_job_return *m) SP_MUST_USE;
+enum sp_rc msg_job_return_begin(struct sp_packer *w, const struct msg_job_return *m) SP_MUST_USE;
+enum sp_rc msg_job_return_end(struct sp_packer *w) SP_MUST_USE;
+
+/* 13 DefinitionGet: worker -> scheduler; auth none; repeat harmless; reply Definition. */
+#define MSG_DEFINITION_GET_DIGEST_BYTES 32u
+#define MSG_DEFINITION_GET_BYTES_MAX 35u
+struct msg_definition_get {
+    const uint8_t *digest; /* 32 bytes: policy digest from a ticket */
+    uint32_t extra; /* decode: elements skipped because this version does not know them */
+};
+enum sp_rc msg_definition_get_decode(const uint8_t *p, size_t n, struct msg_definition_get *m) SP_MUST_USE;
+enum sp_rc msg_definition_get_encode(struct sp_packer *w, const struct msg_definition_get *m) SP_MUST_USE;
+
+/* 14 Definition: scheduler -> worker; auth sign; repeat harmless; reply none. */
+#define MSG_DEFINITION_DIGEST_BYTES 32u
+#define MSG_DEFINITION_BODY_MAX 20480u
+#define MSG_DEFINITION_BYTES_MAX 20518u
+struct msg_definition {
+    const uint8_t *digest; /* 32 bytes: SHA-256 over body */
+    struct sp_str body; /* bytes, at most 20480: encoded DefinitionBody */
+    uint32_t extra; /* decode: elements skipped because this version does not know them */
+};
+enum sp_rc msg_definition_decode(const uint8_t *p, size_t n, struct msg_definition *m) SP_MUST_USE;
+enum sp_rc msg_definition_encode(struct sp_packer *w, const struct msg_definition *m) SP_MUST_USE;
+
+/* 20 ResultBatch: worker -> keeper; auth sign; repeat harmless; reply ResultAck. */
+#define MSG_RESULT_BATCH_RESULTS_MAX 512u
+#define MSG_RESULT_BATCH_BYTES_MAX 1048576u
+struct msg_result_batch {
+    uint64_t boot; /* start of the worker's outbox numbering */
+    uint64_t batch; /* number of this batch in the outbox, contiguous */
+    struct sp_list results; /* of rec_result, at most 512: results */
+    uint32_t extra; /* decode: elements skipped because this version does not know them */
+};
+enum sp_rc msg_result_batch_decode(const uint8_t *p, size_t n, struct msg_result_batch *m) SP_MUST_USE;
+enum sp_rc msg_result_batch_encode(struct sp_packer *w, const struct msg_result_batch *m) SP_MUST_USE;
+enum sp_rc msg_result_batch_begin(struct sp_packer *w, const struct msg_result_batch *m) SP_MUST_USE;
+enum sp_rc msg_result_batch_end(struct sp_packer *w) SP_MUST_USE;
+
+/* 21 ResultAck: keeper -> worker; auth none; repeat harmless; reply none. */
+#define MSG_RESULT_ACK_REFUSED_MAX 512u
+#define MSG_RESULT_ACK_BYTES_MAX 3609u
+struct msg_result_ack {
+    uint64_t boot; /* from the ResultBatch */
+    uint64_t batch; /* from the ResultBatch */
+    uint16_t accepted; /* results now durable */
+    struct sp_list refused; /* of rec_refused_result, at most 512: results that will never be taken; do not send them again */
+    uint32_t extra; /* decode: elements skipped because this version does not know them */
+};
+enum sp_rc msg_result_ack_decode(const uint8_t *p, size_t n, struct msg_result_ack *m) SP_MUST_USE;
+enum sp_rc msg_result_ack_encode(struct sp_packer *w, const struct msg_result_ack *m) SP_MUST_USE;
+enum sp_rc msg_result_ack_begin(struct sp_packer *w, const struct msg_result_ack *m) SP_MUST_USE;
+enum sp_rc msg_result_ack_end(struct sp_packer *w) SP_MUST_USE;
+
+/* 22 LeaseClosed: keeper -> scheduler; auth mac; repeat harmless; reply none. */
+#define MSG_LEASE_CLOSED_CLOSED_MAX 512u
+#define MSG_LEASE_CLOSED_BYTES_MAX 536077u
+struct msg_lease_closed {
+    uint64_t epoch; /* epoch of the tickets */
+    struct sp_list closed; /* of rec_closed, at most 512: leases that ended */
+    uint32_t extra; /* decode: elements skipped because this version does not know them */
+};
+enum sp_rc msg_lease_closed_decode(const uint8_t *p, size_t n, struct msg_lease_closed *m) SP_MUST_USE;
+enum sp_rc msg_lease_closed_encode(struct sp_packer *w, const struct msg_lease_closed *m) SP_MUST_USE;
+enum sp_rc msg_lease_closed_begin(struct sp_packer *w, const struct msg_lease_closed *m) SP_MUST_USE;
+enum sp_rc msg_lease_closed_end(struct sp_packer *w) SP_MUST_USE;
+
+/* 30 NodeSet: keeper -> scheduler; auth mac; repeat harmless; reply none. */
+#define MSG_NODE_SET_NODES_MAX 256u
+#define MSG_NODE_SET_BYTES_MAX 615717u
+struct msg_node_set {
+    uint64_t boot; /* start of the keeper */
+    uint64_t version; /* registry version after the last part */
+    uint64_t base; /* registry version this starts from; 0: the whole registry */
+    uint32_t part; /* from 0 */
+    bool last; /* last part */
+    struct sp_list nodes; /* of rec_node_info, at most 256: nodes; retired ones stay named */
+    uint32_t extra; /* decode: elements skipped because this version does not know them */
+};
+enum sp_rc msg_node_set_decode(const uint8_t *p, size_t n, struct msg_node_set *m) SP_MUST_USE;
+enum sp_rc msg_node_set_encode(struct sp_packer *w, const struct msg_node_set *m) SP_MUST_USE;
+enum sp_rc msg_node_set_begin(struct sp_packer *w, const struct msg_node_set *m) SP_MUST_USE;
+enum sp_rc msg_node_set_end(struct sp_packer *w) SP_MUST_USE;
+
+/* 31 CheckSet: scheduler -> keeper; auth mac; repeat harmless; reply none. */
+#define MSG_CHECK_SET_CHECKS_MAX 128u
+#define MSG_CHECK_SET_BYTES_MAX 185756u
+struct msg_check_set {
+    uint64_t boot; /* start of the scheduler */
+    uint64_t version; /* catalogue version */
+    uint32_t part; /* from 0 */
+    bool last; /* last part; checks not named in any part are gone */
+    struct sp_list checks; /* of rec_check_info, at most 128: checks */
+    uint32_t extra; /* decode: elements skipped because this version does not know them */
+};
+enum sp_rc msg_check_set_decode(const uint8_t *p, size_t n, struct msg_check_set *m) SP_MUST_USE;
+enum sp_rc msg_check_set_encode(struct sp_packer *w, const struct msg_check_set *m) SP_MUST_USE;
+enum sp_rc msg_check_set_begin(struct sp_packer *w, const struct msg_check_set *m) SP_MUST_USE;
+enum sp_rc msg_check_set_end(struct sp_packer *w) SP_MUST_USE;
+
+/* 32 SyncRequest: scheduler, keeper -> scheduler, keeper; auth mac; repeat harmless; reply none. */
+#define MSG_SYNC_REQUEST_BYTES_MAX 19u
+struct msg_sync_request {
+    uint64_t boot; /* start of the other side as known; 0: none */
+    uint64_t version; /* version held; 0: none */
+    uint32_t extra; /* decode: elements skipped because this version does not know them */
+};
+enum sp_rc msg_sync_request_decode(const uint8_t *p, size_t n, struct msg_sync_request *m) SP_MUST_USE;
+enum sp_rc msg_sync_request_encode(struct sp_packer *w, const struct msg_sync_request *m) SP_MUST_USE;
+
+/* 33 EpochClaim: scheduler -> keeper; auth mac; repeat harmless; reply EpochGrant. */
+#define MSG_EPOCH_CLAIM_BYTES_MAX 19u
+struct msg_epoch_claim {
+    uint64_t epoch; /* epoch the scheduler wants to issue under */
+    uint64_t boot; /* start of the scheduler */
+    uint32_t extra; /* decode: elements skipped because this version does not know them */
+};
+enum sp_rc msg_epoch_claim_decode(const uint8_t *p, size_t n, struct msg_epoch_claim *m) SP_MUST_USE;
+enum sp_rc msg_epoch_claim_encode(struct sp_packer *w, const struct msg_epoch_claim *m) SP_MUST_USE;
+
+/* 34 EpochGrant: keeper -> scheduler; auth mac; repeat harmless; reply none. */
+#define MSG_EPOCH_GRANT_BYTES_MAX 19u
+struct msg_epoch_grant {
+    uint64_t epoch; /* epoch in force; larger than the claim: claim again above it */
+    uint64_t boot; /* scheduler start that holds it */
+    uint32_t extra; /* decode: elements skipped because this version does not know them */
+};
+enum sp_rc msg_epoch_grant_decode(const uint8_t *p, size_t n, struct msg_epoch_grant *m) SP_MUST_USE;
+enum sp_rc msg_epoch_grant_encode(struct sp_packer *w, const struct msg_epoch_grant *m) SP_MUST_USE;
+
+/* 35 KeeperClock: keeper -> scheduler; auth mac; repeat harmless; reply none. */
+#define MSG_KEEPER_CLOCK_BYTES_MAX 47u
+struct msg_keeper_clock {
+    uint64_t boot; /* clock domain: derived from the kernel's boot id; a change voids issue times */
+    uint64_t now_ms; /* keeper's suspend-aware monotonic clock at sending */
+    uint64_t epoch; /* epoch in force */
+    uint64_t nodes; /* registry version */
+    uint64_t checks; /* catalogue version held */
+    bool ready; /* false: results are not taken now */
+    uint32_t extra; /* decode: elements skipped because this version does not know them */
+};
+enum sp_rc msg_keeper_clock_decode(const uint8_t *p, size_t n, struct msg_keeper_clock *m) SP_MUST_USE;
+enum sp_rc msg_keeper_clock_encode(struct sp_packer *w, const struct msg_keeper_clock *m) SP_MUST_USE;
+
+/* 40 Subscribe: reader -> keeper; auth none; repeat harmless; reply Snapshot. */
+#define MSG_SUBSCRIBE_NONCE_BYTES 16u
+#define MSG_SUBSCRIBE_BYTES_MAX 28u
+struct msg_subscribe {
+    uint64_t boot; /* start of the reader; echoed */
+    const uint8_t *nonce; /* 16 bytes: fresh; echoed */
+    uint32_t extra; /* decode: elements skipped because this version does not know them */
+};
+enum sp_rc msg_subscribe_decode(const uint8_t *p, size_t n, struct msg_subscribe *m) SP_MUST_USE;
+enum sp_rc msg_subscribe_encode(struct sp_packer *w, const struct msg_subscribe *m) SP_MUST_USE;
+
+/* 41 Snapshot: keeper -> reader; auth sign; repeat harmless; reply none. */
+#define MSG_SNAPSHOT_NONCE_BYTES 16u
+#define MSG_SNAPSHOT_ENTRIES_MAX 256u
+#define MSG_SNAPSHOT_BYTES_MAX 110391u
+struct msg_snapshot {
+    const uint8_t *nonce; /* 16 bytes: from Subscribe */
+    uint64_t boot; /* start of the keeper */
+    uint64_t now_ms; /* keeper clock */
+    uint64_t sequence; /* events up to here are contained */
+    uint32_t part; /* from 0 */
+    bool last; /* last part */
+    struct sp_list entries; /* of rec_trust_entry, at most 256: all entries */
+    uint32_t extra; /* decode: elements skipped because this version does not know them */
+};
+enum sp_rc msg_snapshot_decode(const uint8_t *p, size_t n, struct msg_snapshot *m) SP_MUST_USE;
+enum sp_rc msg_snapshot_encode(struct sp_packer *w, const struct msg_snapshot *m) SP_MUST_USE;
+enum sp_rc msg_snapshot_begin(struct sp_packer *w, const struct msg_snapshot *m) SP_MUST_USE;
+enum sp_rc msg_snapshot_end(struct sp_packer *w) SP_MUST_USE;
+
+/* 42 TrustEvent: keeper -> reader; auth sign; repeat harmless; reply none. */
+#define MSG_TRUST_EVENT_ENTRIES_MAX 256u
+#define MSG_TRUST_EVENT_BYTES_MAX 110367u
+struct msg_trust_event {
+    uint64_t boot; /* start of the keeper */
+    uint64_t sequence; /* contiguous */
+    uint64_t now_ms; /* keeper clock */
+    struct sp_list entries; /* of rec_trust_entry, at most 256: entries that changed or were renewed */
+    uint32_t extra; /* decode: elements skipped because this version does not know them */
+};
+enum sp_rc msg_trust_event_decode(const uint8_t *p, size_t n, struct msg_trust_event *m) SP_MUST_USE;
+enum sp_rc msg_trust_event_encode(struct sp_packer *w, const struct msg_trust_event *m) SP_MUST_USE;
+enum sp_rc msg_trust_event_begin(struct sp_packer *w, const struct msg_trust_event *m) SP_MUST_USE;
+enum sp_rc msg_trust_event_end(struct sp_packer *w) SP_MUST_USE;
+
+/* 43 ReaderPing: reader -> keeper; auth none; repeat harmless; reply TrustBeat. */
+#define MSG_READER_PING_NONCE_BYTES 16u
+#define MSG_READER_PING_BYTES_MAX 28u
+struct msg_reader_ping {
+    const uint8_t *nonce; /* 16 bytes: fresh; echoed */
+    uint64_t sequence; /* last event applied */
+    uint32_t extra; /* decode: elements skipped because this version does not know them */
+};
+enum sp_rc msg_reader_ping_decode(const uint8_t *p, size_t n, struct msg_reader_ping *m) SP_MUST_USE;
+enum sp_rc msg_reader_ping_encode(struct sp_packer *w, const struct msg_reader_ping *m) SP_MUST_USE;
+
+/* 44 TrustBeat: keeper -> reader; auth sign; repeat harmless; reply none. */
+#define MSG_TRUST_BEAT_NONCE_BYTES 16u
+#define MSG_TRUST_BEAT_BYTES_MAX 46u
+struct msg_trust_beat {
+    const uint8_t *nonce; /* 16 bytes: from ReaderPing */
+    uint64_t boot; /* start of the keeper */
+    uint64_t now_ms; /* keeper clock */
+    uint64_t sequence; /* last event published */
+    uint32_t extra; /* decode: elements skipped because this version does not know them */
+};
+enum sp_rc msg_trust_beat_decode(const uint8_t *p, size_t n, struct msg_trust_beat *m) SP_MUST_USE;
+enum sp_rc msg_trust_beat_encode(struct sp_packer *w, const struct msg_trust_beat *m) SP_MUST_USE;
+
+/* 50 AdminRequest: operator -> broker, scheduler, keeper; auth sign; repeat once; reply AdminReply. */
+#define MSG_ADMIN_REQUEST_VERB_MAX 48u
+#define MSG_ADMIN_REQUEST_ARGS_MAX 524288u
+#define MSG_ADMIN_REQUEST_BYTES_MAX 524353u
+struct msg_admin_request {
+    uint64_t id; /* wall clock in ns, rising per principal; a write at or below the last one is refused */
+    struct sp_str verb; /* text, at most 48: what to do */
+    struct sp_str args; /* bytes, at most 524288: a JSON object */
+    uint32_t extra; /* decode: elements skipped because this version does not know them */
+};
+enum sp_rc msg_admin_request_decode(const uint8_t *p, size_t n, struct msg_admin_request *m) SP_MUST_USE;
+enum sp_rc msg_admin_request_encode(struct sp_packer *w, const struct msg_admin_request *m) SP_MUST_USE;
+
+/* 51 AdminReply: broker, scheduler, keeper -> operator; auth sign; repeat harmless; reply none. */
+#define MSG_ADMIN_REPLY_DATA_MAX 786432u
+#define MSG_ADMIN_REPLY_BYTES_MAX 786456u
+struct msg_admin_reply {
+    uint64_t id; /* from the request */
+    uint16_t code; /* enum refusal; none: done */
+    uint32_t part; /* from 0 */
+    bool last; /* last part */
+    struct sp_str data; /* bytes, at most 786432: parts put together: a JSON value; with a code: {error, where, hint} */
+    uint32_t extra; /* decode: elements skipped because this version does not know them */
+};
+enum sp_rc msg_admin_reply_decode(const uint8_t *p, size_t n, struct msg_admin_reply *m) SP_MUST_USE;
+enum sp_rc msg_admin_reply_encode(struct sp_packer *w, const struct msg_admin_reply *m) SP_MUST_USE;
+
+/* 60 EnrolRequest: enrol -> keeper; auth none; repeat once; reply EnrolReply. */
+#define MSG_ENROL_REQUEST_TOKEN_BYTES 32u
+#define MSG_ENROL_REQUEST_CURVE_BYTES 32u
+#define MSG_ENROL_REQUEST_SIGN_BYTES 32u
+#define MSG_ENROL_REQUEST_PROOF_BYTES 64u
+#define MSG_ENROL_REQUEST_BYTES_MAX 169u
+struct msg_enrol_request {
+    const uint8_t *token; /* 32 bytes: secret of the invitation */
+    const uint8_t *curve; /* 32 bytes: CURVE public key of the new worker */
+    const uint8_t *sign; /* 32 bytes: its Ed25519 public key */
+    const uint8_t *proof; /* 64 bytes: Ed25519 by that key over purpose, token and both keys */
+    uint32_t extra; /* decode: elements skipped because this version does not know them */
+};
+enum sp_rc msg_enrol_request_decode(const uint8_t *p, size_t n, struct msg_enrol_request *m) SP_MUST_USE;
+enum sp_rc msg_enrol_request_encode(struct sp_packer *w, const struct msg_enrol_request *m) SP_MUST_USE;
+
+/* 61 EnrolReply: keeper -> enrol; auth sign; repeat harmless; reply none. */
+#define MSG_ENROL_REPLY_NAME_MAX 40u
+#define MSG_ENROL_REPLY_ADAPTERS_MAX 512u
+#define MSG_ENROL_REPLY_LABELS_MAX 255u
+#define MSG_ENROL_REPLY_DETAIL_MAX 128u
+#define MSG_ENROL_REPLY_BYTES_MAX 948u
+struct msg_enrol_reply {
+    uint16_t code; /* enum refusal */
+    struct sp_str name; /* text, at most 40: principal name given */
+    struct sp_str adapters; /* text, at most 512: scope */
+    struct sp_str labels; /* text, at most 255: worker labels to announce */
+    struct sp_str detail; /* text, at most 128: for people */
+    uint32_t extra; /* decode: elements skipped because this version does not know them */
+};
+enum sp_rc msg_enrol_reply_decode(const uint8_t *p, size_t n, struct msg_enrol_reply *m) SP_MUST_USE;
+enum sp_rc msg_enrol_reply_encode(struct sp_packer *w, const struct msg_enrol_reply *m) SP_MUST_USE;
+
+/* 62 PrincipalSet: keeper -> broker, scheduler; auth sign; repeat harmless; reply none. */
+#define MSG_PRINCIPAL_SET_PRINCIPALS_MAX 128u
+#define MSG_PRINCIPAL_SET_BYTES_MAX 114579u
+struct msg_principal_set {
+    uint64_t version; /* registry version after the last part */
+    uint32_t part; /* from 0 */
+    bool last; /* last part; principals not named in any part and not in the file are gone */
+    struct sp_list principals; /* of rec_principal, at most 128: all principals the keeper knows */
+    uint32_t extra; /* decode: elements skipped because this version does not know them */
+};
+enum sp_rc msg_principal_set_decode(const uint8_t *p, size_t n, struct msg_principal_set *m) SP_MUST_USE;
+enum sp_rc msg_principal_set_encode(struct sp_packer *w, const struct msg_principal_set *m) SP_MUST_USE;
+enum sp_rc msg_principal_set_begin(struct sp_packer *w, const struct msg_principal_set *m) SP_MUST_USE;
+enum sp_rc msg_principal_set_end(struct sp_packer *w) SP_MUST_USE;
+
+#endif
