@@ -471,7 +471,7 @@ void param_fini(struct param_values *values)
 static bool name_ok(const char *name)
 {
     size_t n = strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-:[]%");
-    return name[n] == '\0' && n <= PARAM_EXPAND_NAME_MAX && n > 0;
+    return name[n] == '\0' && n <= PARAM_EXPAND_NAME_MAX && n > 0 && name[0] != '-';
 }
 
 bool param_expand(const char *text, const char *node, const char *address, char *out, size_t out_cap)
