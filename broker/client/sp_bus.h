@@ -17,92 +17,96 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define SP_BUS_BROKERS_MAX 8u              /* brokers one process talks to */
-#define SP_BUS_FRAME_BYTES_MAX (1u << 20)  /* one frame on the wire, CURVE excluded (pitfall A12) */
-#define SP_BUS_BODY_BYTES_MAX (SP_BUS_FRAME_BYTES_MAX - 512u) /* room for envelope and signature */
-#define SP_BUS_NAME_BYTES 41               /* principal name and its NUL */
-#define SP_BUS_DRAIN_MAX 256u              /* frames taken per wake-up and broker, so that timers are not starved */
+#define SP_BUS_BROKERS_MAX     8u                              /* brokers one process talks to */
+#define SP_BUS_FRAME_BYTES_MAX (1u << 20)                      /* one frame on the wire, CURVE excluded (pitfall A12) */
+#define SP_BUS_BODY_BYTES_MAX  (SP_BUS_FRAME_BYTES_MAX - 512u) /* room for envelope and signature */
+#define SP_BUS_NAME_BYTES      41                              /* principal name and its NUL */
+#define SP_BUS_DRAIN_MAX       256u /* frames taken per wake-up and broker, so that timers are not starved */
 
 struct sp_bus;
 struct sp_loop;
 struct sp_conf;
 struct sp_keys;
+struct sp_keys_core;
 struct sp_stats;
 
 /* A row of the registry. `slot` is small and stays the same for one name while the bus is open, revoked or not. */
 struct sp_bus_principal {
-	char name[SP_BUS_NAME_BYTES];
-	uint8_t role;          /* enum role of the model */
-	bool revoked;
-	bool from_file;        /* named in principals.yaml: a PrincipalSet cannot change or remove it */
-	uint8_t curve[32];
-	uint8_t sign[32];      /* Ed25519; all zero: this principal cannot sign */
-	char adapters[513];    /* worker: scope; "*" = all */
-	char nodes[256];       /* worker: selector of nodes; empty = all */
-	uint64_t not_after_s;  /* wall clock; 0: no end */
-	uint32_t slot;
+    char name[SP_BUS_NAME_BYTES];
+    uint8_t role; /* enum role of the model */
+    bool revoked;
+    bool from_file; /* named in principals.yaml: a PrincipalSet cannot change or remove it */
+    uint8_t curve[32];
+    uint8_t sign[32];     /* Ed25519; all zero: this principal cannot sign */
+    char adapters[513];   /* worker: scope; "*" = all */
+    char nodes[256];      /* worker: selector of nodes; empty = all */
+    uint64_t not_after_s; /* wall clock; 0: no end */
+    uint32_t slot;
 };
 
 /* A verified message. Everything is lent until the handler returns; copy what must stay. */
 struct sp_bus_message {
-	uint16_t type;                       /* number in the model */
-	const struct sp_bus_principal *from; /* sender, never NULL */
-	const char *dest;                    /* our name, our role's "" or as sent */
-	uint64_t epoch, sequence, trace;
-	const uint8_t *body;                 /* encoded body: give it to the generated decoder */
-	size_t body_bytes;
-	const uint8_t *frame;                /* all bytes as received (a verbatim copy proves the signature later) */
-	size_t frame_bytes;
-	unsigned broker;                     /* connection it came by */
+    uint16_t type;                       /* number in the model */
+    const struct sp_bus_principal *from; /* sender, never NULL */
+    const char *dest;                    /* our name, our role's "" or as sent */
+    uint64_t epoch, sequence, trace;
+    const uint8_t *body; /* encoded body: give it to the generated decoder */
+    size_t body_bytes;
+    const uint8_t *frame; /* all bytes as received (a verbatim copy proves the signature later) */
+    size_t frame_bytes;
+    unsigned broker; /* connection it came by */
 };
 
 /* How sends end. All of them are normal; none loses anything the caller still has. */
 enum sp_bus_sent {
-	SP_BUS_SENT = 0,    /* in the hands of libzmq: queued, not delivered (pitfall A17) */
-	SP_BUS_WOULD_BLOCK, /* that broker's queue is full; on_writable tells when to try again */
-	SP_BUS_NO_BROKER,   /* no broker, or not the asked one, is up; on_link tells */
-	SP_BUS_TOO_LARGE,   /* body above SP_BUS_BODY_BYTES_MAX */
-	SP_BUS_NO_KEY       /* the type wants a MAC or signature and we hold no such key */
+    SP_BUS_SENT = 0,    /* in the hands of libzmq: queued, not delivered (pitfall A17) */
+    SP_BUS_WOULD_BLOCK, /* that broker's queue is full; on_writable tells when to try again */
+    SP_BUS_NO_BROKER,   /* no broker, or not the asked one, is up; on_link tells */
+    SP_BUS_TOO_LARGE,   /* body above SP_BUS_BODY_BYTES_MAX */
+    SP_BUS_NO_KEY       /* the type wants a MAC or signature and we hold no such key */
 };
 
 #define SP_BUS_ANY (-1) /* choose a broker: round robin for JobBatch, else the one used last while it is up */
 
 struct sp_bus_out {
-	uint16_t type;
-	const char *dest;     /* principal or role name; NULL or "" = the model's receiver */
-	int broker;           /* index, or SP_BUS_ANY */
-	uint64_t epoch, trace;
-	const uint8_t *body;  /* borrowed. Cheapest when it lies in the buffer of sp_bus_body: then nothing is copied twice */
-	size_t body_bytes;
-	uint64_t sequence;    /* out: number given to the message; unchanged unless SP_BUS_SENT */
-	unsigned used;        /* out: broker that took it */
+    uint16_t type;
+    const char *dest; /* principal or role name; NULL or "" = the model's receiver */
+    int broker;       /* index, or SP_BUS_ANY */
+    uint64_t epoch, trace;
+    const uint8_t *body; /* borrowed. Cheapest when it lies in the buffer of sp_bus_body: then nothing is copied twice */
+    size_t body_bytes;
+    uint64_t sequence; /* out: number given to the message; unchanged unless SP_BUS_SENT */
+    unsigned used;     /* out: broker that took it */
 };
 
 struct sp_bus_options {
-	struct sp_loop *loop;          /* borrowed for the life of the bus */
-	const struct sp_conf *conf;    /* borrowed for the life: brokers, principals, deployment id, intervals */
-	const struct sp_keys *keys;    /* borrowed for the life: our secrets */
-	struct sp_stats *stats;        /* borrowed for the life; may be NULL. Gauges and latencies published with Stats */
-	const char *name;              /* our principal name */
-	uint8_t role;                  /* enum role; must be the registry's for that name */
-	const char *software;          /* Hello: name and version */
-	const char *adapters;          /* Hello of a worker; else NULL */
-	const char *labels;            /* Hello of a worker; else NULL */
-	uint32_t slots;                /* Hello of a worker */
-	uint32_t topics;               /* Hello: 1 << topic */
-	uint64_t boot;                 /* 0: drawn from the kernel */
-	uint32_t reconnect_ms;         /* 0: 1000 plus jitter by name, doubling to 60 s; tests set 50 */
-	void *self;                    /* first argument of the handlers */
-	/* A verified message. Refused (to us) and Drain come here too; Welcome and broker Heartbeat do not. */
-	void (*on_message)(void *self, const struct sp_bus_message *message);
-	/* A broker became usable (Welcome seen; `boot` its start) or unusable. May be NULL. */
-	void (*on_link)(void *self, unsigned broker, bool up, uint64_t boot);
-	/* After SP_BUS_WOULD_BLOCK: that broker takes messages again. May be NULL. */
-	void (*on_writable)(void *self, unsigned broker);
-	/* Called once after each drain of received messages: the place to flush what handlers collected. May be NULL. */
-	void (*on_drained)(void *self);
-	/* Called before Stats are published, to set gauges. May be NULL. */
-	void (*on_stats)(void *self);
+    struct sp_loop *loop;            /* borrowed for the life of the bus */
+    const struct sp_conf *conf;      /* borrowed for the life: brokers, principals, deployment id, intervals */
+    const struct sp_keys *keys;      /* borrowed for the life: our secrets */
+    const struct sp_keys_core *core; /* scheduler and keeper: the secret of MACs, borrowed for the life; others NULL */
+    struct sp_stats *stats;          /* borrowed for the life; NULL: the bus counts in one of its own. Published as Stats */
+    const char *name;                /* our principal name */
+    uint8_t role;                    /* enum role; must be the registry's for that name */
+    const char *software;            /* Hello: name and version */
+    const char *adapters;            /* Hello of a worker; else NULL */
+    const char *labels;              /* Hello of a worker; else NULL */
+    uint32_t slots;                  /* Hello of a worker */
+    uint32_t topics;                 /* Hello: 1 << topic */
+    uint64_t boot;                   /* 0: drawn from the kernel */
+    uint32_t reconnect_ms;           /* 0: 1000 plus jitter by name, doubling to 60 s; tests set 50 */
+    void *self;                      /* first argument of the handlers */
+    /* A verified message. Refused (to us) and Drain come here too; Welcome and broker Heartbeat do not. */
+    void (*on_message)(void *self, const struct sp_bus_message *message);
+    /* A broker became usable (Welcome seen) or unusable. Every Welcome begins a new session with `boot` of its own: whatever is
+     * counted per session (Credit, RouteCredit) starts at zero, routes have to be opened again, and the keeper sends its
+     * PrincipalSet. May be NULL. */
+    void (*on_link)(void *self, unsigned broker, bool up, uint64_t boot);
+    /* After SP_BUS_WOULD_BLOCK: that broker takes messages again. May be NULL. */
+    void (*on_writable)(void *self, unsigned broker);
+    /* Called once after each drain of received messages: the place to flush what handlers collected. May be NULL. */
+    void (*on_drained)(void *self);
+    /* Called before Stats are published, to set gauges. May be NULL. */
+    void (*on_stats)(void *self);
 };
 
 /* Connects (in the background) and registers with the loop. Gives *out. False: reason (what and where) in `why`. */
@@ -118,8 +122,8 @@ uint8_t *sp_bus_body(struct sp_bus *bus, size_t *room);
 enum sp_bus_sent sp_bus_send(struct sp_bus *bus, struct sp_bus_out *out);
 
 /* Queries. */
-unsigned sp_bus_brokers(const struct sp_bus *bus);              /* configured */
-bool sp_bus_is_up(const struct sp_bus *bus, unsigned broker);   /* Welcome seen and heard of lately */
+unsigned sp_bus_brokers(const struct sp_bus *bus);            /* configured */
+bool sp_bus_is_up(const struct sp_bus *bus, unsigned broker); /* Welcome seen and heard of lately */
 unsigned sp_bus_up_count(const struct sp_bus *bus);
 const char *sp_bus_broker_name(const struct sp_bus *bus, unsigned broker); /* lends the broker's principal name */
 uint64_t sp_bus_boot(const struct sp_bus *bus);

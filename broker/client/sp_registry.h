@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The principals a process knows: rows from principals.yaml, from PrincipalSet, or put by the keeper; one parsed Ed25519 key each.
+ * Part of sp_bus; the broker keeps a table of its own (core/principal). Rows never move and a slot is never used for another
+ * name while the registry lives, so pointers and slots may be kept. */
+#ifndef SP_REGISTRY_H
+#define SP_REGISTRY_H
+
+#include "msg.h"
+#include "sp_bus.h"
+#include "sp_crypto.h"
+#include "sp_map.h"
+
+#define SP_REGISTRY_ROWS_MAX 65536u
+
+struct sp_registry_row {
+    struct sp_bus_principal p;
+    struct sp_crypto_verifier *verifier; /* NULL: cannot sign, or the key is no good point */
+    bool marked;                         /* named in the PrincipalSet that is being applied */
+};
+
+struct sp_registry {
+    struct sp_registry_row **rows;
+    uint32_t count, size;
+    struct sp_map by_name;
+    uint8_t seed[16];
+    uint64_t version; /* of the last complete PrincipalSet */
+    uint64_t pending;
+    uint32_t next_part;
+};
+
+void sp_registry_init(struct sp_registry *r);
+void sp_registry_fini(struct sp_registry *r);
+/* Lends the row or NULL. */
+struct sp_registry_row *sp_registry_find(const struct sp_registry *r, struct sp_str name);
+/* Effect: inserts or changes. SP_E_AUTHORITY: the file has that name and the row is not from it. SP_E_FULL, SP_E_NOMEM,
+ * SP_E_INVALID. */
+SP_MUST_USE enum sp_rc sp_registry_put(struct sp_registry *r, const struct sp_bus_principal *row);
+/* Effect: one part of a PrincipalSet whose signature was verified. SP_E_STALE: old or out of order, nothing changed. */
+SP_MUST_USE enum sp_rc sp_registry_set(struct sp_registry *r, const struct msg_principal_set *set);
+/* True when it may talk at this wall time. */
+bool sp_registry_valid(const struct sp_bus_principal *p, struct sp_wall now);
+
+#endif
