@@ -21,16 +21,14 @@ struct record {
     uint32_t bytes;
     uint32_t results;
     uint32_t zero;
-    uint64_t boot;
-    uint64_t batch;
+    uint64_t sequence;
     uint64_t sum; /* of this head (sum = 0) and the body: a record torn by a crash is not a record */
 };
 
 struct mark {
     uint32_t magic;
     uint32_t zero;
-    uint64_t boot;
-    uint64_t first; /* records below are answered */
+    uint64_t first; /* records of lower sequence are answered */
     uint64_t sum;
 };
 
@@ -45,8 +43,8 @@ struct outbox {
     char path[SP_FS_PATH_BYTES];
     int dir;
     int mark;
-    uint64_t boot;
-    uint64_t marked; /* first number in the mark file */
+    uint64_t next;     /* sequence of the next record */
+    uint32_t unmarked; /* answers since the mark was written */
     uint32_t current;
     bool no_space; /* the last segment could not be made */
     struct segment segment[OUTBOX_SEGMENTS];
@@ -88,13 +86,11 @@ static uint64_t mark_sum(const struct mark *m)
 
 static enum sp_rc mark_write(struct outbox *self)
 {
-    struct mark m = {.magic = MARK_MAGIC, .boot = self->boot, .first = self->window->first};
+    const struct resend_place *oldest = resend_oldest(self->window);
+    struct mark m = {.magic = MARK_MAGIC, .first = oldest != NULL ? oldest->sequence : self->next};
     m.sum = mark_sum(&m);
-    if (pwrite(self->mark, &m, sizeof m, 0) != (ssize_t)sizeof m) {
-        return SP_E_IO;
-    }
-    self->marked = m.first;
-    return SP_OK;
+    self->unmarked = 0;
+    return pwrite(self->mark, &m, sizeof m, 0) == (ssize_t)sizeof m ? SP_OK : SP_E_IO;
 }
 
 static enum sp_rc segment_open(struct outbox *self, uint32_t at, int flags, struct sp_err *err)
@@ -120,13 +116,8 @@ static enum sp_rc segment_open(struct outbox *self, uint32_t at, int flags, stru
 
 /* ---- replay ---------------------------------------------------------------------------------------------------- */
 
-struct found {
-    uint64_t batch;
-    struct resend_place place;
-};
-
 struct replay {
-    struct found *row;
+    struct resend_place *row;
     size_t count;
     uint8_t *buf; /* one segment */
 };
@@ -143,22 +134,22 @@ static void replay_segment(struct outbox *self, uint32_t at, uint64_t first, str
         memcpy(&head, r->buf + pos, sizeof head);
         const uint8_t *body = r->buf + pos + sizeof head;
         bool fits = head.magic == RECORD_MAGIC && head.bytes <= OUTBOX_BODY_MAX && head.bytes <= size - pos - sizeof head;
-        if (!fits || head.boot != self->boot || head.batch <= last || head.sum != record_sum(&head, body)) {
+        if (!fits || head.sequence <= last || head.sum != record_sum(&head, body)) {
             break;
         }
-        if (head.batch >= first && r->count < RESEND_ROWS) {
-            r->row[r->count++] = (struct found){
-                head.batch, {at, pos + (uint32_t)sizeof head, head.bytes, head.results}};
+        if (head.sequence >= first && r->count < RESEND_ROWS) {
+            r->row[r->count++] =
+                (struct resend_place){head.sequence, at, pos + (uint32_t)sizeof head, head.bytes, head.results};
         }
-        last = head.batch;
+        last = head.sequence;
         pos += (uint32_t)sizeof head + head.bytes;
     }
 }
 
-static int by_batch(const void *a, const void *b)
+static int by_sequence(const void *a, const void *b)
 {
-    uint64_t x = ((const struct found *)a)->batch;
-    uint64_t y = ((const struct found *)b)->batch;
+    uint64_t x = ((const struct resend_place *)a)->sequence;
+    uint64_t y = ((const struct resend_place *)b)->sequence;
     return x < y ? -1 : x > y;
 }
 
@@ -175,15 +166,15 @@ static enum sp_rc replay_all(struct outbox *self, uint64_t first, struct sp_err 
         }
     }
     if (rc == SP_OK) {
-        qsort(r.row, r.count, sizeof *r.row, by_batch);
+        qsort(r.row, r.count, sizeof *r.row, by_sequence);
     }
     for (size_t i = 0; i < r.count && rc == SP_OK; i++) {
-        struct segment *s = &self->segment[r.row[i].place.segment];
-        if (resend_restore(self->window, r.row[i].batch, &r.row[i].place)) {
-            s->live++;
-            s->end = r.row[i].place.offset + r.row[i].place.bytes;
-            self->current = r.row[i].place.segment;
-        }
+        struct segment *s = &self->segment[r.row[i].segment];
+        (void)resend_add(self->window, &r.row[i]);
+        s->live++;
+        s->end = r.row[i].offset + r.row[i].bytes;
+        self->current = r.row[i].segment;
+        self->next = r.row[i].sequence + 1;
     }
     free(r.row);
     free(r.buf);
@@ -199,13 +190,14 @@ enum sp_rc outbox_open(const char *path, struct resend *window, struct outbox **
 {
     struct mark m;
     struct outbox *self = calloc(1, sizeof *self);
-    if (self == NULL || !resend_init(window, 1, sp_random_u64())) {
+    if (self == NULL || !resend_init(window, sp_random_u64())) {
         free(self);
         return sp_err_set(err, SP_E_NOMEM, path, "no memory");
     }
     self->window = window;
     self->mark = -1;
     self->dir = -1;
+    self->next = 1;
     for (uint32_t i = 0; i < OUTBOX_SEGMENTS; i++) {
         self->segment[i].fd = -1;
     }
@@ -217,11 +209,8 @@ enum sp_rc outbox_open(const char *path, struct resend *window, struct outbox **
         rc = self->mark >= 0 ? SP_OK : sp_err_set(err, SP_E_IO, path, "mark: %s", strerror(errno));
     }
     if (rc == SP_OK && mark_read(self, &m)) {
-        self->boot = m.boot;
+        self->next = m.first;
         rc = replay_all(self, m.first, err);
-    }
-    if (rc == SP_OK && window->next == window->first) { /* nothing waits: a new numbering */
-        self->boot = sp_random_u64();
     }
     if (rc == SP_OK && mark_write(self) != SP_OK) {
         rc = sp_err_set(err, SP_E_IO, path, "mark cannot be written: %s", strerror(errno));
@@ -240,7 +229,7 @@ void outbox_close(struct outbox **self_p)
     if (self == NULL) {
         return;
     }
-    if (self->mark >= 0 && self->boot != 0) {
+    if (self->mark >= 0) {
         (void)mark_write(self);
     }
     for (uint32_t i = 0; i < OUTBOX_SEGMENTS; i++) {
@@ -257,11 +246,6 @@ void outbox_close(struct outbox **self_p)
     resend_fini(self->window);
     free(self);
     *self_p = NULL;
-}
-
-uint64_t outbox_boot(const struct outbox *self)
-{
-    return self->boot;
 }
 
 /* Moves to a segment that has room for `bytes`: one without live records, an existing one first. */
@@ -295,11 +279,10 @@ static enum sp_rc advance(struct outbox *self, size_t bytes)
     return rc;
 }
 
-enum sp_rc outbox_append(struct outbox *self, const uint8_t *body, size_t bytes, uint32_t results, uint64_t *batch)
+enum sp_rc outbox_append(struct outbox *self, const uint8_t *results, size_t bytes, uint32_t count, uint64_t *batch)
 {
     SP_ASSERT(bytes <= OUTBOX_BODY_MAX);
-    struct record head = {.magic = RECORD_MAGIC, .bytes = (uint32_t)bytes, .results = results, .boot = self->boot,
-                          .batch = self->window->next};
+    struct record head = {.magic = RECORD_MAGIC, .bytes = (uint32_t)bytes, .results = count, .sequence = self->next};
     if (resend_is_full(self->window)) {
         return SP_E_FULL;
     }
@@ -308,12 +291,12 @@ enum sp_rc outbox_append(struct outbox *self, const uint8_t *body, size_t bytes,
         return rc;
     }
     struct segment *s = &self->segment[self->current];
-    head.sum = record_sum(&head, body);
-    struct iovec part[2] = {{&head, sizeof head}, {(void *)(uintptr_t)body, bytes}};
+    head.sum = record_sum(&head, results);
+    struct iovec part[2] = {{&head, sizeof head}, {(void *)(uintptr_t)results, bytes}};
     if (pwritev(s->fd, part, 2, (off_t)s->end) != (ssize_t)(sizeof head + bytes)) {
         return errno == ENOSPC ? SP_E_FULL : SP_E_IO;
     }
-    struct resend_place place = {self->current, s->end + (uint32_t)sizeof head, (uint32_t)bytes, results};
+    struct resend_place place = {self->next++, self->current, s->end + (uint32_t)sizeof head, (uint32_t)bytes, count};
     s->end += (uint32_t)(sizeof head + bytes);
     s->live++;
     *batch = resend_add(self->window, &place);
@@ -334,7 +317,7 @@ bool outbox_ack(struct outbox *self, uint64_t batch)
     }
     SP_ASSERT(self->segment[place.segment].live > 0);
     self->segment[place.segment].live--;
-    if (self->window->first - self->marked >= OUTBOX_MARK_EVERY) {
+    if (++self->unmarked >= OUTBOX_MARK_EVERY) {
         (void)mark_write(self); /* a lost mark only means that answered batches are sent once more */
     }
     return true;
@@ -357,4 +340,9 @@ uint64_t outbox_room(const struct outbox *self)
         }
     }
     return room;
+}
+
+void outbox_retry(struct outbox *self)
+{
+    self->no_space = false;
 }

@@ -14,9 +14,8 @@ static uint32_t id_of(uint64_t batch)
     return (uint32_t)(batch & (RESEND_ROWS - 1));
 }
 
-bool resend_init(struct resend *self, uint64_t first, uint64_t seed)
+bool resend_init(struct resend *self, uint64_t seed)
 {
-    SP_ASSERT(first >= 1);
     memset(self, 0, sizeof *self);
     self->row = calloc(RESEND_ROWS, sizeof *self->row);
     if (self->row == NULL || !sp_heap_init(&self->again, RESEND_ROWS)) {
@@ -24,9 +23,9 @@ bool resend_init(struct resend *self, uint64_t first, uint64_t seed)
         return false;
     }
     self->rng.state = seed;
-    self->first = first;
-    self->unsent = first;
-    self->next = first;
+    self->first = 1;
+    self->unsent = 1;
+    self->next = 1;
     return true;
 }
 
@@ -52,19 +51,9 @@ uint64_t resend_add(struct resend *self, const struct resend_place *place)
     return self->next++;
 }
 
-bool resend_restore(struct resend *self, uint64_t batch, const struct resend_place *place)
+const struct resend_place *resend_oldest(const struct resend *self)
 {
-    if (self->next == self->first) { /* nothing yet: the first one found sets the start */
-        self->first = batch;
-        self->unsent = batch;
-        self->next = batch;
-    }
-    if (batch < self->next || batch - self->first >= RESEND_ROWS) {
-        return false;
-    }
-    self->next = batch; /* numbers left out were acknowledged: their rows are DONE */
-    (void)resend_add(self, place);
-    return true;
+    return self->first < self->next ? &self->row[id_of(self->first)].place : NULL;
 }
 
 static uint64_t first_waiting(const struct resend *self)

@@ -24,9 +24,10 @@
 
 /* Where the outbox keeps a batch. */
 struct resend_place {
+    uint64_t sequence; /* of the outbox; rises, may have holes, survives a restart (the number of a batch does not) */
     uint32_t segment;
-    uint32_t offset; /* of the body in the segment */
-    uint32_t bytes;  /* of the body */
+    uint32_t offset; /* of the encoded results in the segment */
+    uint32_t bytes;  /* of them */
     uint32_t results;
 };
 
@@ -50,15 +51,15 @@ struct resend {
     uint64_t repeated;      /* batches sent more than once */
 };
 
-/* Effect: an empty window whose next number is `first` (>= 1). False: no memory. */
-bool resend_init(struct resend *self, uint64_t first, uint64_t seed);
+/* Effect: an empty window; the first batch gets number 1. False: no memory. */
+bool resend_init(struct resend *self, uint64_t seed);
 void resend_fini(struct resend *self);
 /* True when no further batch fits. */
 bool resend_is_full(const struct resend *self);
 /* Effect: takes up a batch; returns its number. Not when full. */
 uint64_t resend_add(struct resend *self, const struct resend_place *place);
-/* Effect: takes up a batch found after a restart; numbers rise and stay within RESEND_ROWS of the first one given. False: not so. */
-bool resend_restore(struct resend *self, uint64_t batch, const struct resend_place *place);
+/* Lends the place of the oldest batch not done, NULL when there is none. */
+const struct resend_place *resend_oldest(const struct resend *self);
 /* Returns the number of the batch to send now (RESEND_NONE: nothing) and lends its place. */
 uint64_t resend_due(const struct resend *self, uint64_t now_us, const struct resend_place **place);
 /* True when a new batch could be sent at once. */

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "exec_filter.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <stddef.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+
+#include <seccomp.h>
+
+#include "sp_assert.h"
+
+#define FILTER_FAMILY_MAX 63 /* address families above are refused by one rule */
+
+/* By name, so that a library which does not know one of them skips it. */
+static const char *const denied[] = {
+    /* other processes */
+    "ptrace", "process_vm_readv", "process_vm_writev", "process_madvise", "kcmp", "pidfd_getfd",
+    /* file-system tree */
+    "mount", "umount", "umount2", "pivot_root", "chroot", "open_tree", "move_mount", "fsopen", "fsconfig", "fsmount", "fspick",
+    "mount_setattr", "open_by_handle_at", "name_to_handle_at", "fanotify_init", "quotactl", "quotactl_fd", "swapon", "swapoff",
+    /* name spaces and the kernel itself */
+    "unshare", "setns", "reboot", "kexec_load", "kexec_file_load", "init_module", "finit_module", "delete_module", "bpf",
+    "perf_event_open", "userfaultfd", "acct", "syslog", "iopl", "ioperm", "modify_ldt", "lookup_dcookie", "nfsservctl", "vhangup",
+    /* keys */
+    "keyctl", "add_key", "request_key",
+    /* a second way to every call */
+    "io_uring_setup", "io_uring_enter", "io_uring_register",
+    /* time and name of the host */
+    "settimeofday", "stime", "clock_settime", "clock_settime64", "clock_adjtime", "clock_adjtime64", "adjtimex", "sethostname",
+    "setdomainname",
+};
+
+static const unsigned long long namespaces[] = {CLONE_NEWNS,  CLONE_NEWUTS, CLONE_NEWIPC,   CLONE_NEWUSER,
+                                                CLONE_NEWPID, CLONE_NEWNET, CLONE_NEWCGROUP};
+
+static bool deny_names(scmp_filter_ctx filter)
+{
+    for (size_t i = 0; i < SP_COUNT(denied); i++) {
+        int number = seccomp_syscall_resolve_name(denied[i]);
+        if (number == __NR_SCMP_ERROR)
+            continue;
+        int rc = seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), number, 0);
+        if (rc != 0 && rc != -EDOM && rc != -EFAULT)
+            return false;
+    }
+    return true;
+}
+
+static bool deny_clone(scmp_filter_ctx filter, const uint64_t cookies[EXEC_FILTER_COOKIES])
+{
+    bool ok = true;
+    for (size_t i = 0; i < SP_COUNT(namespaces); i++)
+        ok = ok && seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(clone), 1,
+                                    SCMP_A0(SCMP_CMP_MASKED_EQ, namespaces[i], namespaces[i])) == 0;
+    for (unsigned i = 0; i < EXEC_FILTER_COOKIES; i++) {
+        struct scmp_arg_cmp differs = {.arg = 2 + i, .op = SCMP_CMP_NE, .datum_a = cookies[i], .datum_b = 0};
+        ok = ok && seccomp_rule_add_array(filter, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 1, &differs) == 0;
+    }
+    return ok;
+}
+
+static bool deny_odd_arguments(scmp_filter_ctx filter)
+{
+    /* Characters pushed into somebody's terminal; asking for the execution domain is harmless, changing it is not. */
+    return seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(ioctl), 1, SCMP_A1(SCMP_CMP_MASKED_EQ, 0xffffffffu, TIOCSTI)) == 0 &&
+           seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(ioctl), 1,
+                            SCMP_A1(SCMP_CMP_MASKED_EQ, 0xffffffffu, TIOCLINUX)) == 0 &&
+           seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(personality), 1, SCMP_A0(SCMP_CMP_NE, 0xffffffffu)) == 0;
+}
+
+static bool deny_sockets(scmp_filter_ctx filter, bool network)
+{
+    if (!network)
+        return seccomp_rule_add(filter, SCMP_ACT_ERRNO(EACCES), SCMP_SYS(socket), 0) == 0;
+    bool ok = seccomp_rule_add(filter, SCMP_ACT_ERRNO(EACCES), SCMP_SYS(socket), 1, SCMP_A0(SCMP_CMP_GT, FILTER_FAMILY_MAX)) == 0;
+    for (unsigned family = 0; family <= FILTER_FAMILY_MAX; family++) {
+        bool wanted = family == AF_UNIX || family == AF_INET || family == AF_INET6 || family == AF_NETLINK;
+        ok = ok && (wanted || seccomp_rule_add(filter, SCMP_ACT_ERRNO(EACCES), SCMP_SYS(socket), 1, SCMP_A0(SCMP_CMP_EQ, family)) == 0);
+    }
+    return ok;
+}
+
+bool exec_filter_load(bool network, const uint64_t cookies[EXEC_FILTER_COOKIES], const char **why)
+{
+    scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ALLOW);
+    if (filter == NULL) {
+        *why = "no memory for the system-call filter";
+        return false;
+    }
+    /* Foreign architectures (32-bit calls on a 64-bit kernel) are killed: libseccomp's default for calls of another ABI. */
+    bool ok = deny_names(filter) && deny_clone(filter, cookies) && deny_odd_arguments(filter) && deny_sockets(filter, network);
+    /* A tree of comparisons instead of a list: about five steps instead of a hundred for calls the kernel cannot cache. */
+    (void)seccomp_attr_set(filter, SCMP_FLTATR_CTL_OPTIMIZE, 2);
+    ok = ok && seccomp_load(filter) == 0;
+    seccomp_release(filter);
+    if (!ok)
+        *why = "the kernel or libseccomp refuses the system-call filter";
+    return ok;
+}
