@@ -1,0 +1,152 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A real fleet of processes under a temporary directory, for integration tests and benchmarks.
+
+Nothing here sleeps to synchronise: wait() polls a condition until it holds or the time is up, and says what it last saw.
+"""
+import contextlib
+import json
+import os
+import pathlib
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+
+SOURCE = pathlib.Path(os.environ.get("SPICE_SOURCE", pathlib.Path(__file__).resolve().parents[2]))
+BIN = pathlib.Path(os.environ.get("SPICE_BIN", SOURCE / "build/release"))
+PROGRAM = {"broker": "spice-broker", "keeper": "spice-nodes", "scheduler": "spice-scheduler", "worker": "spice-worker"}
+
+
+class Failed(AssertionError):
+    pass
+
+
+def wait(what, condition, seconds=60.0, every=0.02):
+    """Polls condition() until it returns something true; returns that. Exceptions of the condition count as false."""
+    end = time.monotonic() + seconds
+    last = None
+    while True:
+        try:
+            last = condition()
+            if last:
+                return last
+        except (Failed, subprocess.SubprocessError, KeyError, IndexError, ValueError, OSError) as error:
+            last = error
+        if time.monotonic() > end:
+            raise Failed(f"did not happen in {seconds:g} s: {what}; last seen: {last!r}")
+        time.sleep(every)
+
+
+class Fleet:
+    """with Fleet(workers=2) as fleet: ...   Everything dies with the block; on a failure the logs' ends are shown."""
+
+    def __init__(self, workers=1, prefix=None, keep=False, init_args=()):
+        self.prefix = pathlib.Path(prefix or tempfile.mkdtemp(prefix="spice-test-"))
+        self.config = self.prefix / "etc/spice.yaml"
+        self.keep = keep or "SPICE_KEEP" in os.environ
+        self.processes = {}
+        self.workers = [f"worker-{i + 1}" for i in range(workers)]
+        self.run([BIN / "spicectl", "init", "--prefix", self.prefix, "--workers", str(workers), *init_args])
+
+    # -- processes ------------------------------------------------------------------------------
+
+    def start(self, *names):
+        """broker-1, keeper, scheduler, worker-N; without names: all."""
+        for name in names or ["broker-1", "keeper", "scheduler", *self.workers]:
+            kind = name.split("-")[0]
+            log = open(self.prefix / f"{name}.log", "ab")
+            self.processes[name] = subprocess.Popen(
+                [BIN / PROGRAM[kind], "--config", self.config, "--name", name], stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+            log.close()
+        return self
+
+    def pid(self, name):
+        return self.processes[name].pid
+
+    def kill(self, name, sig=signal.SIGKILL):
+        process = self.processes[name]
+        process.send_signal(sig)
+        if sig in (signal.SIGKILL, signal.SIGTERM):
+            process.wait(timeout=30)
+
+    def restart(self, name, sig=signal.SIGKILL):
+        self.kill(name, sig)
+        self.start(name)
+
+    def cpu_seconds(self, names=None):
+        """User and system time of our processes, reaped children included."""
+        ticks = 0
+        for name in names or self.processes:
+            fields = pathlib.Path(f"/proc/{self.pid(name)}/stat").read_text().rsplit(")", 1)[1].split()
+            ticks += sum(int(x) for x in fields[11:15])
+        return ticks / os.sysconf("SC_CLK_TCK")
+
+    def rss_bytes(self, name):
+        for line in pathlib.Path(f"/proc/{self.pid(name)}/status").read_text().splitlines():
+            if line.startswith("VmRSS:"):
+                return int(line.split()[1]) * 1024
+        raise Failed("no VmRSS")
+
+    def stop(self):
+        order = sorted(self.processes, key=lambda n: {"w": 0, "s": 1, "k": 2, "b": 3}[n[0]])
+        for name in order:
+            if self.processes[name].poll() is None:
+                with contextlib.suppress(ProcessLookupError):
+                    self.processes[name].send_signal(signal.SIGCONT)
+                    self.processes[name].terminate()
+        for name in order:
+            try:
+                self.processes[name].wait(timeout=10)
+            except subprocess.TimeoutExpired:
+                self.processes[name].kill()
+                self.processes[name].wait()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, value, trace):
+        if kind is not None:
+            for log in sorted(self.prefix.glob("*.log")):
+                print(f"---- {log.name}")
+                print("\n".join(log.read_text(errors="replace").splitlines()[-15:]))
+        self.stop()
+        if not self.keep:
+            shutil.rmtree(self.prefix, ignore_errors=True)
+
+    # -- commands -------------------------------------------------------------------------------
+
+    def run(self, argv, input=None, check=True, timeout=60):
+        done = subprocess.run([str(a) for a in argv], input=input, capture_output=True, text=True, timeout=timeout)
+        if check and done.returncode != 0:
+            raise Failed(f"{' '.join(str(a) for a in argv)}: exit {done.returncode}: {done.stderr.strip() or done.stdout.strip()}")
+        return done
+
+    def ctl(self, *args, input=None, check=True, timeout=60):
+        return self.run([BIN / "spicectl", "--config", self.config, *args], input=input, check=check, timeout=timeout)
+
+    def json(self, *args, timeout=60):
+        return json.loads(self.ctl("--json", *args, timeout=timeout).stdout)
+
+    def apply(self, text):
+        return self.ctl("apply", "-f", "-", input=text)
+
+    # -- questions ------------------------------------------------------------------------------
+
+    def ready(self, seconds=60):
+        wait("the fleet answers and the keeper takes results", lambda: self.ctl("doctor", "--json", check=False).returncode == 0, seconds, 0.1)
+        return self
+
+    def node(self, name):
+        return next(n for n in self.json("node", "list") if n["name"] == name)
+
+    def member(self, node, pool="trusted"):
+        return self.node(node)["pools"][pool]["member"]
+
+    def wait_member(self, node, member, pool="trusted", seconds=60):
+        wait(f"{node} {'in' if member else 'out of'} {pool}", lambda: self.member(node, pool) == member, seconds, 0.05)
+        return self.node(node)["pools"][pool]
+
+    def process_stats(self):
+        """Latest Stats of every process: {name: {"gauges": {...}, "counters": [...]}}."""
+        return {p["name"]: p for p in self.json("stats")}
