@@ -9,6 +9,7 @@
 #include "sp_bus.h"
 #include "sp_crypto.h"
 #include "sp_map.h"
+#include "sp_time.h"
 
 #define SP_REGISTRY_ROWS_MAX 65536u
 

@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Receiving, in this order and no other: one part, size, envelope, sender known and valid, role may send this to us, addressed to
+ * us, seal, then the session's own messages or the handler. */
+#include <errno.h>
+#include <zmq.h>
+
+#include "sp_bus_parts.h"
+#include "sp_log.h"
+#include "sp_seal.h"
+
+static bool is_for_us(const struct sp_bus *bus, struct sp_str dest)
+{
+    return dest.n == 0 || sp_str_is(dest, bus->name) || sp_str_is(dest, sp_role_name(bus->o.role));
+}
+
+/* A broker's word counts only on its own connection, and everybody else's only through a broker. */
+static bool is_sender_here(const struct sp_bus_link *link, const struct sp_registry_row *row)
+{
+    return row->p.role != SP_ROLE_BROKER || strcmp(row->p.name, link->conf->name) == 0;
+}
+
+static bool is_sealed(struct sp_bus *bus, const struct msg_info *info, const struct sp_envelope *e,
+                      const struct sp_registry_row *row)
+{
+    if (info->auth == SP_AUTH_MAC)
+        return sp_seal_maced(e, bus->deployment, bus->has_mac ? &bus->mac : NULL);
+    if (info->auth == SP_AUTH_SIGN)
+        return sp_seal_signed(e, bus->deployment, row->verifier);
+    return true;
+}
+
+static enum sp_refusal judge(struct sp_bus_link *link, const struct sp_envelope *e, struct sp_registry_row **row)
+{
+    struct sp_bus *bus = link->bus;
+    const struct msg_info *info = NULL;
+    enum sp_refusal refusal;
+
+    *row = sp_registry_find(&bus->registry, e->sender);
+    if (*row == NULL || !sp_registry_valid(&(*row)->p, sp_loop_now(bus->o.loop)->wall) || !is_sender_here(link, *row))
+        return SP_REFUSAL_PRINCIPAL;
+    refusal = sp_envelope_admit(e, (*row)->p.role, bus->o.role, &info);
+    if (refusal != SP_REFUSAL_NONE)
+        return refusal;
+    if (!is_for_us(bus, e->dest))
+        return SP_REFUSAL_AUTHORITY;
+    return is_sealed(bus, info, e, *row) ? SP_REFUSAL_NONE : SP_REFUSAL_SIGNATURE;
+}
+
+static void on_principals(struct sp_bus *bus, const struct sp_envelope *e)
+{
+    struct msg_principal_set set;
+    enum sp_rc rc = msg_principal_set_decode((const uint8_t *)e->body.p, e->body.n, &set);
+
+    if (rc == SP_OK)
+        rc = sp_registry_set(&bus->registry, &set);
+    if (rc != SP_OK)
+        SP_LOG(SP_LOG_WARNING, "bus", "principals", SP_LOG_V("from", e->sender), SP_LOG_S("why", sp_rc_text(rc)));
+}
+
+/* The broker does not know our session (it restarted, or gave us up): begin another. */
+static void on_refused(struct sp_bus_link *link, const struct sp_envelope *e)
+{
+    struct msg_refused m;
+
+    if (msg_refused_decode((const uint8_t *)e->body.p, e->body.n, &m) != SP_OK)
+        return;
+    SP_LOG(SP_LOG_INFO, "bus", "refused", SP_LOG_S("broker", link->conf->name), SP_LOG_S("type", msg_name(m.type)),
+           SP_LOG_S("code", sp_refusal_name(m.code)), SP_LOG_V("detail", m.detail));
+    if (m.code == SP_REFUSAL_NOT_READY && m.type != SP_MSG_HELLO && link->up)
+        sp_bus_link_greet(link);
+}
+
+/* True when the message was the session's own and does not go up. */
+static bool take_own(struct sp_bus_link *link, const struct sp_envelope *e, const struct sp_registry_row *row)
+{
+    if (e->type == SP_MSG_PRINCIPAL_SET)
+        on_principals(link->bus, e);
+    if (row->p.role != SP_ROLE_BROKER)
+        return false;
+    if (e->type == SP_MSG_WELCOME)
+        sp_bus_link_welcome(link, e);
+    if (e->type == SP_MSG_REFUSED)
+        on_refused(link, e);
+    return e->type == SP_MSG_WELCOME || e->type == SP_MSG_HEARTBEAT;
+}
+
+static void take_frame(struct sp_bus_link *link, const uint8_t *p, size_t n)
+{
+    struct sp_bus *bus = link->bus;
+    struct sp_envelope e = {0};
+    struct sp_registry_row *row = NULL;
+    enum sp_rc rc = sp_envelope_decode(p, n, &e);
+    enum sp_refusal refusal =
+        rc == SP_OK ? judge(link, &e, &row)
+                    : (rc == SP_E_VERSION ? SP_REFUSAL_VERSION : (rc == SP_E_LIMIT ? SP_REFUSAL_SIZE : SP_REFUSAL_MALFORMED));
+
+    link->heard_us = sp_bus_now_us(bus);
+    if (refusal != SP_REFUSAL_NONE) {
+        sp_bus_refuse(bus, e.type, row != NULL ? row->p.role : SP_ROLE_NONE, refusal, e.sender, "not taken");
+        return;
+    }
+    sp_stats_message(bus->stats, e.type, row->p.role, SP_STATS_IN, n);
+    if (e.type != SP_MSG_HEARTBEAT && e.type != SP_MSG_STATS)
+        sp_bus_active(bus);
+    if (take_own(link, &e, row) || !link->up)
+        return; /* what was sent to a session that is over is not ours any more */
+    struct sp_bus_message message = {
+        .type = e.type,
+        .from = &row->p,
+        .dest = e.dest.n == 0 ? "" : bus->name,
+        .epoch = e.epoch,
+        .sequence = e.sequence,
+        .trace = e.trace,
+        .body = (const uint8_t *)e.body.p,
+        .body_bytes = e.body.n,
+        .frame = p,
+        .frame_bytes = n,
+        .broker = link->index,
+    };
+
+    bus->o.on_message(bus->o.self, &message);
+}
+
+unsigned sp_bus_receive(struct sp_bus_link *link)
+{
+    struct sp_bus *bus = link->bus;
+    unsigned taken = 0;
+
+    link->more = false;
+    while (link->socket != NULL && taken < SP_BUS_DRAIN_MAX) {
+        zmq_msg_t m;
+
+        zmq_msg_init(&m);
+        if (zmq_msg_recv(&m, link->socket, ZMQ_DONTWAIT) < 0) {
+            bool again = zmq_errno() == EINTR;
+
+            zmq_msg_close(&m);
+            if (again)
+                continue;
+            return taken;
+        }
+        taken++;
+        if (!zmq_msg_more(&m)) {
+            take_frame(link, zmq_msg_data(&m), zmq_msg_size(&m));
+        } else {
+            /* A message has one part. libzmq hands parts of one message out together, so this ends. */
+            sp_bus_refuse(bus, 0, SP_ROLE_BROKER, SP_REFUSAL_MALFORMED, sp_str_of(link->conf->name), "more than one part");
+            while (zmq_msg_more(&m) && zmq_msg_recv(&m, link->socket, ZMQ_DONTWAIT) >= 0) {
+            }
+        }
+        zmq_msg_close(&m);
+    }
+    link->more = taken == SP_BUS_DRAIN_MAX;
+    return taken;
+}

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Who may talk on the bus: names, roles, public keys, scopes and ends of validity. Pure; rows live in an array sized at init.
+ *
+ * A row's place (index) is what the admission handler gives libzmq as user id, together with the row's generation: when the key or
+ * role of a name changes, or the row is used again for another name, the generation moves on and connections admitted under the
+ * old one are nobody's from the next message on. Rows from the principals file outrank PrincipalSet: those may not touch them. */
+#ifndef PRINCIPAL_H
+#define PRINCIPAL_H
+
+#include "msg.h"
+#include "sp_map.h"
+
+#define PRINCIPAL_NAME_BYTES 41u     /* REC_PRINCIPAL name and its NUL */
+#define PRINCIPAL_ADAPTERS_MAX 64u   /* different adapter names a broker knows; one bit each */
+#define PRINCIPAL_USER_ID_BYTES 9u   /* eight hexadecimal digits and NUL */
+#define PRINCIPAL_INDEX_BITS 18u     /* of the user id; the rest is the generation */
+#define PRINCIPAL_ROWS_MAX (1u << 16)
+#define PRINCIPAL_NONE UINT32_MAX
+
+struct principal {
+    char name[PRINCIPAL_NAME_BYTES];
+    uint8_t role; /* enum sp_role */
+    bool used;
+    bool revoked;
+    bool from_file;
+    bool marked;         /* seen in the PrincipalSet that is being applied */
+    uint16_t generation; /* counts keys of this row */
+    uint8_t curve[32];
+    uint8_t sign[32];
+    uint64_t adapters;      /* worker: bits of principal_adapter_bit it may serve */
+    uint64_t not_after_s;   /* wall clock; 0: no end */
+    uint64_t admin_id;      /* largest id of a write taken from this operator */
+    uint32_t first_link;    /* owned by broker_core: its first connection, or UINT32_MAX */
+    uint32_t next_free;     /* private */
+    uint64_t refused;       /* messages refused from it */
+};
+
+struct principal_table {
+    struct principal *rows;
+    uint32_t size;
+    uint32_t count; /* rows in use */
+    uint32_t free;  /* first free row */
+    uint64_t version;  /* of the last complete PrincipalSet */
+    uint64_t pending;  /* version of the set that is being applied */
+    uint32_t next_part; /* 0: none is being applied */
+    uint64_t changes;  /* moves with every change that admission must learn */
+    uint8_t seed[16];
+    struct sp_map by_name;
+    struct sp_map by_curve;
+    uint32_t adapters;
+    char adapter[PRINCIPAL_ADAPTERS_MAX][33];
+};
+
+/* Effect: room for `size` rows (at most PRINCIPAL_ROWS_MAX). The seed keys the hash tables. False without memory. */
+bool principal_init(struct principal_table *t, uint32_t size, const uint8_t seed[16]) SP_MUST_USE;
+void principal_fini(struct principal_table *t);
+
+/* Effect: inserts the row or changes the one of that name; *index tells where. SP_E_FULL: no row left. SP_E_EXISTS: the CURVE key
+ * belongs to another name. SP_E_AUTHORITY: the name is in the file and this does not come from it. SP_E_INVALID: name, role or
+ * scope is not well-formed. On error nothing changed. */
+enum sp_rc principal_put(struct principal_table *t, const struct rec_principal *from, bool from_file, uint32_t *index) SP_MUST_USE;
+
+/* Effect: one part of a PrincipalSet. After the last one, names of earlier sets that are in no part are gone. SP_E_STALE: an older
+ * version or a part out of order: nothing changed, ask for the set again. Rows that cannot be taken are counted in *bad. */
+enum sp_rc principal_set(struct principal_table *t, const struct msg_principal_set *set, uint32_t *bad) SP_MUST_USE;
+
+/* Returns the index or PRINCIPAL_NONE. Revoked and expired rows are found too. */
+uint32_t principal_by_name(const struct principal_table *t, struct sp_str name);
+uint32_t principal_by_curve(const struct principal_table *t, const uint8_t curve[32]);
+/* The same from the user id of a message: NULL, empty, malformed and out-dated ones are nobody. */
+uint32_t principal_by_user_id(const struct principal_table *t, const char *user_id);
+void principal_user_id(const struct principal_table *t, uint32_t index, char to[PRINCIPAL_USER_ID_BYTES]);
+
+/* True when it may talk at this wall time (seconds). */
+bool principal_is_valid(const struct principal *p, uint64_t wall_s);
+
+/* Bits of a comma separated list of adapters; "*" is every bit. Unknown names get a bit while there are some left. */
+uint64_t principal_adapter_bits(struct principal_table *t, struct sp_str list);
+
+/* Aborts when an invariant is broken. */
+void principal_check(const struct principal_table *t);
+
+#endif
