@@ -15,8 +15,8 @@
 #define SP_CONF_ENDPOINT_BYTES 160u /* resolved; a unix socket path itself has at most 107 bytes */
 #define SP_CONF_NAME_BYTES     41u
 #define SP_CONF_PRINCIPALS_MAX 512u
-#define SP_CONF_WORKERS_MAX    64u
-#define SP_CONF_LIST_MAX       16u
+#define SP_CONF_WORKERS_MAX    16u
+#define SP_CONF_LIST_MAX       8u
 
 /* Numbers of enum role in schemas/spice.model, in that order; a test compares. */
 enum sp_conf_role {

@@ -4,6 +4,8 @@
 #ifndef SP_ERR_H
 #define SP_ERR_H
 
+#include <stddef.h>
+
 #include "sp_assert.h"
 #include "sp_rc.h"
 

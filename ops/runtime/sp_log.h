@@ -45,7 +45,7 @@ static inline struct sp_log_field sp_log_text(const char *key, struct sp_str tex
 }
 
 /* SP_LOG(SP_LOG_NOTICE, "keeper", "node.state", SP_LOG_S("node", name), SP_LOG_U("seq", 7)); fields are evaluated only when the
- * level is on. sub and event are literals. The first field is the subject. */
+ * level is on. sub and event are literals (event below 48 characters). The first field is the subject. */
 #define SP_LOG(level, sub, event, ...)                                                                                            \
     do {                                                                                                                          \
         if (sp_log_on((level), (sub))) {                                                                                          \

@@ -21,7 +21,6 @@ void sp_notify_init(struct sp_notify *n);
 void sp_notify_fini(struct sp_notify *n);
 /* Admission, store and self-probe are up. status: one line for people, may be NULL. */
 void sp_notify_ready(struct sp_notify *n, const char *status);
-void sp_notify_reloading(struct sp_notify *n, struct sp_mono now);
 void sp_notify_stopping(struct sp_notify *n, const char *status);
 void sp_notify_status(struct sp_notify *n, const char *status);
 /* Effect: feeds the watchdog when it is time and progress differs from the value at the last feeding. Cheap; call each turn. */
