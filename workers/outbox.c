@@ -47,7 +47,8 @@ struct outbox {
     uint32_t unmarked; /* answers since the mark was written */
     uint32_t current;
     bool no_space; /* the last segment could not be made */
-    struct segment segment[OUTBOX_SEGMENTS];
+    uint32_t segments; /* files we may have */
+    struct segment segment[OUTBOX_SEGMENTS_MAX];
 };
 
 /* Two running sums over 64-bit words (Fletcher): order matters, a missing page shows. */
@@ -157,7 +158,7 @@ static enum sp_rc replay_all(struct outbox *self, uint64_t first, struct sp_err 
 {
     struct replay r = {.row = calloc(RESEND_ROWS, sizeof *r.row), .buf = malloc(OUTBOX_SEGMENT_BYTES)};
     enum sp_rc rc = r.row != NULL && r.buf != NULL ? SP_OK : sp_err_set(err, SP_E_NOMEM, self->path, "no memory");
-    for (uint32_t i = 0; i < OUTBOX_SEGMENTS && rc == SP_OK; i++) {
+    for (uint32_t i = 0; i < OUTBOX_SEGMENTS_MAX && rc == SP_OK; i++) {
         rc = segment_open(self, i, 0, err);
         if (rc == SP_OK) {
             replay_segment(self, i, first, &r);
@@ -186,7 +187,7 @@ static bool mark_read(struct outbox *self, struct mark *m)
     return pread(self->mark, m, sizeof *m, 0) == (ssize_t)sizeof *m && m->magic == MARK_MAGIC && m->sum == mark_sum(m) && m->first >= 1;
 }
 
-enum sp_rc outbox_open(const char *path, struct resend *window, struct outbox **out, struct sp_err *err)
+enum sp_rc outbox_open(const char *path, uint32_t segments, struct resend *window, struct outbox **out, struct sp_err *err)
 {
     struct mark m;
     struct outbox *self = calloc(1, sizeof *self);
@@ -198,7 +199,8 @@ enum sp_rc outbox_open(const char *path, struct resend *window, struct outbox **
     self->mark = -1;
     self->dir = -1;
     self->next = 1;
-    for (uint32_t i = 0; i < OUTBOX_SEGMENTS; i++) {
+    self->segments = segments < 2 ? 2 : segments < OUTBOX_SEGMENTS_MAX ? segments : OUTBOX_SEGMENTS_MAX;
+    for (uint32_t i = 0; i < OUTBOX_SEGMENTS_MAX; i++) {
         self->segment[i].fd = -1;
     }
     (void)snprintf(self->path, sizeof self->path, "%s", path);
@@ -232,7 +234,7 @@ void outbox_close(struct outbox **self_p)
     if (self->mark >= 0) {
         (void)mark_write(self);
     }
-    for (uint32_t i = 0; i < OUTBOX_SEGMENTS; i++) {
+    for (uint32_t i = 0; i < OUTBOX_SEGMENTS_MAX; i++) {
         if (self->segment[i].fd >= 0) {
             (void)close(self->segment[i].fd);
         }
@@ -258,17 +260,17 @@ static enum sp_rc advance(struct outbox *self, size_t bytes)
     if (c->fd >= 0 && OUTBOX_SEGMENT_BYTES - c->end >= bytes) {
         return SP_OK;
     }
-    uint32_t unmade = OUTBOX_SEGMENTS;
-    for (uint32_t i = 0; i < OUTBOX_SEGMENTS; i++) {
+    uint32_t unmade = self->segments;
+    for (uint32_t i = 0; i < OUTBOX_SEGMENTS_MAX; i++) {
         if (self->segment[i].fd < 0) {
-            unmade = unmade == OUTBOX_SEGMENTS ? i : unmade;
+            unmade = i < unmade ? i : unmade;
         } else if (self->segment[i].live == 0) {
             self->segment[i].end = 0;
             self->current = i;
             return SP_OK;
         }
     }
-    if (unmade == OUTBOX_SEGMENTS) {
+    if (unmade == self->segments) {
         return SP_E_FULL;
     }
     enum sp_rc rc = segment_open(self, unmade, O_CREAT, NULL);
@@ -329,8 +331,11 @@ uint64_t outbox_room(const struct outbox *self)
     if (resend_is_full(self->window)) {
         return 0;
     }
-    for (uint32_t i = 0; i < OUTBOX_SEGMENTS; i++) {
+    for (uint32_t i = 0; i < OUTBOX_SEGMENTS_MAX; i++) {
         const struct segment *s = &self->segment[i];
+        if (s->fd < 0 && i >= self->segments) {
+            continue;
+        }
         if (s->fd < 0) {
             room += self->no_space ? 0 : OUTBOX_SEGMENT_BYTES;
         } else if (s->live == 0) {

@@ -29,7 +29,7 @@ struct definition {
     uint16_t reason;  /* BAD: enum sp_reason */
     uint8_t tries;    /* WANTED: how often asked */
     uint32_t adapter; /* READY: index of the adapter */
-    void *check;      /* READY: compiled form, of the adapter */
+    void *check;      /* READY: compiled form, of the adapter; BAD: what explains the reason, of the shell */
     uint32_t uses;    /* jobs that hold it */
     uint32_t wait_head, wait_tail; /* jobs waiting for it; numbers of slots */
     uint32_t newer, older;         /* neighbours in order of use */

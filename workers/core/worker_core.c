@@ -8,16 +8,10 @@
 #include "msg.h"
 #include "sp_assert.h"
 
-struct queue {
-    uint32_t head, tail;
-};
-
 struct worker_core {
     struct worker_options opt;
-    struct worker_slot *slot;
-    uint32_t slots;
-    uint32_t free_head;
-    struct queue ready[WORKER_ADAPTERS_MAX];
+    struct slot_table table;
+    struct slot_queue ready[WORKER_ADAPTERS_MAX];
     uint32_t running[WORKER_ADAPTERS_MAX];
     uint32_t turn_adapter;    /* whose queue is looked at first */
     struct sp_heap deadlines; /* ids: slots, then rows of the definition cache */
@@ -46,83 +40,18 @@ static bool has_room(const struct worker_effects *fx)
     return fx->count + 4 <= WORKER_EFFECTS_MAX;
 }
 
-/* ---- queues and slots ------------------------------------------------------------------------------------------ */
+/* ---- slots ------------------------------------------------------------------------------------------------------ */
 
-static void queue_push(struct worker_core *self, struct queue *q, uint32_t at)
-{
-    self->slot[at].next = WORKER_NONE;
-    if (q->tail != WORKER_NONE) {
-        self->slot[q->tail].next = at;
-    } else {
-        q->head = at;
-    }
-    q->tail = at;
-}
-
-static uint32_t queue_pop(struct worker_core *self, struct queue *q)
-{
-    uint32_t at = q->head;
-    if (at != WORKER_NONE) {
-        q->head = self->slot[at].next;
-        if (q->head == WORKER_NONE) {
-            q->tail = WORKER_NONE;
-        }
-    }
-    return at;
-}
-
-static void queue_remove(struct worker_core *self, struct queue *q, uint32_t at)
-{
-    uint32_t before = WORKER_NONE;
-    for (uint32_t i = q->head; i != at; i = self->slot[i].next) {
-        SP_ASSERT(i != WORKER_NONE);
-        before = i;
-    }
-    uint32_t after = self->slot[at].next;
-    if (before == WORKER_NONE) {
-        q->head = after;
-    } else {
-        self->slot[before].next = after;
-    }
-    if (q->tail == at) {
-        q->tail = before;
-    }
-}
-
-/* The one place where a slot changes its state. */
-static void set_state(struct worker_core *self, uint32_t at, enum worker_slot_state to)
-{
-    static const bool allowed[WORKER_STATE_COUNT][WORKER_STATE_COUNT] = {
-        [WORKER_FREE] = {[WORKER_WAITING] = true, [WORKER_READY] = true},
-        [WORKER_WAITING] = {[WORKER_READY] = true, [WORKER_FREE] = true},
-        [WORKER_READY] = {[WORKER_RUNNING] = true, [WORKER_FREE] = true},
-        [WORKER_RUNNING] = {[WORKER_FREE] = true},
-    };
-    uint32_t *count[WORKER_STATE_COUNT] = {NULL, &self->counts.waiting, &self->counts.ready, &self->counts.running};
-    struct worker_slot *s = &self->slot[at];
-    SP_ASSERT(allowed[s->state][to]);
-    if (count[s->state] != NULL) {
-        (*count[s->state])--;
-    }
-    if (count[to] != NULL) {
-        (*count[to])++;
-    }
-    s->state = to;
-}
-
-/* Puts the slot on the free list. Its content stays until the next job takes it: last in, first out keeps it warm. */
 static void slot_free(struct worker_core *self, uint32_t at)
 {
-    struct worker_slot *s = &self->slot[at];
+    struct worker_slot *s = &self->table.row[at];
     if (s->state == WORKER_RUNNING) {
         self->running[s->adapter]--;
     }
-    set_state(self, at, WORKER_FREE);
     sp_heap_remove(&self->deadlines, at);
     SP_ASSERT(self->cache.row[s->definition].uses > 0);
     self->cache.row[s->definition].uses--;
-    s->next = self->free_head;
-    self->free_head = at;
+    slot_give(&self->table, at);
 }
 
 static void slot_report(struct worker_core *self, uint32_t at, uint16_t reason, struct worker_effects *fx)
@@ -130,8 +59,9 @@ static void slot_report(struct worker_core *self, uint32_t at, uint16_t reason, 
     struct worker_effect *e = emit(fx, WORKER_REPORT);
     e->slot = at;
     e->code = reason;
-    if (self->slot[at].state != WORKER_RUNNING) {
-        self->slot[at].started_us = self->slot[at].received_us;
+    e->check = reason == self->cache.row[self->table.row[at].definition].reason ? self->cache.row[self->table.row[at].definition].check : NULL;
+    if (self->table.row[at].state != WORKER_RUNNING) {
+        self->table.row[at].started_us = self->table.row[at].received_us;
     }
     slot_free(self, at);
 }
@@ -147,20 +77,20 @@ static void emit_return(struct worker_core *self, uint32_t lease, uint64_t job, 
 
 static void slot_return(struct worker_core *self, uint32_t at, uint16_t code, struct worker_effects *fx)
 {
-    emit_return(self, self->slot[at].lease, self->slot[at].job, code, fx);
+    emit_return(self, self->table.row[at].lease, self->table.row[at].job, code, fx);
     slot_free(self, at);
 }
 
 /* Takes a job that waits out of the queue it is in. */
 static void slot_unqueue(struct worker_core *self, uint32_t at)
 {
-    struct worker_slot *s = &self->slot[at];
+    struct worker_slot *s = &self->table.row[at];
     if (s->state == WORKER_READY) {
-        queue_remove(self, &self->ready[s->adapter], at);
+        slot_queue_remove(&self->table, &self->ready[s->adapter], at);
     } else if (s->state == WORKER_WAITING) {
         struct definition *d = &self->cache.row[s->definition];
-        struct queue q = {d->wait_head, d->wait_tail};
-        queue_remove(self, &q, at);
+        struct slot_queue q = {d->wait_head, d->wait_tail};
+        slot_queue_remove(&self->table, &q, at);
         d->wait_head = q.head;
         d->wait_tail = q.tail;
     }
@@ -170,13 +100,13 @@ static void slot_unqueue(struct worker_core *self, uint32_t at)
 
 static bool may_run(const struct worker_core *self, uint32_t adapter)
 {
-    return self->counts.running < self->opt.running_max && self->running[adapter] < self->opt.adapter_max[adapter];
+    return self->table.in[WORKER_RUNNING] < self->opt.running_max && self->running[adapter] < self->opt.adapter_max[adapter];
 }
 
 static void slot_start(struct worker_core *self, uint32_t at, uint64_t now_us, struct worker_effects *fx)
 {
-    struct worker_slot *s = &self->slot[at];
-    set_state(self, at, WORKER_RUNNING);
+    struct worker_slot *s = &self->table.row[at];
+    slot_state_set(&self->table, at, WORKER_RUNNING);
     self->running[s->adapter]++;
     self->counts.started++;
     s->started_us = now_us;
@@ -187,11 +117,11 @@ static void slot_start(struct worker_core *self, uint32_t at, uint64_t now_us, s
 /* Starts what waits while there is room, one adapter after the other so that none starves. */
 static void start_ready(struct worker_core *self, uint64_t now_us, struct worker_effects *fx)
 {
-    if (self->counts.ready == 0 || self->draining) {
+    if (self->table.in[WORKER_READY] == 0 || self->draining) {
         return;
     }
     uint32_t idle = 0;
-    while (idle < self->opt.adapters && self->counts.running < self->opt.running_max) {
+    while (idle < self->opt.adapters && self->table.in[WORKER_RUNNING] < self->opt.running_max) {
         uint32_t a = self->turn_adapter;
         self->turn_adapter = a + 1 < self->opt.adapters ? a + 1 : 0;
         if (self->ready[a].head == WORKER_NONE || !may_run(self, a)) {
@@ -203,20 +133,20 @@ static void start_ready(struct worker_core *self, uint64_t now_us, struct worker
             return;
         }
         idle = 0;
-        slot_start(self, queue_pop(self, &self->ready[a]), now_us, fx);
+        slot_start(self, slot_queue_pop(&self->table, &self->ready[a]), now_us, fx);
     }
 }
 
 static void make_ready(struct worker_core *self, uint32_t at, uint64_t now_us, struct worker_effects *fx)
 {
-    struct worker_slot *s = &self->slot[at];
+    struct worker_slot *s = &self->table.row[at];
     s->adapter = self->cache.row[s->definition].adapter;
-    set_state(self, at, WORKER_READY);
+    slot_state_set(&self->table, at, WORKER_READY);
     if (self->ready[s->adapter].head == WORKER_NONE && may_run(self, s->adapter) && has_room(fx)) {
         slot_start(self, at, now_us, fx);
         return;
     }
-    queue_push(self, &self->ready[s->adapter], at);
+    slot_queue_push(&self->table, &self->ready[s->adapter], at);
     sp_heap_set(&self->deadlines, at, s->expires_us);
     self->more = self->more || may_run(self, s->adapter);
 }
@@ -225,7 +155,7 @@ static void make_ready(struct worker_core *self, uint32_t at, uint64_t now_us, s
 
 static uint32_t definition_heap_id(const struct worker_core *self, uint32_t row)
 {
-    return self->slots + row;
+    return self->table.size + row;
 }
 
 static void want(struct worker_core *self, uint32_t row, uint64_t now_us, struct worker_effects *fx)
@@ -234,6 +164,16 @@ static void want(struct worker_core *self, uint32_t row, uint64_t now_us, struct
     d->tries++;
     sp_heap_set(&self->deadlines, definition_heap_id(self, row), now_us + WORKER_DEFINITION_RETRY_US);
     memcpy(emit(fx, WORKER_WANT)->digest, d->digest, DEFINITION_DIGEST_BYTES);
+}
+
+/* Gives what the shell attached to a row back to it. */
+static void release(const struct definition *d, struct worker_effects *fx)
+{
+    if (d->state != DEFINITION_FREE && d->check != NULL) {
+        struct worker_effect *e = emit(fx, WORKER_RELEASE);
+        e->adapter = d->adapter;
+        e->check = d->check;
+    }
 }
 
 /* Row for the digest; asks for it when it is new. */
@@ -247,11 +187,7 @@ static uint32_t definition_for(struct worker_core *self, const uint8_t *digest, 
     struct definition out;
     self->counts.definition_miss++;
     row = definition_add(&self->cache, digest, &out);
-    if (out.state == DEFINITION_READY) {
-        struct worker_effect *e = emit(fx, WORKER_RELEASE);
-        e->adapter = out.adapter;
-        e->check = out.check;
-    }
+    release(&out, fx);
     if (row != DEFINITION_NONE) {
         sp_heap_remove(&self->deadlines, definition_heap_id(self, row));
         want(self, row, now_us, fx);
@@ -263,9 +199,9 @@ static uint32_t definition_for(struct worker_core *self, const uint8_t *digest, 
 static void definition_serve(struct worker_core *self, uint32_t row, uint64_t now_us, struct worker_effects *fx)
 {
     struct definition *d = &self->cache.row[row];
-    struct queue q = {d->wait_head, d->wait_tail};
+    struct slot_queue q = {d->wait_head, d->wait_tail};
     while (q.head != WORKER_NONE && has_room(fx)) {
-        uint32_t at = queue_pop(self, &q);
+        uint32_t at = slot_queue_pop(&self->table, &q);
         if (d->state == DEFINITION_READY) {
             make_ready(self, at, now_us, fx);
         } else {
@@ -292,6 +228,7 @@ static void definition_tick(struct worker_core *self, uint32_t row, uint64_t now
     } else if (d->uses > 0 && d->state == DEFINITION_WANTED) {
         want(self, row, now_us, fx);
     } else if (d->uses == 0 && d->state != DEFINITION_READY) {
+        release(d, fx);
         definition_drop(&self->cache, row);
     }
 }
@@ -331,16 +268,15 @@ static void on_job(struct worker_core *self, const struct worker_event *ev, stru
         emit_return(self, ev->u.job.lease, ev->u.job.job, SP_REFUSAL_DRAINING, fx);
         return;
     }
-    uint32_t at = self->free_head;
-    uint32_t row = at != WORKER_NONE ? definition_for(self, ev->u.job.digest, ev->now_us, fx) : DEFINITION_NONE;
+    uint32_t row = self->table.free_head != WORKER_NONE ? definition_for(self, ev->u.job.digest, ev->now_us, fx) : DEFINITION_NONE;
     if (row == DEFINITION_NONE) {
         self->counts.overload++;
         emit_return(self, ev->u.job.lease, ev->u.job.job, SP_REFUSAL_OVERLOAD, fx);
         return;
     }
-    struct worker_slot *s = &self->slot[at];
+    uint32_t at = slot_take(&self->table);
+    struct worker_slot *s = &self->table.row[at];
     struct definition *d = &self->cache.row[row];
-    self->free_head = s->next;
     slot_fill(s, ev);
     s->definition = row;
     d->uses++;
@@ -348,13 +284,13 @@ static void on_job(struct worker_core *self, const struct worker_event *ev, stru
         make_ready(self, at, ev->now_us, fx);
         return;
     }
-    set_state(self, at, WORKER_WAITING);
+    slot_state_set(&self->table, at, WORKER_WAITING);
     if (d->state == DEFINITION_BAD) {
         slot_report(self, at, d->reason, fx);
         return;
     }
-    struct queue q = {d->wait_head, d->wait_tail};
-    queue_push(self, &q, at);
+    struct slot_queue q = {d->wait_head, d->wait_tail};
+    slot_queue_push(&self->table, &q, at);
     d->wait_head = q.head;
     d->wait_tail = q.tail;
     sp_heap_set(&self->deadlines, at, ev->now_us + WORKER_DEFINITION_WAIT_US);
@@ -380,22 +316,22 @@ static void on_definition(struct worker_core *self, const struct worker_event *e
     definition_serve(self, row, ev->now_us, fx);
 }
 
-static void on_finished(struct worker_core *self, const struct worker_event *ev, struct worker_effects *fx)
+static void on_finished(struct worker_core *self, const struct worker_event *ev)
 {
     uint32_t at = ev->u.finished.slot;
-    SP_ASSERT(at < self->slots);
-    if (self->slot[at].state != WORKER_RUNNING) {
+    SP_ASSERT(at < self->table.size);
+    if (self->table.row[at].state != WORKER_RUNNING) {
         self->counts.late_finish++;
         return;
     }
     self->counts.finished++;
     slot_free(self, at);
-    start_ready(self, ev->now_us, fx);
+    self->more = self->more || self->table.in[WORKER_READY] > 0; /* started by the next turn: finish() may run inside start() */
 }
 
 static void slot_deadline(struct worker_core *self, uint32_t at, struct worker_effects *fx)
 {
-    switch (self->slot[at].state) {
+    switch (self->table.row[at].state) {
     case WORKER_RUNNING:
         emit(fx, WORKER_CANCEL)->slot = at;
         self->counts.deadline++;
@@ -419,9 +355,9 @@ static void slot_deadline(struct worker_core *self, uint32_t at, struct worker_e
 /* Drain: one pass over the slots gives back what waits; at the deadline a second pass cancels what runs. */
 static void drain_sweep(struct worker_core *self, uint64_t now_us, struct worker_effects *fx)
 {
-    for (; self->sweep < self->slots && has_room(fx); self->sweep++) {
+    for (; self->sweep < self->table.size && has_room(fx); self->sweep++) {
         uint32_t at = self->sweep;
-        enum worker_slot_state state = self->slot[at].state;
+        enum worker_slot_state state = self->table.row[at].state;
         if (state == WORKER_READY || state == WORKER_WAITING) {
             slot_unqueue(self, at);
             slot_return(self, at, SP_REFUSAL_DRAINING, fx);
@@ -431,12 +367,12 @@ static void drain_sweep(struct worker_core *self, uint64_t now_us, struct worker
             slot_report(self, at, SP_REASON_CANCELLED, fx);
         }
     }
-    if (self->sweep < self->slots) {
+    if (self->sweep < self->table.size) {
         self->more = true;
-    } else if (now_us >= self->drain_us && self->counts.running > 0) {
+    } else if (now_us >= self->drain_us && self->table.in[WORKER_RUNNING] > 0) {
         self->sweep = 0;
         self->more = true;
-    } else if (self->counts.running == 0 && !self->drained && has_room(fx)) {
+    } else if (self->table.in[WORKER_RUNNING] == 0 && !self->drained && has_room(fx)) {
         self->drained = true;
         emit(fx, WORKER_DRAINED);
     }
@@ -451,8 +387,8 @@ static void on_turn(struct worker_core *self, const struct worker_event *ev, str
             self->more = true;
             return;
         }
-        if (top->id >= self->slots) {
-            definition_tick(self, top->id - self->slots, ev->now_us, fx);
+        if (top->id >= self->table.size) {
+            definition_tick(self, top->id - self->table.size, ev->now_us, fx);
         } else {
             slot_deadline(self, top->id, fx);
         }
@@ -462,7 +398,7 @@ static void on_turn(struct worker_core *self, const struct worker_event *ev, str
         return;
     }
     start_ready(self, ev->now_us, fx);
-    uint32_t used = self->counts.running + self->counts.waiting + self->counts.ready;
+    uint32_t used = self->table.in[WORKER_RUNNING] + self->table.in[WORKER_WAITING] + self->table.in[WORKER_READY];
     uint32_t limit = self->opt.running_max + self->opt.waiting_max;
     uint64_t room = used < limit ? limit - used : 0;
     uint64_t results = ev->u.turn.results_room > used ? ev->u.turn.results_room - used : 0;
@@ -490,7 +426,7 @@ void worker_core_step(struct worker_core *self, const struct worker_event *event
         on_definition(self, event, effects);
         break;
     case WORKER_EV_FINISHED:
-        on_finished(self, event, effects);
+        on_finished(self, event);
         break;
     case WORKER_EV_TURN:
         on_turn(self, event, effects);
@@ -511,9 +447,8 @@ void worker_core_step(struct worker_core *self, const struct worker_event *event
 static bool allocate(struct worker_core *self)
 {
     const struct worker_options *o = &self->opt;
-    self->slots = o->running_max + o->waiting_max + o->brokers * WORKER_BATCH_MAX;
-    self->slot = calloc(self->slots, sizeof *self->slot);
-    return self->slot != NULL && sp_heap_init(&self->deadlines, self->slots + o->definitions_max) &&
+    uint32_t size = o->running_max + o->waiting_max + o->brokers * WORKER_BATCH_MAX;
+    return slot_table_init(&self->table, size) && sp_heap_init(&self->deadlines, size + o->definitions_max) &&
            definition_init(&self->cache, o->definitions_max);
 }
 
@@ -532,13 +467,10 @@ struct worker_core *worker_core_new(const struct worker_options *options)
         return NULL;
     }
     for (uint32_t a = 0; a < WORKER_ADAPTERS_MAX; a++) {
-        self->ready[a] = (struct queue){WORKER_NONE, WORKER_NONE};
+        self->ready[a] = (struct slot_queue){WORKER_NONE, WORKER_NONE};
         if (self->opt.adapter_max[a] == 0) {
             self->opt.adapter_max[a] = options->running_max;
         }
-    }
-    for (uint32_t i = 0; i < self->slots; i++) {
-        self->slot[i].next = i + 1 < self->slots ? i + 1 : WORKER_NONE;
     }
     credit_init(&self->credit, options->brokers);
     return self;
@@ -549,7 +481,7 @@ void worker_core_destroy(struct worker_core **self)
     if (*self != NULL) {
         definition_fini(&(*self)->cache);
         sp_heap_fini(&(*self)->deadlines);
-        free((*self)->slot);
+        slot_table_fini(&(*self)->table);
         free(*self);
         *self = NULL;
     }
@@ -558,7 +490,7 @@ void worker_core_destroy(struct worker_core **self)
 uint64_t worker_core_next_deadline(const struct worker_core *self)
 {
     const struct sp_heap_entry *top = sp_heap_top(&self->deadlines);
-    if (self->more || (self->draining && !self->drained && self->counts.running == 0)) {
+    if (self->more || (self->draining && !self->drained && self->table.in[WORKER_RUNNING] == 0)) {
         return 0;
     }
     uint64_t next = top != NULL ? top->key : UINT64_MAX;
@@ -567,13 +499,13 @@ uint64_t worker_core_next_deadline(const struct worker_core *self)
 
 struct worker_slot *worker_core_slot(struct worker_core *self, uint32_t slot)
 {
-    SP_ASSERT(slot < self->slots);
-    return &self->slot[slot];
+    SP_ASSERT(slot < self->table.size);
+    return &self->table.row[slot];
 }
 
 uint32_t worker_core_slots(const struct worker_core *self)
 {
-    return self->slots;
+    return self->table.size;
 }
 
 const struct definition *worker_core_definition(const struct worker_core *self, uint32_t at)
@@ -589,7 +521,11 @@ bool worker_core_wants(struct worker_core *self, const uint8_t digest[DEFINITION
 
 struct worker_counts worker_core_counts(const struct worker_core *self)
 {
-    return self->counts;
+    struct worker_counts counts = self->counts;
+    counts.running = self->table.in[WORKER_RUNNING];
+    counts.waiting = self->table.in[WORKER_WAITING];
+    counts.ready = self->table.in[WORKER_READY];
+    return counts;
 }
 
 void worker_core_check(const struct worker_core *self)
@@ -597,8 +533,8 @@ void worker_core_check(const struct worker_core *self)
     uint32_t seen[WORKER_STATE_COUNT] = {0};
     uint32_t running[WORKER_ADAPTERS_MAX] = {0};
     uint64_t uses = 0;
-    for (uint32_t i = 0; i < self->slots; i++) {
-        const struct worker_slot *s = &self->slot[i];
+    for (uint32_t i = 0; i < self->table.size; i++) {
+        const struct worker_slot *s = &self->table.row[i];
         seen[s->state]++;
         SP_ASSERT((s->state == WORKER_FREE) == (sp_heap_key(&self->deadlines, i) == UINT64_MAX));
         if (s->state == WORKER_RUNNING) {
@@ -614,11 +550,11 @@ void worker_core_check(const struct worker_core *self)
     for (uint32_t i = 0; i < self->cache.size; i++) {
         uses += self->cache.row[i].uses;
     }
-    SP_ASSERT(seen[WORKER_RUNNING] == self->counts.running);
-    SP_ASSERT(seen[WORKER_READY] == self->counts.ready);
-    SP_ASSERT(seen[WORKER_WAITING] == self->counts.waiting);
+    SP_ASSERT(seen[WORKER_RUNNING] == self->table.in[WORKER_RUNNING]);
+    SP_ASSERT(seen[WORKER_READY] == self->table.in[WORKER_READY]);
+    SP_ASSERT(seen[WORKER_WAITING] == self->table.in[WORKER_WAITING]);
     SP_ASSERT(seen[WORKER_RUNNING] <= self->opt.running_max);
-    SP_ASSERT(uses == self->slots - seen[WORKER_FREE]);
+    SP_ASSERT(uses == self->table.size - seen[WORKER_FREE]);
     SP_ASSERT(sp_heap_check(&self->deadlines));
     definition_check(&self->cache);
 }

@@ -19,6 +19,7 @@
 #define SPICE_WORKER_CORE_H
 
 #include "definition.h"
+#include "slot.h"
 #include "sp_heap.h"
 #include "sp_str.h"
 
@@ -27,37 +28,9 @@
 #define WORKER_BROKERS_MAX 8u
 #define WORKER_BATCH_MAX 512u      /* jobs a broker may send above its credit: it never splits a batch */
 #define WORKER_EFFECTS_MAX 64u     /* capacity of struct worker_effects */
-#define WORKER_TICKET_BYTES 144u
-#define WORKER_NODE_MAX 64u
-#define WORKER_ADDRESS_MAX 255u
-#define WORKER_CHECKPOINT_MAX 1024u
 #define WORKER_DEFINITION_RETRY_US 1000000u /* ask again for a definition */
 #define WORKER_DEFINITION_WAIT_US 5000000u  /* then its jobs end with reason no_definition */
 #define WORKER_BAD_KEEP_US 30000000u        /* a definition that cannot run is not asked for again meanwhile */
-#define WORKER_NONE UINT32_MAX
-
-enum worker_slot_state { WORKER_FREE, WORKER_WAITING, WORKER_READY, WORKER_RUNNING, WORKER_STATE_COUNT };
-
-/* One accepted job. The shell may read every field from START until the step after the one that ended it. */
-struct worker_slot {
-    enum worker_slot_state state;
-    uint32_t definition; /* row of the cache */
-    uint32_t adapter;
-    uint32_t next; /* in the queue or free list it is in */
-    uint32_t timeout_ms;
-    uint32_t lease; /* scheduler's slot, for RETURN */
-    uint64_t job;   /* job number, for RETURN */
-    uint64_t trace; /* sequence of the JobBatch */
-    uint64_t received_us;
-    uint64_t started_us;
-    uint64_t expires_us; /* READY: give it back then */
-    uint32_t address_len;
-    uint32_t checkpoint_len;
-    uint8_t ticket[WORKER_TICKET_BYTES];
-    char node[WORKER_NODE_MAX + 1];
-    char address[WORKER_ADDRESS_MAX + 1];
-    uint8_t checkpoint[WORKER_CHECKPOINT_MAX];
-};
 
 struct worker_options {
     uint32_t running_max;     /* jobs at once */
@@ -101,8 +74,8 @@ struct worker_event {
         struct {
             const uint8_t *digest;
             uint16_t reason;  /* 0: usable; else enum sp_reason */
-            uint32_t adapter; /* when usable */
-            void *check;      /* when usable; taken: comes back with RELEASE */
+            uint32_t adapter; /* when usable, else WORKER_NONE */
+            void *check;      /* compiled form, or what explains the reason; taken: comes back with RELEASE */
         } definition;
         struct {
             uint32_t slot;
@@ -119,10 +92,10 @@ struct worker_event {
 enum worker_effect_kind {
     WORKER_START,   /* hand slot to its adapter */
     WORKER_CANCEL,  /* tell the adapter to forget slot */
-    WORKER_REPORT,  /* write a result for slot: outcome error, `code` is the reason */
+    WORKER_REPORT,  /* write a result for slot: outcome error, `code` is the reason, `check` what came with a bad definition */
     WORKER_WANT,    /* DefinitionGet for digest */
     WORKER_RETURN,  /* JobReturn: lease, job, `code` is enum sp_refusal */
-    WORKER_RELEASE, /* give `check` back to adapter */
+    WORKER_RELEASE, /* free `check`, made by adapter (WORKER_NONE: by the shell) */
     WORKER_CREDIT,  /* Credit to broker: granted */
     WORKER_DRAINED  /* nothing runs or waits any more; once */
 };
@@ -135,7 +108,7 @@ struct worker_effect {
     uint32_t adapter; /* RELEASE */
     uint32_t broker;  /* CREDIT */
     uint64_t number;  /* RETURN: job; CREDIT: granted */
-    void *check;      /* RELEASE */
+    void *check;      /* RELEASE, REPORT */
     uint8_t digest[DEFINITION_DIGEST_BYTES]; /* WANT */
 };
 

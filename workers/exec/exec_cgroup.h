@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* One control group (version 2) per slot, so that everything a run has started can be killed by one write, wherever it went. Made
+ * once before privileges are dropped, in a directory that belongs to this helper alone; reused by its next start. */
+#ifndef EXEC_CGROUP_H
+#define EXEC_CGROUP_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#define EXEC_CGROUP_SLOTS_MAX 256u /* two descriptors each; the kernel copies the table on every start */
+
+struct exec_cgroup_limits {
+    uint64_t processes; /* pids.max, where that controller is delegated */
+    uint64_t memory;    /* memory.max, likewise */
+};
+
+struct exec_cgroup {
+    uint32_t slots; /* 0: not in use */
+    int dir_fd[EXEC_CGROUP_SLOTS_MAX];
+    int kill_fd[EXEC_CGROUP_SLOTS_MAX];
+};
+
+/* Effect: makes `dir`, moves this process into dir/helper and makes one group per slot that `uid` may start runs in; kills what an
+ * earlier helper left there. False: *why is a constant text and nothing is in use. */
+bool exec_cgroup_init(struct exec_cgroup *cgroup, const char *dir, uint32_t slots, uid_t uid, const struct exec_cgroup_limits *limits,
+                      const char **why);
+/* Effect: kills everything in the group of a slot. */
+void exec_cgroup_kill(struct exec_cgroup *cgroup, uint32_t slot);
+
+#endif

@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * spice-exec - starts the plugins of one worker. Small, single-threaded, without keys: the worker verifies a plugin and hands over a
+ * sealed copy of it; this program only starts it inside the sandbox, watches its deadline and reports how it ended.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <pwd.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "exec_options.h"
+#include "exec_run.h"
+#include "sp_clock.h"
+
+#define EVENTS_MAX        64
+#define PACKETS_PER_TURN  4u
+#define REAP_EVERY_STARTS 4u
+#define ID_PEER           (UINT64_MAX - 1)
+#define ID_CHILD          (UINT64_MAX - 2)
+
+struct helper {
+    struct exec_options options;
+    struct exec_sandbox sandbox;
+    struct exec_peer peer;
+    struct exec_run runs;
+    int epoll_fd;
+    int signal_fd;
+    uint64_t now_us;
+    uint32_t starts;
+    bool wants_out; /* the epoll set has EPOLLOUT for the peer */
+};
+
+static struct helper helper; /* one per process; 300 KiB would not be kind to the stack */
+
+static void die(const char *text)
+{
+    exec_peer_say(&helper.peer, EXEC_FATAL, text);
+    exec_peer_flush(&helper.peer);
+    _exit(1);
+}
+
+static void update_now(void)
+{
+    helper.now_us = sp_clock_mono_ns() / 1000;
+}
+
+static void on_record(void *self, const struct exec_record *record, int fd)
+{
+    struct helper *h = self;
+    const void *body = record;
+    bool enough = record->bytes >= sizeof(struct exec_load); /* exec_cancel is as long */
+    if (record->type == EXEC_SPAWN && record->bytes >= sizeof(struct exec_spawn)) {
+        exec_run_start(&h->runs, body, h->now_us);
+        h->starts++;
+        if (h->starts % REAP_EVERY_STARTS == 0) { /* a long packet must not hold up results and deadlines */
+            update_now();
+            exec_run_reap(&h->runs, h->now_us);
+            exec_run_tick(&h->runs, h->now_us);
+            if (h->starts % (4 * REAP_EVERY_STARTS) == 0)
+                exec_peer_flush(&h->peer);
+        }
+    } else if (record->type == EXEC_LOAD && enough) {
+        exec_run_load(&h->runs, body, fd);
+        return;
+    } else if (record->type == EXEC_UNLOAD && enough) {
+        exec_run_unload(&h->runs, body);
+    } else if (record->type == EXEC_CANCEL && enough) {
+        exec_run_cancel(&h->runs, ((const struct exec_cancel *)body)->run);
+    }
+    if (fd >= 0)
+        (void)close(fd);
+}
+
+static bool add_event(int fd, uint32_t events, uint64_t id, int operation)
+{
+    struct epoll_event event = {.events = events, .data = {.u64 = id}};
+    return epoll_ctl(helper.epoll_fd, operation, fd, &event) == 0;
+}
+
+static void open_loop(void)
+{
+    sigset_t child;
+    (void)sigemptyset(&child);
+    (void)sigaddset(&child, SIGCHLD);
+    helper.epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+    if (sigprocmask(SIG_BLOCK, &child, NULL) != 0 || helper.epoll_fd < 0)
+        die("no event loop");
+    helper.signal_fd = signalfd(-1, &child, SFD_CLOEXEC | SFD_NONBLOCK);
+    if (helper.signal_fd < 0 || !add_event(helper.signal_fd, EPOLLIN, ID_CHILD, EPOLL_CTL_ADD) ||
+        !add_event(EXEC_SOCKET_FD, EPOLLIN, ID_PEER, EPOLL_CTL_ADD))
+        die("no event loop");
+}
+
+static void on_event(struct helper *h, const struct epoll_event *event)
+{
+    if (event->data.u64 == ID_CHILD) {
+        struct signalfd_siginfo info;
+        while (read(h->signal_fd, &info, sizeof info) == (ssize_t)sizeof info)
+            continue; /* one signal may stand for many children: reaping follows */
+    } else if (event->data.u64 == ID_PEER) {
+        if ((event->events & EPOLLOUT) != 0)
+            exec_peer_flush(&h->peer);
+        for (uint32_t i = 0; i < PACKETS_PER_TURN && !h->peer.blocked; i++)
+            if (!exec_peer_receive(&h->peer, on_record, h))
+                break;
+    } else {
+        exec_run_readable(&h->runs, (uint32_t)event->data.u64, h->now_us);
+    }
+}
+
+static int wait_ms(const struct helper *h)
+{
+    uint64_t next = exec_run_next_us(&h->runs);
+    uint64_t now = sp_clock_mono_ns() / 1000;
+    if (next == UINT64_MAX)
+        return -1;
+    if (next <= now)
+        return h->peer.blocked ? 10 : 0; /* nothing can be told before the worker reads */
+    uint64_t ms = (next - now + 999) / 1000;
+    return ms > 60000 ? 60000 : (int)ms;
+}
+
+static void loop(struct helper *h)
+{
+    struct epoll_event events[EVENTS_MAX];
+    while (!h->peer.gone) {
+        int n = epoll_wait(h->epoll_fd, events, EVENTS_MAX, wait_ms(h));
+        update_now();
+        for (int i = 0; i < n; i++)
+            on_event(h, &events[i]);
+        exec_run_reap(&h->runs, h->now_us);
+        update_now();
+        exec_run_tick(&h->runs, h->now_us);
+        exec_peer_flush(&h->peer);
+        if (h->peer.blocked != h->wants_out) {
+            h->wants_out = h->peer.blocked;
+            (void)add_event(EXEC_SOCKET_FD, h->wants_out ? EPOLLIN | EPOLLOUT : EPOLLIN, ID_PEER, EPOLL_CTL_MOD);
+        }
+    }
+}
+
+static void say_hello(struct helper *h)
+{
+    struct exec_hello hello = {.record = {.type = EXEC_HELLO, .flags = 0, .bytes = 0},
+                               .version = EXEC_PROTO_VERSION,
+                               .pid = (uint32_t)getpid(),
+                               .has = EXEC_HAS_SECCOMP | (h->runs.cgroup.slots > 0 ? EXEC_HAS_CGROUP : 0) |
+                                      (h->sandbox.isolation_fd >= 0 ? EXEC_HAS_ISOLATION : 0),
+                               .landlock = h->sandbox.landlock,
+                               .slots = h->runs.slots,
+                               .uid = (uint32_t)getuid()};
+    exec_peer_emit(&h->peer, &hello.record, (uint32_t)sizeof hello, NULL, 0);
+    if (h->sandbox.landlock == 0)
+        exec_peer_say(&h->peer, EXEC_NOTE, "this kernel has no Landlock: plugins can read whatever their user can");
+    else if (h->sandbox.isolation_fd < 0)
+        exec_peer_say(&h->peer, EXEC_NOTE, "Landlock of this kernel cannot keep plugins from signalling each other (needs Linux 6.12)");
+    exec_peer_flush(&h->peer);
+}
+
+static void quiet_standard_files(void)
+{
+    int null = open("/dev/null", O_RDWR);
+    if (null < 0 || dup2(null, STDIN_FILENO) < 0 || dup2(null, STDOUT_FILENO) < 0 || dup2(null, STDERR_FILENO) < 0)
+        die("/dev/null cannot be opened");
+    if (null > EXEC_SOCKET_FD)
+        (void)close(null);
+    /* Plugins are the first to go when memory runs out. */
+    int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+    if (fd >= 0) {
+        ssize_t n = write(fd, "500", 3);
+        (void)n;
+        (void)close(fd);
+    }
+}
+
+int main(int argc, char **argv)
+{
+    struct helper *h = &helper;
+    const char *why = "";
+    int code = exec_options_parse(&h->options, argc, argv);
+    if (code >= 0)
+        return code;
+    if (fcntl(EXEC_SOCKET_FD, F_SETFD, FD_CLOEXEC) != 0) {
+        (void)fputs("spice-exec: started by spice-worker, not by hand (no socket on descriptor 3)\n", stderr);
+        return 2;
+    }
+    exec_peer_init(&h->peer, EXEC_SOCKET_FD);
+    quiet_standard_files();
+    open_loop();
+    if (!exec_run_init(&h->runs, h->options.slots, h->epoll_fd, &h->peer))
+        die("no memory");
+    h->runs.sandbox = &h->sandbox;
+    h->runs.env = h->options.env;
+    if (!exec_stray_init(&h->runs.stray))
+        die("cannot become sub-reaper");
+    struct exec_cgroup_limits limits = {h->options.cgroup_processes, h->options.sandbox.memory};
+    const char *cgroup_why = "";
+    if (h->options.cgroup != NULL &&
+        !exec_cgroup_init(&h->runs.cgroup, h->options.cgroup, h->options.slots, h->options.sandbox.uid, &limits, &cgroup_why))
+        exec_peer_say(&h->peer, EXEC_NOTE, cgroup_why);
+    if (!exec_sandbox_enter(&h->options.sandbox, &h->sandbox, &why))
+        die(why);
+    say_hello(h);
+    loop(h);
+    exec_run_kill_all(&h->runs);
+    return 0;
+}
