@@ -13,17 +13,17 @@
 
 #include <stdint.h>
 
-#define EXEC_PROTO_VERSION 1u
-#define EXEC_SOCKET_FD 3              /* the helper's end, by convention of its start */
-#define EXEC_PACKET_MAX 65536u        /* bytes of one packet */
-#define EXEC_PLUGINS_MAX 1024u        /* plugin numbers are below this */
-#define EXEC_SLOTS_MAX 4096u          /* runs at once in one helper */
-#define EXEC_ARGS_MAX 64u             /* arguments of one run, argv[0] included */
+#define EXEC_PROTO_VERSION  1u
+#define EXEC_SOCKET_FD      3         /* the helper's end, by convention of its start */
+#define EXEC_PACKET_MAX     65536u    /* bytes of one packet */
+#define EXEC_PLUGINS_MAX    1024u     /* plugin numbers are below this */
+#define EXEC_SLOTS_MAX      4096u     /* runs at once in one helper */
+#define EXEC_ARGS_MAX       64u       /* arguments of one run, argv[0] included */
 #define EXEC_ARGS_BYTES_MAX 16384u    /* bytes of all arguments with their NULs */
-#define EXEC_OUTPUT_MAX 16384u        /* most bytes of output one run may be allowed */
+#define EXEC_OUTPUT_MAX     16384u    /* most bytes of output one run may be allowed */
 #define EXEC_OUTPUT_DEFAULT 8192u     /* what a run is allowed when nothing else is said */
 #define EXEC_TIMEOUT_MS_MAX 86400000u /* longest run */
-#define EXEC_TEXT_MAX 240u            /* bytes of the text of EXEC_FATAL and EXEC_NOTE */
+#define EXEC_TEXT_MAX       240u      /* bytes of the text of EXEC_FATAL and EXEC_NOTE */
 
 enum exec_type {
     /* worker -> helper */
@@ -45,8 +45,8 @@ struct exec_record {
     uint32_t bytes; /* of the whole record with padding; a multiple of 8 */
 };
 
-#define EXEC_LOAD_SCRIPT 1u     /* the file starts with #!: it is reached through /dev/fd by its interpreter */
-#define EXEC_SPAWN_RESIDENT 1u  /* stays up; standard input and output are one socket, given to the worker */
+#define EXEC_LOAD_SCRIPT        1u /* the file starts with #!: it is reached through /dev/fd by its interpreter */
+#define EXEC_SPAWN_RESIDENT     1u /* stays up; standard input and output are one socket, given to the worker */
 #define EXEC_SPAWN_CLOSED_STDIN 2u /* standard input is closed instead of /dev/null (contract suite) */
 
 struct exec_load {
@@ -85,10 +85,10 @@ struct exec_result {
     struct exec_record record;
     uint64_t run;
     uint32_t wall_us;
-    uint32_t cpu_us;      /* user and system time of the plugin and the children it waited for */
+    uint32_t cpu_us; /* user and system time of the plugin and the children it waited for */
     int32_t code;
-    uint8_t end;          /* enum exec_end */
-    uint8_t left_behind;  /* 1: something of this run outlived its main process and was killed */
+    uint8_t end;           /* enum exec_end */
+    uint8_t left_behind;   /* 1: something of this run outlived its main process and was killed */
     uint16_t output_bytes; /* follow */
 };
 
@@ -99,8 +99,8 @@ struct exec_started {
     uint32_t unused;
 };
 
-#define EXEC_HAS_SECCOMP 1u
-#define EXEC_HAS_CGROUP 2u
+#define EXEC_HAS_SECCOMP   1u
+#define EXEC_HAS_CGROUP    2u
 #define EXEC_HAS_ISOLATION 4u /* runs cannot reach each other */
 
 struct exec_hello {

@@ -3,14 +3,19 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
-#define CGROUP2_MAGIC 0x63677270 /* linux/magic.h CGROUP2_SUPER_MAGIC */
-#define CGROUP_PATH_MAX 512
+#include "sp_assert.h"
+#include "sp_str.h"
+
+#define CGROUP2_MAGIC  0x63677270 /* linux/magic.h CGROUP2_SUPER_MAGIC */
+#define CGROUP_PID_MAX 4194304u
+#define CGROUP_ROUNDS  4u
 
 static bool put(int dir, const char *file, const char *text)
 {
@@ -47,6 +52,14 @@ static bool enter_own(int base)
     return ok;
 }
 
+static void close_slot(struct exec_cgroup *c, uint32_t slot)
+{
+    const int fds[] = {c->dir_fd[slot], c->procs_fd[slot], c->freeze_fd[slot]};
+    for (size_t i = 0; i < SP_COUNT(fds); i++)
+        if (fds[i] >= 0)
+            (void)close(fds[i]);
+}
+
 static bool make_slot(struct exec_cgroup *c, int base, uint32_t slot, uid_t uid, const struct exec_cgroup_limits *limits)
 {
     char name[16];
@@ -54,15 +67,18 @@ static bool make_slot(struct exec_cgroup *c, int base, uint32_t slot, uid_t uid,
     c->dir_fd[slot] = sub_group(base, name);
     if (c->dir_fd[slot] < 0)
         return false;
-    c->kill_fd[slot] = openat(c->dir_fd[slot], "cgroup.kill", O_WRONLY | O_CLOEXEC);
-    if (c->kill_fd[slot] < 0) {
-        (void)close(c->dir_fd[slot]);
+    c->procs_fd[slot] = openat(c->dir_fd[slot], "cgroup.procs", O_RDONLY | O_CLOEXEC);
+    c->freeze_fd[slot] = openat(c->dir_fd[slot], "cgroup.freeze", O_WRONLY | O_CLOEXEC);
+    bool ok = c->procs_fd[slot] >= 0 && c->freeze_fd[slot] >= 0 &&
+              (geteuid() != 0 || fchownat(c->dir_fd[slot], "cgroup.procs", uid, (gid_t)-1, 0) == 0);
+    if (!ok) {
+        close_slot(c, slot);
         return false;
     }
-    exec_cgroup_kill(c, slot);
     put_limit(c->dir_fd[slot], "pids.max", limits->processes);
     put_limit(c->dir_fd[slot], "memory.max", limits->memory);
-    return geteuid() != 0 || fchownat(c->dir_fd[slot], "cgroup.procs", uid, (gid_t)-1, 0) == 0;
+    (void)exec_cgroup_clear(c, slot); /* of an earlier helper; what resists is met again at the end of the first run here */
+    return true;
 }
 
 bool exec_cgroup_init(struct exec_cgroup *c, const char *dir, uint32_t slots, uid_t uid, const struct exec_cgroup_limits *limits,
@@ -93,17 +109,41 @@ bool exec_cgroup_init(struct exec_cgroup *c, const char *dir, uint32_t slots, ui
         c->slots = most;
         return true;
     }
-    for (uint32_t i = 0; i < made; i++) {
-        (void)close(c->dir_fd[i]);
-        (void)close(c->kill_fd[i]);
-    }
-    *why = "control groups of the runs cannot be made (is the directory delegated, kernel 5.14 or newer?)";
+    for (uint32_t i = 0; i < made; i++)
+        close_slot(c, i);
+    *why = "control groups of the runs cannot be made (is the directory delegated, kernel 5.7 or newer?)";
     return false;
 }
 
-void exec_cgroup_kill(struct exec_cgroup *c, uint32_t slot)
+/* Effect: kills what is listed. Returns how many there were. */
+static uint32_t kill_listed(int procs_fd)
 {
-    /* Nothing can be done about a failure here: the run's process group was killed as well. */
-    ssize_t n = write(c->kill_fd[slot], "1", 1);
+    char text[4096];
+    ssize_t got = pread(procs_fd, text, sizeof text, 0);
+    if (got <= 0)
+        return 0;
+    uint32_t found = 0;
+    struct sp_str rest = sp_str_bytes(text, (size_t)got);
+    struct sp_str line;
+    while (memchr(rest.p, '\n', rest.n) != NULL && sp_str_next(&rest, '\n', &line)) {
+        uint64_t pid;
+        if (sp_str_u64(line, CGROUP_PID_MAX, &pid) && pid > 1) {
+            (void)kill((pid_t)pid, SIGKILL); /* frozen: the number cannot change hands before it is dead */
+            found++;
+        }
+    }
+    return found;
+}
+
+bool exec_cgroup_clear(struct exec_cgroup *c, uint32_t slot)
+{
+    char one;
+    if (pread(c->procs_fd[slot], &one, 1, 0) <= 0)
+        return true;
+    ssize_t n = write(c->freeze_fd[slot], "1", 1);
+    for (uint32_t round = 0; round < CGROUP_ROUNDS && kill_listed(c->procs_fd[slot]) > 0; round++)
+        continue; /* a list longer than the buffer shrinks from round to round; the rest is met at the next look */
+    n = write(c->freeze_fd[slot], "0", 1);
     (void)n;
+    return false;
 }

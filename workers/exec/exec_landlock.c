@@ -130,8 +130,10 @@ static bool add_rules(struct walk *w, const struct exec_sandbox_options *o, uint
         ok = ok && allow(w, writable[i], LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_WRITE_FILE);
     char tmp[PATH_MAX];
     if (ok && o->tmp != NULL) /* everything but new device files */
-        ok = realpath(o->tmp, tmp) != NULL &&
-             allow(w, tmp, fs & ~(LANDLOCK_ACCESS_FS_MAKE_CHAR | LANDLOCK_ACCESS_FS_MAKE_BLOCK | LANDLOCK_ACCESS_FS_EXECUTE | FS_IOCTL_DEV));
+        ok =
+            realpath(o->tmp, tmp) != NULL &&
+            allow(w, tmp,
+                  fs & ~(LANDLOCK_ACCESS_FS_MAKE_CHAR | LANDLOCK_ACCESS_FS_MAKE_BLOCK | LANDLOCK_ACCESS_FS_EXECUTE | FS_IOCTL_DEV));
     return ok;
 }
 

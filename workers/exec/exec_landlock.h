@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Landlock part of the sandbox: read-only tree without the hidden places, one writable directory, no TCP without the right to it. */
+/* Landlock part of the sandbox: read-only tree without the hidden places, one writable directory, no TCP without the right to it.
+ */
 #ifndef EXEC_LANDLOCK_H
 #define EXEC_LANDLOCK_H
 

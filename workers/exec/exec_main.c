@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * spice-exec - starts the plugins of one worker. Small, single-threaded, without keys: the worker verifies a plugin and hands over a
- * sealed copy of it; this program only starts it inside the sandbox, watches its deadline and reports how it ended.
+ * spice-exec - starts the plugins of one worker. Small, single-threaded, without keys: the worker verifies a plugin and hands over
+ * a sealed copy of it; this program only starts it inside the sandbox, watches its deadline and reports how it ended.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -160,7 +160,8 @@ static void say_hello(struct helper *h)
     if (h->sandbox.landlock == 0)
         exec_peer_say(&h->peer, EXEC_NOTE, "this kernel has no Landlock: plugins can read whatever their user can");
     else if (h->sandbox.isolation_fd < 0)
-        exec_peer_say(&h->peer, EXEC_NOTE, "Landlock of this kernel cannot keep plugins from signalling each other (needs Linux 6.12)");
+        exec_peer_say(&h->peer, EXEC_NOTE,
+                      "Landlock of this kernel cannot keep plugins from signalling each other (needs Linux 6.12)");
     exec_peer_flush(&h->peer);
 }
 
@@ -187,6 +188,7 @@ int main(int argc, char **argv)
     int code = exec_options_parse(&h->options, argc, argv);
     if (code >= 0)
         return code;
+    (void)close_range(EXEC_SOCKET_FD + 1, ~0u, 0); /* whatever we were born with is not for plugins */
     if (fcntl(EXEC_SOCKET_FD, F_SETFD, FD_CLOEXEC) != 0) {
         (void)fputs("spice-exec: started by spice-worker, not by hand (no socket on descriptor 3)\n", stderr);
         return 2;

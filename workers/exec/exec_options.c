@@ -12,21 +12,34 @@
 #define NOBODY 65534u
 #define MIB    (1024ull * 1024)
 
-static const char usage[] =
-    "usage: spice-exec [options]      started by spice-worker with its socket on descriptor 3\n"
-    "  --network            plugins may use IP sockets (default: no sockets at all)\n"
-    "  --slots N            runs at once (default 256)\n"
-    "  --uid N --gid N      user of the plugins when started as root (default 65534, never 0)\n"
-    "  --tmp DIR            the one directory plugins may write to\n"
-    "  --hide PATH          plugins cannot read this; may be repeated\n"
-    "  --cgroup DIR         directory of a delegated control group of version 2 for this helper alone\n"
-    "  --processes N        processes of the plugins' user (default 2048)\n"
-    "  --run-processes N    processes of one run, with a control group (default 64)\n"
-    "  --memory MIB         address space of one process (default 4096)\n"
-    "  --file-size MIB      largest file a plugin writes (default 16)\n"
-    "  --help, --version\n";
+static const char usage[] = "usage: spice-exec [options]      started by spice-worker with its socket on descriptor 3\n"
+                            "  --network            plugins may use IP sockets (default: no sockets at all)\n"
+                            "  --slots N            runs at once (default 256)\n"
+                            "  --uid N --gid N      user of the plugins when started as root (default 65534, never 0)\n"
+                            "  --tmp DIR            the one directory plugins may write to\n"
+                            "  --hide PATH          plugins cannot read this; may be repeated\n"
+                            "  --cgroup DIR         directory of a delegated control group of version 2 for this helper alone\n"
+                            "  --processes N        processes of the plugins' user (default 2048)\n"
+                            "  --run-processes N    processes of one run, with a control group (default 64)\n"
+                            "  --memory MIB         address space of one process (default 4096)\n"
+                            "  --file-size MIB      largest file a plugin writes (default 16)\n"
+                            "  --help, --version\n";
 
-enum { O_NETWORK = 256, O_SLOTS, O_UID, O_GID, O_TMP, O_HIDE, O_CGROUP, O_PROCESSES, O_RUN_PROCESSES, O_MEMORY, O_FILE_SIZE, O_HELP, O_VERSION };
+enum {
+    O_NETWORK = 256,
+    O_SLOTS,
+    O_UID,
+    O_GID,
+    O_TMP,
+    O_HIDE,
+    O_CGROUP,
+    O_PROCESSES,
+    O_RUN_PROCESSES,
+    O_MEMORY,
+    O_FILE_SIZE,
+    O_HELP,
+    O_VERSION
+};
 
 static const struct option table[] = {{"network", no_argument, NULL, O_NETWORK},
                                       {"slots", required_argument, NULL, O_SLOTS},

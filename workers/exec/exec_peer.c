@@ -20,7 +20,8 @@ void exec_peer_init(struct exec_peer *peer, int fd)
 static int descriptor_of(struct msghdr *message)
 {
     struct cmsghdr *control = CMSG_FIRSTHDR(message);
-    if (control == NULL || control->cmsg_level != SOL_SOCKET || control->cmsg_type != SCM_RIGHTS || control->cmsg_len < CMSG_LEN(sizeof(int)))
+    if (control == NULL || control->cmsg_level != SOL_SOCKET || control->cmsg_type != SCM_RIGHTS ||
+        control->cmsg_len < CMSG_LEN(sizeof(int)))
         return -1;
     int fd;
     memcpy(&fd, CMSG_DATA(control), sizeof fd);

@@ -15,8 +15,8 @@
 #include "exec_spawn.h"
 #include "sp_assert.h"
 
-#define OUTPUT_STRIDE (EXEC_OUTPUT_MAX + 64u) /* room to read one byte too many */
-#define KILL_ROUNDS_MAX 1000u                 /* searches for strays at the end: something that breeds faster stays for the service manager */
+#define OUTPUT_STRIDE        (EXEC_OUTPUT_MAX + 64u) /* room to read one byte too many */
+#define KILL_ROUNDS_MAX      1000u /* searches for strays at the end: something that breeds faster stays for the service manager */
 #define RESULT_BYTES(output) ((uint32_t)sizeof(struct exec_result) + (output))
 
 bool exec_run_init(struct exec_run *self, uint32_t slots, int epoll_fd, struct exec_peer *peer)
@@ -30,8 +30,8 @@ bool exec_run_init(struct exec_run *self, uint32_t slots, int epoll_fd, struct e
     sp_map_init(&self->by_run);
     self->slot = calloc(slots, sizeof *self->slot);
     self->output = calloc(slots, OUTPUT_STRIDE); /* touched only as far as used */
-    if (self->slot == NULL || self->output == NULL || !sp_heap_init(&self->deadlines, slots) || !sp_map_reserve(&self->by_pid, slots) ||
-        !sp_map_reserve(&self->by_run, slots))
+    if (self->slot == NULL || self->output == NULL || !sp_heap_init(&self->deadlines, slots) ||
+        !sp_map_reserve(&self->by_pid, slots) || !sp_map_reserve(&self->by_run, slots))
         return false;
     for (uint32_t i = 0; i < slots; i++)
         self->slot[i].newer = i + 1 < slots ? i + 1 : EXEC_RUN_NONE;
@@ -92,7 +92,8 @@ static void answer(struct exec_run *self, uint32_t i, enum exec_end end, int cod
                             .left_behind = s->left_behind,
                             .output_bytes = (uint16_t)s->output_bytes};
     if (used != NULL)
-        r.cpu_us = (uint32_t)((used->ru_utime.tv_sec + used->ru_stime.tv_sec) * 1000000 + used->ru_utime.tv_usec + used->ru_stime.tv_usec);
+        r.cpu_us =
+            (uint32_t)((used->ru_utime.tv_sec + used->ru_stime.tv_sec) * 1000000 + used->ru_utime.tv_usec + used->ru_stime.tv_usec);
     exec_peer_emit(self->peer, &r.record, (uint32_t)sizeof r, self->output + (size_t)i * OUTPUT_STRIDE, s->output_bytes);
 }
 
@@ -108,8 +109,6 @@ static void refuse(struct exec_run *self, uint64_t run, enum exec_end end, int c
 static void kill_group(struct exec_run *self, uint32_t i)
 {
     (void)kill(-self->slot[i].pid, SIGKILL);
-    if (i < self->cgroup.slots)
-        exec_cgroup_kill(&self->cgroup, i);
 }
 
 /* Effect: running -> dying. */
@@ -125,7 +124,8 @@ static void condemn(struct exec_run *self, uint32_t i)
 static void release(struct exec_run *self, uint32_t i)
 {
     struct exec_run_slot *s = &self->slot[i];
-    sp_map_remove(&self->by_pid, (uint64_t)s->pid);
+    if (s->state != EXEC_RUN_HAUNTED)
+        sp_map_remove(&self->by_pid, (uint64_t)s->pid);
     s->state = EXEC_RUN_FREE;
     s->newer = self->free_head;
     self->free_head = i;
@@ -160,7 +160,8 @@ static enum more read_output(struct exec_run *self, uint32_t i)
 void exec_run_readable(struct exec_run *self, uint32_t i, uint64_t now_us)
 {
     struct exec_run_slot *s = &self->slot[i];
-    if (i >= self->slots || s->state != EXEC_RUN_RUNNING || s->pipe < 0 || !exec_peer_has_room(self->peer, RESULT_BYTES(EXEC_OUTPUT_MAX)))
+    if (i >= self->slots || s->state != EXEC_RUN_RUNNING || s->pipe < 0 ||
+        !exec_peer_has_room(self->peer, RESULT_BYTES(EXEC_OUTPUT_MAX)))
         return;
     enum more more = read_output(self, i);
     if (more == MORE_TOO_MUCH) {
@@ -198,7 +199,15 @@ static void finish(struct exec_run *self, uint32_t i, int status, const struct r
         if (s->left_behind)
             self->scan_at_us = now_us;
     }
-    release(self, i);
+    if (i >= self->cgroup.slots || exec_cgroup_clear(&self->cgroup, i)) {
+        release(self, i);
+        return;
+    }
+    sp_map_remove(&self->by_pid, (uint64_t)s->pid);
+    s->state = EXEC_RUN_HAUNTED;
+    self->haunted++;
+    self->strays++;
+    self->scan_at_us = now_us + EXEC_RUN_SCAN_AGAIN_US;
 }
 
 void exec_run_reap(struct exec_run *self, uint64_t now_us)
@@ -368,6 +377,12 @@ static void scan(struct exec_run *self, uint64_t now_us)
 {
     uint32_t killed = exec_stray_scan(&self->stray, is_run, self);
     self->strays += killed;
+    for (uint32_t i = 0; self->haunted > 0 && i < self->cgroup.slots; i++)
+        if (self->slot[i].state == EXEC_RUN_HAUNTED && exec_cgroup_clear(&self->cgroup, i)) {
+            release(self, i);
+            self->haunted--;
+        }
+    killed += self->haunted;
     if (killed > 0)
         self->scan_at_us = now_us + EXEC_RUN_SCAN_AGAIN_US;
     else
@@ -409,9 +424,12 @@ uint64_t exec_run_next_us(const struct exec_run *self)
 
 void exec_run_kill_all(struct exec_run *self)
 {
-    for (uint32_t i = 0; i < self->slots; i++)
-        if (self->slot[i].state != EXEC_RUN_FREE)
+    for (uint32_t i = 0; i < self->slots; i++) {
+        if (self->slot[i].state == EXEC_RUN_RUNNING || self->slot[i].state == EXEC_RUN_DYING)
             kill_group(self, i);
+        if (i < self->cgroup.slots)
+            (void)exec_cgroup_clear(&self->cgroup, i);
+    }
     for (unsigned round = 0; round < KILL_ROUNDS_MAX && exec_stray_scan(&self->stray, is_run, self) > 0; round++)
         while (waitpid(-1, NULL, WNOHANG) > 0)
             continue;

@@ -4,6 +4,7 @@
  *
  *   free --start--> running --main process ends--> free                (result: what it said)
  *                      |----deadline, output, cancel--> dying --reaped--> free   (result at once, none after cancel)
+ *   With control groups, a slot whose group still has members after the end is haunted until they are gone.
  *
  * The end of the main process ends the run, not the end of its output: whoever else still holds the pipe is killed. A pipe is
  * watched only for runs that have lived a while; short ones are read once, after they ended, which saves two calls per run.
@@ -18,12 +19,17 @@
 #include "sp_heap.h"
 #include "sp_map.h"
 
-#define EXEC_RUN_WATCH_AFTER_US 20000u   /* age at which the pipe of a run is watched */
-#define EXEC_RUN_SCAN_EVERY_US  500000u  /* search for strays while runs happen */
-#define EXEC_RUN_SCAN_AGAIN_US  5000u    /* and again after one was found */
+#define EXEC_RUN_WATCH_AFTER_US 20000u  /* age at which the pipe of a run is watched */
+#define EXEC_RUN_SCAN_EVERY_US  500000u /* search for strays while runs happen */
+#define EXEC_RUN_SCAN_AGAIN_US  5000u   /* and again after one was found */
 #define EXEC_RUN_NONE           UINT32_MAX
 
-enum exec_run_state { EXEC_RUN_FREE, EXEC_RUN_RUNNING, EXEC_RUN_DYING };
+enum exec_run_state {
+    EXEC_RUN_FREE,
+    EXEC_RUN_RUNNING,
+    EXEC_RUN_DYING,  /* told, killed, not reaped yet */
+    EXEC_RUN_HAUNTED /* reaped, but its control group is not empty yet */
+};
 
 struct exec_run_slot {
     enum exec_run_state state;
@@ -53,7 +59,8 @@ struct exec_run {
     struct exec_stray stray;
     int epoll_fd;
     uint32_t slots;
-    uint32_t live; /* running and dying */
+    uint32_t live; /* not free */
+    uint32_t haunted;
     uint32_t free_head;
     uint32_t oldest, newest;
     struct exec_run_slot *slot;

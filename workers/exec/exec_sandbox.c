@@ -31,8 +31,9 @@ static bool limit(int what, uint64_t most)
 
 static bool set_limits(const struct exec_sandbox_options *o)
 {
-    return limit(RLIMIT_CORE, 0) && limit(RLIMIT_NOFILE, o->files) && limit(RLIMIT_AS, o->memory) && limit(RLIMIT_FSIZE, o->file_size) &&
-           limit(RLIMIT_MEMLOCK, SANDBOX_LOCKED_BYTES) && limit(RLIMIT_MSGQUEUE, 0) && limit(RLIMIT_NPROC, o->processes);
+    return limit(RLIMIT_CORE, 0) && limit(RLIMIT_NOFILE, o->files) && limit(RLIMIT_AS, o->memory) &&
+           limit(RLIMIT_FSIZE, o->file_size) && limit(RLIMIT_MEMLOCK, SANDBOX_LOCKED_BYTES) && limit(RLIMIT_MSGQUEUE, 0) &&
+           limit(RLIMIT_NPROC, o->processes);
 }
 
 static bool drop_user(const struct exec_sandbox_options *o)

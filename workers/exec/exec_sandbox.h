@@ -13,7 +13,7 @@
 
 #include "exec_filter.h"
 
-#define EXEC_SANDBOX_HIDE_MAX 16u  /* places plugins cannot read */
+#define EXEC_SANDBOX_HIDE_MAX  16u   /* places plugins cannot read */
 #define EXEC_SANDBOX_RULES_MAX 4096u /* Landlock rules the hidden places may cost */
 
 struct exec_sandbox_options {
@@ -31,8 +31,8 @@ struct exec_sandbox_options {
 
 /* What came of it. */
 struct exec_sandbox {
-    uint32_t landlock;   /* ABI in use, 0: the kernel offers none */
-    int isolation_fd;    /* ruleset each run enters by itself, so that runs cannot signal or look into each other; -1: none */
+    uint32_t landlock; /* ABI in use, 0: the kernel offers none */
+    int isolation_fd;  /* ruleset each run enters by itself, so that runs cannot signal or look into each other; -1: none */
     uint64_t cookies[EXEC_FILTER_COOKIES]; /* see exec_filter_load */
 };
 

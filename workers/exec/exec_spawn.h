@@ -12,11 +12,11 @@
 
 /* What a child starts from; borrowed for the call. */
 struct exec_spawn_plan {
-    const char *const *argv;   /* ends with NULL */
-    const char *const *env;    /* ends with NULL */
-    const uint64_t *cookies;   /* of the sandbox */
-    int program_fd;            /* sealed copy of the verified file */
-    bool script;               /* the interpreter opens program_fd again */
+    const char *const *argv; /* ends with NULL */
+    const char *const *env;  /* ends with NULL */
+    const uint64_t *cookies; /* of the sandbox */
+    int program_fd;          /* sealed copy of the verified file */
+    bool script;             /* the interpreter opens program_fd again */
     bool closed_stdin;
     int stdout_fd;
     int stdin_fd;     /* -1: what the helper has (/dev/null) */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Processes that left their run: the helper is their sub-reaper, so whatever loses its parent becomes our child. Children that are no
- * run of ours are killed. */
+/* Processes that left their run: the helper is their sub-reaper, so whatever loses its parent becomes our child. Children that are
+ * no run of ours are killed. */
 #ifndef EXEC_STRAY_H
 #define EXEC_STRAY_H
 
