@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "ctl_run.h"
+
+#include "ctl.h"
+#include "ctl_fleet.h"
+#include "ctl_json.h"
+#include "ctl_pick.h"
+#include "ctl_result.h"
+#include "ctl_span.h"
+#include "ctl_table.h"
+
+#include "sp_assert.h"
+#include "sp_str.h"
+
+#include <string.h>
+
+#define CHECK_POLL_MS 200u    /* how often a waited-for result is looked for */
+#define CHECK_WAIT_MS 120000u /* longest wait of check run --wait without --timeout */
+
+static void check_table(struct ctl *ctl, const json_t *list)
+{
+    char span[CTL_SPAN_MAX];
+    char text[CTL_JSON_WORDS_MAX];
+    size_t i;
+    json_t *row;
+    struct ctl_table *table = ctl_table_new("CHECK|STAGE|RUNS|ADAPTER|>EVERY|>TIMEOUT|>MAX AGE|PROFILE|>PAIRS|>LATE|SELECTOR");
+    json_array_foreach(list, i, row)
+    {
+        const char *stage = ctl_json_text(row, "stage");
+        bool enabled = ctl_json_true(row, "enabled");
+        ctl_table_cell(table, ctl_json_text(row, "name"));
+        ctl_table_tone(table, ctl_out_tone_of(stage), stage);
+        ctl_table_tone(table, enabled ? CTL_PLAIN : CTL_WARN, enabled ? "yes" : "paused");
+        ctl_table_cell(table, ctl_json_text(row, "adapter"));
+        ctl_table_cell(table, ctl_span_text(ctl_json_int(row, "period_ms", -1), span, sizeof span));
+        ctl_table_cell(table, ctl_span_text(ctl_json_int(row, "timeout_ms", -1), span, sizeof span));
+        ctl_table_cell(table, ctl_span_text(ctl_json_int(row, "max_age_ms", -1), span, sizeof span));
+        ctl_table_cell(table, ctl_json_text(row, "profile"));
+        ctl_table_cell(table, ctl_json_words(json_object_get(row, "pairs"), text, sizeof text));
+        bool late = ctl_json_int(row, "late", 0) > 0;
+        ctl_table_tone(table, late ? CTL_WARN : CTL_PLAIN, ctl_json_words(json_object_get(row, "late"), text, sizeof text));
+        const char *selector = ctl_json_text(row, "selector");
+        ctl_table_cell(table, selector[0] != '\0' ? selector : "(all nodes)");
+    }
+    ctl_table_print(table, &ctl->out, "No check. Apply some with: spicectl apply -f FILE");
+    ctl_table_destroy(&table);
+}
+
+int ctl_check_list(struct ctl *ctl)
+{
+    json_t *list;
+    json_t *kept = NULL;
+    int code = ctl_fleet_ask(ctl, "scheduler", "check.list", NULL, &list);
+    if (code != CTL_OK)
+        return code;
+    if (!ctl_pick_filter(ctl, list, ctl->args.names, ctl->args.names_count, &kept))
+        return CTL_USAGE;
+    if (ctl->json)
+        ctl_json_print(&ctl->out, kept);
+    else
+        check_table(ctl, kept);
+    json_decref(kept);
+    return CTL_OK;
+}
+
+int ctl_check_show(struct ctl *ctl)
+{
+    return ctl_pick_show(ctl, "check", "scheduler");
+}
+
+int ctl_check_delete(struct ctl *ctl)
+{
+    return ctl_pick_delete(ctl, "check", "scheduler");
+}
+
+static json_t *check_enable_args(struct ctl *ctl, const char *name, const void *more)
+{
+    (void)ctl;
+    return ctl_json_need(json_pack("{s:s, s:b}", "name", name, "enabled", more != NULL));
+}
+
+static int check_enable(struct ctl *ctl, bool enabled)
+{
+    struct ctl_pick pick = {.noun = "check", .role = "scheduler"};
+    struct ctl_pick_deed deed = {"check.enable", enabled ? "Enable" : "Disable", enabled ? "enabled" : "disabled",
+                                 check_enable_args, enabled ? "" : NULL};
+    int code = ctl_pick_open(ctl, &pick, 0);
+    if (code == CTL_OK)
+        code = ctl_pick_each(ctl, &pick, &deed);
+    ctl_pick_close(&pick);
+    return code;
+}
+
+int ctl_check_enable(struct ctl *ctl)
+{
+    return check_enable(ctl, true);
+}
+
+int ctl_check_disable(struct ctl *ctl)
+{
+    return check_enable(ctl, false);
+}
+
+static json_t *check_stage_args(struct ctl *ctl, const char *name, const void *more)
+{
+    (void)ctl;
+    return ctl_json_need(json_pack("{s:s, s:s}", "name", name, "stage", (const char *)more));
+}
+
+int ctl_check_stage(struct ctl *ctl)
+{
+    static const char *const stages[] = {"draft", "shadow", "enforcing", "retired"};
+    const char *stage = ctl->args.names[0];
+    size_t i = 0;
+    while (i < SP_COUNT(stages) && strcmp(stages[i], stage) != 0)
+        i++;
+    if (i == SP_COUNT(stages)) {
+        const char *near = sp_str_nearest(sp_str_of(stage), stages, SP_COUNT(stages));
+        return ctl_fail(ctl, CTL_USAGE, NULL, near != NULL ? near : "stages are draft, shadow, enforcing and retired",
+                        "no stage \"%s\"", stage);
+    }
+    struct ctl_pick pick = {.noun = "check", .role = "scheduler"};
+    struct ctl_pick_deed deed = {"check.stage", "Change the stage of", stages[i], check_stage_args, stages[i]};
+    int code = ctl_pick_open(ctl, &pick, 1);
+    if (code == CTL_OK)
+        code = ctl_pick_each(ctl, &pick, &deed);
+    ctl_pick_close(&pick);
+    return code;
+}
+
+/* Nodes of "check run": names, or those of the selector; an empty list means all the check selects. */
+static int check_run_nodes(struct ctl *ctl, json_t *nodes)
+{
+    const struct ctl_args *args = &ctl->args;
+    if (args->names_count == 1 && !ctl_args_has(args, CTL_OPT_SELECTOR))
+        return CTL_OK;
+    struct ctl_pick pick = {.noun = "node", .role = "keeper"};
+    int code = ctl_pick_open(ctl, &pick, 1);
+    if (code == CTL_OK && pick.open_ended && !ctl_confirm(ctl, pick.count, "Run the check on", "node"))
+        code = CTL_FAILED;
+    for (size_t i = 0; code == CTL_OK && i < pick.count; i++)
+        (void)json_array_append_new(nodes, ctl_json_need(json_string(pick.names[i])));
+    ctl_pick_close(&pick);
+    return code;
+}
+
+/* Rows of result.list of this check that were issued by a job other than in `before`. */
+static size_t check_run_fresh(const json_t *before, const json_t *after, json_t *fresh)
+{
+    size_t i;
+    size_t j;
+    json_t *row;
+    json_t *old;
+    json_array_clear(fresh);
+    json_array_foreach(after, i, row)
+    {
+        bool seen = false;
+        json_array_foreach(before, j, old)
+        {
+            seen = seen || (strcmp(ctl_json_text(old, "node"), ctl_json_text(row, "node")) == 0 &&
+                            strcmp(ctl_json_text(old, "job"), ctl_json_text(row, "job")) == 0);
+        }
+        if (!seen)
+            (void)json_array_append(fresh, row);
+    }
+    return json_array_size(fresh);
+}
+
+static bool check_run_results(struct ctl *ctl, const char *check, json_t **out, struct ctl_fault *fault)
+{
+    return ctl_fleet_try(ctl, "keeper", "result.list", ctl_json_need(json_pack("{s:s}", "check", check)), out, fault);
+}
+
+/* Waits until `wanted` fresh results are there; prints what came. */
+static int check_run_wait(struct ctl *ctl, const char *check, const json_t *before, size_t wanted)
+{
+    struct ctl_fault fault;
+    json_t *fresh = ctl_json_need(json_array());
+    uint32_t waited = 0;
+    while (json_array_size(fresh) < wanted && waited < CHECK_WAIT_MS) {
+        json_t *after = NULL;
+        if (!ctl_fleet_pause(ctl, CHECK_POLL_MS))
+            break;
+        waited += CHECK_POLL_MS;
+        if (!check_run_results(ctl, check, &after, &fault)) {
+            json_decref(fresh);
+            return ctl_fleet_fail(ctl, &fault);
+        }
+        (void)check_run_fresh(before, after, fresh);
+        json_decref(after);
+    }
+    size_t got = json_array_size(fresh);
+    ctl_result_print(ctl, fresh);
+    json_decref(fresh);
+    if (got >= wanted)
+        return CTL_OK;
+    return ctl_fail(ctl, got > 0 ? CTL_PARTLY : CTL_FAILED, check, "look at: spicectl doctor; spicectl stats",
+                    "%zu of %zu results came", got, wanted);
+}
+
+int ctl_check_run(struct ctl *ctl)
+{
+    const char *check = ctl->args.names[0];
+    bool wait = ctl_args_has(&ctl->args, CTL_OPT_WAIT) && !ctl->dry_run;
+    struct ctl_fault fault;
+    json_t *before = NULL;
+    json_t *reply = NULL;
+    json_t *nodes = ctl_json_need(json_array());
+    int code = check_run_nodes(ctl, nodes);
+    if (code == CTL_OK && wait && !check_run_results(ctl, check, &before, &fault))
+        code = ctl_fleet_fail(ctl, &fault);
+    if (code == CTL_OK) {
+        json_t *args = json_pack("{s:s, s:O, s:b}", "check", check, "nodes", nodes, "dry_run", ctl->dry_run);
+        code = ctl_fleet_ask(ctl, "scheduler", "check.run", ctl_json_need(args), &reply);
+    }
+    if (code == CTL_OK) {
+        size_t wanted = (size_t)ctl_json_int(reply, "runs", (int64_t)json_array_size(nodes));
+        if (!ctl->json)
+            ctl_out_print(&ctl->out, "check %s: %s on %zu nodes%s\n", check, ctl->dry_run ? "would run now" : "runs now", wanted,
+                          ctl_json_true(reply, "test") ? " as a test; the results count for nothing" : "");
+        if (wait)
+            code = check_run_wait(ctl, check, before, wanted);
+        else if (ctl->json)
+            ctl_json_print(&ctl->out, reply);
+    }
+    json_decref(reply);
+    json_decref(before);
+    json_decref(nodes);
+    return code;
+}

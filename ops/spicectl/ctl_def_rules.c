@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "ctl_def_rules.h"
+
+#include "ctl_def_table.h"
+
+#include "adapter.h"
+#include "param.h"
+#include "sp_cron.h"
+#include "sp_time.h"
+
+#include <string.h>
+
+#define RULES_UUID_BYTES   36
+#define RULES_TRAIT_PREFIX "CUSTOM_"
+
+struct rules_place {
+    const char *file;
+    const struct sp_yaml_node *root;
+};
+
+/* The key itself when it is there, else the document. */
+static const struct sp_yaml_node *rules_at(const struct rules_place *place, const char *key)
+{
+    const struct sp_yaml_node *node = sp_yaml_find(place->root, key);
+    return node != NULL ? node : place->root;
+}
+
+static bool rules_words_have(const char *joined, struct sp_str word)
+{
+    struct sp_str rest = sp_str_of(joined);
+    struct sp_str head;
+    while (rest.n > 0 && sp_str_next(&rest, ',', &head)) {
+        if (sp_str_eq(head, word))
+            return true;
+    }
+    return false;
+}
+
+static enum sp_rc rules_category(const struct rules_place *place, const char *joined, struct sp_err *err)
+{
+    struct sp_str rest = sp_str_of(joined);
+    struct sp_str head;
+    size_t count = 0;
+    while (ctl_def_table_categories[count] != NULL)
+        count++;
+    while (rest.n > 0 && sp_str_next(&rest, ',', &head)) {
+        size_t i = 0;
+        while (i < count && !sp_str_is(head, ctl_def_table_categories[i]))
+            i++;
+        if (i < count)
+            continue;
+        (void)sp_yaml_error(err, SP_E_INVALID, place->file, rules_at(place, "category"), "no category \"%.*s\"", (int)head.n,
+                            head.p);
+        const char *near = sp_str_nearest(head, ctl_def_table_categories, count);
+        if (near != NULL)
+            sp_err_hint(err, "did you mean %s?", near);
+        else
+            sp_err_hint(err, "categories are instance-identity, configuration, executables, file-system, hardware, runtime-opaque, "
+                             "storage-opaque, sourced-data");
+        return SP_E_INVALID;
+    }
+    return SP_OK;
+}
+
+/* Parameters against the table of the adapter, when this program knows the adapter; a foreign one is the worker's to judge. */
+static enum sp_rc rules_params(const struct rules_place *place, const struct ctl_def_check *check, struct sp_err *err)
+{
+    struct param_values values;
+    struct sp_buf text;
+    char why[SP_ADAPTER_WHY_MAX];
+    const struct sp_adapter *adapter = NULL;
+    const struct sp_yaml_node *params = check->params;
+    if (params != NULL && params->kind != SP_YAML_MAP)
+        return sp_yaml_error(err, SP_E_INVALID, place->file, params, "params is a map of parameters");
+    for (size_t i = 0; sp_adapters[i] != NULL && adapter == NULL; i++)
+        adapter = strcmp(sp_adapters[i]->name, check->adapter) == 0 ? sp_adapters[i] : NULL;
+    if (adapter == NULL)
+        return SP_OK;
+    memset(&values, 0, sizeof values);
+    sp_buf_init(&text, PARAM_JSON_MAX);
+    if (params != NULL)
+        sp_yaml_json(params, &text);
+    bool good = !text.failed && param_parse(adapter->params, adapter->params_count, sp_buf_view(&text), &values, why);
+    if (text.failed)
+        (void)sp_yaml_error(err, SP_E_LIMIT, place->file, params, "params are longer than %u bytes", PARAM_JSON_MAX);
+    else if (!good)
+        (void)sp_yaml_error(err, SP_E_INVALID, place->file, rules_at(place, "params"), "%s", why);
+    param_fini(&values);
+    sp_buf_fini(&text);
+    return good ? SP_OK : SP_E_INVALID;
+}
+
+static enum sp_rc rules_check(const struct rules_place *place, const struct ctl_def_check *check, struct sp_err *err)
+{
+    if (check->timeout > check->max_age)
+        return sp_yaml_error(err, SP_E_INVALID, place->file, rules_at(place, "max_age"),
+                             "max_age is shorter than the timeout: a result could be dead before it arrives");
+    enum sp_rc rc = rules_category(place, check->category, err);
+    return rc != SP_OK ? rc : rules_params(place, check, err);
+}
+
+static enum sp_rc rules_profile(const struct rules_place *place, const struct ctl_def_profile *profile, struct sp_err *err)
+{
+    struct sp_cron cron;
+    bool has_cron = profile->cron[0] != '\0';
+    bool has_period = sp_yaml_find(place->root, "period") != NULL;
+    if (has_cron && has_period)
+        return sp_yaml_error(err, SP_E_INVALID, place->file, rules_at(place, "cron"), "a profile has a period or a cron, not both");
+    if (has_period && profile->period < 1000)
+        return sp_yaml_error(err, SP_E_INVALID, place->file, rules_at(place, "period"), "the shortest period is 1s");
+    if (has_cron && !sp_cron_parse(sp_str_of(profile->cron), &cron)) {
+        (void)sp_yaml_error(err, SP_E_INVALID, place->file, rules_at(place, "cron"), "the calendar is malformed, or never comes");
+        sp_err_hint(err, "minute hour day month weekday in numbers, UTC: \"0 3 * * 1-5\"");
+        return SP_E_INVALID;
+    }
+    return SP_OK;
+}
+
+static enum sp_rc rules_trait(const struct rules_place *place, const char *trait, struct sp_err *err)
+{
+    size_t n = strlen(trait);
+    size_t good = strspn(trait, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_");
+    if (n == 0 || (good == n && strncmp(trait, RULES_TRAIT_PREFIX, sizeof RULES_TRAIT_PREFIX - 1) == 0))
+        return SP_OK;
+    (void)sp_yaml_error(err, SP_E_INVALID, place->file, rules_at(place, "trait"), "\"%.60s\" is no custom placement trait", trait);
+    sp_err_hint(err, "CUSTOM_ and capital letters, digits, underscores: CUSTOM_SPICE_TRUSTED");
+    return SP_E_INVALID;
+}
+
+static enum sp_rc rules_group(const struct rules_place *place, const struct ctl_def_pool *pool, uint32_t i, struct sp_err *err)
+{
+    struct sp_str rest = sp_str_of(pool->groups[i].of);
+    struct sp_str head;
+    uint32_t count = 0;
+    const struct sp_yaml_node *at = rules_at(place, "groups");
+    while (rest.n > 0 && sp_str_next(&rest, ',', &head)) {
+        struct sp_str after = rest;
+        struct sp_str other;
+        count++;
+        while (after.n > 0 && sp_str_next(&after, ',', &other)) {
+            if (sp_str_eq(head, other))
+                return sp_yaml_error(err, SP_E_INVALID, place->file, at, "check \"%.*s\" is named twice in one group", (int)head.n,
+                                     head.p);
+        }
+    }
+    if (pool->groups[i].k > count)
+        return sp_yaml_error(err, SP_E_INVALID, place->file, at,
+                             "group %u demands %u of %u checks: no node could ever be in the pool", i + 1, pool->groups[i].k,
+                             count);
+    return SP_OK;
+}
+
+static enum sp_rc rules_pool(const struct rules_place *place, const struct ctl_def_pool *pool, struct sp_err *err)
+{
+    struct sp_str rest = sp_str_of(pool->advisory);
+    struct sp_str head;
+    while (rest.n > 0 && sp_str_next(&rest, ',', &head)) {
+        if (rules_words_have(pool->mandatory, head))
+            return sp_yaml_error(err, SP_E_INVALID, place->file, rules_at(place, "advisory"),
+                                 "check \"%.*s\" is both mandatory and advisory", (int)head.n, head.p);
+    }
+    enum sp_rc rc = rules_trait(place, pool->trait, err);
+    for (uint32_t i = 0; rc == SP_OK && i < pool->groups_count; i++)
+        rc = rules_group(place, pool, i, err);
+    return rc;
+}
+
+static bool rules_is_uuid(const char *text)
+{
+    if (strlen(text) != RULES_UUID_BYTES)
+        return false;
+    for (size_t i = 0; i < RULES_UUID_BYTES; i++) {
+        bool dash = i == 8 || i == 13 || i == 18 || i == 23;
+        if (dash ? text[i] != '-' : strchr("0123456789abcdefABCDEF", text[i]) == NULL)
+            return false;
+    }
+    return true;
+}
+
+static enum sp_rc rules_node(const struct rules_place *place, const struct ctl_def_node *node, struct sp_err *err)
+{
+    if (!sp_str_is_name(sp_str_of(node->name), CTL_DEF_NAME_BYTES - 1)) {
+        (void)sp_yaml_error(err, SP_E_INVALID, place->file, rules_at(place, "name"), "\"%.64s\" is no name of a node", node->name);
+        sp_err_hint(err, "letters, digits, '.', '_' and '-', at most %d", CTL_DEF_NAME_BYTES - 1);
+        return SP_E_INVALID;
+    }
+    if (node->key[0] != '\0' && !rules_is_uuid(node->key))
+        return sp_yaml_error(err, SP_E_INVALID, place->file, rules_at(place, "key"), "\"%.40s\" is no UUID", node->key);
+    return SP_OK;
+}
+
+enum sp_rc ctl_def_rules(enum ctl_def_kind kind, const char *file, const struct sp_yaml_node *root, const void *bound,
+                         struct sp_err *err)
+{
+    const struct rules_place place = {file, root};
+    switch (kind) {
+    case CTL_DEF_CHECK:
+        return rules_check(&place, bound, err);
+    case CTL_DEF_PROFILE:
+        return rules_profile(&place, bound, err);
+    case CTL_DEF_POOL:
+        return rules_pool(&place, bound, err);
+    case CTL_DEF_NODE:
+        return rules_node(&place, bound, err);
+    default:
+        return SP_OK;
+    }
+}

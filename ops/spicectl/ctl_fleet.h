@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The connection of one run to the fleet: configuration, the operator's keys, the bus, and questions with their answers
+ * (AdminRequest and AdminReply). Opened at first need. One thread; waiting for an answer turns the loop.
+ */
+#ifndef CTL_FLEET_H
+#define CTL_FLEET_H
+
+#include "ctl.h"
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#define CTL_FLEET_TEXT_MAX   512
+#define CTL_FLEET_TIMEOUT_MS 10000u       /* when --timeout is not given */
+#define CTL_FLEET_REPLY_MAX  (512u << 20) /* bytes of one reply, all parts together */
+
+struct sp_bus;
+struct sp_bus_message;
+struct sp_conf;
+struct sp_loop;
+
+/* Why a question was not answered as wished. */
+struct ctl_fault {
+    enum ctl_exit exit; /* what the process returns when this ends it */
+    uint16_t code;      /* enum sp_refusal of the reply; 0 when there was none */
+    char error[CTL_FLEET_TEXT_MAX];
+    char where[CTL_FLEET_TEXT_MAX];
+    char hint[CTL_FLEET_TEXT_MAX];
+};
+
+/* Connects once per run and waits for a broker. False: fault says why. */
+bool ctl_fleet_open(struct ctl *ctl, struct ctl_fault *fault);
+
+/* Asks `to` (a role or a principal) and waits for the whole answer. Takes args (NULL: an empty object). Gives *reply. Returns
+ * CTL_OK, or prints the error and returns what the process should return. */
+int ctl_fleet_ask(struct ctl *ctl, const char *to, const char *verb, json_t *args, json_t **reply);
+
+/* The same, silent: false fills *fault, true gives *reply. Takes args. */
+bool ctl_fleet_try(struct ctl *ctl, const char *to, const char *verb, json_t *args, json_t **reply, struct ctl_fault *fault);
+
+/* Prints a fault and returns its exit code. Borrows. */
+int ctl_fleet_fail(struct ctl *ctl, const struct ctl_fault *fault);
+
+/* Turns the loop for wait_ms, or until something happened. False: a signal asked us to end. */
+bool ctl_fleet_turn(struct ctl *ctl, uint32_t wait_ms);
+
+/* Waits wait_ms and turns the loop meanwhile. False: a signal asked us to end. */
+bool ctl_fleet_pause(struct ctl *ctl, uint32_t wait_ms);
+
+/* Queries of an open fleet. Lend. */
+struct sp_bus *ctl_fleet_bus(const struct ctl *ctl);
+struct sp_loop *ctl_fleet_loop(const struct ctl *ctl);
+
+/* Milliseconds of --timeout. */
+uint32_t ctl_fleet_patience(const struct ctl *ctl);
+
+/* Closes and nulls. */
+void ctl_fleet_close(struct ctl_fleet **fleet_p);
+
+#endif

@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "ctl_pick.h"
+
+#include "ctl_fleet.h"
+#include "ctl_json.h"
+
+#include "sp_selector.h"
+#include "sp_str.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define PICK_VERB_MAX 64
+
+static bool pick_is_glob(const char *name)
+{
+    return strpbrk(name, "*?") != NULL;
+}
+
+bool ctl_pick_wants(const struct ctl *ctl, const json_t *row, const char *const *names, size_t count)
+{
+    char labels[CTL_JSON_WORDS_MAX];
+    const char *selector = ctl->args.values[CTL_OPT_SELECTOR];
+    const char *name = ctl_json_text(row, "name");
+    bool named = count == 0;
+    for (size_t i = 0; i < count && !named; i++)
+        named = sp_selector_glob(sp_str_of(names[i]), sp_str_of(name));
+    if (!named || selector == NULL)
+        return named;
+    (void)ctl_json_labels(json_object_get(row, "labels"), labels, sizeof labels);
+    return sp_selector_text_match(sp_str_of(selector), sp_str_of(name), sp_str_of(labels));
+}
+
+static bool pick_selector_good(struct ctl *ctl)
+{
+    struct sp_selector parsed;
+    uint32_t bad_at = 0;
+    const char *selector = ctl->args.values[CTL_OPT_SELECTOR];
+    if (selector == NULL || sp_selector_parse(sp_str_of(selector), &parsed, &bad_at))
+        return true;
+    (void)ctl_fail(ctl, CTL_USAGE, NULL, "terms are k=v, k!=v, k, !k, k in (a|b), name=GLOB; a comma means and",
+                   "the selector is not valid from \"%s\" on", selector + bad_at);
+    return false;
+}
+
+bool ctl_pick_filter(struct ctl *ctl, json_t *list, const char *const *names, size_t count, json_t **out)
+{
+    size_t i;
+    json_t *row;
+    if (!pick_selector_good(ctl)) {
+        json_decref(list);
+        return false;
+    }
+    json_t *kept = ctl_json_need(json_array());
+    json_array_foreach(list, i, row)
+    {
+        if (ctl_pick_wants(ctl, row, names, count))
+            (void)json_array_append(kept, row);
+    }
+    json_decref(list);
+    *out = kept;
+    return true;
+}
+
+/* Names that were asked for and are not in the list: said, with the nearest one. Returns how many. */
+static size_t pick_missing(struct ctl *ctl, const struct ctl_pick *pick, const char *const *names, size_t count)
+{
+    size_t missing = 0;
+    size_t rows = json_array_size(pick->list);
+    const char **known = calloc(rows + 1, sizeof *known);
+    for (size_t i = 0; known != NULL && i < rows; i++)
+        known[i] = ctl_json_text(json_array_get(pick->list, i), "name");
+    for (size_t n = 0; n < count; n++) {
+        bool found = pick_is_glob(names[n]);
+        for (size_t i = 0; known != NULL && i < rows && !found; i++)
+            found = strcmp(known[i], names[n]) == 0;
+        if (found)
+            continue;
+        char hint[CTL_FLEET_TEXT_MAX];
+        const char *near = known != NULL ? sp_str_nearest(sp_str_of(names[n]), known, rows) : NULL;
+        (void)snprintf(hint, sizeof hint, near != NULL ? "did you mean %.100s?" : "see spicectl %.100s list",
+                       near != NULL ? near : pick->noun);
+        (void)ctl_fail(ctl, CTL_FAILED, NULL, hint, "no %s \"%s\"", pick->noun, names[n]);
+        missing++;
+    }
+    free(known);
+    return missing;
+}
+
+static int pick_from_list(struct ctl *ctl, struct ctl_pick *pick, const char *const *names, size_t count)
+{
+    char verb[PICK_VERB_MAX];
+    size_t i;
+    json_t *row;
+    if (!pick_selector_good(ctl))
+        return CTL_USAGE;
+    (void)snprintf(verb, sizeof verb, "%s.list", pick->noun);
+    int code = ctl_fleet_ask(ctl, pick->role, verb, NULL, &pick->list);
+    if (code != CTL_OK)
+        return code;
+    if (pick_missing(ctl, pick, names, count) > 0)
+        return CTL_FAILED;
+    pick->names = calloc(json_array_size(pick->list) + 1, sizeof *pick->names);
+    if (pick->names == NULL)
+        return ctl_fail(ctl, CTL_FAILED, NULL, NULL, "out of memory");
+    json_array_foreach(pick->list, i, row)
+    {
+        if (ctl_pick_wants(ctl, row, names, count))
+            pick->names[pick->count++] = ctl_json_text(row, "name");
+    }
+    if (pick->count == 0)
+        return ctl_fail(ctl, CTL_FAILED, NULL, "look with list and the same selector", "no %s is selected", pick->noun);
+    return CTL_OK;
+}
+
+int ctl_pick_open(struct ctl *ctl, struct ctl_pick *pick, size_t skip)
+{
+    const struct ctl_args *args = &ctl->args;
+    const char *const *names = args->names + skip;
+    size_t count = args->names_count > skip ? args->names_count - skip : 0;
+    bool all = ctl_args_has(args, CTL_OPT_ALL);
+    bool fetch = ctl->dry_run || all || ctl_args_has(args, CTL_OPT_SELECTOR);
+    pick->list = NULL;
+    pick->names = NULL;
+    pick->count = 0;
+    if (count == 0 && !fetch) {
+        char hint[CTL_FLEET_TEXT_MAX];
+        (void)snprintf(hint, sizeof hint, "give names, -l SELECTOR, or --all");
+        return ctl_fail(ctl, CTL_USAGE, NULL, hint, "which %s?", pick->noun);
+    }
+    if (all && count > 0)
+        return ctl_fail(ctl, CTL_USAGE, NULL, "leave out one of the two", "both names and --all were given");
+    pick->open_ended = all || ctl_args_has(args, CTL_OPT_SELECTOR);
+    for (size_t i = 0; i < count; i++)
+        pick->open_ended = pick->open_ended || pick_is_glob(names[i]);
+    if (fetch || pick->open_ended)
+        return pick_from_list(ctl, pick, names, count);
+    pick->names = calloc(count, sizeof *pick->names);
+    if (pick->names == NULL)
+        return ctl_fail(ctl, CTL_FAILED, NULL, NULL, "out of memory");
+    for (size_t i = 0; i < count; i++)
+        pick->names[pick->count++] = names[i];
+    return CTL_OK;
+}
+
+void ctl_pick_close(struct ctl_pick *pick)
+{
+    free(pick->names);
+    json_decref(pick->list);
+    pick->names = NULL;
+    pick->list = NULL;
+}
+
+json_t *ctl_pick_name_args(struct ctl *ctl, const char *name, const void *more)
+{
+    (void)ctl;
+    (void)more;
+    return ctl_json_need(json_pack("{s:s}", "name", name));
+}
+
+static void pick_say(struct ctl *ctl, const struct ctl_pick *pick, const char *name, const char *done)
+{
+    char safe[CTL_OUT_SAFE_MAX];
+    ctl_out_print(&ctl->out, "%s %s: %s%s\n", pick->noun, ctl_out_safe(safe, sizeof safe, name), ctl->dry_run ? "would be " : "",
+                  done);
+}
+
+int ctl_pick_each(struct ctl *ctl, const struct ctl_pick *pick, const struct ctl_pick_deed *deed)
+{
+    struct ctl_fault fault;
+    size_t good = 0;
+    size_t bad = 0;
+    json_t *rows = ctl_json_need(json_array());
+    if (pick->open_ended && !ctl_confirm(ctl, pick->count, deed->doing, pick->noun)) {
+        json_decref(rows);
+        return CTL_FAILED;
+    }
+    memset(&fault, 0, sizeof fault);
+    for (size_t i = 0; i < pick->count; i++) {
+        json_t *reply = NULL;
+        bool done = ctl->dry_run;
+        if (!done)
+            done = ctl_fleet_try(ctl, pick->role, deed->verb, deed->args(ctl, pick->names[i], deed->more), &reply, &fault);
+        json_decref(reply);
+        good += done ? 1 : 0;
+        bad += done ? 0 : 1;
+        json_t *row = json_pack("{s:s, s:b, s:b, s:s, s:s}", "name", pick->names[i], "done", done && !ctl->dry_run, "dry_run",
+                                ctl->dry_run, "what", deed->done, "error", done ? "" : fault.error);
+        (void)json_array_append_new(rows, ctl_json_need(row));
+        if (done && !ctl->json)
+            pick_say(ctl, pick, pick->names[i], deed->done);
+        if (!done)
+            (void)ctl_fleet_fail(ctl, &fault);
+        if (!done && fault.exit == CTL_NO_FLEET)
+            break;
+    }
+    if (ctl->json)
+        ctl_json_print(&ctl->out, rows);
+    json_decref(rows);
+    if (bad == 0)
+        return CTL_OK;
+    return good > 0 ? CTL_PARTLY : (int)fault.exit;
+}
+
+int ctl_pick_show(struct ctl *ctl, const char *noun, const char *role)
+{
+    struct ctl_pick pick = {.noun = noun, .role = role};
+    size_t i;
+    json_t *row;
+    json_t *kept = NULL;
+    int code = pick_from_list(ctl, &pick, ctl->args.names, ctl->args.names_count);
+    if (code == CTL_OK && !ctl_pick_filter(ctl, json_incref(pick.list), ctl->args.names, ctl->args.names_count, &kept))
+        code = CTL_USAGE;
+    if (code == CTL_OK && ctl->json)
+        ctl_json_print(&ctl->out, kept);
+    if (code == CTL_OK && !ctl->json) {
+        json_array_foreach(kept, i, row)
+        {
+            ctl_out_print(&ctl->out, i > 0 ? "\n" : "");
+            ctl_json_show(&ctl->out, row, 0);
+        }
+    }
+    json_decref(kept);
+    ctl_pick_close(&pick);
+    return code;
+}
+
+int ctl_pick_delete(struct ctl *ctl, const char *noun, const char *role)
+{
+    char verb[PICK_VERB_MAX];
+    struct ctl_pick pick = {.noun = noun, .role = role};
+    struct ctl_pick_deed deed = {verb, "Delete", "deleted", ctl_pick_name_args, NULL};
+    (void)snprintf(verb, sizeof verb, "%s.delete", noun);
+    int code = ctl_pick_open(ctl, &pick, 0);
+    if (code == CTL_OK)
+        code = ctl_pick_each(ctl, &pick, &deed);
+    ctl_pick_close(&pick);
+    return code;
+}

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Which objects a command is about: names, names with * and ?, a label selector, or --all; and doing one thing to each
+ * of them with one summary and one exit code.
+ */
+#ifndef CTL_PICK_H
+#define CTL_PICK_H
+
+#include "ctl.h"
+
+#include <jansson.h>
+
+struct ctl_pick {
+    const char *noun; /* "node"; verbs are noun.list and so on */
+    const char *role; /* who is asked */
+    json_t *list;     /* the reply of noun.list; NULL when names were enough */
+    const char **names;
+    size_t count;
+    bool open_ended; /* by selector, pattern or --all: the count is worth a question */
+};
+
+/* True when the object (a row of a list) is meant by names (globs allowed; count 0: by any name) and by --selector. Borrows. */
+bool ctl_pick_wants(const struct ctl *ctl, const json_t *row, const char *const *names, size_t count);
+
+/* Gives the rows of a list that are meant. Takes list. False: the selector is malformed, error printed, list freed. */
+bool ctl_pick_filter(struct ctl *ctl, json_t *list, const char *const *names, size_t count, json_t **out);
+
+/* Fills pick from the command line's names after the first skip. Returns CTL_OK or what to return; the error is printed. */
+int ctl_pick_open(struct ctl *ctl, struct ctl_pick *pick, size_t skip);
+
+/* Releases what open made. */
+void ctl_pick_close(struct ctl_pick *pick);
+
+struct ctl_pick_deed {
+    const char *verb;  /* admin verb */
+    const char *doing; /* for the question: "Delete" */
+    const char *done;  /* for the line per object: "deleted" */
+    /* Gives the arguments of the request for one name. */
+    json_t *(*args)(struct ctl *ctl, const char *name, const void *more);
+    const void *more; /* borrowed, handed to args */
+};
+
+/* Confirms, asks for each object in turn, prints one line each (or one JSON array) and returns the exit code. */
+int ctl_pick_each(struct ctl *ctl, const struct ctl_pick *pick, const struct ctl_pick_deed *deed);
+
+/* Arguments {name}. */
+json_t *ctl_pick_name_args(struct ctl *ctl, const char *name, const void *more);
+
+/* noun.list of role, one object in full per name of the command line. Returns the exit code. */
+int ctl_pick_show(struct ctl *ctl, const char *noun, const char *role);
+
+/* noun.delete for what the command line picks. Returns the exit code. */
+int ctl_pick_delete(struct ctl *ctl, const char *noun, const char *role);
+
+#endif

@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "ctl_policy.h"
+
+#include "ctl_def_table.h"
+#include "ctl_json.h"
+
+#include "sp_cron.h"
+#include "sp_time.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define POLICY_CRON_RUNS    400                     /* runs of a calendar that are looked at for its longest pause */
+#define POLICY_CRON_FROM_MS UINT64_C(1767225600000) /* 2026-01-01, a year like any other */
+
+/* The definition of a name after applying; NULL when nobody defines it. */
+static const json_t *policy_find(const json_t *after, const char *name)
+{
+    return json_object_get(after, name);
+}
+
+/* The longest pause between two runs of a calendar: the lifetime must bridge that one. */
+static uint64_t policy_cron(const char *text)
+{
+    struct sp_cron cron;
+    struct sp_wall at = {POLICY_CRON_FROM_MS};
+    uint64_t longest = 0;
+    if (!sp_cron_parse(sp_str_of(text), &cron))
+        return 0;
+    at = sp_cron_next(&cron, at);
+    for (int i = 0; i < POLICY_CRON_RUNS && at.ms != UINT64_MAX; i++) {
+        struct sp_wall next = sp_cron_next(&cron, at);
+        if (next.ms != UINT64_MAX && next.ms - at.ms > longest)
+            longest = next.ms - at.ms;
+        at = next;
+    }
+    return longest;
+}
+
+uint64_t ctl_policy_period(const json_t *profile)
+{
+    uint64_t ms = 0;
+    const char *cron = ctl_json_text(profile, "cron");
+    if (cron[0] != '\0')
+        return policy_cron(cron);
+    (void)sp_time_parse_span(sp_str_of(ctl_json_text(profile, "period")), &ms);
+    return ms;
+}
+
+static void policy_near(const json_t *after, const char *kind, const char *word, struct sp_err *err)
+{
+    size_t count = 0;
+    const char *key;
+    json_t *value;
+    const char **names = calloc(json_object_size(after) + 1, sizeof *names);
+    json_object_foreach((json_t *)(uintptr_t)after, key, value)
+    {
+        if (names != NULL)
+            names[count++] = key;
+    }
+    const char *near = names != NULL ? sp_str_nearest(sp_str_of(word), names, count) : NULL;
+    if (near != NULL)
+        sp_err_hint(err, "did you mean %s?", near);
+    else
+        sp_err_hint(err, "define it in the same file, or see spicectl %s list", kind);
+    free(names);
+}
+
+static enum sp_rc policy_check(const struct ctl_def *def, json_t *const *after, const char *in_force, struct sp_err *err)
+{
+    uint64_t age = 0;
+    char want[32];
+    char have[32];
+    const char *name = ctl_json_text(def->want, "profile");
+    const char *used = name[0] != '\0' ? name : in_force;
+    const json_t *profile = policy_find(after[CTL_DEF_PROFILE], used);
+    if (name[0] != '\0' && profile == NULL) {
+        (void)sp_err_set(err, SP_E_INVALID, def->where, "check %s names the profile \"%s\", which does not exist", def->name, name);
+        policy_near(after[CTL_DEF_PROFILE], "profile", name, err);
+        return SP_E_INVALID;
+    }
+    uint64_t period = profile != NULL ? ctl_policy_period(profile) : CTL_DEF_PERIOD_MS;
+    (void)sp_time_parse_span(sp_str_of(ctl_json_text(def->want, "max_age")), &age);
+    if (def->short_life || age >= period * CTL_POLICY_LIVES)
+        return SP_OK;
+    sp_time_format_span(period * CTL_POLICY_LIVES, want, sizeof want);
+    sp_time_format_span(age, have, sizeof have);
+    (void)sp_err_set(err, SP_E_INVALID, def->where,
+                     "check %s: max_age %s is below three periods (%s) of its profile %s: a single lost run would end trust",
+                     def->name, have, want, used[0] != '\0' ? used : "(default)");
+    sp_err_hint(err, "raise max_age, shorten the period, or say allow_short_life: true");
+    return SP_E_INVALID;
+}
+
+static enum sp_rc policy_names(const struct ctl_def *def, const json_t *names, const json_t *checks, struct sp_err *err)
+{
+    size_t i;
+    json_t *each;
+    json_array_foreach(names, i, each)
+    {
+        const char *name = json_string_value(each);
+        if (name == NULL || policy_find(checks, name) != NULL)
+            continue;
+        (void)sp_err_set(err, SP_E_INVALID, def->where, "pool %s names the check \"%s\", which does not exist", def->name, name);
+        policy_near(checks, "check", name, err);
+        return SP_E_INVALID;
+    }
+    return SP_OK;
+}
+
+static enum sp_rc policy_pool(const struct ctl_def *def, json_t *const *after, struct sp_err *err)
+{
+    size_t i;
+    json_t *group;
+    const json_t *checks = after[CTL_DEF_CHECK];
+    enum sp_rc rc = policy_names(def, json_object_get(def->want, "mandatory"), checks, err);
+    if (rc == SP_OK)
+        rc = policy_names(def, json_object_get(def->want, "advisory"), checks, err);
+    json_array_foreach(json_object_get(def->want, "groups"), i, group)
+    {
+        if (rc == SP_OK)
+            rc = policy_names(def, json_object_get(group, "of"), checks, err);
+    }
+    return rc;
+}
+
+static enum sp_rc policy_label(const struct ctl_def *def, json_t *const *after, struct sp_err *err)
+{
+    if (policy_find(after[CTL_DEF_NODE], def->name) != NULL)
+        return SP_OK;
+    (void)sp_err_set(err, SP_E_INVALID, def->where, "labels are for the node \"%s\", which does not exist", def->name);
+    policy_near(after[CTL_DEF_NODE], "node", def->name, err);
+    return SP_E_INVALID;
+}
+
+static enum sp_rc policy_one(const struct ctl_def *def, json_t *const *after, const char *in_force, struct sp_err *err)
+{
+    switch (def->kind) {
+    case CTL_DEF_CHECK:
+        return policy_check(def, after, in_force, err);
+    case CTL_DEF_POOL:
+        return policy_pool(def, after, err);
+    case CTL_DEF_LABEL:
+        return policy_label(def, after, err);
+    default:
+        return SP_OK;
+    }
+}
+
+enum sp_rc ctl_policy_check(const struct ctl_defs *defs, const struct ctl_policy_world *world, struct sp_err *err)
+{
+    json_t *after[CTL_DEF_KINDS];
+    json_t *places[CTL_DEF_KINDS];
+    enum sp_rc rc = SP_OK;
+    for (size_t k = 0; k < CTL_DEF_KINDS; k++) {
+        after[k] = ctl_json_need(world->have[k] != NULL ? json_copy(world->have[k]) : json_object());
+        places[k] = ctl_json_need(json_object());
+    }
+    for (size_t i = 0; rc == SP_OK && i < defs->count; i++) {
+        const struct ctl_def *def = &defs->items[i];
+        const char *first = json_string_value(json_object_get(places[def->kind], def->name));
+        if (first != NULL)
+            rc = sp_err_set(err, SP_E_INVALID, def->where, "%s %s is defined a second time, first at %s", ctl_def_word(def->kind),
+                            def->name, first);
+        (void)json_object_set_new(places[def->kind], def->name, ctl_json_need(json_string(def->where)));
+        (void)json_object_set(after[def->kind], def->name, def->want);
+    }
+    for (size_t i = 0; rc == SP_OK && i < defs->count; i++)
+        rc = policy_one(&defs->items[i], after, world->profile, err);
+    for (size_t k = 0; k < CTL_DEF_KINDS; k++) {
+        json_decref(after[k]);
+        json_decref(places[k]);
+    }
+    return rc;
+}

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The handlers, one per row of the command table. Each returns what the process should return (enum ctl_exit) after it has
+ * printed its output or its error. They borrow the run.
+ */
+#ifndef CTL_RUN_H
+#define CTL_RUN_H
+
+struct ctl;
+
+int ctl_init_run(struct ctl *ctl);
+int ctl_pack_run(struct ctl *ctl);
+
+int ctl_node_list(struct ctl *ctl);
+int ctl_node_show(struct ctl *ctl);
+int ctl_node_add(struct ctl *ctl);
+int ctl_node_label(struct ctl *ctl);
+int ctl_node_state(struct ctl *ctl);
+int ctl_node_delete(struct ctl *ctl);
+
+int ctl_check_list(struct ctl *ctl);
+int ctl_check_show(struct ctl *ctl);
+int ctl_check_enable(struct ctl *ctl);
+int ctl_check_disable(struct ctl *ctl);
+int ctl_check_stage(struct ctl *ctl);
+int ctl_check_run(struct ctl *ctl);
+int ctl_check_delete(struct ctl *ctl);
+int ctl_verify_run(struct ctl *ctl);
+
+int ctl_profile_list(struct ctl *ctl);
+int ctl_profile_show(struct ctl *ctl);
+int ctl_profile_select(struct ctl *ctl);
+int ctl_profile_delete(struct ctl *ctl);
+
+int ctl_pool_list(struct ctl *ctl);
+int ctl_pool_show(struct ctl *ctl);
+int ctl_pool_members(struct ctl *ctl);
+int ctl_pool_delete(struct ctl *ctl);
+
+int ctl_result_list(struct ctl *ctl);
+int ctl_result_history(struct ctl *ctl);
+int ctl_audit_list(struct ctl *ctl);
+int ctl_audit_verify(struct ctl *ctl);
+
+int ctl_explain_run(struct ctl *ctl);
+int ctl_events_run(struct ctl *ctl);
+int ctl_reader_status(struct ctl *ctl);
+int ctl_stats_run(struct ctl *ctl);
+int ctl_top_run(struct ctl *ctl);
+int ctl_trace_run(struct ctl *ctl);
+int ctl_doctor_run(struct ctl *ctl);
+
+int ctl_apply_run(struct ctl *ctl);
+int ctl_export_run(struct ctl *ctl);
+
+int ctl_worker_list(struct ctl *ctl);
+int ctl_worker_invite(struct ctl *ctl);
+int ctl_worker_drain(struct ctl *ctl);
+int ctl_worker_remove(struct ctl *ctl);
+
+int ctl_key_list(struct ctl *ctl);
+int ctl_key_fingerprint(struct ctl *ctl);
+int ctl_key_rotate(struct ctl *ctl);
+int ctl_key_revoke(struct ctl *ctl);
+
+int ctl_manifest_sign(struct ctl *ctl);
+int ctl_manifest_show(struct ctl *ctl);
+
+int ctl_help_run(struct ctl *ctl);
+int ctl_help_complete(struct ctl *ctl);
+
+#endif
