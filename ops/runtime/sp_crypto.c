@@ -1,0 +1,371 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The low-level SHA-256 functions are marked deprecated since OpenSSL 3.0; they are used here, and here only, for their speed. */
+#define OPENSSL_SUPPRESS_DEPRECATED
+
+#include "sp_crypto.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <openssl/crypto.h>
+#include <openssl/err.h>
+#include <openssl/evp.h>
+#include <openssl/provider.h>
+#include <openssl/sha.h>
+
+#define BLOCK_BYTES 64u /* of SHA-256 */
+
+SP_STATIC_ASSERT(sizeof(struct sp_crypto_sha256) >= sizeof(SHA256_CTX), "opaque hash state holds OpenSSL's");
+
+struct sp_crypto_verifier {
+    EVP_PKEY *key;
+};
+
+struct sp_crypto_signer {
+    EVP_PKEY *key;
+};
+
+/* One library context per process; tests may open and close it repeatedly. */
+static struct {
+    OSSL_LIB_CTX *library;
+    OSSL_PROVIDER *provider;
+    EVP_MD_CTX *work; /* of signing and verifying; reset after each use */
+    unsigned users;
+} state;
+
+enum sp_rc sp_crypto_init(void)
+{
+    if (state.users++ > 0) {
+        return SP_OK;
+    }
+    /* Before anything else in this process touches libcrypto: its default context reads no configuration file either. */
+    bool ok = OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG | OPENSSL_INIT_NO_ATEXIT, NULL) == 1;
+    state.library = ok ? OSSL_LIB_CTX_new() : NULL;
+    state.provider = state.library != NULL ? OSSL_PROVIDER_load(state.library, "default") : NULL;
+    state.work = state.provider != NULL ? EVP_MD_CTX_new() : NULL;
+    uint8_t seed[32] = {0};
+    uint8_t pub[32];
+    if (state.work == NULL || sp_crypto_sign_public(seed, pub) != SP_OK) {
+        sp_crypto_fini();
+        return SP_E_UNSUPPORTED;
+    }
+    return SP_OK;
+}
+
+void sp_crypto_fini(void)
+{
+    SP_ASSERT(state.users > 0);
+    if (--state.users > 0) {
+        return;
+    }
+    EVP_MD_CTX_free(state.work);
+    if (state.provider != NULL) {
+        (void)OSSL_PROVIDER_unload(state.provider);
+    }
+    OSSL_LIB_CTX_free(state.library);
+    state.work = NULL;
+    state.provider = NULL;
+    state.library = NULL;
+}
+
+/* ---- SHA-256 ---- */
+
+static SHA256_CTX *sha(struct sp_crypto_sha256 *h)
+{
+    return (SHA256_CTX *)(void *)h->opaque;
+}
+
+void sp_crypto_sha256_init(struct sp_crypto_sha256 *h)
+{
+    SP_ASSERT(SHA256_Init(sha(h)) == 1);
+}
+
+void sp_crypto_sha256_update(struct sp_crypto_sha256 *h, const void *p, size_t n)
+{
+    if (n > 0) {
+        (void)SHA256_Update(sha(h), p, n);
+    }
+}
+
+void sp_crypto_sha256_final(struct sp_crypto_sha256 *h, uint8_t out[32])
+{
+    (void)SHA256_Final(out, sha(h));
+}
+
+void sp_crypto_sha256(const void *p, size_t n, uint8_t out[32])
+{
+    struct sp_crypto_sha256 h;
+    sp_crypto_sha256_init(&h);
+    sp_crypto_sha256_update(&h, p, n);
+    sp_crypto_sha256_final(&h, out);
+}
+
+/* ---- HMAC ---- */
+
+static void keyed_state(const uint8_t key[BLOCK_BYTES], uint8_t pad, uint32_t out[8])
+{
+    uint8_t block[BLOCK_BYTES];
+    SHA256_CTX c;
+    for (size_t i = 0; i < BLOCK_BYTES; i++) {
+        block[i] = key[i] ^ pad;
+    }
+    (void)SHA256_Init(&c);
+    SHA256_Transform(&c, block);
+    for (size_t i = 0; i < 8; i++) {
+        out[i] = c.h[i];
+    }
+    OPENSSL_cleanse(block, sizeof block);
+    OPENSSL_cleanse(&c, sizeof c);
+}
+
+void sp_crypto_hmac_init(struct sp_crypto_hmac *h, const void *key, size_t n)
+{
+    uint8_t block[BLOCK_BYTES] = {0};
+    if (n > BLOCK_BYTES) {
+        sp_crypto_sha256(key, n, block);
+    } else if (n > 0) {
+        memcpy(block, key, n);
+    }
+    keyed_state(block, 0x36, h->inner);
+    keyed_state(block, 0x5c, h->outer);
+    OPENSSL_cleanse(block, sizeof block);
+}
+
+static void put_be32(uint8_t *to, uint32_t x)
+{
+    to[0] = (uint8_t)(x >> 24);
+    to[1] = (uint8_t)(x >> 16);
+    to[2] = (uint8_t)(x >> 8);
+    to[3] = (uint8_t)x;
+}
+
+/* A hash state that has taken one block already. */
+static void resume(SHA256_CTX *c, const uint32_t from[8])
+{
+    memset(c, 0, sizeof *c);
+    for (size_t i = 0; i < 8; i++) {
+        c->h[i] = from[i];
+    }
+    c->Nl = BLOCK_BYTES * 8u;
+    c->md_len = SHA256_DIGEST_LENGTH;
+}
+
+void sp_crypto_hmac(const struct sp_crypto_hmac *h, const void *p, size_t n, uint8_t out[32])
+{
+    SHA256_CTX c;
+    resume(&c, h->inner);
+    if (n > 0) {
+        (void)SHA256_Update(&c, p, n);
+    }
+    /* The outer hash is always one more block: 32 bytes, the padding bit, zeros, the length 96 * 8 in bits. */
+    uint8_t block[BLOCK_BYTES] = {0};
+    (void)SHA256_Final(block, &c);
+    block[32] = 0x80;
+    block[62] = 0x03;
+    resume(&c, h->outer);
+    SHA256_Transform(&c, block);
+    for (size_t i = 0; i < 8; i++) {
+        put_be32(out + 4 * i, c.h[i]);
+    }
+}
+
+void sp_crypto_hmac_fini(struct sp_crypto_hmac *h)
+{
+    OPENSSL_cleanse(h, sizeof *h);
+}
+
+static void hmac_fn(void *ctx, const uint8_t *p, size_t n, uint8_t out[32])
+{
+    sp_crypto_hmac(ctx, p, n, out);
+}
+
+struct sp_mac sp_crypto_hmac_mac(struct sp_crypto_hmac *h)
+{
+    struct sp_mac mac = {hmac_fn, h};
+    return mac;
+}
+
+void sp_crypto_derive(const uint8_t master[32], const char *label, uint8_t out[32])
+{
+    struct sp_crypto_hmac h;
+    char text[64];
+    int n = snprintf(text, sizeof text, "SPICE1 key:%s", label);
+    SP_ASSERT(n > 0 && (size_t)n < sizeof text);
+    sp_crypto_hmac_init(&h, master, SP_CRYPTO_KEY_BYTES);
+    sp_crypto_hmac(&h, text, (size_t)n, out);
+    sp_crypto_hmac_fini(&h);
+}
+
+/* ---- Ed25519 ---- */
+
+/* y coordinates (little endian, sign bit clear) of the points whose order divides 8, as canonical encodings; the encodings with
+ * y >= p, small-order or not, are refused as not canonical. */
+static const uint8_t small_order[][32] = {
+    {0x00}, /* y = 0, order 4 */
+    {0x01}, /* y = 1, the neutral element */
+    {0x26, 0xe8, 0x95, 0x8f, 0xc2, 0xb2, 0x27, 0xb0, 0x45, 0xc3, 0xf4, 0x89, 0xf2, 0xef, 0x98, 0xf0,
+     0xd5, 0xdf, 0xac, 0x05, 0xd3, 0xc6, 0x33, 0x39, 0xb1, 0x38, 0x02, 0x88, 0x6d, 0x53, 0xfc, 0x05}, /* order 8 */
+    {0xc7, 0x17, 0x6a, 0x70, 0x3d, 0x4d, 0xd8, 0x4f, 0xba, 0x3c, 0x0b, 0x76, 0x0d, 0x10, 0x67, 0x0f,
+     0x2a, 0x20, 0x53, 0xfa, 0x2c, 0x39, 0xcc, 0xc6, 0x4e, 0xc7, 0xfd, 0x77, 0x92, 0xac, 0x03, 0x7a}, /* order 8 */
+    {0xec, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+     0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f}, /* y = -1, order 2 */
+};
+
+/* y >= 2^255 - 19 */
+static bool is_canonical(const uint8_t y[32])
+{
+    if (y[31] != 0x7f || y[0] < 0xed) {
+        return true;
+    }
+    for (size_t i = 1; i < 31; i++) {
+        if (y[i] != 0xff) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool sp_crypto_public_ok(const uint8_t key[32])
+{
+    uint8_t y[32];
+    memcpy(y, key, sizeof y);
+    y[31] &= 0x7f;
+    if (!is_canonical(y)) {
+        return false;
+    }
+    for (size_t i = 0; i < SP_COUNT(small_order); i++) {
+        if (memcmp(y, small_order[i], sizeof y) == 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+enum sp_rc sp_crypto_verifier_new(const uint8_t key[32], struct sp_crypto_verifier **out)
+{
+    SP_ASSERT(state.library != NULL);
+    if (!sp_crypto_public_ok(key)) {
+        return SP_E_INVALID;
+    }
+    struct sp_crypto_verifier *v = calloc(1, sizeof *v);
+    if (v == NULL) {
+        return SP_E_NOMEM;
+    }
+    v->key = EVP_PKEY_new_raw_public_key_ex(state.library, "ED25519", NULL, key, SP_CRYPTO_KEY_BYTES);
+    if (v->key == NULL) {
+        ERR_clear_error();
+        free(v);
+        return SP_E_INVALID;
+    }
+    *out = v;
+    return SP_OK;
+}
+
+void sp_crypto_verifier_destroy(struct sp_crypto_verifier **v)
+{
+    if (*v != NULL) {
+        EVP_PKEY_free((*v)->key);
+        free(*v);
+        *v = NULL;
+    }
+}
+
+bool sp_crypto_verify(struct sp_crypto_verifier *v, const void *p, size_t n, const uint8_t signature[64])
+{
+    /* Verify functions return negative values too: only 1 is yes. */
+    bool ok = EVP_DigestVerifyInit_ex(state.work, NULL, NULL, state.library, NULL, v->key, NULL) == 1 &&
+              EVP_DigestVerify(state.work, signature, SP_CRYPTO_SIGN_BYTES, p, n) == 1;
+    (void)EVP_MD_CTX_reset(state.work);
+    if (!ok) {
+        ERR_clear_error();
+    }
+    return ok;
+}
+
+enum sp_rc sp_crypto_signer_new(const uint8_t seed[32], struct sp_crypto_signer **out)
+{
+    SP_ASSERT(state.library != NULL);
+    struct sp_crypto_signer *s = calloc(1, sizeof *s);
+    if (s == NULL) {
+        return SP_E_NOMEM;
+    }
+    s->key = EVP_PKEY_new_raw_private_key_ex(state.library, "ED25519", NULL, seed, SP_CRYPTO_KEY_BYTES);
+    if (s->key == NULL) {
+        ERR_clear_error();
+        free(s);
+        return SP_E_UNSUPPORTED;
+    }
+    *out = s;
+    return SP_OK;
+}
+
+void sp_crypto_signer_destroy(struct sp_crypto_signer **s)
+{
+    if (*s != NULL) {
+        EVP_PKEY_free((*s)->key); /* cleanses the secret */
+        free(*s);
+        *s = NULL;
+    }
+}
+
+enum sp_rc sp_crypto_sign(struct sp_crypto_signer *s, const void *p, size_t n, uint8_t signature[64])
+{
+    size_t size = SP_CRYPTO_SIGN_BYTES;
+    bool ok = EVP_DigestSignInit_ex(state.work, NULL, NULL, state.library, NULL, s->key, NULL) == 1 &&
+              EVP_DigestSign(state.work, signature, &size, p, n) == 1 && size == SP_CRYPTO_SIGN_BYTES;
+    (void)EVP_MD_CTX_reset(state.work);
+    if (!ok) {
+        ERR_clear_error();
+    }
+    return ok ? SP_OK : SP_E_UNSUPPORTED;
+}
+
+static enum sp_rc public_of(const char *type, const uint8_t secret[32], uint8_t public_key[32])
+{
+    SP_ASSERT(state.library != NULL);
+    size_t size = SP_CRYPTO_KEY_BYTES;
+    EVP_PKEY *key = EVP_PKEY_new_raw_private_key_ex(state.library, type, NULL, secret, SP_CRYPTO_KEY_BYTES);
+    bool ok = key != NULL && EVP_PKEY_get_raw_public_key(key, public_key, &size) == 1 && size == SP_CRYPTO_KEY_BYTES;
+    EVP_PKEY_free(key);
+    if (!ok) {
+        ERR_clear_error();
+    }
+    return ok ? SP_OK : SP_E_UNSUPPORTED;
+}
+
+enum sp_rc sp_crypto_sign_public(const uint8_t seed[32], uint8_t public_key[32])
+{
+    return public_of("ED25519", seed, public_key);
+}
+
+enum sp_rc sp_crypto_curve_public(const uint8_t secret[32], uint8_t public_key[32])
+{
+    return public_of("X25519", secret, public_key);
+}
+
+/* ---- other ---- */
+
+bool sp_crypto_equal(const void *a, const void *b, size_t n)
+{
+    return CRYPTO_memcmp(a, b, n) == 0;
+}
+
+void sp_crypto_wipe(void *p, size_t n)
+{
+    OPENSSL_cleanse(p, n);
+}
+
+uint64_t sp_crypto_clock_boot(const char *boot_id, const uint8_t deployment[16])
+{
+    struct sp_crypto_sha256 h;
+    uint8_t digest[32];
+    uint64_t id = 0;
+    sp_crypto_sha256_init(&h);
+    sp_crypto_sha256_update(&h, boot_id, strlen(boot_id));
+    sp_crypto_sha256_update(&h, deployment, 16);
+    sp_crypto_sha256_final(&h, digest);
+    for (size_t i = 0; i < 8; i++) {
+        id = id << 8 | digest[i];
+    }
+    return id != 0 ? id : 1;
+}
