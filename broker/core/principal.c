@@ -92,8 +92,7 @@ uint32_t principal_by_user_id(const struct principal_table *t, const char *user_
     }
     uint32_t index = v & ((1u << PRINCIPAL_INDEX_BITS) - 1u);
 
-    if (user_id[8] != '\0' || index >= t->size || !t->rows[index].used ||
-        t->rows[index].generation != v >> PRINCIPAL_INDEX_BITS)
+    if (user_id[8] != '\0' || index >= t->size || !t->rows[index].used || t->rows[index].generation != v >> PRINCIPAL_INDEX_BITS)
         return PRINCIPAL_NONE;
     return index;
 }
@@ -158,8 +157,7 @@ static enum sp_rc row_new(struct principal_table *t, const struct rec_principal 
 
     (void)sp_str_copy(p->name, sizeof p->name, from->name);
     memcpy(p->curve, from->curve, 32);
-    if (!sp_map_put(&t->by_name, key_of(t, p->name, strlen(p->name)), i) ||
-        !sp_map_put(&t->by_curve, key_of(t, p->curve, 32), i)) {
+    if (!sp_map_put(&t->by_name, key_of(t, p->name, strlen(p->name)), i) || !sp_map_put(&t->by_curve, key_of(t, p->curve, 32), i)) {
         sp_map_remove(&t->by_name, key_of(t, p->name, strlen(p->name)));
         return SP_E_NOMEM;
     }

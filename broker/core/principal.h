@@ -10,12 +10,12 @@
 #include "msg.h"
 #include "sp_map.h"
 
-#define PRINCIPAL_NAME_BYTES 41u     /* REC_PRINCIPAL name and its NUL */
-#define PRINCIPAL_ADAPTERS_MAX 64u   /* different adapter names a broker knows; one bit each */
-#define PRINCIPAL_USER_ID_BYTES 9u   /* eight hexadecimal digits and NUL */
-#define PRINCIPAL_INDEX_BITS 18u     /* of the user id; the rest is the generation */
-#define PRINCIPAL_ROWS_MAX (1u << 16)
-#define PRINCIPAL_NONE UINT32_MAX
+#define PRINCIPAL_NAME_BYTES    41u /* REC_PRINCIPAL name and its NUL */
+#define PRINCIPAL_ADAPTERS_MAX  64u /* different adapter names a broker knows; one bit each */
+#define PRINCIPAL_USER_ID_BYTES 9u  /* eight hexadecimal digits and NUL */
+#define PRINCIPAL_INDEX_BITS    18u /* of the user id; the rest is the generation */
+#define PRINCIPAL_ROWS_MAX      (1u << 16)
+#define PRINCIPAL_NONE          UINT32_MAX
 
 struct principal {
     char name[PRINCIPAL_NAME_BYTES];
@@ -27,23 +27,23 @@ struct principal {
     uint16_t generation; /* counts keys of this row */
     uint8_t curve[32];
     uint8_t sign[32];
-    uint64_t adapters;      /* worker: bits of principal_adapter_bit it may serve */
-    uint64_t not_after_s;   /* wall clock; 0: no end */
-    uint64_t admin_id;      /* largest id of a write taken from this operator */
-    uint32_t first_link;    /* owned by broker_core: its first connection, or UINT32_MAX */
-    uint32_t next_free;     /* private */
-    uint64_t refused;       /* messages refused from it */
+    uint64_t adapters;    /* worker: bits of principal_adapter_bit it may serve */
+    uint64_t not_after_s; /* wall clock; 0: no end */
+    uint64_t admin_id;    /* largest id of a write taken from this operator */
+    uint32_t first_link;  /* owned by broker_core: its first connection, or UINT32_MAX */
+    uint32_t next_free;   /* private */
+    uint64_t refused;     /* messages refused from it */
 };
 
 struct principal_table {
     struct principal *rows;
     uint32_t size;
-    uint32_t count; /* rows in use */
-    uint32_t free;  /* first free row */
-    uint64_t version;  /* of the last complete PrincipalSet */
-    uint64_t pending;  /* version of the set that is being applied */
+    uint32_t count;     /* rows in use */
+    uint32_t free;      /* first free row */
+    uint64_t version;   /* of the last complete PrincipalSet */
+    uint64_t pending;   /* version of the set that is being applied */
     uint32_t next_part; /* 0: none is being applied */
-    uint64_t changes;  /* moves with every change that admission must learn */
+    uint64_t changes;   /* moves with every change that admission must learn */
     uint8_t seed[16];
     struct sp_map by_name;
     struct sp_map by_curve;

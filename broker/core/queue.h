@@ -15,14 +15,15 @@
 
 /* What the broker remembers about a frame while it holds it. */
 struct queue_frame {
-    uint32_t next;      /* private: next in its queue */
-    bool queued;        /* private */
-    uint16_t type;      /* enum sp_msg */
-    uint32_t sender;    /* principal */
-    uint32_t jobs;      /* JobBatch: how many */
-    uint32_t bytes;     /* of the frame */
-    uint64_t sequence;  /* sender's */
-    uint64_t in_us;     /* when it came */
+    uint32_t next;       /* private: next in its queue */
+    bool queued;         /* private */
+    bool fan;            /* goes to several: one that fails is only counted */
+    uint16_t type;       /* enum sp_msg */
+    uint32_t sender;     /* principal */
+    uint32_t jobs;       /* JobBatch: how many */
+    uint32_t bytes;      /* of the frame */
+    uint64_t sequence;   /* sender's */
+    uint64_t in_us;      /* when it came */
     uint64_t expires_us; /* when it must go back */
 };
 
