@@ -23,6 +23,7 @@ struct node_row {
     uint8_t state;  /* enum sp_node_state */
     uint8_t origin; /* enum node_origin */
     bool judge;     /* private: waits to be judged */
+    bool grant;       /* private to the keeper's judgement: a membership waits for its audit row */
     bool fold;      /* private: differs from the store */
     uint64_t version; /* registry version of the last change */
     char *name;       /* owned, terminated */

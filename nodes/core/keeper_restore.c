@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Start: the core is filled from the store. Nothing here makes a membership; what is still proven is judged like anything new. */
+#include "keeper_parts.h"
+#include "node_record.h"
+#include "sp_assert.h"
+
+static uint32_t keeper_restore_names(const struct keeper_core *core, const char *names[POOL_ROWS_MAX])
+{
+    for (uint32_t p = 0; p < core->pool_count; p++) {
+        names[p] = core->pools[p].used ? core->pools[p].name : NULL;
+    }
+    return core->pool_count;
+}
+
+enum sp_rc keeper_core_restore_check(struct keeper_core *core, const struct rec_check_info *info, uint32_t policy)
+{
+    return check_table_restore(&core->checks, info, policy);
+}
+
+void keeper_core_restore_epoch(struct keeper_core *core, uint64_t epoch, uint64_t boot)
+{
+    core->epoch = epoch;
+    core->epoch_boot = boot;
+}
+
+enum sp_rc keeper_core_restore_worker(struct keeper_core *core, uint32_t number, struct sp_str name)
+{
+    return number != 0 && keeper_intake_worker(core, name, true) == number ? SP_OK : SP_E_CORRUPT;
+}
+
+enum sp_rc keeper_core_restore_pool(struct keeper_core *core, const struct pool_policy *pool)
+{
+    if (core->pool_count >= POOL_ROWS_MAX || pool_policy_fault(pool) != NULL) {
+        return SP_E_CORRUPT;
+    }
+    if (!node_registry_pools(&core->nodes, core->pool_count + 1)) {
+        return SP_E_NOMEM;
+    }
+    struct pool_policy *p = &core->pools[core->pool_count++];
+    *p = *pool;
+    p->used = true;
+    pool_policy_resolve(p, &core->checks);
+    return SP_OK;
+}
+
+enum sp_rc keeper_core_restore_node(struct keeper_core *core, const struct node_def *def, uint32_t generation, uint64_t version)
+{
+    struct node_row *row = NULL;
+    enum sp_rc rc = node_registry_restore(&core->nodes, def, generation, version, &row);
+    if (rc == SP_OK && !keeper_tell_grow(core)) {
+        rc = SP_E_NOMEM;
+    }
+    if (rc == SP_OK) {
+        keeper_judge_select(core, row);
+    }
+    return rc;
+}
+
+enum sp_rc keeper_core_restore_record(struct keeper_core *core, uint32_t node, struct sp_str record)
+{
+    const char *names[POOL_ROWS_MAX];
+    uint32_t pools = keeper_restore_names(core, names);
+    struct node_row *row = node_registry_at(&core->nodes, node);
+    if (row == NULL || row->pair_count != 0) {
+        return SP_E_CORRUPT;
+    }
+    return node_record_read(&core->nodes, row, &core->texts, names, pools, record);
+}
+
+void keeper_core_write_record(const struct keeper_core *core, const struct node_row *row, struct sp_buf *out)
+{
+    const char *names[POOL_ROWS_MAX];
+    uint32_t pools = keeper_restore_names(core, names);
+    node_record_write(row, &core->texts, names, pools, out);
+}
+
+/* One result of a journal row: the same fold as at run time, if the record does not contain it already. */
+static void keeper_replay_result(struct keeper_core *core, const struct keeper_journal *row, const struct rec_result *r,
+                                 struct keeper_effects *fx)
+{
+    struct sp_ticket t;
+    if (sp_ticket_open(r->ticket, &core->options.ticket_mac, &t) != SP_OK || r->outcome > SP_OUTCOME_LAST) {
+        return;
+    }
+    struct node_row *node = node_registry_at(&core->nodes, t.node);
+    uint32_t index = check_table_find(&core->checks, t.check);
+    if (node == NULL || index == CHECK_ROW_NONE) {
+        return;
+    }
+    const struct check_row *check = check_table_at(&core->checks, index);
+    struct pair_state *pair = node_registry_pair(&core->nodes, node, t.check);
+    if (pair == NULL || t.job <= pair->job) {
+        return;
+    }
+    pair->job = t.job; /* stays taken even when the rest no longer fits (SI-4) */
+    if (memcmp(check->digest, t.digest, sizeof t.digest) != 0) {
+        return;
+    }
+    struct keeper_pending p = {.detail = r->detail, .measures = r->measures, .node = t.node, .check = t.check, .counts = true};
+    p.result = (struct pair_result){.job = t.job,
+                                    .issued_ms = t.issued_ms,
+                                    .wall_s = (uint32_t)(row->wall_ms / SP_MS_PER_S),
+                                    .generation = t.generation,
+                                    .policy = check->policy,
+                                    .reason = r->reason,
+                                    .worker = (uint16_t)row->worker,
+                                    .outcome = r->outcome,
+                                    .attempt = t.attempt};
+    keeper_intake_fold(core, &p, fx);
+}
+
+enum sp_rc keeper_core_replay(struct keeper_core *core, const struct keeper_journal *row, struct keeper_effects *fx)
+{
+    struct msg_result_batch batch;
+    if (msg_result_batch_decode(row->body, row->bytes, &batch) != SP_OK) {
+        return SP_E_CORRUPT;
+    }
+    struct sp_list list = batch.results;
+    struct rec_result r;
+    for (uint32_t i = 0; rec_result_next(&list, &r); i++) {
+        if ((row->mask[i / 8] >> i % 8 & 1u) != 0) {
+            keeper_replay_result(core, row, &r, fx);
+        }
+    }
+    return SP_OK;
+}
+
+void keeper_core_void_all(struct keeper_core *core, uint64_t now_ms)
+{
+    for (uint32_t id = 1; id <= core->nodes.count; id++) {
+        struct node_row *row = node_registry_at(&core->nodes, id);
+        for (uint32_t i = 0; i < row->pair_count; i++) {
+            pair_state_void(&row->pairs[i]);
+        }
+        for (uint32_t p = 0; p < core->pool_count; p++) {
+            struct membership *m = &row->members[p];
+            /* The old instant means nothing now; the whole hold-down runs again rather than none. */
+            m->hold_until_ms = m->flaps == 0 ? 0 : now_ms + membership_hold_ms(core->pools[p].hold_down_ms, m->flaps);
+        }
+        node_registry_mark_fold(&core->nodes, row);
+    }
+}
+
+struct node_registry *keeper_core_nodes(struct keeper_core *core)
+{
+    return &core->nodes;
+}
+
+const struct check_table *keeper_core_checks(const struct keeper_core *core)
+{
+    return &core->checks;
+}
+
+const struct text_pool *keeper_core_texts(const struct keeper_core *core)
+{
+    return &core->texts;
+}
+
+const struct result_ring *keeper_core_ring(const struct keeper_core *core)
+{
+    return &core->ring;
+}
+
+const struct keeper_counters *keeper_core_counters(const struct keeper_core *core)
+{
+    return &core->counters;
+}
+
+const struct pool_policy *keeper_core_pool(const struct keeper_core *core, uint32_t index)
+{
+    SP_ASSERT(index < core->pool_count);
+    return core->pools[index].used ? &core->pools[index] : NULL;
+}
+
+uint32_t keeper_core_pools(const struct keeper_core *core)
+{
+    return core->pool_count;
+}
+
+uint32_t keeper_core_find_pool(const struct keeper_core *core, struct sp_str name)
+{
+    for (uint32_t p = 0; p < core->pool_count; p++) {
+        if (core->pools[p].used && sp_str_is(name, core->pools[p].name)) {
+            return p;
+        }
+    }
+    return POOL_ROWS_MAX;
+}
+
+const char *keeper_core_worker(const struct keeper_core *core, uint32_t number)
+{
+    return number < core->worker_count ? core->workers[number] : "";
+}
+
+uint64_t keeper_core_epoch(const struct keeper_core *core)
+{
+    return core->epoch;
+}
+
+uint64_t keeper_core_sequence(const struct keeper_core *core)
+{
+    return core->sequence;
+}
