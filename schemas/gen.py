@@ -361,52 +361,72 @@ def c_enum_tables(name, values):
     return "".join(out)
 
 
-def c_limit_test(model, group, var):
-    tests = []
+def variable_fields(model, group, var):
+    """Every str and bin with the name it has in C, those of records inside included."""
     for f in group.plain():
         if f.kind in ("str", "bin"):
-            tests.append("%s%s.n <= %du" % (var, f.name, f.max))
+            yield f, var + f.name
         elif f.kind == "record":
-            tests += [t for t in [c_limit_test(model, model.records[f.record], "%s%s." % (var, f.name))] if t != "true"]
-    return " && ".join(tests) or "true"
+            yield from variable_fields(model, model.records[f.record], var + f.name + ".")
+
+
+def c_limit_test(model, group, var):
+    return " && ".join("%s.n <= %du" % (name, f.max) for f, name in variable_fields(model, group, var)) or "true"
 
 
 def c_size(model, group, var):
-    terms = ["%du" % model.fixed_bytes(group)]
-
-    def walk(g, v):
-        for f in g.plain():
-            if f.kind in ("str", "bin"):
-                terms.append("%s%s.n" % (v, f.name))
-            elif f.kind == "record":
-                walk(model.records[f.record], "%s%s." % (v, f.name))
-    walk(group, var)
-    return " + ".join("(size_t)" + t if i == 0 else t for i, t in enumerate(terms))
+    names = ["%s.n" % name for _, name in variable_fields(model, group, var)]
+    return " + ".join(["(size_t)%du" % model.fixed_bytes(group)] + names)
 
 
-def c_write_field(f, var):
+def has_text(model, group):
+    return any(f.kind == "str" or f.kind == "record" and has_text(model, model.records[f.record]) for f in group.plain())
+
+
+def c_write_field(model, f, var):
     name = var + f.name
     if f.kind == "bool":
         return "    p = sp_put_bool(p, %s);\n" % name
     if f.kind in INT_BYTES:
-        return "    p = sp_put_u64(p, %s);\n" % name
+        return "    p = sp_put_%s(p, %s);\n" % (f.kind, name)
     if f.kind == "str":
-        return "    p = sp_put_str(p, %s);\n    if (p == NULL)\n        return NULL;\n" % name
+        return "    p = sp_put_str(p, %s, %du, seen);\n" % (name, f.max)
     if f.kind == "bin":
-        return "    p = sp_put_bin(p, %s);\n" % name
+        return "    p = sp_put_bin(p, %s, %du);\n" % (name, f.max)
     if f.kind == "exact":
         return "    p = sp_put_exact(p, %s, %du);\n" % (name, f.max)
-    return "    p = write_%s(p, &%s);\n%s" % (snake(f.record), name, "    if (p == NULL)\n        return NULL;\n")
+    seen = ", seen" if has_text(model, model.records[f.record]) else ""
+    return "    p = write_%s(p, &%s%s);\n" % (snake(f.record), name, seen)
 
 
-def c_write(model, group, qualifier):
+def c_write(model, group):
+    """The encoder proper, and for groups with text the judge that is asked when a text is not plain ASCII."""
     kind = "%s_%s" % (group.prefix, group.c)
-    out = ["%s uint8_t *write_%s(uint8_t *restrict p, const struct %s *restrict r)\n{\n" % (
-        qualifier, group.c if group.prefix == "rec" else "msg_" + group.c, kind)]
+    name = group.c if group.prefix == "rec" else "msg_" + group.c
+    text = has_text(model, group)
+    out = ["SP_INLINE uint8_t *write_%s(uint8_t *restrict p, const struct %s *restrict r%s)\n{\n" % (
+        name, kind, ", struct sp_text_seen *seen" if text else "")]
     out.append("    p = sp_put_array(p, %d);\n" % len(group.fields))
-    out += [c_write_field(f, "r->") for f in group.plain()]
+    out += [c_write_field(model, f, "r->") for f in group.plain()]
     out.append("    return p;\n}\n\n")
+    if text:
+        tests = ["sp_str_is_utf8(r->%s)" % f.name if f.kind == "str" else "text_%s(&r->%s)" % (snake(f.record), f.name)
+                 for f in group.plain()
+                 if f.kind == "str" or f.kind == "record" and has_text(model, model.records[f.record])]
+        out.append("static bool text_%s(const struct %s *r)\n{\n    return %s;\n}\n\n" % (name, kind, " && ".join(tests)))
+        out.append("static __attribute__((noinline, cold)) enum sp_rc judge_%s(struct sp_packer *w, const struct %s *r, uint8_t *p)\n"
+                   "{\n    return text_%s(r) ? sp_packer_commit(w, p) : SP_E_INVALID;\n}\n\n" % (name, kind, name))
     return "".join(out)
+
+
+def c_write_call(model, group, var):
+    """Statements that encode group at w->p and return."""
+    name = group.c if group.prefix == "rec" else "msg_" + group.c
+    if not has_text(model, group):
+        return "    return sp_packer_commit(w, write_%s(w->p, %s));\n" % (name, var)
+    return ("    struct sp_text_seen seen = sp_text_nothing_seen();\n    uint8_t *p = write_%s(w->p, %s, &seen);\n"
+            "    if (!SP_LIKELY(sp_text_is_plain(&seen)))\n        return judge_%s(w, %s, p);\n"
+            "    return sp_packer_commit(w, p);\n" % (name, var, name, var))
 
 
 def c_read_field(f):
@@ -439,22 +459,16 @@ def c_read(group):
 
 
 def c_record_code(model, r):
-    out = [c_write(model, r, "SP_INLINE"), c_read(r)]
+    out = [c_write(model, r), c_read(r)]
     out.append("""enum sp_rc rec_%(c)s_put(struct sp_packer *w, const struct rec_%(c)s *r)
 {
-    if (w->list != NULL && w->list_count == w->list_max)
+    if (w->list_count == w->list_max)
         return SP_E_FULL;
     if (!(%(limits)s))
         return SP_E_LIMIT;
     if (sp_packer_room(w) < %(size)s)
         return SP_E_FULL;
-    uint8_t *p = write_%(c)s(w->p, r);
-    if (p == NULL)
-        return SP_E_INVALID;
-    w->p = p;
-    w->list_count++;
-    return SP_OK;
-}
+%(write)s}
 
 bool rec_%(c)s_next(struct sp_list *list, struct rec_%(c)s *r)
 {
@@ -484,7 +498,8 @@ enum sp_rc rec_%(c)s_decode(const uint8_t *p, size_t n, struct rec_%(c)s *r)
     return SP_OK;
 }
 
-""" % {"c": r.c, "limits": c_limit_test(model, r, "r->"), "size": c_size(model, r, "r->")})
+""" % {"c": r.c, "limits": c_limit_test(model, r, "r->"), "size": c_size(model, r, "r->"),
+       "write": c_write_call(model, r, "r")})
     return "".join(out)
 
 
@@ -514,8 +529,9 @@ def c_list_reader(name):
 
 def c_message_code(model, m):
     lists = m.lists()
-    values = {"c": m.c, "limits": c_limit_test(model, m, "m->"), "size": c_size(model, m, "m->")}
-    out = [c_write(model, m, "static"), c_read(m)]
+    values = {"c": m.c, "limits": c_limit_test(model, m, "m->"), "size": c_size(model, m, "m->"),
+              "write": c_write_call(model, m, "m")}
+    out = [c_write(model, m), c_read(m)]
     out.append("""enum sp_rc msg_%(c)s_decode(const uint8_t *p, size_t n, struct msg_%(c)s *m)
 {
     struct msg_%(c)s out;
@@ -539,12 +555,7 @@ def c_message_code(model, m):
         return SP_E_LIMIT;
     if (sp_packer_room(w) < %(size)s)
         return SP_E_FULL;
-    uint8_t *p = write_msg_%(c)s(w->p, m);
-    if (p == NULL)
-        return SP_E_INVALID;
-    w->p = p;
-    return SP_OK;
-}
+%(write)s}
 
 """ % dict(values, kind="static" if lists else "", name="plain_%s" % m.c if lists else "msg_%s_encode" % m.c))
     if lists:
@@ -581,7 +592,8 @@ SOURCE_TOP = """/* clang-format off */
 
 #include "msg.h"
 
-#include "sp_pack_inline.h"
+#include "sp_pack_put.h"
+#include "sp_pack_take.h"
 
 static const char *word(const char *const *words, unsigned count, unsigned value)
 {

@@ -3,7 +3,8 @@
 
 #include <string.h>
 
-#include "sp_pack_inline.h"
+#include "sp_pack_put.h"
+#include "sp_pack_take.h"
 
 #define ENVELOPE_FIELDS 9u
 
@@ -24,15 +25,17 @@ static bool name_ok(struct sp_str name, bool may_be_empty)
 /* Writes everything before the bytes of the body into at; returns the length. */
 static size_t write_head(uint8_t at[SP_ENVELOPE_HEAD_MAX], const struct sp_envelope *head, uint32_t body_bytes)
 {
+    struct sp_text_seen seen = sp_text_nothing_seen();
     uint8_t *p = sp_put_array(at, ENVELOPE_FIELDS);
     p = sp_put_u64(p, SP_WIRE_VERSION);
     p = sp_put_u64(p, head->type);
-    p = sp_put_str(p, head->sender);
-    p = sp_put_str(p, head->dest);
+    p = sp_put_str(p, head->sender, SP_NAME_BYTES_MAX, &seen);
+    p = sp_put_str(p, head->dest, SP_NAME_BYTES_MAX, &seen);
     p = sp_put_u64(p, head->epoch);
     p = sp_put_u64(p, head->sequence);
     p = sp_put_u64(p, head->trace);
-    p = sp_put_bin_head(p, body_bytes);
+    p = sp_put_bin_head(p, body_bytes, SP_BODY_BYTES_MAX);
+    SP_ASSERT(sp_text_is_plain(&seen)); /* the names were checked before */
     SP_ASSERT((size_t)(p - at) <= SP_ENVELOPE_HEAD_MAX);
     return (size_t)(p - at);
 }
@@ -52,7 +55,7 @@ enum sp_rc sp_envelope_finish(struct sp_packer *w, const struct sp_envelope *hea
     out->p = w->start - head_bytes;
     memcpy(out->p, start, head_bytes);
     out->sealed = sp_str_bytes(out->p, head_bytes + body_bytes);
-    uint8_t *tail = sp_put_bin_head(w->p, auth_bytes);
+    uint8_t *tail = sp_put_bin_head(w->p, auth_bytes, SP_AUTH_SIGN_BYTES);
     memset(tail, 0, auth_bytes);
     out->auth = auth_bytes > 0 ? tail : NULL;
     out->n = (size_t)(tail - out->p) + auth_bytes;

@@ -3,7 +3,8 @@
 
 #include <string.h>
 
-#include "sp_pack_inline.h"
+#include "sp_pack_put.h"
+#include "sp_pack_take.h"
 
 /* Largest list header this writer reserves: array 16. */
 #define LIST_HEADER_MAX 3u
@@ -48,6 +49,8 @@ enum sp_rc sp_packer_list_close(struct sp_packer *w)
         w->p = place + n;
     }
     w->list = NULL;
+    w->list_count = 0;
+    w->list_max = UINT32_MAX;
     return SP_OK;
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* MessagePack, the part of it that SPICE speaks: unsigned integers, booleans, text, bytes and arrays, each
  * in its shortest form and no other. Writing goes into memory of the caller, reading lends views into the
- * frame; neither allocates, neither recurses. The inline pieces in sp_pack_inline.h are for generated code;
+ * frame; neither allocates, neither recurses. The inline pieces in sp_pack_put.h and sp_pack_take.h are for generated code;
  * people use the functions of gen/msg.h and the few below.
  *
  * Writer: a struct sp_packer over a buffer of the caller. A put that does not fit writes nothing and says so,
@@ -36,8 +36,8 @@ struct sp_packer {
     uint8_t *p;
     uint8_t *end;
     uint8_t *list;       /* where the header of the open list is, NULL: none open */
-    uint32_t list_count; /* elements put since the list was opened */
-    uint32_t list_max;   /* limit of the open list */
+    uint32_t list_count; /* elements put since the list was opened, or since the start when none is open */
+    uint32_t list_max;   /* limit of the open list, UINT32_MAX when none is open */
 };
 
 /* Reader. The first error stays in rc; after it every read gives zero and nothing more is read. */
@@ -56,7 +56,7 @@ static inline void sp_packer_init(struct sp_packer *w, uint8_t *buf, size_t byte
     w->end = buf + bytes;
     w->list = NULL;
     w->list_count = 0;
-    w->list_max = 0;
+    w->list_max = UINT32_MAX;
 }
 
 /* Bytes written so far, without the header of a list that is still open growing or shrinking. */

@@ -4,7 +4,8 @@
 
 #include "msg.h"
 
-#include "sp_pack_inline.h"
+#include "sp_pack_put.h"
+#include "sp_pack_take.h"
 
 static const char *word(const char *const *words, unsigned count, unsigned value)
 {
@@ -505,16 +506,22 @@ bool msg_may(unsigned number, enum sp_role from, enum sp_role to)
     return info != NULL && (info->from >> from & 1) != 0 && (info->to >> to & 1) != 0;
 }
 
-SP_INLINE uint8_t *write_route_spec(uint8_t *restrict p, const struct rec_route_spec *restrict r)
+SP_INLINE uint8_t *write_route_spec(uint8_t *restrict p, const struct rec_route_spec *restrict r, struct sp_text_seen *seen)
 {
     p = sp_put_array(p, 2);
-    p = sp_put_str(p, r->adapter);
-    if (p == NULL)
-        return NULL;
-    p = sp_put_str(p, r->labels);
-    if (p == NULL)
-        return NULL;
+    p = sp_put_str(p, r->adapter, 32u, seen);
+    p = sp_put_str(p, r->labels, 255u, seen);
     return p;
+}
+
+static bool text_route_spec(const struct rec_route_spec *r)
+{
+    return sp_str_is_utf8(r->adapter) && sp_str_is_utf8(r->labels);
+}
+
+static __attribute__((noinline, cold)) enum sp_rc judge_route_spec(struct sp_packer *w, const struct rec_route_spec *r, uint8_t *p)
+{
+    return text_route_spec(r) ? sp_packer_commit(w, p) : SP_E_INVALID;
 }
 
 SP_INLINE void read_route_spec(struct sp_unpacker *u, struct rec_route_spec *r, bool check)
@@ -530,18 +537,17 @@ SP_INLINE void read_route_spec(struct sp_unpacker *u, struct rec_route_spec *r, 
 
 enum sp_rc rec_route_spec_put(struct sp_packer *w, const struct rec_route_spec *r)
 {
-    if (w->list != NULL && w->list_count == w->list_max)
+    if (w->list_count == w->list_max)
         return SP_E_FULL;
     if (!(r->adapter.n <= 32u && r->labels.n <= 255u))
         return SP_E_LIMIT;
     if (sp_packer_room(w) < (size_t)5u + r->adapter.n + r->labels.n)
         return SP_E_FULL;
-    uint8_t *p = write_route_spec(w->p, r);
-    if (p == NULL)
-        return SP_E_INVALID;
-    w->p = p;
-    w->list_count++;
-    return SP_OK;
+    struct sp_text_seen seen = sp_text_nothing_seen();
+    uint8_t *p = write_route_spec(w->p, r, &seen);
+    if (!SP_LIKELY(sp_text_is_plain(&seen)))
+        return judge_route_spec(w, r, p);
+    return sp_packer_commit(w, p);
 }
 
 bool rec_route_spec_next(struct sp_list *list, struct rec_route_spec *r)
@@ -575,8 +581,8 @@ enum sp_rc rec_route_spec_decode(const uint8_t *p, size_t n, struct rec_route_sp
 SP_INLINE uint8_t *write_counter(uint8_t *restrict p, const struct rec_counter *restrict r)
 {
     p = sp_put_array(p, 7);
-    p = sp_put_u64(p, r->type);
-    p = sp_put_u64(p, r->role);
+    p = sp_put_u16(p, r->type);
+    p = sp_put_u8(p, r->role);
     p = sp_put_bool(p, r->outgoing);
     p = sp_put_u64(p, r->messages);
     p = sp_put_u64(p, r->bytes);
@@ -604,18 +610,13 @@ SP_INLINE void read_counter(struct sp_unpacker *u, struct rec_counter *r, bool c
 
 enum sp_rc rec_counter_put(struct sp_packer *w, const struct rec_counter *r)
 {
-    if (w->list != NULL && w->list_count == w->list_max)
+    if (w->list_count == w->list_max)
         return SP_E_FULL;
     if (!(true))
         return SP_E_LIMIT;
     if (sp_packer_room(w) < (size_t)43u)
         return SP_E_FULL;
-    uint8_t *p = write_counter(w->p, r);
-    if (p == NULL)
-        return SP_E_INVALID;
-    w->p = p;
-    w->list_count++;
-    return SP_OK;
+    return sp_packer_commit(w, write_counter(w->p, r));
 }
 
 bool rec_counter_next(struct sp_list *list, struct rec_counter *r)
@@ -646,14 +647,22 @@ enum sp_rc rec_counter_decode(const uint8_t *p, size_t n, struct rec_counter *r)
     return SP_OK;
 }
 
-SP_INLINE uint8_t *write_gauge(uint8_t *restrict p, const struct rec_gauge *restrict r)
+SP_INLINE uint8_t *write_gauge(uint8_t *restrict p, const struct rec_gauge *restrict r, struct sp_text_seen *seen)
 {
     p = sp_put_array(p, 2);
-    p = sp_put_str(p, r->name);
-    if (p == NULL)
-        return NULL;
+    p = sp_put_str(p, r->name, 48u, seen);
     p = sp_put_u64(p, r->value);
     return p;
+}
+
+static bool text_gauge(const struct rec_gauge *r)
+{
+    return sp_str_is_utf8(r->name);
+}
+
+static __attribute__((noinline, cold)) enum sp_rc judge_gauge(struct sp_packer *w, const struct rec_gauge *r, uint8_t *p)
+{
+    return text_gauge(r) ? sp_packer_commit(w, p) : SP_E_INVALID;
 }
 
 SP_INLINE void read_gauge(struct sp_unpacker *u, struct rec_gauge *r, bool check)
@@ -669,18 +678,17 @@ SP_INLINE void read_gauge(struct sp_unpacker *u, struct rec_gauge *r, bool check
 
 enum sp_rc rec_gauge_put(struct sp_packer *w, const struct rec_gauge *r)
 {
-    if (w->list != NULL && w->list_count == w->list_max)
+    if (w->list_count == w->list_max)
         return SP_E_FULL;
     if (!(r->name.n <= 48u))
         return SP_E_LIMIT;
     if (sp_packer_room(w) < (size_t)12u + r->name.n)
         return SP_E_FULL;
-    uint8_t *p = write_gauge(w->p, r);
-    if (p == NULL)
-        return SP_E_INVALID;
-    w->p = p;
-    w->list_count++;
-    return SP_OK;
+    struct sp_text_seen seen = sp_text_nothing_seen();
+    uint8_t *p = write_gauge(w->p, r, &seen);
+    if (!SP_LIKELY(sp_text_is_plain(&seen)))
+        return judge_gauge(w, r, p);
+    return sp_packer_commit(w, p);
 }
 
 bool rec_gauge_next(struct sp_list *list, struct rec_gauge *r)
@@ -711,17 +719,25 @@ enum sp_rc rec_gauge_decode(const uint8_t *p, size_t n, struct rec_gauge *r)
     return SP_OK;
 }
 
-SP_INLINE uint8_t *write_latency(uint8_t *restrict p, const struct rec_latency *restrict r)
+SP_INLINE uint8_t *write_latency(uint8_t *restrict p, const struct rec_latency *restrict r, struct sp_text_seen *seen)
 {
     p = sp_put_array(p, 5);
-    p = sp_put_str(p, r->name);
-    if (p == NULL)
-        return NULL;
+    p = sp_put_str(p, r->name, 48u, seen);
     p = sp_put_u64(p, r->count);
     p = sp_put_u64(p, r->p50_us);
     p = sp_put_u64(p, r->p99_us);
     p = sp_put_u64(p, r->max_us);
     return p;
+}
+
+static bool text_latency(const struct rec_latency *r)
+{
+    return sp_str_is_utf8(r->name);
+}
+
+static __attribute__((noinline, cold)) enum sp_rc judge_latency(struct sp_packer *w, const struct rec_latency *r, uint8_t *p)
+{
+    return text_latency(r) ? sp_packer_commit(w, p) : SP_E_INVALID;
 }
 
 SP_INLINE void read_latency(struct sp_unpacker *u, struct rec_latency *r, bool check)
@@ -740,18 +756,17 @@ SP_INLINE void read_latency(struct sp_unpacker *u, struct rec_latency *r, bool c
 
 enum sp_rc rec_latency_put(struct sp_packer *w, const struct rec_latency *r)
 {
-    if (w->list != NULL && w->list_count == w->list_max)
+    if (w->list_count == w->list_max)
         return SP_E_FULL;
     if (!(r->name.n <= 48u))
         return SP_E_LIMIT;
     if (sp_packer_room(w) < (size_t)39u + r->name.n)
         return SP_E_FULL;
-    uint8_t *p = write_latency(w->p, r);
-    if (p == NULL)
-        return SP_E_INVALID;
-    w->p = p;
-    w->list_count++;
-    return SP_OK;
+    struct sp_text_seen seen = sp_text_nothing_seen();
+    uint8_t *p = write_latency(w->p, r, &seen);
+    if (!SP_LIKELY(sp_text_is_plain(&seen)))
+        return judge_latency(w, r, p);
+    return sp_packer_commit(w, p);
 }
 
 bool rec_latency_next(struct sp_list *list, struct rec_latency *r)
@@ -782,19 +797,25 @@ enum sp_rc rec_latency_decode(const uint8_t *p, size_t n, struct rec_latency *r)
     return SP_OK;
 }
 
-SP_INLINE uint8_t *write_job(uint8_t *restrict p, const struct rec_job *restrict r)
+SP_INLINE uint8_t *write_job(uint8_t *restrict p, const struct rec_job *restrict r, struct sp_text_seen *seen)
 {
     p = sp_put_array(p, 5);
     p = sp_put_exact(p, r->ticket, 144u);
-    p = sp_put_u64(p, r->timeout_ms);
-    p = sp_put_str(p, r->node);
-    if (p == NULL)
-        return NULL;
-    p = sp_put_str(p, r->address);
-    if (p == NULL)
-        return NULL;
-    p = sp_put_bin(p, r->checkpoint);
+    p = sp_put_u32(p, r->timeout_ms);
+    p = sp_put_str(p, r->node, 64u, seen);
+    p = sp_put_str(p, r->address, 255u, seen);
+    p = sp_put_bin(p, r->checkpoint, 1024u);
     return p;
+}
+
+static bool text_job(const struct rec_job *r)
+{
+    return sp_str_is_utf8(r->node) && sp_str_is_utf8(r->address);
+}
+
+static __attribute__((noinline, cold)) enum sp_rc judge_job(struct sp_packer *w, const struct rec_job *r, uint8_t *p)
+{
+    return text_job(r) ? sp_packer_commit(w, p) : SP_E_INVALID;
 }
 
 SP_INLINE void read_job(struct sp_unpacker *u, struct rec_job *r, bool check)
@@ -813,18 +834,17 @@ SP_INLINE void read_job(struct sp_unpacker *u, struct rec_job *r, bool check)
 
 enum sp_rc rec_job_put(struct sp_packer *w, const struct rec_job *r)
 {
-    if (w->list != NULL && w->list_count == w->list_max)
+    if (w->list_count == w->list_max)
         return SP_E_FULL;
     if (!(r->node.n <= 64u && r->address.n <= 255u && r->checkpoint.n <= 1024u))
         return SP_E_LIMIT;
     if (sp_packer_room(w) < (size_t)159u + r->node.n + r->address.n + r->checkpoint.n)
         return SP_E_FULL;
-    uint8_t *p = write_job(w->p, r);
-    if (p == NULL)
-        return SP_E_INVALID;
-    w->p = p;
-    w->list_count++;
-    return SP_OK;
+    struct sp_text_seen seen = sp_text_nothing_seen();
+    uint8_t *p = write_job(w->p, r, &seen);
+    if (!SP_LIKELY(sp_text_is_plain(&seen)))
+        return judge_job(w, r, p);
+    return sp_packer_commit(w, p);
 }
 
 bool rec_job_next(struct sp_list *list, struct rec_job *r)
@@ -858,7 +878,7 @@ enum sp_rc rec_job_decode(const uint8_t *p, size_t n, struct rec_job *r)
 SP_INLINE uint8_t *write_returned(uint8_t *restrict p, const struct rec_returned *restrict r)
 {
     p = sp_put_array(p, 2);
-    p = sp_put_u64(p, r->slot);
+    p = sp_put_u32(p, r->slot);
     p = sp_put_u64(p, r->job);
     return p;
 }
@@ -877,18 +897,13 @@ SP_INLINE void read_returned(struct sp_unpacker *u, struct rec_returned *r, bool
 
 enum sp_rc rec_returned_put(struct sp_packer *w, const struct rec_returned *r)
 {
-    if (w->list != NULL && w->list_count == w->list_max)
+    if (w->list_count == w->list_max)
         return SP_E_FULL;
     if (!(true))
         return SP_E_LIMIT;
     if (sp_packer_room(w) < (size_t)15u)
         return SP_E_FULL;
-    uint8_t *p = write_returned(w->p, r);
-    if (p == NULL)
-        return SP_E_INVALID;
-    w->p = p;
-    w->list_count++;
-    return SP_OK;
+    return sp_packer_commit(w, write_returned(w->p, r));
 }
 
 bool rec_returned_next(struct sp_list *list, struct rec_returned *r)
@@ -919,21 +934,25 @@ enum sp_rc rec_returned_decode(const uint8_t *p, size_t n, struct rec_returned *
     return SP_OK;
 }
 
-SP_INLINE uint8_t *write_definition_body(uint8_t *restrict p, const struct rec_definition_body *restrict r)
+SP_INLINE uint8_t *write_definition_body(uint8_t *restrict p, const struct rec_definition_body *restrict r, struct sp_text_seen *seen)
 {
     p = sp_put_array(p, 5);
-    p = sp_put_str(p, r->check);
-    if (p == NULL)
-        return NULL;
-    p = sp_put_u64(p, r->revision);
-    p = sp_put_str(p, r->adapter);
-    if (p == NULL)
-        return NULL;
-    p = sp_put_str(p, r->params);
-    if (p == NULL)
-        return NULL;
-    p = sp_put_u64(p, r->timeout_ms);
+    p = sp_put_str(p, r->check, 64u, seen);
+    p = sp_put_u32(p, r->revision);
+    p = sp_put_str(p, r->adapter, 32u, seen);
+    p = sp_put_str(p, r->params, 16384u, seen);
+    p = sp_put_u32(p, r->timeout_ms);
     return p;
+}
+
+static bool text_definition_body(const struct rec_definition_body *r)
+{
+    return sp_str_is_utf8(r->check) && sp_str_is_utf8(r->adapter) && sp_str_is_utf8(r->params);
+}
+
+static __attribute__((noinline, cold)) enum sp_rc judge_definition_body(struct sp_packer *w, const struct rec_definition_body *r, uint8_t *p)
+{
+    return text_definition_body(r) ? sp_packer_commit(w, p) : SP_E_INVALID;
 }
 
 SP_INLINE void read_definition_body(struct sp_unpacker *u, struct rec_definition_body *r, bool check)
@@ -952,18 +971,17 @@ SP_INLINE void read_definition_body(struct sp_unpacker *u, struct rec_definition
 
 enum sp_rc rec_definition_body_put(struct sp_packer *w, const struct rec_definition_body *r)
 {
-    if (w->list != NULL && w->list_count == w->list_max)
+    if (w->list_count == w->list_max)
         return SP_E_FULL;
     if (!(r->check.n <= 64u && r->adapter.n <= 32u && r->params.n <= 16384u))
         return SP_E_LIMIT;
     if (sp_packer_room(w) < (size_t)18u + r->check.n + r->adapter.n + r->params.n)
         return SP_E_FULL;
-    uint8_t *p = write_definition_body(w->p, r);
-    if (p == NULL)
-        return SP_E_INVALID;
-    w->p = p;
-    w->list_count++;
-    return SP_OK;
+    struct sp_text_seen seen = sp_text_nothing_seen();
+    uint8_t *p = write_definition_body(w->p, r, &seen);
+    if (!SP_LIKELY(sp_text_is_plain(&seen)))
+        return judge_definition_body(w, r, p);
+    return sp_packer_commit(w, p);
 }
 
 bool rec_definition_body_next(struct sp_list *list, struct rec_definition_body *r)
@@ -994,24 +1012,30 @@ enum sp_rc rec_definition_body_decode(const uint8_t *p, size_t n, struct rec_def
     return SP_OK;
 }
 
-SP_INLINE uint8_t *write_result(uint8_t *restrict p, const struct rec_result *restrict r)
+SP_INLINE uint8_t *write_result(uint8_t *restrict p, const struct rec_result *restrict r, struct sp_text_seen *seen)
 {
     p = sp_put_array(p, 10);
     p = sp_put_exact(p, r->ticket, 144u);
-    p = sp_put_u64(p, r->outcome);
-    p = sp_put_u64(p, r->reason);
-    p = sp_put_str(p, r->detail);
-    if (p == NULL)
-        return NULL;
-    p = sp_put_str(p, r->measures);
-    if (p == NULL)
-        return NULL;
-    p = sp_put_bin(p, r->evidence);
-    p = sp_put_bin(p, r->checkpoint);
+    p = sp_put_u8(p, r->outcome);
+    p = sp_put_u16(p, r->reason);
+    p = sp_put_str(p, r->detail, 1024u, seen);
+    p = sp_put_str(p, r->measures, 1024u, seen);
+    p = sp_put_bin(p, r->evidence, 32u);
+    p = sp_put_bin(p, r->checkpoint, 1024u);
     p = sp_put_u64(p, r->trace);
-    p = sp_put_u64(p, r->wait_us);
-    p = sp_put_u64(p, r->run_us);
+    p = sp_put_u32(p, r->wait_us);
+    p = sp_put_u32(p, r->run_us);
     return p;
+}
+
+static bool text_result(const struct rec_result *r)
+{
+    return sp_str_is_utf8(r->detail) && sp_str_is_utf8(r->measures);
+}
+
+static __attribute__((noinline, cold)) enum sp_rc judge_result(struct sp_packer *w, const struct rec_result *r, uint8_t *p)
+{
+    return text_result(r) ? sp_packer_commit(w, p) : SP_E_INVALID;
 }
 
 SP_INLINE void read_result(struct sp_unpacker *u, struct rec_result *r, bool check)
@@ -1035,18 +1059,17 @@ SP_INLINE void read_result(struct sp_unpacker *u, struct rec_result *r, bool che
 
 enum sp_rc rec_result_put(struct sp_packer *w, const struct rec_result *r)
 {
-    if (w->list != NULL && w->list_count == w->list_max)
+    if (w->list_count == w->list_max)
         return SP_E_FULL;
     if (!(r->detail.n <= 1024u && r->measures.n <= 1024u && r->evidence.n <= 32u && r->checkpoint.n <= 1024u))
         return SP_E_LIMIT;
     if (sp_packer_room(w) < (size_t)182u + r->detail.n + r->measures.n + r->evidence.n + r->checkpoint.n)
         return SP_E_FULL;
-    uint8_t *p = write_result(w->p, r);
-    if (p == NULL)
-        return SP_E_INVALID;
-    w->p = p;
-    w->list_count++;
-    return SP_OK;
+    struct sp_text_seen seen = sp_text_nothing_seen();
+    uint8_t *p = write_result(w->p, r, &seen);
+    if (!SP_LIKELY(sp_text_is_plain(&seen)))
+        return judge_result(w, r, p);
+    return sp_packer_commit(w, p);
 }
 
 bool rec_result_next(struct sp_list *list, struct rec_result *r)
@@ -1080,8 +1103,8 @@ enum sp_rc rec_result_decode(const uint8_t *p, size_t n, struct rec_result *r)
 SP_INLINE uint8_t *write_refused_result(uint8_t *restrict p, const struct rec_refused_result *restrict r)
 {
     p = sp_put_array(p, 2);
-    p = sp_put_u64(p, r->index);
-    p = sp_put_u64(p, r->code);
+    p = sp_put_u16(p, r->index);
+    p = sp_put_u16(p, r->code);
     return p;
 }
 
@@ -1099,18 +1122,13 @@ SP_INLINE void read_refused_result(struct sp_unpacker *u, struct rec_refused_res
 
 enum sp_rc rec_refused_result_put(struct sp_packer *w, const struct rec_refused_result *r)
 {
-    if (w->list != NULL && w->list_count == w->list_max)
+    if (w->list_count == w->list_max)
         return SP_E_FULL;
     if (!(true))
         return SP_E_LIMIT;
     if (sp_packer_room(w) < (size_t)7u)
         return SP_E_FULL;
-    uint8_t *p = write_refused_result(w->p, r);
-    if (p == NULL)
-        return SP_E_INVALID;
-    w->p = p;
-    w->list_count++;
-    return SP_OK;
+    return sp_packer_commit(w, write_refused_result(w->p, r));
 }
 
 bool rec_refused_result_next(struct sp_list *list, struct rec_refused_result *r)
@@ -1144,11 +1162,11 @@ enum sp_rc rec_refused_result_decode(const uint8_t *p, size_t n, struct rec_refu
 SP_INLINE uint8_t *write_closed(uint8_t *restrict p, const struct rec_closed *restrict r)
 {
     p = sp_put_array(p, 5);
-    p = sp_put_u64(p, r->slot);
+    p = sp_put_u32(p, r->slot);
     p = sp_put_u64(p, r->job);
-    p = sp_put_u64(p, r->outcome);
-    p = sp_put_u64(p, r->code);
-    p = sp_put_bin(p, r->checkpoint);
+    p = sp_put_u8(p, r->outcome);
+    p = sp_put_u16(p, r->code);
+    p = sp_put_bin(p, r->checkpoint, 1024u);
     return p;
 }
 
@@ -1169,18 +1187,13 @@ SP_INLINE void read_closed(struct sp_unpacker *u, struct rec_closed *r, bool che
 
 enum sp_rc rec_closed_put(struct sp_packer *w, const struct rec_closed *r)
 {
-    if (w->list != NULL && w->list_count == w->list_max)
+    if (w->list_count == w->list_max)
         return SP_E_FULL;
     if (!(r->checkpoint.n <= 1024u))
         return SP_E_LIMIT;
     if (sp_packer_room(w) < (size_t)23u + r->checkpoint.n)
         return SP_E_FULL;
-    uint8_t *p = write_closed(w->p, r);
-    if (p == NULL)
-        return SP_E_INVALID;
-    w->p = p;
-    w->list_count++;
-    return SP_OK;
+    return sp_packer_commit(w, write_closed(w->p, r));
 }
 
 bool rec_closed_next(struct sp_list *list, struct rec_closed *r)
@@ -1211,23 +1224,27 @@ enum sp_rc rec_closed_decode(const uint8_t *p, size_t n, struct rec_closed *r)
     return SP_OK;
 }
 
-SP_INLINE uint8_t *write_node_info(uint8_t *restrict p, const struct rec_node_info *restrict r)
+SP_INLINE uint8_t *write_node_info(uint8_t *restrict p, const struct rec_node_info *restrict r, struct sp_text_seen *seen)
 {
     p = sp_put_array(p, 7);
-    p = sp_put_u64(p, r->id);
-    p = sp_put_u64(p, r->generation);
+    p = sp_put_u32(p, r->id);
+    p = sp_put_u32(p, r->generation);
     p = sp_put_exact(p, r->key, 16u);
-    p = sp_put_str(p, r->name);
-    if (p == NULL)
-        return NULL;
-    p = sp_put_str(p, r->address);
-    if (p == NULL)
-        return NULL;
-    p = sp_put_str(p, r->labels);
-    if (p == NULL)
-        return NULL;
-    p = sp_put_u64(p, r->state);
+    p = sp_put_str(p, r->name, 64u, seen);
+    p = sp_put_str(p, r->address, 255u, seen);
+    p = sp_put_str(p, r->labels, 2048u, seen);
+    p = sp_put_u8(p, r->state);
     return p;
+}
+
+static bool text_node_info(const struct rec_node_info *r)
+{
+    return sp_str_is_utf8(r->name) && sp_str_is_utf8(r->address) && sp_str_is_utf8(r->labels);
+}
+
+static __attribute__((noinline, cold)) enum sp_rc judge_node_info(struct sp_packer *w, const struct rec_node_info *r, uint8_t *p)
+{
+    return text_node_info(r) ? sp_packer_commit(w, p) : SP_E_INVALID;
 }
 
 SP_INLINE void read_node_info(struct sp_unpacker *u, struct rec_node_info *r, bool check)
@@ -1248,18 +1265,17 @@ SP_INLINE void read_node_info(struct sp_unpacker *u, struct rec_node_info *r, bo
 
 enum sp_rc rec_node_info_put(struct sp_packer *w, const struct rec_node_info *r)
 {
-    if (w->list != NULL && w->list_count == w->list_max)
+    if (w->list_count == w->list_max)
         return SP_E_FULL;
     if (!(r->name.n <= 64u && r->address.n <= 255u && r->labels.n <= 2048u))
         return SP_E_LIMIT;
     if (sp_packer_room(w) < (size_t)38u + r->name.n + r->address.n + r->labels.n)
         return SP_E_FULL;
-    uint8_t *p = write_node_info(w->p, r);
-    if (p == NULL)
-        return SP_E_INVALID;
-    w->p = p;
-    w->list_count++;
-    return SP_OK;
+    struct sp_text_seen seen = sp_text_nothing_seen();
+    uint8_t *p = write_node_info(w->p, r, &seen);
+    if (!SP_LIKELY(sp_text_is_plain(&seen)))
+        return judge_node_info(w, r, p);
+    return sp_packer_commit(w, p);
 }
 
 bool rec_node_info_next(struct sp_list *list, struct rec_node_info *r)
@@ -1290,32 +1306,34 @@ enum sp_rc rec_node_info_decode(const uint8_t *p, size_t n, struct rec_node_info
     return SP_OK;
 }
 
-SP_INLINE uint8_t *write_check_info(uint8_t *restrict p, const struct rec_check_info *restrict r)
+SP_INLINE uint8_t *write_check_info(uint8_t *restrict p, const struct rec_check_info *restrict r, struct sp_text_seen *seen)
 {
     p = sp_put_array(p, 14);
-    p = sp_put_u64(p, r->id);
-    p = sp_put_str(p, r->name);
-    if (p == NULL)
-        return NULL;
-    p = sp_put_u64(p, r->revision);
+    p = sp_put_u32(p, r->id);
+    p = sp_put_str(p, r->name, 64u, seen);
+    p = sp_put_u32(p, r->revision);
     p = sp_put_exact(p, r->digest, 32u);
-    p = sp_put_u64(p, r->stage);
+    p = sp_put_u8(p, r->stage);
     p = sp_put_bool(p, r->enabled);
-    p = sp_put_str(p, r->adapter);
-    if (p == NULL)
-        return NULL;
-    p = sp_put_u64(p, r->rise);
-    p = sp_put_u64(p, r->fall);
-    p = sp_put_u64(p, r->max_age_ms);
-    p = sp_put_u64(p, r->period_ms);
-    p = sp_put_u64(p, r->category);
-    p = sp_put_str(p, r->selector);
-    if (p == NULL)
-        return NULL;
-    p = sp_put_str(p, r->runbook);
-    if (p == NULL)
-        return NULL;
+    p = sp_put_str(p, r->adapter, 32u, seen);
+    p = sp_put_u16(p, r->rise);
+    p = sp_put_u16(p, r->fall);
+    p = sp_put_u32(p, r->max_age_ms);
+    p = sp_put_u32(p, r->period_ms);
+    p = sp_put_u16(p, r->category);
+    p = sp_put_str(p, r->selector, 1024u, seen);
+    p = sp_put_str(p, r->runbook, 255u, seen);
     return p;
+}
+
+static bool text_check_info(const struct rec_check_info *r)
+{
+    return sp_str_is_utf8(r->name) && sp_str_is_utf8(r->adapter) && sp_str_is_utf8(r->selector) && sp_str_is_utf8(r->runbook);
+}
+
+static __attribute__((noinline, cold)) enum sp_rc judge_check_info(struct sp_packer *w, const struct rec_check_info *r, uint8_t *p)
+{
+    return text_check_info(r) ? sp_packer_commit(w, p) : SP_E_INVALID;
 }
 
 SP_INLINE void read_check_info(struct sp_unpacker *u, struct rec_check_info *r, bool check)
@@ -1343,18 +1361,17 @@ SP_INLINE void read_check_info(struct sp_unpacker *u, struct rec_check_info *r, 
 
 enum sp_rc rec_check_info_put(struct sp_packer *w, const struct rec_check_info *r)
 {
-    if (w->list != NULL && w->list_count == w->list_max)
+    if (w->list_count == w->list_max)
         return SP_E_FULL;
     if (!(r->name.n <= 64u && r->adapter.n <= 32u && r->selector.n <= 1024u && r->runbook.n <= 255u))
         return SP_E_LIMIT;
     if (sp_packer_room(w) < (size_t)76u + r->name.n + r->adapter.n + r->selector.n + r->runbook.n)
         return SP_E_FULL;
-    uint8_t *p = write_check_info(w->p, r);
-    if (p == NULL)
-        return SP_E_INVALID;
-    w->p = p;
-    w->list_count++;
-    return SP_OK;
+    struct sp_text_seen seen = sp_text_nothing_seen();
+    uint8_t *p = write_check_info(w->p, r, &seen);
+    if (!SP_LIKELY(sp_text_is_plain(&seen)))
+        return judge_check_info(w, r, p);
+    return sp_packer_commit(w, p);
 }
 
 bool rec_check_info_next(struct sp_list *list, struct rec_check_info *r)
@@ -1385,24 +1402,28 @@ enum sp_rc rec_check_info_decode(const uint8_t *p, size_t n, struct rec_check_in
     return SP_OK;
 }
 
-SP_INLINE uint8_t *write_trust_entry(uint8_t *restrict p, const struct rec_trust_entry *restrict r)
+SP_INLINE uint8_t *write_trust_entry(uint8_t *restrict p, const struct rec_trust_entry *restrict r, struct sp_text_seen *seen)
 {
     p = sp_put_array(p, 8);
     p = sp_put_exact(p, r->key, 16u);
-    p = sp_put_str(p, r->node);
-    if (p == NULL)
-        return NULL;
-    p = sp_put_str(p, r->pool);
-    if (p == NULL)
-        return NULL;
-    p = sp_put_u64(p, r->tier);
+    p = sp_put_str(p, r->node, 64u, seen);
+    p = sp_put_str(p, r->pool, 64u, seen);
+    p = sp_put_u8(p, r->tier);
     p = sp_put_bool(p, r->member);
     p = sp_put_u64(p, r->until_ms);
     p = sp_put_u64(p, r->since_ms);
-    p = sp_put_str(p, r->why);
-    if (p == NULL)
-        return NULL;
+    p = sp_put_str(p, r->why, 256u, seen);
     return p;
+}
+
+static bool text_trust_entry(const struct rec_trust_entry *r)
+{
+    return sp_str_is_utf8(r->node) && sp_str_is_utf8(r->pool) && sp_str_is_utf8(r->why);
+}
+
+static __attribute__((noinline, cold)) enum sp_rc judge_trust_entry(struct sp_packer *w, const struct rec_trust_entry *r, uint8_t *p)
+{
+    return text_trust_entry(r) ? sp_packer_commit(w, p) : SP_E_INVALID;
 }
 
 SP_INLINE void read_trust_entry(struct sp_unpacker *u, struct rec_trust_entry *r, bool check)
@@ -1424,18 +1445,17 @@ SP_INLINE void read_trust_entry(struct sp_unpacker *u, struct rec_trust_entry *r
 
 enum sp_rc rec_trust_entry_put(struct sp_packer *w, const struct rec_trust_entry *r)
 {
-    if (w->list != NULL && w->list_count == w->list_max)
+    if (w->list_count == w->list_max)
         return SP_E_FULL;
     if (!(r->node.n <= 64u && r->pool.n <= 64u && r->why.n <= 256u))
         return SP_E_LIMIT;
     if (sp_packer_room(w) < (size_t)47u + r->node.n + r->pool.n + r->why.n)
         return SP_E_FULL;
-    uint8_t *p = write_trust_entry(w->p, r);
-    if (p == NULL)
-        return SP_E_INVALID;
-    w->p = p;
-    w->list_count++;
-    return SP_OK;
+    struct sp_text_seen seen = sp_text_nothing_seen();
+    uint8_t *p = write_trust_entry(w->p, r, &seen);
+    if (!SP_LIKELY(sp_text_is_plain(&seen)))
+        return judge_trust_entry(w, r, p);
+    return sp_packer_commit(w, p);
 }
 
 bool rec_trust_entry_next(struct sp_list *list, struct rec_trust_entry *r)
@@ -1466,24 +1486,28 @@ enum sp_rc rec_trust_entry_decode(const uint8_t *p, size_t n, struct rec_trust_e
     return SP_OK;
 }
 
-SP_INLINE uint8_t *write_principal(uint8_t *restrict p, const struct rec_principal *restrict r)
+SP_INLINE uint8_t *write_principal(uint8_t *restrict p, const struct rec_principal *restrict r, struct sp_text_seen *seen)
 {
     p = sp_put_array(p, 8);
-    p = sp_put_str(p, r->name);
-    if (p == NULL)
-        return NULL;
-    p = sp_put_u64(p, r->role);
+    p = sp_put_str(p, r->name, 40u, seen);
+    p = sp_put_u8(p, r->role);
     p = sp_put_exact(p, r->curve, 32u);
     p = sp_put_exact(p, r->sign, 32u);
-    p = sp_put_str(p, r->adapters);
-    if (p == NULL)
-        return NULL;
-    p = sp_put_str(p, r->nodes);
-    if (p == NULL)
-        return NULL;
+    p = sp_put_str(p, r->adapters, 512u, seen);
+    p = sp_put_str(p, r->nodes, 255u, seen);
     p = sp_put_u64(p, r->not_after);
     p = sp_put_bool(p, r->revoked);
     return p;
+}
+
+static bool text_principal(const struct rec_principal *r)
+{
+    return sp_str_is_utf8(r->name) && sp_str_is_utf8(r->adapters) && sp_str_is_utf8(r->nodes);
+}
+
+static __attribute__((noinline, cold)) enum sp_rc judge_principal(struct sp_packer *w, const struct rec_principal *r, uint8_t *p)
+{
+    return text_principal(r) ? sp_packer_commit(w, p) : SP_E_INVALID;
 }
 
 SP_INLINE void read_principal(struct sp_unpacker *u, struct rec_principal *r, bool check)
@@ -1505,18 +1529,17 @@ SP_INLINE void read_principal(struct sp_unpacker *u, struct rec_principal *r, bo
 
 enum sp_rc rec_principal_put(struct sp_packer *w, const struct rec_principal *r)
 {
-    if (w->list != NULL && w->list_count == w->list_max)
+    if (w->list_count == w->list_max)
         return SP_E_FULL;
     if (!(r->name.n <= 40u && r->adapters.n <= 512u && r->nodes.n <= 255u))
         return SP_E_LIMIT;
     if (sp_packer_room(w) < (size_t)88u + r->name.n + r->adapters.n + r->nodes.n)
         return SP_E_FULL;
-    uint8_t *p = write_principal(w->p, r);
-    if (p == NULL)
-        return SP_E_INVALID;
-    w->p = p;
-    w->list_count++;
-    return SP_OK;
+    struct sp_text_seen seen = sp_text_nothing_seen();
+    uint8_t *p = write_principal(w->p, r, &seen);
+    if (!SP_LIKELY(sp_text_is_plain(&seen)))
+        return judge_principal(w, r, p);
+    return sp_packer_commit(w, p);
 }
 
 bool rec_principal_next(struct sp_list *list, struct rec_principal *r)
@@ -1787,22 +1810,26 @@ static struct sp_list list_principal(struct sp_unpacker *from, uint32_t max)
     return list;
 }
 
-static uint8_t *write_msg_hello(uint8_t *restrict p, const struct msg_hello *restrict r)
+SP_INLINE uint8_t *write_msg_hello(uint8_t *restrict p, const struct msg_hello *restrict r, struct sp_text_seen *seen)
 {
     p = sp_put_array(p, 6);
     p = sp_put_u64(p, r->boot);
-    p = sp_put_str(p, r->software);
-    if (p == NULL)
-        return NULL;
-    p = sp_put_str(p, r->adapters);
-    if (p == NULL)
-        return NULL;
-    p = sp_put_str(p, r->labels);
-    if (p == NULL)
-        return NULL;
-    p = sp_put_u64(p, r->slots);
-    p = sp_put_u64(p, r->topics);
+    p = sp_put_str(p, r->software, 32u, seen);
+    p = sp_put_str(p, r->adapters, 512u, seen);
+    p = sp_put_str(p, r->labels, 255u, seen);
+    p = sp_put_u32(p, r->slots);
+    p = sp_put_u32(p, r->topics);
     return p;
+}
+
+static bool text_msg_hello(const struct msg_hello *r)
+{
+    return sp_str_is_utf8(r->software) && sp_str_is_utf8(r->adapters) && sp_str_is_utf8(r->labels);
+}
+
+static __attribute__((noinline, cold)) enum sp_rc judge_msg_hello(struct sp_packer *w, const struct msg_hello *r, uint8_t *p)
+{
+    return text_msg_hello(r) ? sp_packer_commit(w, p) : SP_E_INVALID;
 }
 
 SP_INLINE void read_msg_hello(struct sp_unpacker *u, struct msg_hello *r, bool check)
@@ -1843,18 +1870,18 @@ enum sp_rc msg_hello_encode(struct sp_packer *w, const struct msg_hello *m)
         return SP_E_LIMIT;
     if (sp_packer_room(w) < (size_t)27u + m->software.n + m->adapters.n + m->labels.n)
         return SP_E_FULL;
-    uint8_t *p = write_msg_hello(w->p, m);
-    if (p == NULL)
-        return SP_E_INVALID;
-    w->p = p;
-    return SP_OK;
+    struct sp_text_seen seen = sp_text_nothing_seen();
+    uint8_t *p = write_msg_hello(w->p, m, &seen);
+    if (!SP_LIKELY(sp_text_is_plain(&seen)))
+        return judge_msg_hello(w, m, p);
+    return sp_packer_commit(w, p);
 }
 
-static uint8_t *write_msg_welcome(uint8_t *restrict p, const struct msg_welcome *restrict r)
+SP_INLINE uint8_t *write_msg_welcome(uint8_t *restrict p, const struct msg_welcome *restrict r)
 {
     p = sp_put_array(p, 2);
     p = sp_put_u64(p, r->boot);
-    p = sp_put_u64(p, r->heartbeat_ms);
+    p = sp_put_u32(p, r->heartbeat_ms);
     return p;
 }
 
@@ -1893,18 +1920,14 @@ enum sp_rc msg_welcome_encode(struct sp_packer *w, const struct msg_welcome *m)
         return SP_E_LIMIT;
     if (sp_packer_room(w) < (size_t)15u)
         return SP_E_FULL;
-    uint8_t *p = write_msg_welcome(w->p, m);
-    if (p == NULL)
-        return SP_E_INVALID;
-    w->p = p;
-    return SP_OK;
+    return sp_packer_commit(w, write_msg_welcome(w->p, m));
 }
 
-static uint8_t *write_msg_heartbeat(uint8_t *restrict p, const struct msg_heartbeat *restrict r)
+SP_INLINE uint8_t *write_msg_heartbeat(uint8_t *restrict p, const struct msg_heartbeat *restrict r)
 {
     p = sp_put_array(p, 2);
     p = sp_put_u64(p, r->progress);
-    p = sp_put_u64(p, r->backlog);
+    p = sp_put_u32(p, r->backlog);
     return p;
 }
 
@@ -1943,14 +1966,10 @@ enum sp_rc msg_heartbeat_encode(struct sp_packer *w, const struct msg_heartbeat 
         return SP_E_LIMIT;
     if (sp_packer_room(w) < (size_t)15u)
         return SP_E_FULL;
-    uint8_t *p = write_msg_heartbeat(w->p, m);
-    if (p == NULL)
-        return SP_E_INVALID;
-    w->p = p;
-    return SP_OK;
+    return sp_packer_commit(w, write_msg_heartbeat(w->p, m));
 }
 
-static uint8_t *write_msg_credit(uint8_t *restrict p, const struct msg_credit *restrict r)
+SP_INLINE uint8_t *write_msg_credit(uint8_t *restrict p, const struct msg_credit *restrict r)
 {
     p = sp_put_array(p, 1);
     p = sp_put_u64(p, r->granted);
@@ -1991,17 +2010,13 @@ enum sp_rc msg_credit_encode(struct sp_packer *w, const struct msg_credit *m)
         return SP_E_LIMIT;
     if (sp_packer_room(w) < (size_t)10u)
         return SP_E_FULL;
-    uint8_t *p = write_msg_credit(w->p, m);
-    if (p == NULL)
-        return SP_E_INVALID;
-    w->p = p;
-    return SP_OK;
+    return sp_packer_commit(w, write_msg_credit(w->p, m));
 }
 
-static uint8_t *write_msg_drain(uint8_t *restrict p, const struct msg_drain *restrict r)
+SP_INLINE uint8_t *write_msg_drain(uint8_t *restrict p, const struct msg_drain *restrict r)
 {
     p = sp_put_array(p, 1);
-    p = sp_put_u64(p, r->deadline_ms);
+    p = sp_put_u32(p, r->deadline_ms);
     return p;
 }
 
@@ -2039,14 +2054,10 @@ enum sp_rc msg_drain_encode(struct sp_packer *w, const struct msg_drain *m)
         return SP_E_LIMIT;
     if (sp_packer_room(w) < (size_t)6u)
         return SP_E_FULL;
-    uint8_t *p = write_msg_drain(w->p, m);
-    if (p == NULL)
-        return SP_E_INVALID;
-    w->p = p;
-    return SP_OK;
+    return sp_packer_commit(w, write_msg_drain(w->p, m));
 }
 
-static uint8_t *write_msg_bye(uint8_t *restrict p, const struct msg_bye *restrict r)
+SP_INLINE uint8_t *write_msg_bye(uint8_t *restrict p, const struct msg_bye *restrict r)
 {
     p = sp_put_array(p, 1);
     p = sp_put_u64(p, r->boot);
@@ -2087,23 +2098,27 @@ enum sp_rc msg_bye_encode(struct sp_packer *w, const struct msg_bye *m)
         return SP_E_LIMIT;
     if (sp_packer_room(w) < (size_t)10u)
         return SP_E_FULL;
-    uint8_t *p = write_msg_bye(w->p, m);
-    if (p == NULL)
-        return SP_E_INVALID;
-    w->p = p;
-    return SP_OK;
+    return sp_packer_commit(w, write_msg_bye(w->p, m));
 }
 
-static uint8_t *write_msg_refused(uint8_t *restrict p, const struct msg_refused *restrict r)
+SP_INLINE uint8_t *write_msg_refused(uint8_t *restrict p, const struct msg_refused *restrict r, struct sp_text_seen *seen)
 {
     p = sp_put_array(p, 4);
-    p = sp_put_u64(p, r->type);
+    p = sp_put_u16(p, r->type);
     p = sp_put_u64(p, r->sequence);
-    p = sp_put_u64(p, r->code);
-    p = sp_put_str(p, r->detail);
-    if (p == NULL)
-        return NULL;
+    p = sp_put_u16(p, r->code);
+    p = sp_put_str(p, r->detail, 128u, seen);
     return p;
+}
+
+static bool text_msg_refused(const struct msg_refused *r)
+{
+    return sp_str_is_utf8(r->detail);
+}
+
+static __attribute__((noinline, cold)) enum sp_rc judge_msg_refused(struct sp_packer *w, const struct msg_refused *r, uint8_t *p)
+{
+    return text_msg_refused(r) ? sp_packer_commit(w, p) : SP_E_INVALID;
 }
 
 SP_INLINE void read_msg_refused(struct sp_unpacker *u, struct msg_refused *r, bool check)
@@ -2142,14 +2157,14 @@ enum sp_rc msg_refused_encode(struct sp_packer *w, const struct msg_refused *m)
         return SP_E_LIMIT;
     if (sp_packer_room(w) < (size_t)18u + m->detail.n)
         return SP_E_FULL;
-    uint8_t *p = write_msg_refused(w->p, m);
-    if (p == NULL)
-        return SP_E_INVALID;
-    w->p = p;
-    return SP_OK;
+    struct sp_text_seen seen = sp_text_nothing_seen();
+    uint8_t *p = write_msg_refused(w->p, m, &seen);
+    if (!SP_LIKELY(sp_text_is_plain(&seen)))
+        return judge_msg_refused(w, m, p);
+    return sp_packer_commit(w, p);
 }
 
-static uint8_t *write_msg_stats(uint8_t *restrict p, const struct msg_stats *restrict r)
+SP_INLINE uint8_t *write_msg_stats(uint8_t *restrict p, const struct msg_stats *restrict r)
 {
     p = sp_put_array(p, 5);
     p = sp_put_u64(p, r->boot);
@@ -2195,11 +2210,7 @@ static enum sp_rc plain_stats(struct sp_packer *w, const struct msg_stats *m)
         return SP_E_LIMIT;
     if (sp_packer_room(w) < (size_t)19u)
         return SP_E_FULL;
-    uint8_t *p = write_msg_stats(w->p, m);
-    if (p == NULL)
-        return SP_E_INVALID;
-    w->p = p;
-    return SP_OK;
+    return sp_packer_commit(w, write_msg_stats(w->p, m));
 }
 
 enum sp_rc msg_stats_begin(struct sp_packer *w, const struct msg_stats *m)
@@ -2243,13 +2254,21 @@ enum sp_rc msg_stats_encode(struct sp_packer *w, const struct msg_stats *m)
     return rc;
 }
 
-static uint8_t *write_msg_route_open(uint8_t *restrict p, const struct msg_route_open *restrict r)
+SP_INLINE uint8_t *write_msg_route_open(uint8_t *restrict p, const struct msg_route_open *restrict r, struct sp_text_seen *seen)
 {
     p = sp_put_array(p, 1);
-    p = write_route_spec(p, &r->route);
-    if (p == NULL)
-        return NULL;
+    p = write_route_spec(p, &r->route, seen);
     return p;
+}
+
+static bool text_msg_route_open(const struct msg_route_open *r)
+{
+    return text_route_spec(&r->route);
+}
+
+static __attribute__((noinline, cold)) enum sp_rc judge_msg_route_open(struct sp_packer *w, const struct msg_route_open *r, uint8_t *p)
+{
+    return text_msg_route_open(r) ? sp_packer_commit(w, p) : SP_E_INVALID;
 }
 
 SP_INLINE void read_msg_route_open(struct sp_unpacker *u, struct msg_route_open *r, bool check)
@@ -2285,23 +2304,31 @@ enum sp_rc msg_route_open_encode(struct sp_packer *w, const struct msg_route_ope
         return SP_E_LIMIT;
     if (sp_packer_room(w) < (size_t)6u + m->route.adapter.n + m->route.labels.n)
         return SP_E_FULL;
-    uint8_t *p = write_msg_route_open(w->p, m);
-    if (p == NULL)
-        return SP_E_INVALID;
-    w->p = p;
-    return SP_OK;
+    struct sp_text_seen seen = sp_text_nothing_seen();
+    uint8_t *p = write_msg_route_open(w->p, m, &seen);
+    if (!SP_LIKELY(sp_text_is_plain(&seen)))
+        return judge_msg_route_open(w, m, p);
+    return sp_packer_commit(w, p);
 }
 
-static uint8_t *write_msg_route_credit(uint8_t *restrict p, const struct msg_route_credit *restrict r)
+SP_INLINE uint8_t *write_msg_route_credit(uint8_t *restrict p, const struct msg_route_credit *restrict r, struct sp_text_seen *seen)
 {
     p = sp_put_array(p, 4);
     p = sp_put_u64(p, r->broker_boot);
-    p = write_route_spec(p, &r->route);
-    if (p == NULL)
-        return NULL;
+    p = write_route_spec(p, &r->route, seen);
     p = sp_put_u64(p, r->granted);
-    p = sp_put_u64(p, r->workers);
+    p = sp_put_u32(p, r->workers);
     return p;
+}
+
+static bool text_msg_route_credit(const struct msg_route_credit *r)
+{
+    return text_route_spec(&r->route);
+}
+
+static __attribute__((noinline, cold)) enum sp_rc judge_msg_route_credit(struct sp_packer *w, const struct msg_route_credit *r, uint8_t *p)
+{
+    return text_msg_route_credit(r) ? sp_packer_commit(w, p) : SP_E_INVALID;
 }
 
 SP_INLINE void read_msg_route_credit(struct sp_unpacker *u, struct msg_route_credit *r, bool check)
@@ -2340,21 +2367,29 @@ enum sp_rc msg_route_credit_encode(struct sp_packer *w, const struct msg_route_c
         return SP_E_LIMIT;
     if (sp_packer_room(w) < (size_t)29u + m->route.adapter.n + m->route.labels.n)
         return SP_E_FULL;
-    uint8_t *p = write_msg_route_credit(w->p, m);
-    if (p == NULL)
-        return SP_E_INVALID;
-    w->p = p;
-    return SP_OK;
+    struct sp_text_seen seen = sp_text_nothing_seen();
+    uint8_t *p = write_msg_route_credit(w->p, m, &seen);
+    if (!SP_LIKELY(sp_text_is_plain(&seen)))
+        return judge_msg_route_credit(w, m, p);
+    return sp_packer_commit(w, p);
 }
 
-static uint8_t *write_msg_job_batch(uint8_t *restrict p, const struct msg_job_batch *restrict r)
+SP_INLINE uint8_t *write_msg_job_batch(uint8_t *restrict p, const struct msg_job_batch *restrict r, struct sp_text_seen *seen)
 {
     p = sp_put_array(p, 3);
-    p = write_route_spec(p, &r->route);
-    if (p == NULL)
-        return NULL;
-    p = sp_put_u64(p, r->expires_ms);
+    p = write_route_spec(p, &r->route, seen);
+    p = sp_put_u32(p, r->expires_ms);
     return p;
+}
+
+static bool text_msg_job_batch(const struct msg_job_batch *r)
+{
+    return text_route_spec(&r->route);
+}
+
+static __attribute__((noinline, cold)) enum sp_rc judge_msg_job_batch(struct sp_packer *w, const struct msg_job_batch *r, uint8_t *p)
+{
+    return text_msg_job_batch(r) ? sp_packer_commit(w, p) : SP_E_INVALID;
 }
 
 SP_INLINE void read_msg_job_batch(struct sp_unpacker *u, struct msg_job_batch *r, bool check)
@@ -2392,11 +2427,11 @@ static enum sp_rc plain_job_batch(struct sp_packer *w, const struct msg_job_batc
         return SP_E_LIMIT;
     if (sp_packer_room(w) < (size_t)11u + m->route.adapter.n + m->route.labels.n)
         return SP_E_FULL;
-    uint8_t *p = write_msg_job_batch(w->p, m);
-    if (p == NULL)
-        return SP_E_INVALID;
-    w->p = p;
-    return SP_OK;
+    struct sp_text_seen seen = sp_text_nothing_seen();
+    uint8_t *p = write_msg_job_batch(w->p, m, &seen);
+    if (!SP_LIKELY(sp_text_is_plain(&seen)))
+        return judge_msg_job_batch(w, m, p);
+    return sp_packer_commit(w, p);
 }
 
 enum sp_rc msg_job_batch_begin(struct sp_packer *w, const struct msg_job_batch *m)
@@ -2426,10 +2461,10 @@ enum sp_rc msg_job_batch_encode(struct sp_packer *w, const struct msg_job_batch 
     return rc;
 }
 
-static uint8_t *write_msg_job_return(uint8_t *restrict p, const struct msg_job_return *restrict r)
+SP_INLINE uint8_t *write_msg_job_return(uint8_t *restrict p, const struct msg_job_return *restrict r)
 {
     p = sp_put_array(p, 2);
-    p = sp_put_u64(p, r->code);
+    p = sp_put_u16(p, r->code);
     return p;
 }
 
@@ -2468,11 +2503,7 @@ static enum sp_rc plain_job_return(struct sp_packer *w, const struct msg_job_ret
         return SP_E_LIMIT;
     if (sp_packer_room(w) < (size_t)4u)
         return SP_E_FULL;
-    uint8_t *p = write_msg_job_return(w->p, m);
-    if (p == NULL)
-        return SP_E_INVALID;
-    w->p = p;
-    return SP_OK;
+    return sp_packer_commit(w, write_msg_job_return(w->p, m));
 }
 
 enum sp_rc msg_job_return_begin(struct sp_packer *w, const struct msg_job_return *m)
@@ -2502,7 +2533,7 @@ enum sp_rc msg_job_return_encode(struct sp_packer *w, const struct msg_job_retur
     return rc;
 }
 
-static uint8_t *write_msg_definition_get(uint8_t *restrict p, const struct msg_definition_get *restrict r)
+SP_INLINE uint8_t *write_msg_definition_get(uint8_t *restrict p, const struct msg_definition_get *restrict r)
 {
     p = sp_put_array(p, 1);
     p = sp_put_exact(p, r->digest, 32u);
@@ -2543,18 +2574,14 @@ enum sp_rc msg_definition_get_encode(struct sp_packer *w, const struct msg_defin
         return SP_E_LIMIT;
     if (sp_packer_room(w) < (size_t)35u)
         return SP_E_FULL;
-    uint8_t *p = write_msg_definition_get(w->p, m);
-    if (p == NULL)
-        return SP_E_INVALID;
-    w->p = p;
-    return SP_OK;
+    return sp_packer_commit(w, write_msg_definition_get(w->p, m));
 }
 
-static uint8_t *write_msg_definition(uint8_t *restrict p, const struct msg_definition *restrict r)
+SP_INLINE uint8_t *write_msg_definition(uint8_t *restrict p, const struct msg_definition *restrict r)
 {
     p = sp_put_array(p, 2);
     p = sp_put_exact(p, r->digest, 32u);
-    p = sp_put_bin(p, r->body);
+    p = sp_put_bin(p, r->body, 20480u);
     return p;
 }
 
@@ -2593,14 +2620,10 @@ enum sp_rc msg_definition_encode(struct sp_packer *w, const struct msg_definitio
         return SP_E_LIMIT;
     if (sp_packer_room(w) < (size_t)38u + m->body.n)
         return SP_E_FULL;
-    uint8_t *p = write_msg_definition(w->p, m);
-    if (p == NULL)
-        return SP_E_INVALID;
-    w->p = p;
-    return SP_OK;
+    return sp_packer_commit(w, write_msg_definition(w->p, m));
 }
 
-static uint8_t *write_msg_result_batch(uint8_t *restrict p, const struct msg_result_batch *restrict r)
+SP_INLINE uint8_t *write_msg_result_batch(uint8_t *restrict p, const struct msg_result_batch *restrict r)
 {
     p = sp_put_array(p, 3);
     p = sp_put_u64(p, r->boot);
@@ -2644,11 +2667,7 @@ static enum sp_rc plain_result_batch(struct sp_packer *w, const struct msg_resul
         return SP_E_LIMIT;
     if (sp_packer_room(w) < (size_t)19u)
         return SP_E_FULL;
-    uint8_t *p = write_msg_result_batch(w->p, m);
-    if (p == NULL)
-        return SP_E_INVALID;
-    w->p = p;
-    return SP_OK;
+    return sp_packer_commit(w, write_msg_result_batch(w->p, m));
 }
 
 enum sp_rc msg_result_batch_begin(struct sp_packer *w, const struct msg_result_batch *m)
@@ -2678,12 +2697,12 @@ enum sp_rc msg_result_batch_encode(struct sp_packer *w, const struct msg_result_
     return rc;
 }
 
-static uint8_t *write_msg_result_ack(uint8_t *restrict p, const struct msg_result_ack *restrict r)
+SP_INLINE uint8_t *write_msg_result_ack(uint8_t *restrict p, const struct msg_result_ack *restrict r)
 {
     p = sp_put_array(p, 4);
     p = sp_put_u64(p, r->boot);
     p = sp_put_u64(p, r->batch);
-    p = sp_put_u64(p, r->accepted);
+    p = sp_put_u16(p, r->accepted);
     return p;
 }
 
@@ -2724,11 +2743,7 @@ static enum sp_rc plain_result_ack(struct sp_packer *w, const struct msg_result_
         return SP_E_LIMIT;
     if (sp_packer_room(w) < (size_t)22u)
         return SP_E_FULL;
-    uint8_t *p = write_msg_result_ack(w->p, m);
-    if (p == NULL)
-        return SP_E_INVALID;
-    w->p = p;
-    return SP_OK;
+    return sp_packer_commit(w, write_msg_result_ack(w->p, m));
 }
 
 enum sp_rc msg_result_ack_begin(struct sp_packer *w, const struct msg_result_ack *m)
@@ -2758,7 +2773,7 @@ enum sp_rc msg_result_ack_encode(struct sp_packer *w, const struct msg_result_ac
     return rc;
 }
 
-static uint8_t *write_msg_lease_closed(uint8_t *restrict p, const struct msg_lease_closed *restrict r)
+SP_INLINE uint8_t *write_msg_lease_closed(uint8_t *restrict p, const struct msg_lease_closed *restrict r)
 {
     p = sp_put_array(p, 2);
     p = sp_put_u64(p, r->epoch);
@@ -2800,11 +2815,7 @@ static enum sp_rc plain_lease_closed(struct sp_packer *w, const struct msg_lease
         return SP_E_LIMIT;
     if (sp_packer_room(w) < (size_t)10u)
         return SP_E_FULL;
-    uint8_t *p = write_msg_lease_closed(w->p, m);
-    if (p == NULL)
-        return SP_E_INVALID;
-    w->p = p;
-    return SP_OK;
+    return sp_packer_commit(w, write_msg_lease_closed(w->p, m));
 }
 
 enum sp_rc msg_lease_closed_begin(struct sp_packer *w, const struct msg_lease_closed *m)
@@ -2834,13 +2845,13 @@ enum sp_rc msg_lease_closed_encode(struct sp_packer *w, const struct msg_lease_c
     return rc;
 }
 
-static uint8_t *write_msg_node_set(uint8_t *restrict p, const struct msg_node_set *restrict r)
+SP_INLINE uint8_t *write_msg_node_set(uint8_t *restrict p, const struct msg_node_set *restrict r)
 {
     p = sp_put_array(p, 6);
     p = sp_put_u64(p, r->boot);
     p = sp_put_u64(p, r->version);
     p = sp_put_u64(p, r->base);
-    p = sp_put_u64(p, r->part);
+    p = sp_put_u32(p, r->part);
     p = sp_put_bool(p, r->last);
     return p;
 }
@@ -2884,11 +2895,7 @@ static enum sp_rc plain_node_set(struct sp_packer *w, const struct msg_node_set 
         return SP_E_LIMIT;
     if (sp_packer_room(w) < (size_t)34u)
         return SP_E_FULL;
-    uint8_t *p = write_msg_node_set(w->p, m);
-    if (p == NULL)
-        return SP_E_INVALID;
-    w->p = p;
-    return SP_OK;
+    return sp_packer_commit(w, write_msg_node_set(w->p, m));
 }
 
 enum sp_rc msg_node_set_begin(struct sp_packer *w, const struct msg_node_set *m)
@@ -2918,12 +2925,12 @@ enum sp_rc msg_node_set_encode(struct sp_packer *w, const struct msg_node_set *m
     return rc;
 }
 
-static uint8_t *write_msg_check_set(uint8_t *restrict p, const struct msg_check_set *restrict r)
+SP_INLINE uint8_t *write_msg_check_set(uint8_t *restrict p, const struct msg_check_set *restrict r)
 {
     p = sp_put_array(p, 5);
     p = sp_put_u64(p, r->boot);
     p = sp_put_u64(p, r->version);
-    p = sp_put_u64(p, r->part);
+    p = sp_put_u32(p, r->part);
     p = sp_put_bool(p, r->last);
     return p;
 }
@@ -2966,11 +2973,7 @@ static enum sp_rc plain_check_set(struct sp_packer *w, const struct msg_check_se
         return SP_E_LIMIT;
     if (sp_packer_room(w) < (size_t)25u)
         return SP_E_FULL;
-    uint8_t *p = write_msg_check_set(w->p, m);
-    if (p == NULL)
-        return SP_E_INVALID;
-    w->p = p;
-    return SP_OK;
+    return sp_packer_commit(w, write_msg_check_set(w->p, m));
 }
 
 enum sp_rc msg_check_set_begin(struct sp_packer *w, const struct msg_check_set *m)
@@ -3000,7 +3003,7 @@ enum sp_rc msg_check_set_encode(struct sp_packer *w, const struct msg_check_set 
     return rc;
 }
 
-static uint8_t *write_msg_sync_request(uint8_t *restrict p, const struct msg_sync_request *restrict r)
+SP_INLINE uint8_t *write_msg_sync_request(uint8_t *restrict p, const struct msg_sync_request *restrict r)
 {
     p = sp_put_array(p, 2);
     p = sp_put_u64(p, r->boot);
@@ -3043,14 +3046,10 @@ enum sp_rc msg_sync_request_encode(struct sp_packer *w, const struct msg_sync_re
         return SP_E_LIMIT;
     if (sp_packer_room(w) < (size_t)19u)
         return SP_E_FULL;
-    uint8_t *p = write_msg_sync_request(w->p, m);
-    if (p == NULL)
-        return SP_E_INVALID;
-    w->p = p;
-    return SP_OK;
+    return sp_packer_commit(w, write_msg_sync_request(w->p, m));
 }
 
-static uint8_t *write_msg_epoch_claim(uint8_t *restrict p, const struct msg_epoch_claim *restrict r)
+SP_INLINE uint8_t *write_msg_epoch_claim(uint8_t *restrict p, const struct msg_epoch_claim *restrict r)
 {
     p = sp_put_array(p, 2);
     p = sp_put_u64(p, r->epoch);
@@ -3093,14 +3092,10 @@ enum sp_rc msg_epoch_claim_encode(struct sp_packer *w, const struct msg_epoch_cl
         return SP_E_LIMIT;
     if (sp_packer_room(w) < (size_t)19u)
         return SP_E_FULL;
-    uint8_t *p = write_msg_epoch_claim(w->p, m);
-    if (p == NULL)
-        return SP_E_INVALID;
-    w->p = p;
-    return SP_OK;
+    return sp_packer_commit(w, write_msg_epoch_claim(w->p, m));
 }
 
-static uint8_t *write_msg_epoch_grant(uint8_t *restrict p, const struct msg_epoch_grant *restrict r)
+SP_INLINE uint8_t *write_msg_epoch_grant(uint8_t *restrict p, const struct msg_epoch_grant *restrict r)
 {
     p = sp_put_array(p, 2);
     p = sp_put_u64(p, r->epoch);
@@ -3143,14 +3138,10 @@ enum sp_rc msg_epoch_grant_encode(struct sp_packer *w, const struct msg_epoch_gr
         return SP_E_LIMIT;
     if (sp_packer_room(w) < (size_t)19u)
         return SP_E_FULL;
-    uint8_t *p = write_msg_epoch_grant(w->p, m);
-    if (p == NULL)
-        return SP_E_INVALID;
-    w->p = p;
-    return SP_OK;
+    return sp_packer_commit(w, write_msg_epoch_grant(w->p, m));
 }
 
-static uint8_t *write_msg_keeper_clock(uint8_t *restrict p, const struct msg_keeper_clock *restrict r)
+SP_INLINE uint8_t *write_msg_keeper_clock(uint8_t *restrict p, const struct msg_keeper_clock *restrict r)
 {
     p = sp_put_array(p, 6);
     p = sp_put_u64(p, r->boot);
@@ -3201,14 +3192,10 @@ enum sp_rc msg_keeper_clock_encode(struct sp_packer *w, const struct msg_keeper_
         return SP_E_LIMIT;
     if (sp_packer_room(w) < (size_t)47u)
         return SP_E_FULL;
-    uint8_t *p = write_msg_keeper_clock(w->p, m);
-    if (p == NULL)
-        return SP_E_INVALID;
-    w->p = p;
-    return SP_OK;
+    return sp_packer_commit(w, write_msg_keeper_clock(w->p, m));
 }
 
-static uint8_t *write_msg_subscribe(uint8_t *restrict p, const struct msg_subscribe *restrict r)
+SP_INLINE uint8_t *write_msg_subscribe(uint8_t *restrict p, const struct msg_subscribe *restrict r)
 {
     p = sp_put_array(p, 2);
     p = sp_put_u64(p, r->boot);
@@ -3251,21 +3238,17 @@ enum sp_rc msg_subscribe_encode(struct sp_packer *w, const struct msg_subscribe 
         return SP_E_LIMIT;
     if (sp_packer_room(w) < (size_t)28u)
         return SP_E_FULL;
-    uint8_t *p = write_msg_subscribe(w->p, m);
-    if (p == NULL)
-        return SP_E_INVALID;
-    w->p = p;
-    return SP_OK;
+    return sp_packer_commit(w, write_msg_subscribe(w->p, m));
 }
 
-static uint8_t *write_msg_snapshot(uint8_t *restrict p, const struct msg_snapshot *restrict r)
+SP_INLINE uint8_t *write_msg_snapshot(uint8_t *restrict p, const struct msg_snapshot *restrict r)
 {
     p = sp_put_array(p, 7);
     p = sp_put_exact(p, r->nonce, 16u);
     p = sp_put_u64(p, r->boot);
     p = sp_put_u64(p, r->now_ms);
     p = sp_put_u64(p, r->sequence);
-    p = sp_put_u64(p, r->part);
+    p = sp_put_u32(p, r->part);
     p = sp_put_bool(p, r->last);
     return p;
 }
@@ -3310,11 +3293,7 @@ static enum sp_rc plain_snapshot(struct sp_packer *w, const struct msg_snapshot 
         return SP_E_LIMIT;
     if (sp_packer_room(w) < (size_t)52u)
         return SP_E_FULL;
-    uint8_t *p = write_msg_snapshot(w->p, m);
-    if (p == NULL)
-        return SP_E_INVALID;
-    w->p = p;
-    return SP_OK;
+    return sp_packer_commit(w, write_msg_snapshot(w->p, m));
 }
 
 enum sp_rc msg_snapshot_begin(struct sp_packer *w, const struct msg_snapshot *m)
@@ -3344,7 +3323,7 @@ enum sp_rc msg_snapshot_encode(struct sp_packer *w, const struct msg_snapshot *m
     return rc;
 }
 
-static uint8_t *write_msg_trust_event(uint8_t *restrict p, const struct msg_trust_event *restrict r)
+SP_INLINE uint8_t *write_msg_trust_event(uint8_t *restrict p, const struct msg_trust_event *restrict r)
 {
     p = sp_put_array(p, 4);
     p = sp_put_u64(p, r->boot);
@@ -3390,11 +3369,7 @@ static enum sp_rc plain_trust_event(struct sp_packer *w, const struct msg_trust_
         return SP_E_LIMIT;
     if (sp_packer_room(w) < (size_t)28u)
         return SP_E_FULL;
-    uint8_t *p = write_msg_trust_event(w->p, m);
-    if (p == NULL)
-        return SP_E_INVALID;
-    w->p = p;
-    return SP_OK;
+    return sp_packer_commit(w, write_msg_trust_event(w->p, m));
 }
 
 enum sp_rc msg_trust_event_begin(struct sp_packer *w, const struct msg_trust_event *m)
@@ -3424,7 +3399,7 @@ enum sp_rc msg_trust_event_encode(struct sp_packer *w, const struct msg_trust_ev
     return rc;
 }
 
-static uint8_t *write_msg_reader_ping(uint8_t *restrict p, const struct msg_reader_ping *restrict r)
+SP_INLINE uint8_t *write_msg_reader_ping(uint8_t *restrict p, const struct msg_reader_ping *restrict r)
 {
     p = sp_put_array(p, 2);
     p = sp_put_exact(p, r->nonce, 16u);
@@ -3467,14 +3442,10 @@ enum sp_rc msg_reader_ping_encode(struct sp_packer *w, const struct msg_reader_p
         return SP_E_LIMIT;
     if (sp_packer_room(w) < (size_t)28u)
         return SP_E_FULL;
-    uint8_t *p = write_msg_reader_ping(w->p, m);
-    if (p == NULL)
-        return SP_E_INVALID;
-    w->p = p;
-    return SP_OK;
+    return sp_packer_commit(w, write_msg_reader_ping(w->p, m));
 }
 
-static uint8_t *write_msg_trust_beat(uint8_t *restrict p, const struct msg_trust_beat *restrict r)
+SP_INLINE uint8_t *write_msg_trust_beat(uint8_t *restrict p, const struct msg_trust_beat *restrict r)
 {
     p = sp_put_array(p, 4);
     p = sp_put_exact(p, r->nonce, 16u);
@@ -3521,22 +3492,26 @@ enum sp_rc msg_trust_beat_encode(struct sp_packer *w, const struct msg_trust_bea
         return SP_E_LIMIT;
     if (sp_packer_room(w) < (size_t)46u)
         return SP_E_FULL;
-    uint8_t *p = write_msg_trust_beat(w->p, m);
-    if (p == NULL)
-        return SP_E_INVALID;
-    w->p = p;
-    return SP_OK;
+    return sp_packer_commit(w, write_msg_trust_beat(w->p, m));
 }
 
-static uint8_t *write_msg_admin_request(uint8_t *restrict p, const struct msg_admin_request *restrict r)
+SP_INLINE uint8_t *write_msg_admin_request(uint8_t *restrict p, const struct msg_admin_request *restrict r, struct sp_text_seen *seen)
 {
     p = sp_put_array(p, 3);
     p = sp_put_u64(p, r->id);
-    p = sp_put_str(p, r->verb);
-    if (p == NULL)
-        return NULL;
-    p = sp_put_bin(p, r->args);
+    p = sp_put_str(p, r->verb, 48u, seen);
+    p = sp_put_bin(p, r->args, 524288u);
     return p;
+}
+
+static bool text_msg_admin_request(const struct msg_admin_request *r)
+{
+    return sp_str_is_utf8(r->verb);
+}
+
+static __attribute__((noinline, cold)) enum sp_rc judge_msg_admin_request(struct sp_packer *w, const struct msg_admin_request *r, uint8_t *p)
+{
+    return text_msg_admin_request(r) ? sp_packer_commit(w, p) : SP_E_INVALID;
 }
 
 SP_INLINE void read_msg_admin_request(struct sp_unpacker *u, struct msg_admin_request *r, bool check)
@@ -3574,21 +3549,21 @@ enum sp_rc msg_admin_request_encode(struct sp_packer *w, const struct msg_admin_
         return SP_E_LIMIT;
     if (sp_packer_room(w) < (size_t)17u + m->verb.n + m->args.n)
         return SP_E_FULL;
-    uint8_t *p = write_msg_admin_request(w->p, m);
-    if (p == NULL)
-        return SP_E_INVALID;
-    w->p = p;
-    return SP_OK;
+    struct sp_text_seen seen = sp_text_nothing_seen();
+    uint8_t *p = write_msg_admin_request(w->p, m, &seen);
+    if (!SP_LIKELY(sp_text_is_plain(&seen)))
+        return judge_msg_admin_request(w, m, p);
+    return sp_packer_commit(w, p);
 }
 
-static uint8_t *write_msg_admin_reply(uint8_t *restrict p, const struct msg_admin_reply *restrict r)
+SP_INLINE uint8_t *write_msg_admin_reply(uint8_t *restrict p, const struct msg_admin_reply *restrict r)
 {
     p = sp_put_array(p, 5);
     p = sp_put_u64(p, r->id);
-    p = sp_put_u64(p, r->code);
-    p = sp_put_u64(p, r->part);
+    p = sp_put_u16(p, r->code);
+    p = sp_put_u32(p, r->part);
     p = sp_put_bool(p, r->last);
-    p = sp_put_bin(p, r->data);
+    p = sp_put_bin(p, r->data, 786432u);
     return p;
 }
 
@@ -3630,14 +3605,10 @@ enum sp_rc msg_admin_reply_encode(struct sp_packer *w, const struct msg_admin_re
         return SP_E_LIMIT;
     if (sp_packer_room(w) < (size_t)24u + m->data.n)
         return SP_E_FULL;
-    uint8_t *p = write_msg_admin_reply(w->p, m);
-    if (p == NULL)
-        return SP_E_INVALID;
-    w->p = p;
-    return SP_OK;
+    return sp_packer_commit(w, write_msg_admin_reply(w->p, m));
 }
 
-static uint8_t *write_msg_enrol_request(uint8_t *restrict p, const struct msg_enrol_request *restrict r)
+SP_INLINE uint8_t *write_msg_enrol_request(uint8_t *restrict p, const struct msg_enrol_request *restrict r)
 {
     p = sp_put_array(p, 4);
     p = sp_put_exact(p, r->token, 32u);
@@ -3684,30 +3655,28 @@ enum sp_rc msg_enrol_request_encode(struct sp_packer *w, const struct msg_enrol_
         return SP_E_LIMIT;
     if (sp_packer_room(w) < (size_t)169u)
         return SP_E_FULL;
-    uint8_t *p = write_msg_enrol_request(w->p, m);
-    if (p == NULL)
-        return SP_E_INVALID;
-    w->p = p;
-    return SP_OK;
+    return sp_packer_commit(w, write_msg_enrol_request(w->p, m));
 }
 
-static uint8_t *write_msg_enrol_reply(uint8_t *restrict p, const struct msg_enrol_reply *restrict r)
+SP_INLINE uint8_t *write_msg_enrol_reply(uint8_t *restrict p, const struct msg_enrol_reply *restrict r, struct sp_text_seen *seen)
 {
     p = sp_put_array(p, 5);
-    p = sp_put_u64(p, r->code);
-    p = sp_put_str(p, r->name);
-    if (p == NULL)
-        return NULL;
-    p = sp_put_str(p, r->adapters);
-    if (p == NULL)
-        return NULL;
-    p = sp_put_str(p, r->labels);
-    if (p == NULL)
-        return NULL;
-    p = sp_put_str(p, r->detail);
-    if (p == NULL)
-        return NULL;
+    p = sp_put_u16(p, r->code);
+    p = sp_put_str(p, r->name, 40u, seen);
+    p = sp_put_str(p, r->adapters, 512u, seen);
+    p = sp_put_str(p, r->labels, 255u, seen);
+    p = sp_put_str(p, r->detail, 128u, seen);
     return p;
+}
+
+static bool text_msg_enrol_reply(const struct msg_enrol_reply *r)
+{
+    return sp_str_is_utf8(r->name) && sp_str_is_utf8(r->adapters) && sp_str_is_utf8(r->labels) && sp_str_is_utf8(r->detail);
+}
+
+static __attribute__((noinline, cold)) enum sp_rc judge_msg_enrol_reply(struct sp_packer *w, const struct msg_enrol_reply *r, uint8_t *p)
+{
+    return text_msg_enrol_reply(r) ? sp_packer_commit(w, p) : SP_E_INVALID;
 }
 
 SP_INLINE void read_msg_enrol_reply(struct sp_unpacker *u, struct msg_enrol_reply *r, bool check)
@@ -3747,18 +3716,18 @@ enum sp_rc msg_enrol_reply_encode(struct sp_packer *w, const struct msg_enrol_re
         return SP_E_LIMIT;
     if (sp_packer_room(w) < (size_t)13u + m->name.n + m->adapters.n + m->labels.n + m->detail.n)
         return SP_E_FULL;
-    uint8_t *p = write_msg_enrol_reply(w->p, m);
-    if (p == NULL)
-        return SP_E_INVALID;
-    w->p = p;
-    return SP_OK;
+    struct sp_text_seen seen = sp_text_nothing_seen();
+    uint8_t *p = write_msg_enrol_reply(w->p, m, &seen);
+    if (!SP_LIKELY(sp_text_is_plain(&seen)))
+        return judge_msg_enrol_reply(w, m, p);
+    return sp_packer_commit(w, p);
 }
 
-static uint8_t *write_msg_principal_set(uint8_t *restrict p, const struct msg_principal_set *restrict r)
+SP_INLINE uint8_t *write_msg_principal_set(uint8_t *restrict p, const struct msg_principal_set *restrict r)
 {
     p = sp_put_array(p, 4);
     p = sp_put_u64(p, r->version);
-    p = sp_put_u64(p, r->part);
+    p = sp_put_u32(p, r->part);
     p = sp_put_bool(p, r->last);
     return p;
 }
@@ -3800,11 +3769,7 @@ static enum sp_rc plain_principal_set(struct sp_packer *w, const struct msg_prin
         return SP_E_LIMIT;
     if (sp_packer_room(w) < (size_t)16u)
         return SP_E_FULL;
-    uint8_t *p = write_msg_principal_set(w->p, m);
-    if (p == NULL)
-        return SP_E_INVALID;
-    w->p = p;
-    return SP_OK;
+    return sp_packer_commit(w, write_msg_principal_set(w->p, m));
 }
 
 enum sp_rc msg_principal_set_begin(struct sp_packer *w, const struct msg_principal_set *m)
