@@ -1,0 +1,217 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "curl_loop.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "msg.h"
+
+#define SOCKS_AT_START 1024u
+
+struct curl_loop_sock {
+    struct sp_adapter_watch watch; /* first: the watch is the sock */
+    bool wanted;                   /* libcurl waits for it; else its connection is idle */
+};
+
+static void drain(struct curl_loop *self)
+{
+    int left = 0;
+    CURLMsg *m;
+    while ((m = curl_multi_info_read(self->multi, &left)) != NULL) {
+        CURL *easy = m->easy_handle;
+        CURLcode code = m->data.result; /* m is gone with the next call */
+        self->done(self->arg, easy, code);
+    }
+}
+
+static void kick(struct curl_loop *self)
+{
+    int running = 0;
+    (void)curl_multi_socket_action(self->multi, CURL_SOCKET_TIMEOUT, 0, &running);
+    drain(self);
+}
+
+static void on_ready(struct sp_adapter_watch *watch, uint32_t events)
+{
+    struct curl_loop_sock *s = (struct curl_loop_sock *)watch;
+    struct curl_loop *self = watch->arg;
+    int running = 0;
+    int mask = ((events & SP_ADAPTER_IN) != 0 ? CURL_CSELECT_IN : 0) | ((events & SP_ADAPTER_OUT) != 0 ? CURL_CSELECT_OUT : 0) |
+               ((events & SP_ADAPTER_ERR) != 0 ? CURL_CSELECT_ERR : 0);
+    if (!s->wanted) {
+        (void)self->host->watch(self->host->self, watch, 0);
+        return;
+    }
+    (void)curl_multi_socket_action(self->multi, watch->fd, mask, &running);
+    drain(self);
+}
+
+static struct curl_loop_sock *sock_at(struct curl_loop *self, curl_socket_t fd)
+{
+    uint32_t at = (uint32_t)fd;
+    if (at >= self->sock_count) {
+        uint32_t count = at < SOCKS_AT_START ? SOCKS_AT_START : at * 2;
+        struct curl_loop_sock **grown = realloc(self->sock, count * sizeof *grown);
+        if (grown == NULL) {
+            return NULL;
+        }
+        memset(grown + self->sock_count, 0, (count - self->sock_count) * sizeof *grown);
+        self->sock = grown;
+        self->sock_count = count;
+    }
+    if (self->sock[at] == NULL) {
+        self->sock[at] = calloc(1, sizeof *self->sock[at]);
+        if (self->sock[at] != NULL) {
+            self->sock[at]->watch = (struct sp_adapter_watch){.fd = fd, .ready = on_ready, .arg = self};
+        }
+    }
+    return self->sock[at];
+}
+
+static int on_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *unused)
+{
+    struct curl_loop *self = arg;
+    struct curl_loop_sock *s = sock_at(self, fd);
+    uint32_t events = ((what & CURL_POLL_IN) != 0 ? SP_ADAPTER_IN : 0) | ((what & CURL_POLL_OUT) != 0 ? SP_ADAPTER_OUT : 0);
+    (void)easy;
+    (void)unused;
+    if (s == NULL) {
+        return -1;
+    }
+    s->wanted = what != CURL_POLL_REMOVE;
+    if (s->wanted) {
+        return self->host->watch(self->host->self, &s->watch, events) ? 0 : -1;
+    }
+    if (s->watch.events != 0 && s->watch.events != SP_ADAPTER_IN) { /* it would be writable all the time while idle */
+        (void)self->host->watch(self->host->self, &s->watch, SP_ADAPTER_IN);
+    }
+    return 0;
+}
+
+static int on_close(void *arg, curl_socket_t fd)
+{
+    struct curl_loop *self = arg;
+    if ((uint32_t)fd < self->sock_count && self->sock[fd] != NULL) {
+        self->sock[fd]->wanted = false;
+        (void)self->host->watch(self->host->self, &self->sock[fd]->watch, 0);
+    }
+    return close(fd);
+}
+
+static int on_curl_timer(CURLM *multi, long ms, void *arg)
+{
+    struct curl_loop *self = arg;
+    uint64_t at = ms < 0 ? 0 : self->host->now_us(self->host->self) + (uint64_t)ms * 1000u;
+    (void)multi;
+    if (ms != 0 || !self->starting) { /* turn() serves what was just added */
+        self->host->timer(self->host->self, &self->timer, at);
+    }
+    return 0;
+}
+
+static void on_timer(struct sp_adapter_timer *timer)
+{
+    kick(timer->arg);
+}
+
+bool curl_loop_init(struct curl_loop *self, const struct sp_adapter_host *host, long connections,
+                    void (*done)(void *arg, CURL *easy, CURLcode code), void *arg)
+{
+    memset(self, 0, sizeof *self);
+    self->host = host;
+    self->done = done;
+    self->arg = arg;
+    self->timer = (struct sp_adapter_timer){.fire = on_timer, .arg = self};
+    if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
+        return false;
+    }
+    self->multi = curl_multi_init();
+    bool ok = self->multi != NULL && curl_multi_setopt(self->multi, CURLMOPT_SOCKETFUNCTION, on_socket) == CURLM_OK;
+    ok = ok && curl_multi_setopt(self->multi, CURLMOPT_SOCKETDATA, self) == CURLM_OK;
+    ok = ok && curl_multi_setopt(self->multi, CURLMOPT_TIMERFUNCTION, on_curl_timer) == CURLM_OK;
+    ok = ok && curl_multi_setopt(self->multi, CURLMOPT_TIMERDATA, self) == CURLM_OK;
+    ok = ok && curl_multi_setopt(self->multi, CURLMOPT_MAXCONNECTS, connections) == CURLM_OK;
+    if (!ok) {
+        curl_loop_fini(self);
+    }
+    return ok;
+}
+
+void curl_loop_fini(struct curl_loop *self)
+{
+    if (self->multi != NULL) {
+        (void)curl_multi_cleanup(self->multi);
+        self->multi = NULL;
+    }
+    self->host->timer(self->host->self, &self->timer, 0);
+    for (uint32_t i = 0; i < self->sock_count; i++) {
+        free(self->sock[i]);
+    }
+    free(self->sock);
+    self->sock = NULL;
+    self->sock_count = 0;
+    curl_global_cleanup();
+}
+
+bool curl_loop_adopt(struct curl_loop *self, CURL *e)
+{
+    bool ok = curl_easy_setopt(e, CURLOPT_CLOSESOCKETFUNCTION, on_close) == CURLE_OK;
+    ok = ok && curl_easy_setopt(e, CURLOPT_CLOSESOCKETDATA, self) == CURLE_OK;
+    ok = ok && curl_easy_setopt(e, CURLOPT_PROTOCOLS_STR, "http,https") == CURLE_OK;
+    ok = ok && curl_easy_setopt(e, CURLOPT_REDIR_PROTOCOLS_STR, "https") == CURLE_OK;
+    ok = ok && curl_easy_setopt(e, CURLOPT_FOLLOWLOCATION, 0L) == CURLE_OK;
+    ok = ok && curl_easy_setopt(e, CURLOPT_PROXY, "") == CURLE_OK;
+    ok = ok && curl_easy_setopt(e, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1) == CURLE_OK;
+    return ok && curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L) == CURLE_OK;
+}
+
+bool curl_loop_add(struct curl_loop *self, CURL *easy)
+{
+    self->starting = true;
+    return curl_multi_add_handle(self->multi, easy) == CURLM_OK;
+}
+
+void curl_loop_remove(struct curl_loop *self, CURL *easy)
+{
+    (void)curl_multi_remove_handle(self->multi, easy);
+}
+
+void curl_loop_turn(struct curl_loop *self)
+{
+    self->starting = false;
+    kick(self);
+}
+
+uint16_t curl_loop_reason(CURL *easy, CURLcode code)
+{
+    long os = 0;
+    switch (code) {
+    case CURLE_COULDNT_RESOLVE_HOST:
+        return SP_REASON_NAME;
+    case CURLE_COULDNT_CONNECT:
+        (void)curl_easy_getinfo(easy, CURLINFO_OS_ERRNO, &os);
+        return os == ECONNREFUSED ? SP_REASON_REFUSED : SP_REASON_UNREACHABLE;
+    case CURLE_OPERATION_TIMEDOUT:
+        return SP_REASON_DEADLINE;
+    case CURLE_SSL_CONNECT_ERROR:
+    case CURLE_PEER_FAILED_VERIFICATION:
+    case CURLE_SSL_CERTPROBLEM:
+    case CURLE_SSL_CIPHER:
+    case CURLE_SSL_CACERT_BADFILE:
+    case CURLE_SSL_ISSUER_ERROR:
+    case CURLE_SSL_PINNEDPUBKEYNOTMATCH:
+        return SP_REASON_SECURITY;
+    case CURLE_SEND_ERROR:
+    case CURLE_RECV_ERROR:
+        return SP_REASON_UNREACHABLE;
+    case CURLE_URL_MALFORMAT:
+    case CURLE_UNSUPPORTED_PROTOCOL:
+        return SP_REASON_BAD_PARAMETERS;
+    case CURLE_OUT_OF_MEMORY:
+        return SP_REASON_INTERNAL;
+    default:
+        return SP_REASON_PROTOCOL;
+    }
+}

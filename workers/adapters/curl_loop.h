@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * curl_loop.h - a libcurl multi handle on the services of the worker (socket_action), for adapters that speak HTTP.
+ *
+ * A descriptor stays watched while its connection is idle, which spares two system calls per request on a kept connection; should
+ * the peer speak or hang up meanwhile, the watch ends and libcurl notices when it wants to use the connection.
+ */
+#ifndef SPICE_CURL_LOOP_H
+#define SPICE_CURL_LOOP_H
+
+#include <curl/curl.h>
+
+#include "adapter.h"
+
+struct curl_loop_sock;
+
+struct curl_loop {
+    const struct sp_adapter_host *host;
+    CURLM *multi;
+    struct sp_adapter_timer timer;
+    struct curl_loop_sock **sock; /* by descriptor; kept for the next connection with that number */
+    uint32_t sock_count;
+    bool starting; /* transfers were added in this turn */
+    void (*done)(void *arg, CURL *easy, CURLcode code);
+    void *arg;
+};
+
+/* Effect: starts libcurl and a multi handle that keeps up to `connections` connections. done() is called once for each added transfer
+ * that ends, and must curl_loop_remove it. Borrows host and arg. False: libcurl cannot be started. */
+bool curl_loop_init(struct curl_loop *self, const struct sp_adapter_host *host, long connections,
+                    void (*done)(void *arg, CURL *easy, CURLcode code), void *arg);
+/* Effect: closes the kept connections. No transfer is added any more. */
+void curl_loop_fini(struct curl_loop *self);
+/* Effect: sets the options of an easy handle that belong to this loop, and those every transfer has: no signals, no proxy, http and
+ * https only, no redirects. */
+bool curl_loop_adopt(struct curl_loop *self, CURL *easy);
+bool curl_loop_add(struct curl_loop *self, CURL *easy);
+void curl_loop_remove(struct curl_loop *self, CURL *easy);
+/* Effect: starts what was added; call from the adapter's turn(). */
+void curl_loop_turn(struct curl_loop *self);
+/* Returns the reason (enum sp_reason) that stands for a failed transfer. */
+uint16_t curl_loop_reason(CURL *easy, CURLcode code);
+
+#endif
