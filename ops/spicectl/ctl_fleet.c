@@ -36,6 +36,8 @@ struct ctl_fleet {
     bool id_changed;
     bool crypto;
     bool interrupted;
+    void (*watch)(void *self, const struct sp_bus_message *message);
+    void *watch_self;
     /* The question that is open: */
     uint64_t id;
     uint16_t type;
@@ -103,6 +105,8 @@ static void fleet_on_message(void *self, const struct sp_bus_message *message)
         fleet_on_reply(fleet, message);
     else if (message->type == SP_MSG_REFUSED)
         fleet_on_refused(fleet, message);
+    else if (fleet->watch != NULL)
+        fleet->watch(fleet->watch_self, message);
 }
 
 static void fleet_on_signal(void *ctx, int signo, const struct sp_now *now)
@@ -414,4 +418,10 @@ struct sp_bus *ctl_fleet_bus(const struct ctl *ctl)
 struct sp_loop *ctl_fleet_loop(const struct ctl *ctl)
 {
     return ctl->fleet->loop;
+}
+
+void ctl_fleet_watch(struct ctl *ctl, void (*fn)(void *self, const struct sp_bus_message *message), void *self)
+{
+    ctl->fleet->watch = fn;
+    ctl->fleet->watch_self = self;
 }

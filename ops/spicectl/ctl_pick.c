@@ -95,7 +95,7 @@ static int pick_from_list(struct ctl *ctl, struct ctl_pick *pick, const char *co
     if (!pick_selector_good(ctl))
         return CTL_USAGE;
     (void)snprintf(verb, sizeof verb, "%s.list", pick->noun);
-    int code = ctl_fleet_ask(ctl, pick->role, verb, NULL, &pick->list);
+    int code = ctl_fleet_ask(ctl, pick->role, pick->lists != NULL ? pick->lists : verb, NULL, &pick->list);
     if (code != CTL_OK)
         return code;
     if (pick_missing(ctl, pick, names, count) > 0)

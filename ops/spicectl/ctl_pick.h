@@ -11,9 +11,10 @@
 #include <jansson.h>
 
 struct ctl_pick {
-    const char *noun; /* "node"; verbs are noun.list and so on */
-    const char *role; /* who is asked */
-    json_t *list;     /* the reply of noun.list; NULL when names were enough */
+    const char *noun;  /* "node"; verbs are noun.list and so on */
+    const char *role;  /* who is asked */
+    const char *lists; /* verb that lists them when it is not noun.list; NULL: it is */
+    json_t *list;      /* the reply of noun.list; NULL when names were enough */
     const char **names;
     size_t count;
     bool open_ended; /* by selector, pattern or --all: the count is worth a question */

@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "ctl_doctor.h"
+
+#include "ctl_fleet.h"
+#include "ctl_gather.h"
+#include "ctl_json.h"
+#include "ctl_span.h"
+
+#include "sp_bus.h"
+#include "sp_str.h"
+
+#include <string.h>
+
+#define FLEET_STATS_MS 2500u
+
+static bool fleet_brokers(struct ctl_doctor *doctor)
+{
+    struct ctl_fault fault;
+    if (!ctl_fleet_open(doctor->ctl, &fault)) {
+        ctl_doctor_add(doctor, CTL_DOCTOR_FAIL, "broker", fault.hint, "%s: %s", fault.where, fault.error);
+        return false;
+    }
+    struct sp_bus *bus = ctl_fleet_bus(doctor->ctl);
+    for (unsigned i = 0; i < sp_bus_brokers(bus); i++) {
+        bool up = sp_bus_is_up(bus, i);
+        ctl_doctor_add(doctor, up ? CTL_DOCTOR_OK : CTL_DOCTOR_WARN, "broker", up ? "" : "start it, or look at its log", "%s %s",
+                       sp_bus_broker_name(bus, i), up ? "answers" : "does not answer");
+    }
+    return true;
+}
+
+/* Asks a role for a list; gives it, or adds the finding and gives NULL. */
+static json_t *fleet_list(struct ctl_doctor *doctor, const char *role, const char *verb)
+{
+    struct ctl_fault fault;
+    json_t *list = NULL;
+    if (ctl_fleet_try(doctor->ctl, role, verb, NULL, &list, &fault))
+        return list;
+    ctl_doctor_add(doctor, CTL_DOCTOR_FAIL, role, fault.hint, "%s", fault.error);
+    return NULL;
+}
+
+static void fleet_workers(struct ctl_doctor *doctor, const struct ctl_gather *gather)
+{
+    const char *name;
+    json_t *process;
+    size_t count = 0;
+    json_object_foreach(gather->latest, name, process)
+    {
+        count += strcmp(ctl_json_text(process, "role"), "worker") == 0 ? 1 : 0;
+    }
+    if (count == 0)
+        ctl_doctor_add(doctor, CTL_DOCTOR_FAIL, "workers", "start spice-worker, or invite one: spicectl worker invite NAME",
+                       "none is heard, so no check can run");
+    else
+        ctl_doctor_add(doctor, CTL_DOCTOR_OK, "workers", "", "%zu heard", count);
+}
+
+/* Checks that run late, or that nobody selects. */
+static void fleet_checks(struct ctl_doctor *doctor, const json_t *checks)
+{
+    size_t i;
+    json_t *row;
+    size_t enforcing = 0;
+    json_array_foreach(checks, i, row)
+    {
+        const char *name = ctl_json_text(row, "name");
+        bool runs = ctl_json_true(row, "enabled") && strcmp(ctl_json_text(row, "stage"), "enforcing") == 0;
+        enforcing += runs ? 1 : 0;
+        if (runs && ctl_json_int(row, "pairs", 1) == 0)
+            ctl_doctor_add(doctor, CTL_DOCTOR_WARN, "checks", "compare its selector with spicectl node list", "%s selects no node",
+                           name);
+        int64_t late = ctl_json_int(row, "late", 0);
+        if (runs && late > 0 && late >= ctl_json_int(row, "pairs", 0))
+            ctl_doctor_add(doctor, CTL_DOCTOR_WARN, "checks", "is there a worker with its adapter and labels? spicectl worker list",
+                           "%s: every pair of it is late", name);
+    }
+    if (enforcing == 0)
+        ctl_doctor_add(doctor, CTL_DOCTOR_WARN, "checks", "apply some: spicectl apply -f ops/examples/first.yaml",
+                       "none is in force");
+    else
+        ctl_doctor_add(doctor, CTL_DOCTOR_OK, "checks", "", "%zu in force", enforcing);
+}
+
+/* The path of a result: something young must have come through scheduler, broker, worker and keeper. */
+static void fleet_results(struct ctl_doctor *doctor, size_t checks)
+{
+    struct ctl_fault fault;
+    json_t *rows = NULL;
+    json_t *row;
+    size_t i;
+    int64_t youngest = -1;
+    char age[CTL_SPAN_MAX];
+    json_t *args = ctl_json_need(json_pack("{s:i}", "limit", 1000));
+    if (checks == 0 || !ctl_fleet_try(doctor->ctl, "keeper", "result.list", args, &rows, &fault))
+        return;
+    json_array_foreach(rows, i, row)
+    {
+        int64_t ms = ctl_json_int(row, "age_ms", -1);
+        if (ms >= 0 && (youngest < 0 || ms < youngest))
+            youngest = ms;
+    }
+    if (youngest < 0)
+        ctl_doctor_add(doctor, CTL_DOCTOR_WARN, "results", "wait one period; then: spicectl check list, column LATE",
+                       "none has come yet");
+    else
+        ctl_doctor_add(doctor, CTL_DOCTOR_OK, "results", "", "%zu current, the youngest %s old", json_array_size(rows),
+                       ctl_span_text(youngest, age, sizeof age));
+    json_decref(rows);
+}
+
+static void fleet_pools(struct ctl_doctor *doctor, const json_t *pools)
+{
+    size_t i;
+    json_t *row;
+    json_array_foreach(pools, i, row)
+    {
+        const char *name = ctl_json_text(row, "name");
+        long members = (long)ctl_json_int(row, "members", 0);
+        bool empty =
+            json_array_size(json_object_get(row, "mandatory")) == 0 && json_array_size(json_object_get(row, "groups")) == 0;
+        if (empty)
+            ctl_doctor_add(doctor, CTL_DOCTOR_WARN, "pools", "name mandatory checks or groups in its definition",
+                           "%s demands no check, so it admits nobody", name);
+        else
+            ctl_doctor_add(doctor, members > 0 ? CTL_DOCTOR_OK : CTL_DOCTOR_WARN, "pools",
+                           members > 0 ? "" : "see why: spicectl pool members --all", "%s has %ld members", name, members);
+    }
+    if (json_array_size(pools) == 0)
+        ctl_doctor_add(doctor, CTL_DOCTOR_WARN, "pools", "apply one: spicectl apply -f ops/examples/first.yaml", "there is none");
+}
+
+static void fleet_audit(struct ctl_doctor *doctor)
+{
+    struct ctl_fault fault;
+    json_t *reply = NULL;
+    if (!ctl_fleet_try(doctor->ctl, "keeper", "audit.verify", NULL, &reply, &fault)) {
+        ctl_doctor_add(doctor, CTL_DOCTOR_WARN, "audit", fault.hint, "%s", fault.error);
+        return;
+    }
+    bool good = ctl_json_true(reply, "ok");
+    ctl_doctor_add(doctor, good ? CTL_DOCTOR_OK : CTL_DOCTOR_FAIL, "audit", good ? "" : "keep the store as evidence",
+                   "%ld rows, %s", (long)ctl_json_int(reply, "rows", 0), good ? "whole" : "altered");
+    json_decref(reply);
+}
+
+void ctl_doctor_fleet(struct ctl_doctor *doctor)
+{
+    struct ctl_gather gather;
+    if (!fleet_brokers(doctor))
+        return;
+    ctl_gather_open(doctor->ctl, &gather);
+    json_t *checks = fleet_list(doctor, "scheduler", "check.list");
+    json_t *pools = fleet_list(doctor, "keeper", "pool.list");
+    if (checks != NULL)
+        ctl_doctor_add(doctor, CTL_DOCTOR_OK, "scheduler", "", "answers");
+    if (pools != NULL)
+        ctl_doctor_add(doctor, CTL_DOCTOR_OK, "keeper", "", "answers");
+    (void)ctl_gather_round(doctor->ctl, &gather, FLEET_STATS_MS);
+    fleet_workers(doctor, &gather);
+    if (checks != NULL)
+        fleet_checks(doctor, checks);
+    if (checks != NULL && pools != NULL) {
+        fleet_results(doctor, json_array_size(checks));
+        fleet_pools(doctor, pools);
+        fleet_audit(doctor);
+    }
+    json_decref(checks);
+    json_decref(pools);
+    ctl_gather_close(doctor->ctl, &gather);
+}

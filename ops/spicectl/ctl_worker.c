@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "ctl_run.h"
+
+#include "ctl.h"
+#include "ctl_fleet.h"
+#include "ctl_gather.h"
+#include "ctl_json.h"
+#include "ctl_pick.h"
+#include "ctl_span.h"
+#include "ctl_table.h"
+
+#include "sp_time.h"
+
+#include <string.h>
+
+#define WORKER_TTL_MS   3600000u
+#define WORKER_STATS_MS 2500u
+
+/* Workers of the keeper's registry, with what each says about itself where it is heard. */
+static json_t *worker_rows(const json_t *keys, const struct ctl_gather *gather)
+{
+    size_t i;
+    json_t *key;
+    json_t *rows = ctl_json_need(json_array());
+    json_array_foreach(keys, i, key)
+    {
+        const char *name = ctl_json_text(key, "name");
+        if (strcmp(ctl_json_text(key, "role"), "worker") != 0)
+            continue;
+        const json_t *process = json_object_get(gather->latest, name);
+        json_t *row = ctl_json_need(json_copy(key));
+        (void)json_object_set_new(row, "up", json_boolean(process != NULL));
+        (void)json_object_set_new(row, "uptime_ms", json_integer(process != NULL ? ctl_json_int(process, "uptime_ms", 0) : 0));
+        json_t *gauges = process != NULL ? json_object_get(process, "gauges") : NULL;
+        (void)json_object_set_new(row, "gauges", gauges != NULL ? json_incref(gauges) : ctl_json_need(json_object()));
+        (void)json_array_append_new(rows, row);
+    }
+    return rows;
+}
+
+static void worker_table(struct ctl *ctl, const json_t *rows)
+{
+    char text[CTL_JSON_WORDS_MAX];
+    size_t i;
+    json_t *row;
+    struct ctl_table *table = ctl_table_new("WORKER|STATE|>UP|ADAPTERS|NODES|NOW");
+    json_array_foreach(rows, i, row)
+    {
+        bool up = ctl_json_true(row, "up");
+        bool revoked = ctl_json_true(row, "revoked");
+        const char *nodes = ctl_json_text(row, "nodes");
+        ctl_table_cell(table, ctl_json_text(row, "name"));
+        ctl_table_tone(table, revoked || !up ? CTL_BAD : CTL_GOOD, revoked ? "revoked" : (up ? "up" : "not heard"));
+        ctl_table_cell(table, up ? ctl_span_text(ctl_json_int(row, "uptime_ms", -1), text, CTL_SPAN_MAX) : "");
+        ctl_table_cell(table, ctl_json_words(json_object_get(row, "adapters"), text, sizeof text));
+        ctl_table_cell(table, nodes[0] != '\0' ? nodes : "(all)");
+        ctl_table_cell(table, ctl_json_words(json_object_get(row, "gauges"), text, sizeof text));
+    }
+    ctl_table_print(table, &ctl->out, "No worker. Add one with: spicectl worker invite NAME --adapters exec,http");
+    ctl_table_destroy(&table);
+}
+
+int ctl_worker_list(struct ctl *ctl)
+{
+    struct ctl_gather gather;
+    json_t *keys;
+    json_t *rows = NULL;
+    int code = ctl_fleet_ask(ctl, "keeper", "key.list", NULL, &keys);
+    if (code != CTL_OK)
+        return code;
+    ctl_gather_open(ctl, &gather);
+    (void)ctl_gather_round(ctl, &gather, WORKER_STATS_MS);
+    if (!ctl_pick_filter(ctl, worker_rows(keys, &gather), ctl->args.names, ctl->args.names_count, &rows))
+        code = CTL_USAGE;
+    else if (ctl->json)
+        ctl_json_print(&ctl->out, rows);
+    else
+        worker_table(ctl, rows);
+    json_decref(rows);
+    json_decref(keys);
+    ctl_gather_close(ctl, &gather);
+    return code;
+}
+
+int ctl_worker_invite(struct ctl *ctl)
+{
+    const struct ctl_args *args = &ctl->args;
+    const char *adapters = args->values[CTL_OPT_ADAPTERS];
+    const char *ttl = args->values[CTL_OPT_TTL];
+    uint64_t ttl_ms = WORKER_TTL_MS;
+    json_t *reply;
+    if (adapters == NULL)
+        return ctl_fail(ctl, CTL_USAGE, NULL, "spicectl worker invite rack7-a --adapters exec,http",
+                        "which adapters may it speak for?");
+    if (ttl != NULL && (!sp_time_parse_span(sp_str_of(ttl), &ttl_ms) || ttl_ms == 0))
+        return ctl_fail(ctl, CTL_USAGE, "--ttl", "write 30m or 1h", "\"%s\" is no span of time", ttl);
+    if (ctl->dry_run) {
+        ctl_out_print(&ctl->out, "worker %s: would be invited for adapters %s\n", args->names[0], adapters);
+        return CTL_OK;
+    }
+    json_t *ask = json_pack("{s:s, s:s, s:s, s:s, s:I}", "name", args->names[0], "adapters", adapters, "nodes",
+                            ctl_args_has(args, CTL_OPT_NODES) ? args->values[CTL_OPT_NODES] : "", "labels",
+                            ctl_args_has(args, CTL_OPT_LABELS) ? args->values[CTL_OPT_LABELS] : "", "ttl_ms", (json_int_t)ttl_ms);
+    int code = ctl_fleet_ask(ctl, "keeper", "worker.invite", ctl_json_need(ask), &reply);
+    if (code != CTL_OK)
+        return code;
+    if (ctl->json) {
+        ctl_json_print(&ctl->out, reply);
+    } else {
+        ctl_note(ctl, "On the new host: spice-worker enrol TOKEN --prefix DIR   (once, within %s)", ttl != NULL ? ttl : "1h");
+        ctl_out_print(&ctl->out, "%s\n", ctl_json_text(reply, "token"));
+    }
+    json_decref(reply);
+    return CTL_OK;
+}
+
+static int worker_each(struct ctl *ctl, const char *verb, const char *doing, const char *done)
+{
+    struct ctl_pick pick = {.noun = "worker", .role = "keeper", .lists = "key.list"};
+    struct ctl_pick_deed deed = {verb, doing, done, ctl_pick_name_args, NULL};
+    int code = ctl_pick_open(ctl, &pick, 0);
+    if (code == CTL_OK)
+        code = ctl_pick_each(ctl, &pick, &deed);
+    ctl_pick_close(&pick);
+    return code;
+}
+
+int ctl_worker_drain(struct ctl *ctl)
+{
+    return worker_each(ctl, "worker.drain", "Drain", "draining");
+}
+
+int ctl_worker_remove(struct ctl *ctl)
+{
+    return worker_each(ctl, "worker.remove", "Remove", "removed");
+}
