@@ -20,8 +20,14 @@
 
 /* Numbers of enum role in schemas/spice.model, in that order; a test compares. */
 enum sp_conf_role {
-    SP_CONF_ROLE_NONE, SP_CONF_ROLE_BROKER, SP_CONF_ROLE_SCHEDULER, SP_CONF_ROLE_KEEPER, SP_CONF_ROLE_WORKER, SP_CONF_ROLE_OPERATOR,
-    SP_CONF_ROLE_READER, SP_CONF_ROLE_ENROL
+    SP_CONF_ROLE_NONE,
+    SP_CONF_ROLE_BROKER,
+    SP_CONF_ROLE_SCHEDULER,
+    SP_CONF_ROLE_KEEPER,
+    SP_CONF_ROLE_WORKER,
+    SP_CONF_ROLE_OPERATOR,
+    SP_CONF_ROLE_READER,
+    SP_CONF_ROLE_ENROL
 };
 
 /* A row of principals.yaml. */
@@ -60,7 +66,7 @@ struct sp_conf_bus {
 };
 
 struct sp_conf_log {
-    char level[16];
+    uint32_t level; /* enum sp_log_level */
     char subs[256]; /* "keeper=debug,bus=info" */
 };
 
@@ -164,7 +170,7 @@ struct sp_conf {
 
 /* Effect: loads, checks and resolves. prefix replaces the configured one (NULL: no). Gives *out; errors name file, line and what to do. */
 SP_MUST_USE enum sp_rc sp_conf_load(const char *path, const char *prefix, struct sp_conf **out, struct sp_err *err);
-/* The same from a text; paths stay relative when prefix is NULL and the text has none. For tests and `spicectl doctor`. */
+/* The same from a text; file names it in messages, and its directory is where a relative prefix starts. For tests and checks. */
 SP_MUST_USE enum sp_rc sp_conf_parse(const char *file, struct sp_str text, const char *prefix, struct sp_conf **out, struct sp_err *err);
 void sp_conf_destroy(struct sp_conf **conf);
 /* Effect: appends the configuration as YAML that loads identically. */

@@ -61,9 +61,9 @@ static enum sp_rc judge(int fd, const char *path, unsigned flags, off_t *size, s
     if ((flags & SP_FS_PRIVATE) != 0 && st.st_nlink != 1) {
         return sp_err_set(err, SP_E_PERMISSION, path, "holds a secret but has %lu names (hard links)", (unsigned long)st.st_nlink);
     }
-    if ((flags & SP_FS_OWNED) != 0 && (st.st_mode & 022) != 0) {
-        sp_err_set(err, SP_E_PERMISSION, path, "has mode %04o: others may write it", (unsigned)st.st_mode & 07777u);
-        sp_err_hint(err, "chmod go-w");
+    if ((flags & SP_FS_OWNED) != 0 && (st.st_mode & 002) != 0) {
+        sp_err_set(err, SP_E_PERMISSION, path, "has mode %04o: everybody may write it", (unsigned)st.st_mode & 07777u);
+        sp_err_hint(err, "chmod o-w");
         return SP_E_PERMISSION;
     }
     *size = st.st_size;

@@ -55,8 +55,8 @@ static inline void sp_stats_message(struct sp_stats *s, uint16_t type, uint8_t r
     c->bytes += bytes;
 }
 
-/* Effect: registers a name (dotted, "outbox.results"; a literal) at start and returns its index; the same name gives the same index. When
- * the table is full the last index is shared (a bug that sp_stats asserts in tests). */
+/* Effect: registers a name (dotted, "outbox.results"; a literal) at start and returns its index; the same name gives the same index. A
+ * full table is our bug and asserts. */
 uint32_t sp_stats_gauge(struct sp_stats *s, const char *name);
 void sp_stats_set(struct sp_stats *s, uint32_t gauge, uint64_t value);
 void sp_stats_add(struct sp_stats *s, uint32_t gauge, uint64_t more);
