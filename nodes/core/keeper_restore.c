@@ -118,7 +118,7 @@ enum sp_rc keeper_core_replay(struct keeper_core *core, const struct keeper_jour
     struct sp_list list = batch.results;
     struct rec_result r;
     for (uint32_t i = 0; rec_result_next(&list, &r); i++) {
-        if ((row->mask[i / 8] >> i % 8 & 1u) != 0) {
+        if (((uint32_t)row->mask[i / 8] >> i % 8 & 1u) != 0) {
             keeper_replay_result(core, row, &r, fx);
         }
     }

@@ -82,7 +82,7 @@ static void keeper_tell_node(struct keeper_core *core, struct node_row *row, str
     uint16_t pools = core->tell_pools[row->id - 1];
     core->tell_pools[row->id - 1] = 0;
     for (uint32_t p = 0; p < core->pool_count; p++) {
-        if ((pools >> p & 1u) == 0) {
+        if (((uint32_t)pools >> p & 1u) == 0) {
             continue;
         }
         char why[KEEPER_WHY_BYTES];

@@ -111,8 +111,7 @@ bool pair_state_check(const struct pair_state *p)
 {
     bool exclusive = p->up == 0 || p->down == 0;
     bool up_has_pass = p->up == 0 || p->pass_ms > 0;
-    bool down_has_fail = p->down == 0 || p->fails > 0 || p->passes > 0;
+    bool down_has_fail = p->down == 0 || p->fail_ms > 0;
     bool unknown_is_empty = p->known != 0 || (p->up == 0 && p->down == 0 && p->pass_ms == 0);
-    bool order = p->pass_ms <= p->issued_ms && p->fail_ms <= p->issued_ms;
-    return exclusive && up_has_pass && down_has_fail && unknown_is_empty && order;
+    return exclusive && up_has_pass && down_has_fail && unknown_is_empty;
 }
