@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "issue.h"
+
+#include <string.h>
+
+#include "fleet.h"
+#include "lease.h"
+#include "sp_assert.h"
+
+#define JOB_SHIFT 40u
+#define DRIFT_PART 2000u /* 500 ppm: the two clocks may differ in rate by so much */
+
+SP_STATIC_ASSERT((SCHEDULER_CORE_TRACE_SIZE & (SCHEDULER_CORE_TRACE_SIZE - 1)) == 0, "ring index is a mask");
+SP_STATIC_ASSERT(SCHEDULER_CORE_BATCHES_MAX + 16u <= SCHEDULER_CORE_EFFECTS_MAX, "room for other effects beside the batches");
+
+uint64_t issue_keeper_ms(const struct scheduler_core *s)
+{
+    uint64_t elapsed = s->now.mono.us - s->clock_at_us;
+    return s->clock_ms + (elapsed - elapsed / DRIFT_PART) / SP_US_PER_MS;
+}
+
+void issue_late(struct scheduler_core *s, uint64_t late_us)
+{
+    unsigned bucket = 0;
+    if (late_us >= 4) {
+        unsigned top = 63u - (unsigned)__builtin_clzll(late_us);
+        bucket = (top - 1) * 4 + (unsigned)(late_us >> (top - 2) & 3);
+    } else {
+        bucket = (unsigned)late_us;
+    }
+    s->stats.late[bucket < SCHEDULER_CORE_LATE_BUCKETS ? bucket : SCHEDULER_CORE_LATE_BUCKETS - 1]++;
+    s->stats.late_count++;
+    if (late_us > s->stats.late_max_us)
+        s->stats.late_max_us = late_us;
+}
+
+void issue_due(struct scheduler_core *s)
+{
+    for (unsigned i = 0; i < SCHEDULER_CORE_DUE_MAX; i++) {
+        uint32_t slot = wheel_pop(&s->wheel, s->now.mono.us);
+        if (slot == WHEEL_NONE)
+            return;
+        struct pairs_pair *p = &s->pairs.list[slot];
+        if (p->state == PAIRS_RUNNING) {
+            lease_lost(s, slot);
+            continue;
+        }
+        SP_ASSERT(p->state == PAIRS_PLANNED);
+        s->stats.due++;
+        fleet_queue(s, slot);
+    }
+    s->again = true;
+}
+
+/* ---- one job ---- */
+
+/* Decides whether a queued pair may run now. False: it was moved to where it waits. */
+static bool may_run(struct scheduler_core *s, uint32_t slot)
+{
+    struct pairs_pair *p = &s->pairs.list[slot];
+    struct checks_check *check = s->checks.list[p->check];
+    struct registry_node *node = &s->registry.nodes[p->node];
+    const struct profile_def *profile = checks_profile_of(&s->checks, check);
+    if (profile->window_count > 0 && (p->flags & PAIRS_MANUAL) == 0 && !plan_open(profile, s->now.mono.us, s->wall_offset_us)) {
+        p->state = PAIRS_PLANNED;
+        s->stats.missed++;
+        fleet_plan(s, slot, plan_due(profile, fleet_hash(s, p), s->now.mono.us, s->wall_offset_us));
+    } else if (profile->max_running > 0 && check->running >= profile->max_running) {
+        p->state = PAIRS_HELD_CHECK;
+        wheel_queue_push(&s->wheel, &check->held, slot);
+    } else if (profile->max_per_node > 0 && node->running >= profile->max_per_node) {
+        p->state = PAIRS_HELD_NODE;
+        wheel_queue_push(&s->wheel, &node->held, slot);
+    } else {
+        return true;
+    }
+    fleet_release(s, p->check, p->node); /* it left a place it did not use */
+    return false;
+}
+
+static uint32_t lease_ms(const struct scheduler_core *s, const struct checks_check *check)
+{
+    return check->def.timeout_ms + SCHEDULER_CORE_EXPIRES_MS + s->options.grace_ms;
+}
+
+/* An answer older than half a result's lifetime is not worth having; but answers that waited in an outbox while the keeper restarted are. */
+static uint32_t life_ms(const struct scheduler_core *s, const struct checks_check *check)
+{
+    uint32_t lease = lease_ms(s, check), half = check->def.max_age_ms / 2;
+    return lease > half ? lease : half;
+}
+
+static void seal(struct scheduler_core *s, uint32_t slot, uint64_t job, uint8_t out[SP_TICKET_BYTES])
+{
+    const struct pairs_pair *p = &s->pairs.list[slot];
+    const struct checks_check *check = s->checks.list[p->check];
+    const struct registry_node *node = &s->registry.nodes[p->node];
+    uint32_t flags = (p->flags & PAIRS_TEST) != 0 || check->def.stage == SP_STAGE_DRAFT ? SP_TICKET_TEST
+                     : check->def.stage == SP_STAGE_SHADOW                              ? SP_TICKET_SHADOW
+                                                                                        : 0u;
+    struct sp_ticket t = {
+        .attempt = (uint8_t)(p->attempt + 1),
+        .flags = (uint16_t)flags,
+        .check = check->def.id,
+        .node = node->id,
+        .generation = node->generation,
+        .slot = slot,
+        .job = job,
+        .epoch = s->epoch,
+        .clock_boot = s->clock_boot,
+        .issued_ms = issue_keeper_ms(s),
+        .life_ms = life_ms(s, check),
+    };
+    memcpy(t.digest, check->def.digest, sizeof t.digest);
+    s->options.random.fn(s->options.random.ctx, t.nonce, sizeof t.nonce);
+    sp_ticket_seal(&t, &s->options.mac, out);
+}
+
+/* Appends the job to the open batch; SP_E_FULL leaves everything as it was. */
+static enum sp_rc put_job(struct scheduler_core *s, uint32_t slot, uint64_t job, struct sp_packer *w)
+{
+    struct pairs_pair *p = &s->pairs.list[slot];
+    uint8_t ticket[SP_TICKET_BYTES], checkpoint[CHECKPOINT_BYTES_MAX];
+    const struct registry_node *node = &s->registry.nodes[p->node];
+    struct sp_str address = registry_address(node);
+    seal(s, slot, job, ticket);
+    struct rec_job r = {
+        .ticket = ticket,
+        .timeout_ms = s->checks.list[p->check]->def.timeout_ms,
+        .node = registry_name(node),
+        .address = sp_str_eq(address, registry_name(node)) ? sp_str_of("") : address,
+        .checkpoint = sp_str_bytes(checkpoint, checkpoint_get(&s->checkpoints, p->checkpoint, checkpoint)),
+    };
+    return rec_job_put(w, &r);
+}
+
+/* Books a job that is in the batch. */
+static void book(struct scheduler_core *s, uint32_t slot, uint64_t job)
+{
+    struct pairs_pair *p = &s->pairs.list[slot];
+    struct checks_check *check = s->checks.list[p->check];
+    struct registry_node *node = &s->registry.nodes[p->node];
+    if (p->attempt == 0 && (p->flags & PAIRS_MANUAL) == 0)
+        issue_late(s, s->now.mono.us - p->due);
+    p->state = PAIRS_RUNNING;
+    p->job = job;
+    p->attempt++;
+    check->running++;
+    node->running++;
+    s->open_leases++;
+    s->stats.issued++;
+    s->stats.tests += (p->flags & PAIRS_TEST) != 0;
+    wheel_set(&s->wheel, slot, s->now.mono.us + (uint64_t)lease_ms(s, check) * SP_US_PER_MS);
+    s->ring[job & (SCHEDULER_CORE_TRACE_SIZE - 1)] = (struct scheduler_core_issue){
+        .job = job, .issued_us = s->now.mono.us, .due_us = p->due, .slot = slot, .node_id = node->id, .check_id = check->def.id,
+        .attempt = p->attempt};
+}
+
+/* ---- batches ---- */
+
+static void fill(struct scheduler_core *s, struct route *r, struct scheduler_core_batch *b, uint64_t credit, struct sp_packer *w)
+{
+    uint64_t most = credit < s->options.batch_jobs ? credit : s->options.batch_jobs;
+    for (uint32_t looked = 0; b->count < most; looked++) {
+        uint32_t slot = looked < SCHEDULER_CORE_DUE_MAX ? route_pop(&s->wheel, r) : WHEEL_NONE;
+        if (slot == WHEEL_NONE) {
+            s->again = s->again || looked == SCHEDULER_CORE_DUE_MAX;
+            return;
+        }
+        if (!may_run(s, slot))
+            continue;
+        uint64_t job = s->epoch << JOB_SHIFT | (s->counter + 1);
+        if (put_job(s, slot, job, w) != SP_OK) {
+            route_push_front(&s->wheel, r, fleet_profile(s, &s->pairs.list[slot])->priority, slot);
+            return;
+        }
+        s->counter++;
+        book(s, slot, job);
+        s->batch_slots[b->first + b->count++] = slot;
+    }
+}
+
+/* One batch of one route; false when there is nothing to send or no room (then again is set). */
+static bool send_batch(struct scheduler_core *s, uint32_t index, struct scheduler_core_effects *fx)
+{
+    struct route *r = &s->routes.routes[index];
+    struct sp_packer w;
+    uint64_t credit = 0;
+    uint32_t broker = route_pick(&s->routes, r, &credit);
+    if (r->waiting == 0 || broker == ROUTE_BROKERS_MAX)
+        return false;
+    if (s->batch_count == SCHEDULER_CORE_BATCHES_MAX || fx->count == SCHEDULER_CORE_EFFECTS_MAX ||
+        SCHEDULER_CORE_ARENA_BYTES - fx->used < s->options.batch_bytes || !scheduler_core_body(fx, s->options.batch_bytes, &w)) {
+        s->again = true;
+        return false;
+    }
+    struct scheduler_core_batch *b = &s->batches[s->batch_count];
+    *b = (struct scheduler_core_batch){.route = index, .broker = broker, .first = s->batch_count * MSG_JOB_BATCH_JOBS_MAX};
+    struct msg_job_batch m = {.route = {sp_str_of(r->adapter), sp_str_of(r->labels)}, .expires_ms = SCHEDULER_CORE_EXPIRES_MS};
+    uint64_t first_job = s->epoch << JOB_SHIFT | (s->counter + 1);
+    if (msg_job_batch_begin(&w, &m) != SP_OK)
+        return false;
+    fill(s, r, b, credit, &w);
+    if (b->count == 0 || msg_job_batch_end(&w) != SP_OK)
+        return false;
+    struct scheduler_core_effect *e = scheduler_core_emit_body(fx, &w, SP_MSG_JOB_BATCH, "");
+    SP_ASSERT(e != NULL);
+    e->broker = (int)broker;
+    e->epoch = s->epoch;
+    e->trace_id = first_job;
+    e->batch = s->batch_count++;
+    r->credit[broker].sent += b->count;
+    s->stats.batches++;
+    return true;
+}
+
+void issue_send(struct scheduler_core *s, struct scheduler_core_effects *fx)
+{
+    if (!scheduler_core_issues(s))
+        return;
+    /* Round robin over routes, so that a route with plenty of credit and a long queue does not keep the others waiting. */
+    uint32_t quiet = 0;
+    while (quiet < s->routes.count && !s->again) {
+        s->route_turn = s->route_turn + 1 < s->routes.count ? s->route_turn + 1 : 0;
+        quiet = send_batch(s, s->route_turn, fx) ? 0 : quiet + 1;
+    }
+}
+
+static void unsend(struct scheduler_core *s, uint32_t slot)
+{
+    struct pairs_pair *p = &s->pairs.list[slot];
+    if (p->state != PAIRS_RUNNING)
+        return;
+    fleet_withdraw(s, slot);
+    p->attempt--;
+    s->stats.unsent++;
+    wheel_set(&s->wheel, slot, s->now.mono.us + SCHEDULER_CORE_RETURN_MS * SP_US_PER_MS);
+}
+
+void issue_sent(struct scheduler_core *s, uint32_t batch, bool ok, uint64_t sequence)
+{
+    if (batch >= s->batch_count)
+        return;
+    const struct scheduler_core_batch *b = &s->batches[batch];
+    for (uint32_t i = 0; i < b->count; i++) {
+        uint32_t slot = s->batch_slots[b->first + i];
+        uint64_t job = s->pairs.list[slot].job;
+        if (ok)
+            s->ring[job & (SCHEDULER_CORE_TRACE_SIZE - 1)].sequence = sequence;
+        else
+            unsend(s, slot);
+    }
+    if (!ok) {
+        struct route_credit *c = &s->routes.routes[b->route].credit[b->broker];
+        c->sent -= c->sent < b->count ? c->sent : b->count;
+    }
+}
