@@ -105,9 +105,7 @@ static int on_curl_timer(CURLM *multi, long ms, void *arg)
     struct curl_loop *self = arg;
     uint64_t at = ms < 0 ? 0 : self->host->now_us(self->host->self) + (uint64_t)ms * 1000u;
     (void)multi;
-    if (ms != 0 || !self->starting) { /* turn() serves what was just added */
-        self->host->timer(self->host->self, &self->timer, at);
-    }
+    self->host->timer(self->host->self, &self->timer, at);
     return 0;
 }
 
@@ -167,9 +165,28 @@ bool curl_loop_adopt(struct curl_loop *self, CURL *e)
     return ok && curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L) == CURLE_OK;
 }
 
+bool curl_loop_tls_set(CURL *e, const struct curl_loop_tls *tls)
+{
+    bool ok = curl_easy_setopt(e, CURLOPT_SSL_VERIFYPEER, 1L) == CURLE_OK;
+    ok = ok && curl_easy_setopt(e, CURLOPT_SSL_VERIFYHOST, tls->pin != NULL ? 0L : 2L) == CURLE_OK;
+    ok = ok && curl_easy_setopt(e, CURLOPT_SSLVERSION, tls->version_min) == CURLE_OK;
+    if (ok && tls->pin != NULL) {
+        ok = curl_easy_setopt(e, CURLOPT_PINNEDPUBLICKEY, tls->pin) == CURLE_OK;
+    }
+    if (ok && tls->ca != NULL) {
+        ok = curl_easy_setopt(e, CURLOPT_CAINFO, tls->ca) == CURLE_OK && curl_easy_setopt(e, CURLOPT_CAPATH, NULL) == CURLE_OK;
+    }
+    if (ok && tls->cert != NULL) {
+        ok = curl_easy_setopt(e, CURLOPT_SSLCERT, tls->cert) == CURLE_OK && curl_easy_setopt(e, CURLOPT_SSLKEY, tls->key) == CURLE_OK;
+    }
+    if (ok && tls->ciphers != NULL) {
+        ok = curl_easy_setopt(e, CURLOPT_SSL_CIPHER_LIST, tls->ciphers) == CURLE_OK;
+    }
+    return ok;
+}
+
 bool curl_loop_add(struct curl_loop *self, CURL *easy)
 {
-    self->starting = true;
     return curl_multi_add_handle(self->multi, easy) == CURLM_OK;
 }
 
@@ -180,7 +197,6 @@ void curl_loop_remove(struct curl_loop *self, CURL *easy)
 
 void curl_loop_turn(struct curl_loop *self)
 {
-    self->starting = false;
     kick(self);
 }
 

@@ -14,13 +14,18 @@
 
 struct curl_loop_sock;
 
+/* TLS of a transfer; NULL: not given. The peer is always verified; its name too, unless its key is pinned. */
+struct curl_loop_tls {
+    const char *ca, *cert, *key, *pin, *ciphers;
+    long version_min; /* CURL_SSLVERSION_... */
+};
+
 struct curl_loop {
     const struct sp_adapter_host *host;
     CURLM *multi;
     struct sp_adapter_timer timer;
     struct curl_loop_sock **sock; /* by descriptor; kept for the next connection with that number */
     uint32_t sock_count;
-    bool starting; /* transfers were added in this turn */
     void (*done)(void *arg, CURL *easy, CURLcode code);
     void *arg;
 };
@@ -34,6 +39,8 @@ void curl_loop_fini(struct curl_loop *self);
 /* Effect: sets the options of an easy handle that belong to this loop, and those every transfer has: no signals, no proxy, http and
  * https only, no redirects. */
 bool curl_loop_adopt(struct curl_loop *self, CURL *easy);
+/* Effect: sets the TLS options. libcurl copies the texts. */
+bool curl_loop_tls_set(CURL *easy, const struct curl_loop_tls *tls);
 bool curl_loop_add(struct curl_loop *self, CURL *easy);
 void curl_loop_remove(struct curl_loop *self, CURL *easy);
 /* Effect: starts what was added; call from the adapter's turn(). */

@@ -139,19 +139,12 @@ static bool set_limits(struct target *t)
 static bool set_tls(struct target *t)
 {
     const struct http_check *c = t->check;
-    CURL *e = t->easy;
-    bool ok = curl_easy_setopt(e, CURLOPT_SSL_VERIFYPEER, 1L) == CURLE_OK && curl_easy_setopt(e, CURLOPT_SSL_VERIFYHOST, 2L) == CURLE_OK;
-    ok = ok && curl_easy_setopt(e, CURLOPT_SSLVERSION, c->tls_min) == CURLE_OK;
-    if (ok && c->text[HTTP_P_CA] != NULL) {
-        ok = curl_easy_setopt(e, CURLOPT_CAINFO, c->text[HTTP_P_CA]) == CURLE_OK && curl_easy_setopt(e, CURLOPT_CAPATH, NULL) == CURLE_OK;
-    }
-    if (ok && c->text[HTTP_P_CERT] != NULL) {
-        ok = curl_easy_setopt(e, CURLOPT_SSLCERT, c->text[HTTP_P_CERT]) == CURLE_OK && curl_easy_setopt(e, CURLOPT_SSLKEY, c->text[HTTP_P_KEY]) == CURLE_OK;
-    }
-    if (ok && c->text[HTTP_P_CIPHERS] != NULL) {
-        ok = curl_easy_setopt(e, CURLOPT_SSL_CIPHER_LIST, c->text[HTTP_P_CIPHERS]) == CURLE_OK;
-    }
-    return ok;
+    const struct curl_loop_tls tls = {.ca = c->text[HTTP_P_CA],
+                                      .cert = c->text[HTTP_P_CERT],
+                                      .key = c->text[HTTP_P_KEY],
+                                      .ciphers = c->text[HTTP_P_CIPHERS],
+                                      .version_min = c->tls_min};
+    return curl_loop_tls_set(t->easy, &tls);
 }
 
 static bool set_callbacks(struct target *t)
