@@ -669,8 +669,210 @@ def source(model):
     return "".join(out).rstrip("\n") + "\n"
 
 
-def products(model):
-    return {"msg.h": header(model), "msg.c": source(model)}
+# ---- field tables ------------------------------------------------------------------------------
+
+
+FIELDS_H = """/* The shape of every message and record as data, for code that treats all of them alike: dumps for people, tests, fuzz targets.
+ * The codecs of msg.h do not use it. */
+#ifndef SPICE_GEN_MSG_FIELDS_H
+#define SPICE_GEN_MSG_FIELDS_H
+
+/* clang-format off */
+
+#include "msg.h"
+
+enum msg_kind { MSG_U8, MSG_U16, MSG_U32, MSG_U64, MSG_BOOL, MSG_STR, MSG_BIN, MSG_EXACT, MSG_LIST, MSG_RECORD };
+
+struct msg_shape;
+
+struct msg_field {
+    const char *name;
+    enum msg_kind kind;
+    uint16_t offset;                /* in the C struct */
+    uint32_t max;                   /* bytes of text or bytes, elements of a list */
+    const struct msg_shape *record; /* lists and records only */
+};
+
+struct msg_shape {
+    const char *name;
+    uint16_t number; /* 0: a record */
+    uint16_t size;   /* of the C struct */
+    uint16_t count;  /* fields */
+    const struct msg_field *fields;
+    enum sp_rc (*encode)(struct sp_packer *w, const void *p); /* msg_NAME_encode or rec_NAME_put */
+    enum sp_rc (*decode)(const uint8_t *p, size_t n, void *to);
+    bool (*next)(struct sp_list *list, void *to); /* records only */
+};
+
+/* Lends the shape of a message, NULL for a number that is no message. */
+const struct msg_shape *msg_fields_of(unsigned number);
+/* Lends the shape of a record by its name in the model, NULL when there is none. */
+const struct msg_shape *msg_fields_of_record(struct sp_str name);
+
+#endif
+"""
+
+FIELDS_C_TOP = """/* clang-format off */
+
+#include "msg_fields.h"
+
+"""
+
+FIELDS_C_END = """
+const struct msg_shape *msg_fields_of(unsigned number)
+{
+    for (unsigned i = 0; i < SP_MSG_COUNT; i++) {
+        if (messages[i].number == number)
+            return &messages[i];
+    }
+    return NULL;
+}
+
+const struct msg_shape *msg_fields_of_record(struct sp_str name)
+{
+    for (unsigned i = 0; i < SP_COUNT(records); i++) {
+        if (sp_str_is(name, records[i]->name))
+            return records[i];
+    }
+    return NULL;
+}
+"""
+
+
+def fields_rows(model, group):
+    kind = "%s_%s" % (group.prefix, group.c)
+    out = ["static const struct msg_field %s_fields[] = {\n" % kind]
+    for f in group.fields:
+        record = "&shape_%s" % snake(f.record) if f.record else "NULL"
+        out.append("    {\"%s\", MSG_%s, offsetof(struct %s, %s), %du, %s},\n" % (
+            f.name, f.kind.upper(), kind, f.name, f.max, record))
+    out.append("};\n")
+    verb = "put" if group.prefix == "rec" else "encode"
+    out.append("static enum sp_rc encode_%s(struct sp_packer *w, const void *p)\n{\n    return %s_%s(w, p);\n}\n" % (kind, kind, verb))
+    out.append("static enum sp_rc decode_%s(const uint8_t *p, size_t n, void *to)\n{\n    return %s_decode(p, n, to);\n}\n" % (
+        kind, kind))
+    if group.prefix == "rec":
+        out.append("static bool next_%s(struct sp_list *list, void *to)\n{\n    return %s_next(list, to);\n}\n" % (kind, kind))
+    return "".join(out)
+
+
+def shape_row(group):
+    kind = "%s_%s" % (group.prefix, group.c)
+    number = "0" if group.prefix == "rec" else "SP_MSG_" + group.upper
+    following = "next_" + kind if group.prefix == "rec" else "NULL"
+    return '{"%s", %s, sizeof(struct %s), %d, %s_fields, encode_%s, decode_%s, %s}' % (
+        group.name, number, kind, len(group.fields), kind, kind, kind, following)
+
+
+def fields_source(model):
+    out = [LICENCE, NOTICE, FIELDS_C_TOP]
+    for r in model.records.values():
+        out.append(fields_rows(model, r))
+        out.append("static const struct msg_shape shape_%s = %s;\n\n" % (r.c, shape_row(r)))
+    for m in model.messages:
+        out.append(fields_rows(model, m) + "\n")
+    out.append("static const struct msg_shape messages[SP_MSG_COUNT] = {\n")
+    out += ["    %s,\n" % shape_row(m) for m in model.messages]
+    out.append("};\nstatic const struct msg_shape *const records[] = {\n")
+    out += ["    &shape_%s,\n" % r.c for r in model.records.values()]
+    out.append("};\n" + FIELDS_C_END)
+    return "".join(out)
+
+
+# ---- pages for people ----------------------------------------------------------------------------
+
+
+def read_texts(path, model):
+    """The sentence on each message; every message has one and nothing else does."""
+    texts = {}
+    with open(path, encoding="utf-8") as f:
+        for number, line in enumerate(f, 1):
+            if not line.strip() or line.startswith("#"):
+                continue
+            name, colon, text = line.partition(":")
+            if not colon or not text.strip() or name in texts:
+                raise ModelError("%s:%d: expected NAME: text, once for each message" % (path, number))
+            texts[name] = text.strip()
+    names = {m.name for m in model.messages}
+    for name in sorted(names ^ set(texts)):
+        raise ModelError("%s: %s" % (path, "no text for message " + name if name in names else name + " is no message"))
+    return texts
+
+
+FLOW_TOP = """# The messages of SPICE
+
+Written by `schemas/gen.py` from `schemas/spice.model` and `schemas/spice.text`; do not edit. `flow.dot` beside it draws the same
+(`dot -Tsvg flow.dot`). Wire rules are in `schemas/README.md`.
+
+- **authority**: `none` the broker vouches for the sender by its CURVE key; `mac` HMAC-SHA-256 with the core key; `sign` Ed25519 of the
+  sender.
+- **repeat**: `harmless`, or `once`: a second copy is refused.
+- **at most**: bytes of the encoded body; no frame is larger than %d.
+
+"""
+
+
+def flow_type(f):
+    if f.kind == "list":
+        return "list of %s, at most %d" % (f.record, f.max)
+    if f.kind == "record":
+        return f.record
+    if f.kind == "exact":
+        return "%d bytes" % f.max
+    if f.kind in ("str", "bin"):
+        return "%s, at most %d bytes" % ("text" if f.kind == "str" else "bytes", f.max)
+    return f.kind
+
+
+def flow_fields(group):
+    out = ["| field | type | meaning |\n| --- | --- | --- |\n"]
+    out += ["| `%s` | %s | %s |\n" % (f.name, flow_type(f), f.remark) for f in group.fields]
+    return "".join(out) + "\n"
+
+
+def flow(model, texts):
+    out = ["<!-- SPDX-License-Identifier: Apache-2.0 -->\n", FLOW_TOP % FRAME_BYTES_MAX]
+    out.append("| no. | message | from | to | authority | repeat | reply | at most |\n| ---: | --- | --- | --- | --- | --- | --- | ---: |\n")
+    for m in model.messages:
+        out.append("| %d | [%s](#%d-%s) | %s | %s | %s | %s | %s | %d |\n" % (
+            m.number, m.name, m.number, m.name.lower(), ", ".join(m.sender), ", ".join(m.receiver), m.auth, m.repeat,
+            "" if m.reply == "none" else m.reply, min(model.bytes_max(m), FRAME_BYTES_MAX)))
+    out.append("\n")
+    for m in model.messages:
+        out.append("## %d %s\n\n%s\n\n" % (m.number, m.name, texts[m.name]))
+        out.append("%s → %s; authority %s; repeat %s; reply %s; since wire version %d.\n\n" % (
+            ", ".join(m.sender), ", ".join(m.receiver), m.auth, m.repeat, m.reply, m.since))
+        out.append(flow_fields(m))
+    out.append("# Records\n\n")
+    for r in model.records.values():
+        out.append("## %s\n\nAt most %d bytes.\n\n%s" % (r.name, model.bytes_max(r), flow_fields(r)))
+    out.append("# Numbers with names\n\n")
+    for name, values in model.enums.items():
+        out.append("## %s\n\n| number | name | meaning |\n| ---: | --- | --- |\n" % name)
+        out += ["| %d | %s | %s |\n" % (v, n, t) for n, v, t in values]
+        out.append("\n")
+    return "".join(out).rstrip("\n") + "\n"
+
+
+def dot(model):
+    """One box per role, one arrow per pair of roles with the messages that go along it."""
+    arrows = {}
+    for m in model.messages:
+        for a in m.sender:
+            for b in m.receiver:
+                if a != b:
+                    arrows.setdefault((a, b), []).append(m)
+    out = ["// Written by schemas/gen.py from schemas/spice.model; do not edit.\n", "digraph spice {\n",
+           "    rankdir=LR; node [shape=box, fontname=\"sans-serif\"]; edge [fontname=\"sans-serif\", fontsize=9];\n"]
+    out += ["    %s [label=\"%s\\n%s\"];\n" % (n, n, t) for n, v, t in model.enums["role"] if v]
+    for (a, b), messages in arrows.items():
+        out.append("    %s -> %s [label=\"%s\"];\n" % (a, b, "\\n".join("%d %s" % (m.number, m.name) for m in messages)))
+    return "".join(out) + "}\n"
+
+
+def products(model, texts):
+    return {"msg.h": header(model), "msg.c": source(model), "msg_fields.h": LICENCE + NOTICE + FIELDS_H,
+            "msg_fields.c": fields_source(model), "FLOW.md": flow(model, texts), "flow.dot": dot(model)}
 
 
 def main():
@@ -680,7 +882,8 @@ def main():
     parser.add_argument("--check", action="store_true", help="write nothing, fail when a product is not fresh")
     args = parser.parse_args()
     try:
-        made = products(Model(args.model))
+        model = Model(args.model)
+        made = products(model, read_texts(os.path.splitext(args.model)[0] + ".text", model))
     except ModelError as e:
         print("gen.py: %s" % e, file=sys.stderr)
         return 2
