@@ -158,11 +158,11 @@ static void book(struct scheduler_core *s, uint32_t slot, uint64_t job)
 
 /* ---- batches ---- */
 
-static void fill(struct scheduler_core *s, struct route *r, struct scheduler_core_batch *b, uint64_t credit, struct sp_packer *w)
+static void fill(struct scheduler_core *s, struct lane *r, struct scheduler_core_batch *b, uint64_t credit, struct sp_packer *w)
 {
     uint64_t most = credit < s->options.batch_jobs ? credit : s->options.batch_jobs;
     for (uint32_t looked = 0; b->count < most; looked++) {
-        uint32_t slot = looked < SCHEDULER_CORE_DUE_MAX ? route_pop(&s->wheel, r) : WHEEL_NONE;
+        uint32_t slot = looked < SCHEDULER_CORE_DUE_MAX ? lane_pop(&s->wheel, r) : WHEEL_NONE;
         if (slot == WHEEL_NONE) {
             s->again = s->again || looked == SCHEDULER_CORE_DUE_MAX;
             return;
@@ -171,7 +171,7 @@ static void fill(struct scheduler_core *s, struct route *r, struct scheduler_cor
             continue;
         uint64_t job = s->epoch << JOB_SHIFT | (s->counter + 1);
         if (put_job(s, slot, job, w) != SP_OK) {
-            route_push_front(&s->wheel, r, fleet_profile(s, &s->pairs.list[slot])->priority, slot);
+            lane_push_front(&s->wheel, r, fleet_profile(s, &s->pairs.list[slot])->priority, slot);
             return;
         }
         s->counter++;
@@ -183,11 +183,11 @@ static void fill(struct scheduler_core *s, struct route *r, struct scheduler_cor
 /* One batch of one route; false when there is nothing to send or no room (then again is set). */
 static bool send_batch(struct scheduler_core *s, uint32_t index, struct scheduler_core_effects *fx)
 {
-    struct route *r = &s->routes.routes[index];
+    struct lane *r = &s->routes.routes[index];
     struct sp_packer w;
     uint64_t credit = 0;
-    uint32_t broker = route_pick(&s->routes, r, &credit);
-    if (r->waiting == 0 || broker == ROUTE_BROKERS_MAX)
+    uint32_t broker = lane_pick(&s->routes, r, &credit);
+    if (r->waiting == 0 || broker == LANE_BROKERS_MAX)
         return false;
     if (s->batch_count == SCHEDULER_CORE_BATCHES_MAX || fx->count == SCHEDULER_CORE_EFFECTS_MAX ||
         SCHEDULER_CORE_ARENA_BYTES - fx->used < s->options.batch_bytes || !scheduler_core_body(fx, s->options.batch_bytes, &w)) {
@@ -251,7 +251,7 @@ void issue_sent(struct scheduler_core *s, uint32_t batch, bool ok, uint64_t sequ
             unsend(s, slot);
     }
     if (!ok) {
-        struct route_credit *c = &s->routes.routes[b->route].credit[b->broker];
+        struct lane_credit *c = &s->routes.routes[b->route].credit[b->broker];
         c->sent -= c->sent < b->count ? c->sent : b->count;
     }
 }

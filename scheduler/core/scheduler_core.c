@@ -33,7 +33,7 @@ bool scheduler_core_init(struct scheduler_core *s, const struct scheduler_core_o
     s->epoch = options->epoch;
     registry_init(&s->registry, options->seed);
     checks_init(&s->checks, options->seed);
-    route_init(&s->routes);
+    lane_init(&s->routes);
     pairs_init(&s->pairs, options->pairs_max);
     s->ring = calloc(SCHEDULER_CORE_TRACE_SIZE, sizeof s->ring[0]);
     if (s->ring != NULL && checkpoint_init(&s->checkpoints, SCHEDULER_CORE_CHECKPOINT_BYTES) && wheel_init(&s->wheel, 0, now.mono.us))
@@ -106,7 +106,7 @@ static enum sp_rc scheduler_on_route_credit(struct scheduler_core *s, uint32_t b
     enum sp_rc rc = msg_route_credit_decode(body, bytes, &m);
     if (rc != SP_OK)
         return rc;
-    return route_granted(&s->routes, broker, &m) ? SP_OK : SP_E_STALE;
+    return lane_granted(&s->routes, broker, &m) ? SP_OK : SP_E_STALE;
 }
 
 static enum sp_rc scheduler_on_definition_get(struct scheduler_core *s, const char *from, const uint8_t *body, size_t bytes,
@@ -157,11 +157,11 @@ static enum sp_rc on_message(struct scheduler_core *s, const struct scheduler_co
 
 static enum sp_rc check_put(struct scheduler_core *s, const struct check_def *def, struct scheduler_core_effects *fx)
 {
-    uint32_t route = route_get(&s->routes, def->adapter, def->labels);
+    uint32_t route = lane_get(&s->routes, def->adapter, def->labels);
     uint32_t index = checks_find(&s->checks, def->name);
     bool known = index != CHECKS_NONE;
     struct check_def old = {0};
-    if (route == ROUTE_MAX || (!known && s->checks.live == CHECKS_MAX))
+    if (route == LANE_MAX || (!known && s->checks.live == CHECKS_MAX))
         return SP_E_LIMIT;
     if (known) {
         old = s->checks.list[index]->def;
@@ -272,9 +272,9 @@ static enum sp_rc on_catalogue(struct scheduler_core *s, const struct scheduler_
 
 static void on_link(struct scheduler_core *s, uint32_t broker, bool up, uint64_t boot)
 {
-    if (broker >= ROUTE_BROKERS_MAX)
+    if (broker >= LANE_BROKERS_MAX)
         return;
-    route_link(&s->routes, broker, up, boot);
+    lane_link(&s->routes, broker, up, boot);
     s->links_up = up ? s->links_up | 1u << broker : s->links_up & ~(1u << broker);
     s->routes_at_us = 0;
 }

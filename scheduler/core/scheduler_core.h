@@ -12,7 +12,7 @@
 #include "pairs.h"
 #include "plan.h"
 #include "registry.h"
-#include "route.h"
+#include "lane.h"
 #include "scheduler_event.h"
 #include "sp_ticket.h"
 
@@ -46,7 +46,7 @@ struct scheduler_core {
     struct pairs pairs;
     struct checks checks;
     struct registry registry;
-    struct route_table routes;
+    struct lane_table routes;
     struct checkpoint_pool checkpoints;
     uint32_t route_turn; /* round robin */
     uint32_t open_leases;

@@ -278,9 +278,9 @@ static void send_routes(struct scheduler_core *s, struct scheduler_core_effects 
     if (s->now.mono.us < s->routes_at_us)
         return;
     for (uint32_t i = 0; i < s->routes.count; i++) {
-        struct route *r = &s->routes.routes[i];
+        struct lane *r = &s->routes.routes[i];
         struct msg_route_open m = {.route = {sp_str_of(r->adapter), sp_str_of(r->labels)}};
-        for (uint32_t b; (b = route_to_ask(&s->routes, r, s->now.mono.us)) < ROUTE_BROKERS_MAX;) {
+        for (uint32_t b; (b = lane_to_ask(&s->routes, r, s->now.mono.us)) < LANE_BROKERS_MAX;) {
             struct scheduler_core_effect *e = NULL;
             if (fx->count + EFFECTS_SPARE <= SCHEDULER_CORE_EFFECTS_MAX && scheduler_core_body(fx, MSG_ROUTE_OPEN_BYTES_MAX, &w) &&
                 msg_route_open_encode(&w, &m) == SP_OK)
@@ -292,7 +292,7 @@ static void send_routes(struct scheduler_core *s, struct scheduler_core_effects 
             e->broker = (int)b;
             r->asked_us[b] = s->now.mono.us;
         }
-        for (uint32_t b = 0; b < ROUTE_BROKERS_MAX; b++)
+        for (uint32_t b = 0; b < LANE_BROKERS_MAX; b++)
             silent = silent || (s->routes.brokers[b].up && r->credit[b].granted == 0);
     }
     s->routes_at_us = silent ? s->now.mono.us + ASK_US : UINT64_MAX;
