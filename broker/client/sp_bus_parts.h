@@ -91,9 +91,6 @@ enum sp_bus_sent sp_bus_send_on(struct sp_bus_link *link, struct sp_bus_out *out
 /* Effect: tells every broker that is up our statistics. */
 void sp_bus_send_stats(struct sp_bus *bus);
 
-/* Effect: writes a body of Stats; returns its bytes, 0: no room. */
-size_t sp_bus_stats_body(struct sp_bus *bus, uint8_t *to, size_t room);
-
 /* sp_bus_receive.c: takes up to SP_BUS_DRAIN_MAX frames; returns how many. */
 unsigned sp_bus_receive(struct sp_bus_link *link);
 

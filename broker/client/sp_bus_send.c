@@ -5,6 +5,7 @@
 
 #include "sp_bus_parts.h"
 #include "sp_seal.h"
+#include "sp_stats_msg.h"
 
 uint8_t *sp_bus_body(struct sp_bus *bus, size_t *room)
 {
@@ -151,63 +152,6 @@ enum sp_bus_sent sp_bus_send(struct sp_bus *bus, struct sp_bus_out *out)
     return sent;
 }
 
-static bool put_counters(struct sp_bus *bus, struct sp_packer *w)
-{
-    struct sp_stats_counter_row row;
-    uint32_t cursor = 0;
-
-    while (sp_stats_next_counter(bus->stats, &cursor, &row)) {
-        struct rec_counter c = {
-            .type = row.type,
-            .role = row.role,
-            .outgoing = row.direction == SP_STATS_OUT,
-            .messages = row.value.messages,
-            .bytes = row.value.bytes,
-            .dropped = row.value.dropped,
-            .refused = row.value.refused,
-        };
-
-        if (rec_counter_put(w, &c) != SP_OK)
-            return msg_stats_gauges(w) == SP_OK; /* more kinds than the message takes: the first ones are told */
-    }
-    return msg_stats_gauges(w) == SP_OK;
-}
-
-static bool put_levels(struct sp_bus *bus, struct sp_packer *w)
-{
-    struct sp_stats_latency_row row;
-    const char *name;
-    uint64_t value;
-
-    for (uint32_t i = 0; sp_stats_gauge_at(bus->stats, i, &name, &value); i++) {
-        struct rec_gauge g = {.name = sp_str_of(name), .value = value};
-
-        if (rec_gauge_put(w, &g) != SP_OK)
-            break;
-    }
-    if (msg_stats_latencies(w) != SP_OK)
-        return false;
-    for (uint32_t i = 0; sp_stats_latency_at(bus->stats, i, &row); i++) {
-        struct rec_latency l = {
-            .name = sp_str_of(row.name), .count = row.count, .p50_us = row.p50_us, .p99_us = row.p99_us, .max_us = row.max_us};
-
-        if (rec_latency_put(w, &l) != SP_OK)
-            break;
-    }
-    return msg_stats_end(w) == SP_OK;
-}
-
-size_t sp_bus_stats_body(struct sp_bus *bus, uint8_t *to, size_t room)
-{
-    struct msg_stats m = {.boot = bus->o.boot, .uptime_ms = (sp_bus_now_us(bus) - bus->started_us) / SP_US_PER_MS};
-    struct sp_packer w;
-
-    sp_packer_init(&w, to, room);
-    if (msg_stats_begin(&w, &m) != SP_OK || !put_counters(bus, &w) || !put_levels(bus, &w))
-        return 0;
-    return sp_packer_bytes(&w);
-}
-
 void sp_bus_send_stats(struct sp_bus *bus)
 {
     size_t room;
@@ -218,12 +162,15 @@ void sp_bus_send_stats(struct sp_bus *bus)
         bus->o.on_stats(bus->o.self);
     for (unsigned i = 0; i < bus->count; i++) {
         struct sp_bus_out out = {.type = SP_MSG_STATS, .body = sp_bus_body(bus, &room)};
+        struct sp_packer w;
 
         if (!bus->links[i].up)
             continue;
-        out.body_bytes = sp_bus_stats_body(bus, bus->buffer + SP_ENVELOPE_HEAD_MAX, room);
-        if (out.body_bytes > 0)
-            (void)sp_bus_send_on(&bus->links[i], &out);
+        sp_packer_init(&w, bus->buffer + SP_ENVELOPE_HEAD_MAX, room);
+        if (!sp_stats_msg_encode(bus->stats, bus->o.boot, (sp_bus_now_us(bus) - bus->started_us) / SP_US_PER_MS, &w))
+            continue;
+        out.body_bytes = sp_packer_bytes(&w);
+        (void)sp_bus_send_on(&bus->links[i], &out);
     }
     sp_stats_window(bus->stats);
 }

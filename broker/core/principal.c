@@ -214,6 +214,31 @@ enum sp_rc principal_put(struct principal_table *t, const struct rec_principal *
     return SP_OK;
 }
 
+static void unmark(struct principal_table *t)
+{
+    for (uint32_t i = 0; i < t->size; i++)
+        t->rows[i].marked = false;
+}
+
+/* Takes out what was not named again; rows of the other source stay. */
+static void prune(struct principal_table *t, bool from_file)
+{
+    for (uint32_t i = 0; i < t->size; i++)
+        if (t->rows[i].used && t->rows[i].from_file == from_file && !t->rows[i].marked)
+            row_free(t, i);
+}
+
+void principal_file_begin(struct principal_table *t)
+{
+    unmark(t);
+    t->next_part = 0; /* a set that was being applied has to start again */
+}
+
+void principal_file_end(struct principal_table *t)
+{
+    prune(t, true);
+}
+
 enum sp_rc principal_set(struct principal_table *t, const struct msg_principal_set *set, uint32_t *bad)
 {
     struct sp_list list = set->principals;
@@ -224,8 +249,7 @@ enum sp_rc principal_set(struct principal_table *t, const struct msg_principal_s
         return SP_E_STALE;
     if (set->part == 0) {
         t->pending = set->version;
-        for (uint32_t i = 0; i < t->size; i++)
-            t->rows[i].marked = false;
+        unmark(t);
     }
     t->next_part = set->part + 1;
     while (rec_principal_next(&list, &row)) {
@@ -237,9 +261,7 @@ enum sp_rc principal_set(struct principal_table *t, const struct msg_principal_s
     }
     if (!set->last)
         return SP_OK;
-    for (uint32_t i = 0; i < t->size; i++)
-        if (t->rows[i].used && !t->rows[i].from_file && !t->rows[i].marked)
-            row_free(t, i);
+    prune(t, false);
     t->version = set->version;
     t->next_part = 0;
     return SP_OK;

@@ -64,6 +64,10 @@ enum sp_rc principal_put(struct principal_table *t, const struct rec_principal *
  * version or a part out of order: nothing changed, ask for the set again. Rows that cannot be taken are counted in *bad. */
 enum sp_rc principal_set(struct principal_table *t, const struct msg_principal_set *set, uint32_t *bad) SP_MUST_USE;
 
+/* Effect: begins a new reading of the principals file, and ends it: names of the file that were not put again are gone. */
+void principal_file_begin(struct principal_table *t);
+void principal_file_end(struct principal_table *t);
+
 /* Returns the index or PRINCIPAL_NONE. Revoked and expired rows are found too. */
 uint32_t principal_by_name(const struct principal_table *t, struct sp_str name);
 uint32_t principal_by_curve(const struct principal_table *t, const uint8_t curve[32]);
