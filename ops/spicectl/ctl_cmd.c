@@ -46,6 +46,9 @@ static const struct ctl_opt_row cmd_options[] = {
     [CTL_OPT_WAIT] = {"wait", 'w', NULL, "wait until it is done and show the outcome", false},
     [CTL_OPT_FOR] = {"for", 0, "SPAN", "end after this time", false},
     [CTL_OPT_PARAMS] = {"params", 0, "JSON", "parameters of the check that calls the plugin", false},
+    [CTL_OPT_NETWORK] = {"network", 0, NULL, "manifest: the plugin may use the network", false},
+    [CTL_OPT_RESIDENT] = {"resident", 0, NULL, "manifest: the plugin stays up and answers one line per check", false},
+    [CTL_OPT_ARGUMENTS] = {"arguments", 0, "PATTERN,...", "manifest: every argument must match one of these (default: *)", false},
 };
 SP_STATIC_ASSERT(SP_COUNT(cmd_options) == CTL_OPT_COUNT, "one row per option");
 SP_STATIC_ASSERT(CTL_OPT_COUNT <= 64, "options are bits of a 64-bit word");
@@ -58,6 +61,10 @@ static const char cmd_more_apply[] =
 static const char cmd_more_run[] = "Nodes are given by name or with -l; without either, all nodes the check selects.\n"
                                    "A draft is only tested: its results are shown and count for nothing.";
 static const char cmd_more_invite[] = "Prints a token. On the new host: spice-worker --enrol TOKEN. It can be used once.";
+static const char cmd_more_manifest[] =
+    "PLUGIN is the plugin, or NAME.manifest.yaml to sign it as it is. The manifest and its signature are written to\n"
+    "the directory the configuration names (worker: manifest_dir), or to --to DIR. What an older manifest says is kept.\n"
+    "The key is the operator's unless --key names another; its public half must be among worker: manifest_keys.";
 static const char cmd_more_host[] =
     "A role is broker, scheduler, keeper, worker, reader or operator, or the name of one principal.\n"
     "The archive holds secret keys: unpack it on the other host with tar -xpf FILE -C PREFIX, then delete it.";
@@ -145,9 +152,9 @@ static const struct ctl_cmd cmd_table[] = {
      ctl_key_fingerprint},
     {"key", "rotate", "PRINCIPAL", 1, 1, true, 0, "principal", "a new key pair for a principal of this host", NULL, ctl_key_rotate},
     {"key", "revoke", "NAME...", 1, CTL_MANY, true, SURE, "principal", "refuse a principal from now on", NULL, ctl_key_revoke},
-
-    {"manifest", "sign", "PLUGIN", 1, 1, true, CTL_BIT(CTL_OPT_KEY) | CTL_BIT(CTL_OPT_TO), "file",
-     "sign a plugin so that workers start it", NULL, ctl_manifest_sign},
+    {"manifest", "sign", "PLUGIN", 1, 1, true,
+     CTL_BIT(CTL_OPT_KEY) | CTL_BIT(CTL_OPT_TO) | CTL_BIT(CTL_OPT_NETWORK) | CTL_BIT(CTL_OPT_RESIDENT) | CTL_BIT(CTL_OPT_ARGUMENTS),
+     "file", "sign a plugin so that workers start it", cmd_more_manifest, ctl_manifest_sign},
     {"manifest", "show", "PLUGIN", 1, 1, false, 0, "file", "what a manifest says and whether the plugin is still that one", NULL,
      ctl_manifest_show},
 

@@ -11,8 +11,6 @@
 
 #include <string.h>
 
-#define FLEET_STATS_MS 2500u
-
 static bool fleet_brokers(struct ctl_doctor *doctor)
 {
     struct ctl_fault fault;
@@ -40,24 +38,54 @@ static json_t *fleet_list(struct ctl_doctor *doctor, const char *role, const cha
     return NULL;
 }
 
-static void fleet_workers(struct ctl_doctor *doctor, const struct ctl_gather *gather)
+/* Who is connected: workers there are, all of one version. */
+static void fleet_peers(struct ctl_doctor *doctor, const json_t *peers)
 {
     const char *name;
-    json_t *process;
-    size_t count = 0;
-    json_object_foreach(gather->latest, name, process)
+    json_t *peer;
+    size_t workers = 0;
+    size_t foreign = 0;
+    json_object_foreach((json_t *)(uintptr_t)peers, name, peer)
     {
-        count += strcmp(ctl_json_text(process, "role"), "worker") == 0 ? 1 : 0;
+        const char *software = ctl_json_text(peer, "software");
+        const char *version = strrchr(software, ' ');
+        workers += strcmp(ctl_json_text(peer, "role"), "worker") == 0 ? 1 : 0;
+        if (software[0] == '\0' || (version != NULL && strcmp(version + 1, SPICE_VERSION) == 0))
+            continue;
+        foreign++;
+        ctl_doctor_add(doctor, CTL_DOCTOR_WARN, "versions", "upgrade one process after the other, in any order",
+                       "%s runs %s, this is spicectl " SPICE_VERSION, name, software);
     }
-    if (count == 0)
+    if (foreign == 0)
+        ctl_doctor_add(doctor, CTL_DOCTOR_OK, "versions", "", "all %zu peers run " SPICE_VERSION, json_object_size(peers));
+    if (workers == 0)
         ctl_doctor_add(doctor, CTL_DOCTOR_FAIL, "workers", "start spice-worker, or invite one: spicectl worker invite NAME",
-                       "none is heard, so no check can run");
+                       "none is connected, so no check can run");
     else
-        ctl_doctor_add(doctor, CTL_DOCTOR_OK, "workers", "", "%zu heard", count);
+        ctl_doctor_add(doctor, CTL_DOCTOR_OK, "workers", "", "%zu connected", workers);
+}
+
+/* True when a connected worker speaks for the adapter. */
+static bool fleet_serves(const json_t *peers, const char *adapter)
+{
+    const char *name;
+    json_t *peer;
+    size_t i;
+    json_t *each;
+    json_object_foreach((json_t *)(uintptr_t)peers, name, peer)
+    {
+        json_array_foreach(json_object_get(json_object_get(peer, "worker"), "adapters"), i, each)
+        {
+            const char *word = json_string_value(each);
+            if (word != NULL && (strcmp(word, adapter) == 0 || strcmp(word, "*") == 0))
+                return true;
+        }
+    }
+    return false;
 }
 
 /* Checks that run late, or that nobody selects. */
-static void fleet_checks(struct ctl_doctor *doctor, const json_t *checks)
+static void fleet_checks(struct ctl_doctor *doctor, const json_t *checks, const json_t *peers)
 {
     size_t i;
     json_t *row;
@@ -67,6 +95,9 @@ static void fleet_checks(struct ctl_doctor *doctor, const json_t *checks)
         const char *name = ctl_json_text(row, "name");
         bool runs = ctl_json_true(row, "enabled") && strcmp(ctl_json_text(row, "stage"), "enforcing") == 0;
         enforcing += runs ? 1 : 0;
+        if (runs && !fleet_serves(peers, ctl_json_text(row, "adapter")))
+            ctl_doctor_add(doctor, CTL_DOCTOR_FAIL, "checks", "start or invite a worker that has it: spicectl worker list",
+                           "%s: no connected worker has the adapter %s", name, ctl_json_text(row, "adapter"));
         if (runs && ctl_json_int(row, "pairs", 1) == 0)
             ctl_doctor_add(doctor, CTL_DOCTOR_WARN, "checks", "compare its selector with spicectl node list", "%s selects no node",
                            name);
@@ -146,20 +177,22 @@ static void fleet_audit(struct ctl_doctor *doctor)
 
 void ctl_doctor_fleet(struct ctl_doctor *doctor)
 {
-    struct ctl_gather gather;
+    struct ctl_fault fault;
     if (!fleet_brokers(doctor))
         return;
-    ctl_gather_open(doctor->ctl, &gather);
+    json_t *peers = ctl_gather_peers(doctor->ctl, &fault);
     json_t *checks = fleet_list(doctor, "scheduler", "check.list");
     json_t *pools = fleet_list(doctor, "keeper", "pool.list");
     if (checks != NULL)
         ctl_doctor_add(doctor, CTL_DOCTOR_OK, "scheduler", "", "answers");
     if (pools != NULL)
         ctl_doctor_add(doctor, CTL_DOCTOR_OK, "keeper", "", "answers");
-    (void)ctl_gather_round(doctor->ctl, &gather, FLEET_STATS_MS);
-    fleet_workers(doctor, &gather);
+    if (peers == NULL)
+        ctl_doctor_add(doctor, CTL_DOCTOR_FAIL, "broker", fault.hint, "%s", fault.error);
+    else
+        fleet_peers(doctor, peers);
     if (checks != NULL)
-        fleet_checks(doctor, checks);
+        fleet_checks(doctor, checks, peers);
     if (checks != NULL && pools != NULL) {
         fleet_results(doctor, json_array_size(checks));
         fleet_pools(doctor, pools);
@@ -167,5 +200,5 @@ void ctl_doctor_fleet(struct ctl_doctor *doctor)
     }
     json_decref(checks);
     json_decref(pools);
-    ctl_gather_close(doctor->ctl, &gather);
+    json_decref(peers);
 }

@@ -1,37 +1,34 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The latest Stats of every process, gathered from the bus into one JSON object {name: {role, boot, uptime_ms, at_ms, counters,
- * gauges, latencies}}; its shape is documented in spicectl(1).
+ * The latest statistics of every process, as the brokers keep them (stats.get) and the peers they are connected to (peers.list),
+ * each process once whichever broker heard it last.
  */
 #ifndef CTL_GATHER_H
 #define CTL_GATHER_H
 
 #include "ctl.h"
+#include "ctl_fleet.h"
 
 #include <jansson.h>
 #include <stdint.h>
 
-struct sp_bus_message;
-
 struct ctl_gather {
-    json_t *latest;  /* {name: process} */
-    json_t *before;  /* the one before, for rates */
-    uint32_t rounds; /* processes that were heard at least twice */
+    json_t *latest; /* {name: row of stats.get, with at_ms} */
+    json_t *before; /* an older one of each, for rates */
 };
 
-/* Starts gathering on an open fleet. Borrows the fleet until ctl_gather_close. */
-void ctl_gather_open(struct ctl *ctl, struct ctl_gather *gather);
+/* Empty. */
+void ctl_gather_open(struct ctl_gather *gather);
 
-/* Waits until every process that speaks was heard once (a full round), at most wait_ms. False: interrupted. */
-bool ctl_gather_round(struct ctl *ctl, struct ctl_gather *gather, uint32_t wait_ms);
+/* Asks every broker that is up. False: none answered, fault says why. */
+bool ctl_gather_refresh(struct ctl *ctl, struct ctl_gather *gather, struct ctl_fault *fault);
 
-/* Stops and releases. */
-void ctl_gather_close(struct ctl *ctl, struct ctl_gather *gather);
+/* Gives the rows of peers.list of all brokers in one object {name: row}; NULL: none answered. */
+json_t *ctl_gather_peers(struct ctl *ctl, struct ctl_fault *fault);
 
-/* Lends a gauge's value; fallback when the process has none of the name. */
-int64_t ctl_gather_gauge(const json_t *process, const char *name, int64_t fallback);
+void ctl_gather_close(struct ctl_gather *gather);
 
-/* Messages per second in (false) or out (true) between the last two Stats of a process; -1 when there was but one. */
+/* Messages per second in (false) or out (true) between the last two statistics of a process; -1 when there was but one. */
 double ctl_gather_rate(const struct ctl_gather *gather, const char *name, bool outgoing);
 
 #endif

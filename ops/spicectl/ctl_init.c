@@ -32,7 +32,7 @@ struct init_plan {
     const char *tcp; /* ADDR:PORT, or NULL */
 };
 
-static const char *const init_folders[] = {"etc", "keys", "state", "run"};
+static const char *const init_folders[] = {"etc", "etc/manifests", "keys", "state", "run"};
 #define INIT_FOLDERS (sizeof init_folders / sizeof init_folders[0])
 
 static void init_add(struct init_plan *plan, const char *name, uint32_t role)
@@ -125,10 +125,11 @@ static int init_show(struct ctl *ctl, const struct init_plan *plan)
     return CTL_OK;
 }
 
-static void init_conf_text(const struct init_plan *plan, struct sp_buf *b)
+static void init_conf_text(const struct init_plan *plan, const struct sp_conf_principals *principals, struct sp_buf *b)
 {
     uint8_t deployment[16];
     char hex[sizeof deployment * 2 + 1];
+    char admin[65];
     sp_random_bytes(deployment, sizeof deployment);
     sp_hex_write(deployment, sizeof deployment, hex);
     sp_buf_format(b,
@@ -146,6 +147,18 @@ static void init_conf_text(const struct init_plan *plan, struct sp_buf *b)
     else
         sp_buf_format(b, "    endpoints: [\"%s\", \"tcp://%s\"]\n    bind: [\"%s\", \"tcp://%s\"]\n", INIT_SOCKET, plan->tcp,
                       INIT_SOCKET, plan->tcp);
+    for (uint32_t i = 0; i < principals->count; i++) {
+        if (principals->rows[i].role != SP_CONF_ROLE_OPERATOR)
+            continue;
+        sp_hex_write(principals->rows[i].sign, sizeof principals->rows[i].sign, admin);
+        sp_buf_format(
+            b,
+            "\n# Plugins are started only with a manifest signed by one of these keys (this one: %s): spicectl manifest sign.\n"
+            "worker:\n"
+            "  plugin_dirs: [\"%s\"]\n"
+            "  manifest_keys: [\"%s\"]\n",
+            principals->rows[i].name, INIT_PLUGINS, admin);
+    }
 }
 
 static enum sp_rc init_keys(const struct init_plan *plan, struct sp_conf_principals *principals, struct sp_err *err)
@@ -204,7 +217,7 @@ static enum sp_rc init_files(const struct init_plan *plan, struct sp_conf_princi
     sp_buf_reset(&b);
     /* The configuration comes last: where it is, the rest is complete. */
     if (rc == SP_OK) {
-        init_conf_text(plan, &b);
+        init_conf_text(plan, principals, &b);
         rc = init_write(plan, "spice.yaml", &b, err);
     }
     sp_buf_fini(&b);

@@ -2,7 +2,6 @@
 #include "ctl_run.h"
 
 #include "ctl.h"
-#include "ctl_fleet.h"
 #include "ctl_gather.h"
 #include "ctl_json.h"
 #include "ctl_span.h"
@@ -14,8 +13,6 @@
 
 #include <string.h>
 
-#define STATS_WAIT_MS 6000u /* of Stats of every process; they come each second unless configured otherwise */
-
 static void stats_counters(struct ctl *ctl, const json_t *process)
 {
     char text[CTL_SPAN_MAX];
@@ -24,7 +21,7 @@ static void stats_counters(struct ctl *ctl, const json_t *process)
     struct ctl_table *table = ctl_table_new("  MESSAGE|DIRECTION|PEER|>MESSAGES|>BYTES|>DROPPED|>REFUSED");
     json_array_foreach(json_object_get(process, "counters"), i, row)
     {
-        ctl_table_format(table, "  %s", ctl_json_text(row, "message"));
+        ctl_table_format(table, "  %s", ctl_json_text(row, "type"));
         ctl_table_cell(table, ctl_json_text(row, "direction"));
         ctl_table_cell(table, ctl_json_text(row, "role"));
         ctl_table_cell(table, ctl_span_count((uint64_t)ctl_json_int(row, "messages", 0), text, sizeof text));
@@ -57,12 +54,12 @@ static void stats_latencies(struct ctl *ctl, const json_t *process)
 {
     static const char *const columns[] = {"p50_us", "p99_us", "max_us"};
     char text[CTL_SPAN_MAX];
-    size_t i;
+    const char *hop;
     json_t *row;
     struct ctl_table *table = ctl_table_new("  HOP|>SAMPLES|>P50|>P99|>MAX");
-    json_array_foreach(json_object_get(process, "latencies"), i, row)
+    json_object_foreach(json_object_get(process, "latencies"), hop, row)
     {
-        ctl_table_format(table, "  %s", ctl_json_text(row, "hop"));
+        ctl_table_format(table, "  %s", hop);
         ctl_table_cell(table, ctl_span_count((uint64_t)ctl_json_int(row, "count", 0), text, sizeof text));
         for (size_t c = 0; c < SP_COUNT(columns); c++)
             ctl_table_cell(table, ctl_span_micro((uint64_t)ctl_json_int(row, columns[c], 0), text, sizeof text));
@@ -102,16 +99,17 @@ int ctl_stats_run(struct ctl *ctl)
     struct ctl_gather gather;
     const char *name;
     json_t *process;
-    json_t *shown;
-    if (!ctl_fleet_open(ctl, &fault))
+    ctl_gather_open(&gather);
+    if (!ctl_gather_refresh(ctl, &gather, &fault)) {
+        ctl_gather_close(&gather);
         return ctl_fleet_fail(ctl, &fault);
-    ctl_gather_open(ctl, &gather);
-    bool ended = ctl_gather_round(ctl, &gather, STATS_WAIT_MS);
-    shown = ctl_json_need(json_array());
+    }
+    json_t *shown = ctl_json_need(json_array());
     json_object_foreach(gather.latest, name, process)
     {
         if (!stats_wanted(ctl, process))
             continue;
+        (void)json_object_del(process, "at_ms");
         (void)json_array_append(shown, process);
         if (!ctl->json)
             stats_process(ctl, process);
@@ -120,11 +118,10 @@ int ctl_stats_run(struct ctl *ctl)
     if (ctl->json)
         ctl_json_print(&ctl->out, shown);
     json_decref(shown);
-    ctl_gather_close(ctl, &gather);
-    if (!ended)
-        return CTL_FAILED;
+    ctl_gather_close(&gather);
     if (count > 0)
         return CTL_OK;
     return ctl_fail(ctl, CTL_FAILED, NULL, "names are principals or roles; see spicectl key list",
-                    ctl->args.names_count > 0 ? "no process of this name published statistics" : "no process published statistics");
+                    ctl->args.names_count > 0 ? "no process of this name published statistics"
+                                              : "no process published statistics yet");
 }

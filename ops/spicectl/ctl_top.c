@@ -55,19 +55,22 @@ static void top_gauges(struct ctl_table *table, const json_t *process)
 static void top_worst(struct ctl_table *table, const json_t *process)
 {
     char text[CTL_SPAN_MAX];
-    size_t i;
+    const char *hop;
+    const char *slowest = NULL;
     json_t *row;
-    const json_t *worst = NULL;
-    json_array_foreach(json_object_get(process, "latencies"), i, row)
+    int64_t worst = -1;
+    json_object_foreach(json_object_get(process, "latencies"), hop, row)
     {
-        if (worst == NULL || ctl_json_int(row, "p99_us", 0) > ctl_json_int(worst, "p99_us", 0))
-            worst = row;
+        int64_t us = ctl_json_int(row, "p99_us", 0);
+        if (us > worst) {
+            worst = us;
+            slowest = hop;
+        }
     }
-    if (worst == NULL)
+    if (slowest == NULL)
         ctl_table_cell(table, "");
     else
-        ctl_table_format(table, "%s %s", ctl_json_text(worst, "hop"),
-                         ctl_span_micro((uint64_t)ctl_json_int(worst, "p99_us", 0), text, sizeof text));
+        ctl_table_format(table, "%s %s", slowest, ctl_span_micro((uint64_t)worst, text, sizeof text));
 }
 
 static int64_t top_lost(const json_t *process)
@@ -151,6 +154,7 @@ static bool top_once(struct ctl *ctl, struct ctl_gather *gather, bool live)
 {
     struct ctl_fault fault = {0};
     json_t *pools = NULL;
+    (void)ctl_gather_refresh(ctl, gather, &fault);
     (void)ctl_fleet_try(ctl, "keeper", "pool.list", NULL, &pools, &fault);
     if (ctl->json)
         top_json(ctl, gather, pools);
@@ -172,11 +176,9 @@ int ctl_top_run(struct ctl *ctl)
     if (!ctl_fleet_open(ctl, &fault))
         return ctl_fleet_fail(ctl, &fault);
     uint64_t start = sp_mono_ms(sp_clock_read().mono);
-    ctl_gather_open(ctl, &gather);
-    if (live || ctl_gather_round(ctl, &gather, TOP_FIRST_MS)) {
-        while (top_once(ctl, &gather, live) && live && sp_mono_ms(sp_clock_read().mono) - start < span_ms)
-            ;
-    }
-    ctl_gather_close(ctl, &gather);
+    ctl_gather_open(&gather);
+    while (top_once(ctl, &gather, live) && live && sp_mono_ms(sp_clock_read().mono) - start < span_ms)
+        ;
+    ctl_gather_close(&gather);
     return CTL_OK;
 }

@@ -13,26 +13,21 @@
 
 #include <string.h>
 
-#define WORKER_TTL_MS   3600000u
-#define WORKER_STATS_MS 2500u
+#define WORKER_TTL_MS 3600000u
 
-/* Workers of the keeper's registry, with what each says about itself where it is heard. */
-static json_t *worker_rows(const json_t *keys, const struct ctl_gather *gather)
+/* Workers of the keeper's registry, each with what the broker says about its connection ("link"; null: not connected). */
+static json_t *worker_rows(const json_t *keys, const json_t *peers)
 {
     size_t i;
     json_t *key;
     json_t *rows = ctl_json_need(json_array());
     json_array_foreach(keys, i, key)
     {
-        const char *name = ctl_json_text(key, "name");
         if (strcmp(ctl_json_text(key, "role"), "worker") != 0)
             continue;
-        const json_t *process = json_object_get(gather->latest, name);
         json_t *row = ctl_json_need(json_copy(key));
-        (void)json_object_set_new(row, "up", json_boolean(process != NULL));
-        (void)json_object_set_new(row, "uptime_ms", json_integer(process != NULL ? ctl_json_int(process, "uptime_ms", 0) : 0));
-        json_t *gauges = process != NULL ? json_object_get(process, "gauges") : NULL;
-        (void)json_object_set_new(row, "gauges", gauges != NULL ? json_incref(gauges) : ctl_json_need(json_object()));
+        json_t *link = json_object_get(peers, ctl_json_text(key, "name"));
+        (void)json_object_set_new(row, "link", link != NULL ? json_incref(link) : json_null());
         (void)json_array_append_new(rows, row);
     }
     return rows;
@@ -43,18 +38,26 @@ static void worker_table(struct ctl *ctl, const json_t *rows)
     char text[CTL_JSON_WORDS_MAX];
     size_t i;
     json_t *row;
-    struct ctl_table *table = ctl_table_new("WORKER|STATE|>UP|ADAPTERS|NODES|NOW");
+    struct ctl_table *table = ctl_table_new("WORKER|STATE|>SINCE|>SLOTS|>FREE|>TAKEN|OFFERS|MAY SPEAK FOR|NODES|LABELS");
     json_array_foreach(rows, i, row)
     {
-        bool up = ctl_json_true(row, "up");
+        const json_t *link = json_object_get(row, "link");
+        const json_t *worker = json_object_get(link, "worker");
+        bool up = json_is_object(link);
         bool revoked = ctl_json_true(row, "revoked");
+        bool draining = ctl_json_true(worker, "draining");
         const char *nodes = ctl_json_text(row, "nodes");
         ctl_table_cell(table, ctl_json_text(row, "name"));
-        ctl_table_tone(table, revoked || !up ? CTL_BAD : CTL_GOOD, revoked ? "revoked" : (up ? "up" : "not heard"));
-        ctl_table_cell(table, up ? ctl_span_text(ctl_json_int(row, "uptime_ms", -1), text, CTL_SPAN_MAX) : "");
+        ctl_table_tone(table, revoked || !up ? CTL_BAD : (draining ? CTL_WARN : CTL_GOOD),
+                       revoked ? "revoked" : (draining ? "draining" : (up ? "connected" : "away")));
+        ctl_table_cell(table, up ? ctl_span_text(ctl_json_int(link, "connected_ms", -1), text, CTL_SPAN_MAX) : "");
+        ctl_table_cell(table, ctl_json_words(json_object_get(worker, "slots"), text, sizeof text));
+        ctl_table_cell(table, ctl_json_words(json_object_get(worker, "free"), text, sizeof text));
+        ctl_table_cell(table, ctl_json_words(json_object_get(worker, "taken"), text, sizeof text));
+        ctl_table_cell(table, ctl_json_words(json_object_get(worker, "adapters"), text, sizeof text));
         ctl_table_cell(table, ctl_json_words(json_object_get(row, "adapters"), text, sizeof text));
         ctl_table_cell(table, nodes[0] != '\0' ? nodes : "(all)");
-        ctl_table_cell(table, ctl_json_words(json_object_get(row, "gauges"), text, sizeof text));
+        ctl_table_cell(table, ctl_json_text(worker, "labels"));
     }
     ctl_table_print(table, &ctl->out, "No worker. Add one with: spicectl worker invite NAME --adapters exec,http");
     ctl_table_destroy(&table);
@@ -62,15 +65,14 @@ static void worker_table(struct ctl *ctl, const json_t *rows)
 
 int ctl_worker_list(struct ctl *ctl)
 {
-    struct ctl_gather gather;
+    struct ctl_fault fault;
     json_t *keys;
     json_t *rows = NULL;
     int code = ctl_fleet_ask(ctl, "keeper", "key.list", NULL, &keys);
     if (code != CTL_OK)
         return code;
-    ctl_gather_open(ctl, &gather);
-    (void)ctl_gather_round(ctl, &gather, WORKER_STATS_MS);
-    if (!ctl_pick_filter(ctl, worker_rows(keys, &gather), ctl->args.names, ctl->args.names_count, &rows))
+    json_t *peers = ctl_gather_peers(ctl, &fault);
+    if (!ctl_pick_filter(ctl, worker_rows(keys, peers), ctl->args.names, ctl->args.names_count, &rows))
         code = CTL_USAGE;
     else if (ctl->json)
         ctl_json_print(&ctl->out, rows);
@@ -78,7 +80,7 @@ int ctl_worker_list(struct ctl *ctl)
         worker_table(ctl, rows);
     json_decref(rows);
     json_decref(keys);
-    ctl_gather_close(ctl, &gather);
+    json_decref(peers);
     return code;
 }
 
@@ -114,10 +116,10 @@ int ctl_worker_invite(struct ctl *ctl)
     return CTL_OK;
 }
 
-static int worker_each(struct ctl *ctl, const char *verb, const char *doing, const char *done)
+int ctl_worker_drain(struct ctl *ctl)
 {
-    struct ctl_pick pick = {.noun = "worker", .role = "keeper", .lists = "key.list"};
-    struct ctl_pick_deed deed = {verb, doing, done, ctl_pick_name_args, NULL};
+    struct ctl_pick pick = {.noun = "worker", .role = "broker", .lists = "peers.list"};
+    struct ctl_pick_deed deed = {"worker.drain", "Drain", "draining", ctl_pick_name_args, NULL};
     int code = ctl_pick_open(ctl, &pick, 0);
     if (code == CTL_OK)
         code = ctl_pick_each(ctl, &pick, &deed);
@@ -125,12 +127,13 @@ static int worker_each(struct ctl *ctl, const char *verb, const char *doing, con
     return code;
 }
 
-int ctl_worker_drain(struct ctl *ctl)
-{
-    return worker_each(ctl, "worker.drain", "Drain", "draining");
-}
-
 int ctl_worker_remove(struct ctl *ctl)
 {
-    return worker_each(ctl, "worker.remove", "Remove", "removed");
+    struct ctl_pick pick = {.noun = "worker", .role = "keeper", .lists = "key.list"};
+    struct ctl_pick_deed deed = {"worker.remove", "Remove", "removed", ctl_pick_name_args, NULL};
+    int code = ctl_pick_open(ctl, &pick, 0);
+    if (code == CTL_OK)
+        code = ctl_pick_each(ctl, &pick, &deed);
+    ctl_pick_close(&pick);
+    return code;
 }
