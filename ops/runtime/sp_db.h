@@ -36,7 +36,9 @@ SP_MUST_USE enum sp_rc sp_db_open(const struct sp_db_options *options, struct sp
 /* Effect: rolls back what is open, checkpoints, finalises all statements, closes, nulls. */
 void sp_db_close(struct sp_db **db);
 
-/* ---- transactions: the result of a failed statement or commit is final for the transaction; it is rolled back ---- */
+/* ---- transactions ----
+ * A failed commit, and a statement that fails for the world's sake (SP_E_FULL, SP_E_IO, SP_E_NOMEM, SP_E_CORRUPT), end the transaction: it
+ * is rolled back. SP_E_EXISTS (a constraint) undoes its statement only. After SP_E_IO or SP_E_CORRUPT every begin is refused. */
 
 SP_MUST_USE enum sp_rc sp_db_begin(struct sp_db *db);
 SP_MUST_USE enum sp_rc sp_db_commit(struct sp_db *db);
@@ -73,14 +75,5 @@ bool sp_db_is_null(struct sp_db_stmt *s, int column);
 /* Returns the rowid of the latest insert; rows the latest run changed. */
 int64_t sp_db_last_rowid(const struct sp_db *db);
 int64_t sp_db_changes(const struct sp_db *db);
-
-/* ---- faults, for tests: every store opened afterwards goes through a shim of SQLite's file layer ---- */
-
-enum sp_db_fault { SP_DB_FAULT_NONE, SP_DB_FAULT_FULL, SP_DB_FAULT_IO, SP_DB_FAULT_SHORT_WRITE };
-
-/* Effect: from now on the `countdown`-th write, sync or truncate (1 = the next) fails in this way, and with `sticky` every later one. */
-void sp_db_fault_arm(enum sp_db_fault kind, uint32_t countdown, bool sticky);
-/* Returns writes, syncs and truncates seen since arming, to know how far to count. */
-uint32_t sp_db_fault_seen(void);
 
 #endif

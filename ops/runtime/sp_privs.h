@@ -3,6 +3,8 @@
 #ifndef SP_PRIVS_H
 #define SP_PRIVS_H
 
+#include <stdint.h>
+
 #include "sp_err.h"
 
 /* Effect: umask 077, no core dump, not dumpable (no ptrace, no /proc/self/mem for others), no new privileges through exec. */
