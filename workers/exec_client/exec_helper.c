@@ -116,7 +116,8 @@ bool exec_helper_load(struct exec_helper *h, const struct exec_plugin *plugin)
 {
     if (h->fd < 0 || h->loaded[plugin->number] == plugin->generation)
         return h->fd >= 0;
-    struct exec_load load = {.record = {EXEC_LOAD, plugin->script ? EXEC_LOAD_SCRIPT : 0, sizeof load}, .plugin = plugin->number, .unused = 0};
+    struct exec_load load = {
+        .record = {EXEC_LOAD, plugin->script ? EXEC_LOAD_SCRIPT : 0, sizeof load}, .plugin = plugin->number, .unused = 0};
     _Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(int))];
     memset(control, 0, sizeof control);
     struct iovec part = {&load, sizeof load};
@@ -164,7 +165,8 @@ static int descriptor_of(struct msghdr *message)
 {
     struct cmsghdr *control = CMSG_FIRSTHDR(message);
     int fd = -1;
-    if (control != NULL && control->cmsg_level == SOL_SOCKET && control->cmsg_type == SCM_RIGHTS && control->cmsg_len >= CMSG_LEN(sizeof fd))
+    if (control != NULL && control->cmsg_level == SOL_SOCKET && control->cmsg_type == SCM_RIGHTS &&
+        control->cmsg_len >= CMSG_LEN(sizeof fd))
         memcpy(&fd, CMSG_DATA(control), sizeof fd);
     return fd;
 }

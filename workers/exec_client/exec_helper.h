@@ -16,10 +16,10 @@ struct exec_helper {
     int fd;    /* -1: down */
     bool blocked;
     uint32_t out_bytes;
-    uint32_t runs; /* kept by the owner */
-    struct exec_hello hello; /* record.type 0: not come yet */
+    uint32_t runs;                     /* kept by the owner */
+    struct exec_hello hello;           /* record.type 0: not come yet */
     uint32_t loaded[EXEC_PLUGINS_MAX]; /* generation it has of each plugin */
-    uint8_t *out;  /* EXEC_PACKET_MAX bytes */
+    uint8_t *out;                      /* EXEC_PACKET_MAX bytes */
 };
 
 /* Handler of one record; fd (-1: none) is given to it. Every length inside the record has been checked. */
@@ -39,8 +39,8 @@ void exec_helper_put(struct exec_helper *h, const void *record, uint32_t bytes);
 bool exec_helper_load(struct exec_helper *h, const struct exec_plugin *plugin);
 /* Effect: sends what waits; `blocked` says that it could not. */
 void exec_helper_flush(struct exec_helper *h);
-/* Effect: takes one packet into `buffer` (EXEC_PACKET_MAX bytes, aligned to 8) and hands its records over. GONE: the helper is dead or
- * does not keep to the protocol. */
+/* Effect: takes one packet into `buffer` (EXEC_PACKET_MAX bytes, aligned to 8) and hands its records over. GONE: the helper is dead
+ * or does not keep to the protocol. */
 enum exec_helper_state exec_helper_receive(struct exec_helper *h, uint8_t *buffer, exec_helper_handler *handler, void *self);
 
 #endif

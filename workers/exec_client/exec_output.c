@@ -125,7 +125,9 @@ static bool is_unit(struct sp_str s)
 {
     if (s.n > EXEC_OUTPUT_UNIT_MAX)
         return false;
-    if (sp_str_is(s, "%") || sp_str_is(s, "\xc2\xb5s") || sp_str_is(s, "\xc2\xb0" "C"))
+    if (sp_str_is(s, "%") || sp_str_is(s, "\xc2\xb5s") ||
+        sp_str_is(s, "\xc2\xb0"
+                     "C"))
         return true;
     for (uint32_t i = 0; i < s.n; i++) {
         bool letter = (s.p[i] >= 'a' && s.p[i] <= 'z') || (s.p[i] >= 'A' && s.p[i] <= 'Z');

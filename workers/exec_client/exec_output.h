@@ -24,7 +24,8 @@
 
 struct exec_output {
     char detail[SP_ADAPTER_DETAIL_MAX];     /* NUL-terminated UTF-8, cut between characters */
-    char measures[SP_ADAPTER_MEASURES_MAX]; /* canonical: as above, apostrophes only where needed, one space between; NUL-terminated */
+    char measures[SP_ADAPTER_MEASURES_MAX]; /* canonical: as above, apostrophes only where needed, one space between; NUL-terminated
+                                             */
     uint32_t measures_count;
     uint32_t measures_bad; /* malformed, or beyond a limit */
 };

@@ -85,7 +85,8 @@ static bool copy_and_hash(int in, int out, uint8_t sha256[32], bool *script)
 }
 
 /* Effect: *copy is a read-only descriptor of sealed memory with the content of the file at path. */
-static bool seal_copy(const char *name, const char *path, uint8_t sha256[32], bool *script, struct exec_plugin_stamp *stamp, int *copy)
+static bool seal_copy(const char *name, const char *path, uint8_t sha256[32], bool *script, struct exec_plugin_stamp *stamp,
+                      int *copy)
 {
     struct stat st;
     int in = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
@@ -127,7 +128,8 @@ static void find_manifest(const struct exec_plugins *self, struct exec_plugin *p
 static bool assume_manifest(const struct exec_plugins *self, struct exec_plugin *p)
 {
     struct manifest *m = &p->manifest;
-    *m = (struct manifest){.interface = MANIFEST_INTERFACE, .arguments_count = 1, .arguments = {"*"}, .max_output = EXEC_OUTPUT_DEFAULT};
+    *m = (struct manifest){
+        .interface = MANIFEST_INTERFACE, .arguments_count = 1, .arguments = {"*"}, .max_output = EXEC_OUTPUT_DEFAULT};
     (void)sp_str_copy(m->name, sizeof m->name, sp_str_of(p->name));
     for (uint32_t i = 0; i < self->dirs; i++) {
         struct stat st;

@@ -3,8 +3,8 @@
  * exec_plugin.h - the plugins of this worker: found by name, verified, and held as sealed copies in memory.
  *
  * The bytes that were hashed are the bytes that run: the file is copied once into memory that nobody can change any more, and the
- * spawn helper starts that copy by its descriptor. What later happens to the file changes nothing until the manifest, its signature or
- * the file look different (device, inode, size, times); then everything is verified anew.
+ * spawn helper starts that copy by its descriptor. What later happens to the file changes nothing until the manifest, its signature
+ * or the file look different (device, inode, size, times); then everything is verified anew.
  */
 #ifndef EXEC_PLUGIN_H
 #define EXEC_PLUGIN_H
@@ -32,8 +32,8 @@ struct exec_plugin {
     struct manifest manifest; /* valid while usable */
     uint16_t reason;          /* enum sp_reason of why it is not usable */
     char why[EXEC_PLUGIN_WHY_BYTES];
-    uint64_t looked_us;                  /* private */
-    struct exec_plugin_stamp stamp[3];   /* private: manifest, signature, file */
+    uint64_t looked_us;                   /* private */
+    struct exec_plugin_stamp stamp[3];    /* private: manifest, signature, file */
     char manifest_path[SP_FS_PATH_BYTES]; /* private */
 };
 

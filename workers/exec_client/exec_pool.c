@@ -147,7 +147,7 @@ static bool dispatch(struct exec_pool *pool, struct exec_pool_run *run, struct e
 
 static void dispatch_waiting(struct exec_pool *pool)
 {
-    for (uint32_t class = 0; class < CLASSES; class++) {
+    for (uint32_t class = 0; class < CLASSES; class ++) {
         struct exec_pool_run *run;
         while ((run = pool->waiting_head[class]) != NULL) {
             if (!dispatch(pool, run, run->waiting))
@@ -424,7 +424,8 @@ static bool copy_options(struct exec_pool *pool, const struct exec_pool_options 
 
 bool exec_pool_new(const struct sp_adapter_host *host, const struct exec_pool_options *o, struct exec_pool **out, char *why)
 {
-    SP_ASSERT(o->helpers > 0 && o->helpers <= EXEC_POOL_HELPERS_MAX && o->slots > 0 && o->slots <= EXEC_SLOTS_MAX && o->runs_max > 0);
+    SP_ASSERT(o->helpers > 0 && o->helpers <= EXEC_POOL_HELPERS_MAX && o->slots > 0 && o->slots <= EXEC_SLOTS_MAX &&
+              o->runs_max > 0);
     struct exec_pool *pool = calloc(1, sizeof *pool);
     (void)snprintf(why, SP_ADAPTER_WHY_MAX, "no memory, or a path is too long");
     if (pool == NULL)
@@ -473,7 +474,7 @@ void exec_pool_destroy(struct exec_pool **pool_p)
         if (m->tmp[0] != '\0') /* nobody is left who could change what is walked through */
             (void)nftw(m->tmp, remove_entry, REMOVE_DEPTH, FTW_DEPTH | FTW_PHYS);
     }
-    for (uint32_t class = 0; class < CLASSES; class++)
+    for (uint32_t class = 0; class < CLASSES; class ++)
         while (pool->waiting_head[class] != NULL)
             forget(pool, pool->waiting_head[class]);
     free(pool->member);

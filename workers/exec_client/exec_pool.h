@@ -13,21 +13,21 @@
 #include "exec_plugin.h"
 #include "exec_proto.h"
 
-#define EXEC_POOL_HELPERS_MAX  16u /* of each class */
-#define EXEC_POOL_HIDE_MAX     8u
-#define EXEC_POOL_RESTART_US   100000u   /* first wait before a helper is started again; doubles */
+#define EXEC_POOL_HELPERS_MAX    16u /* of each class */
+#define EXEC_POOL_HIDE_MAX       8u
+#define EXEC_POOL_RESTART_US     100000u /* first wait before a helper is started again; doubles */
 #define EXEC_POOL_RESTART_MAX_US 10000000u
-#define EXEC_POOL_LOST         EXEC_END_COUNT /* `end` of a run whose helper died */
+#define EXEC_POOL_LOST           EXEC_END_COUNT /* `end` of a run whose helper died */
 
 struct exec_pool_options {
-    const char *program; /* path of spice-exec */
-    uint32_t helpers;    /* of each class */
-    uint32_t slots;      /* runs at once in one helper */
-    uint32_t runs_max;   /* runs at once in all, waiting ones included */
-    uint32_t uid, gid;   /* of plugins, when we are root; 0: the helper's default */
-    const char *tmp;     /* private directory of plugins; a folder per helper is made in it */
+    const char *program;                  /* path of spice-exec */
+    uint32_t helpers;                     /* of each class */
+    uint32_t slots;                       /* runs at once in one helper */
+    uint32_t runs_max;                    /* runs at once in all, waiting ones included */
+    uint32_t uid, gid;                    /* of plugins, when we are root; 0: the helper's default */
+    const char *tmp;                      /* private directory of plugins; a folder per helper is made in it */
     const char *hide[EXEC_POOL_HIDE_MAX]; /* NULL-ended unless full */
-    const char *cgroup;  /* delegated control group; NULL or "": none */
+    const char *cgroup;                   /* delegated control group; NULL or "": none */
     uint32_t memory_mb;
     uint32_t processes;
 };
@@ -64,7 +64,8 @@ struct exec_pool_numbers {
 
 struct exec_pool;
 
-/* Effect: starts the helpers. Borrows host until destroy; copies options. False: `why` (SP_ADAPTER_WHY_MAX) says what is missing. */
+/* Effect: starts the helpers. Borrows host until destroy; copies options. False: `why` (SP_ADAPTER_WHY_MAX) says what is missing.
+ */
 bool exec_pool_new(const struct sp_adapter_host *host, const struct exec_pool_options *options, struct exec_pool **out, char *why);
 /* Effect: kills all runs and helpers. done() is not called any more. */
 void exec_pool_destroy(struct exec_pool **pool);

@@ -180,6 +180,15 @@ static void close_socket(struct process *p)
     p->out_done = 0;
 }
 
+/* Effect: arranges the next start. Questions stay. */
+static void postpone(struct process *p, uint64_t now_us)
+{
+    p->state = WAITING;
+    p->owner->host->timer(p->owner->host->self, &p->timer, now_us + p->wait_us);
+    p->wait_us = p->wait_us * 2 < EXEC_RESIDENT_WAIT_MAX_US ? p->wait_us * 2 : EXEC_RESIDENT_WAIT_MAX_US;
+    p->owner->numbers.restarts++;
+}
+
 /* Effect: ends the process, gives all questions back, arranges the next start. */
 static void fail(struct process *p)
 {
@@ -189,10 +198,7 @@ static void fail(struct process *p)
     bool was_good = p->state == UP && now_us - p->up_since_us > EXEC_RESIDENT_WAIT_MAX_US;
     close_socket(p);
     p->wait_us = was_good ? EXEC_RESIDENT_WAIT_US : p->wait_us;
-    p->state = WAITING;
-    self->host->timer(self->host->self, &p->timer, now_us + p->wait_us);
-    p->wait_us = p->wait_us * 2 < EXEC_RESIDENT_WAIT_MAX_US ? p->wait_us * 2 : EXEC_RESIDENT_WAIT_MAX_US;
-    self->numbers.restarts++;
+    postpone(p, now_us);
     uint64_t last = self->serial; /* who asks again while we tell is not told again */
     for (uint32_t i = 0; i < self->asks_max && p->asks > 0; i++) {
         struct exec_resident_ask *ask = self->ask[i];
@@ -267,14 +273,15 @@ static void on_ended(struct exec_pool_run *run, const struct exec_result *result
 static void start(struct process *p)
 {
     struct exec_resident *self = p->owner;
-    const struct exec_pool_order order = {.plugin = p->plugin, .args = NULL, .args_count = 0, .deadline_us = 0, .flags = EXEC_SPAWN_RESIDENT};
+    const struct exec_pool_order order = {
+        .plugin = p->plugin, .args = NULL, .args_count = 0, .deadline_us = 0, .flags = EXEC_SPAWN_RESIDENT};
     p->run.done = on_ended;
     p->run.started = on_started;
     p->run.arg = p;
     p->state = STARTING;
     p->generation = p->plugin->generation;
     if (p->generation == 0 || !exec_pool_start(self->pool, &p->run, &order)) {
-        fail(p);
+        postpone(p, self->host->now_us(self->host->self)); /* who asked waits, at most until the deadline */
         return;
     }
     exec_pool_flush(self->pool);
@@ -325,7 +332,7 @@ bool exec_resident_ask(struct exec_resident *self, struct exec_resident_ask *ask
     self->numbers.asked++;
     if (p->state == DOWN)
         start(p);
-    return ask->id == id;
+    return true;
 }
 
 void exec_resident_cancel(struct exec_resident *self, struct exec_resident_ask *ask, bool hung)
@@ -350,7 +357,8 @@ struct exec_resident_numbers exec_resident_numbers(const struct exec_resident *s
     return self->numbers;
 }
 
-struct exec_resident *exec_resident_new(const struct sp_adapter_host *host, struct exec_pool *pool, uint32_t processes, uint32_t asks_max)
+struct exec_resident *exec_resident_new(const struct sp_adapter_host *host, struct exec_pool *pool, uint32_t processes,
+                                        uint32_t asks_max)
 {
     struct exec_resident *self = calloc(1, sizeof *self);
     if (self == NULL)

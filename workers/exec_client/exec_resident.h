@@ -6,9 +6,9 @@
  *   answered   ID <TAB> CODE <TAB> TEXT|MEASURES <LF>          any order, any number at once
  *
  * One process per plugin, started with the first question inside the sandbox, its standard input and output one socket that we read
- * and write ourselves. It is killed and started again (back-off) when it ends, when a question is not answered in its time, and when a
- * line is not as above. Answers to questions nobody waits for are counted and ignored. Several processes of one plugin are not offered:
- * whoever needs both cores starts threads.
+ * and write ourselves. It is killed and started again (back-off) when it ends, when a question is not answered in its time, and
+ * when a line is not as above. Answers to questions nobody waits for are counted and ignored. Several processes of one plugin are
+ * not offered: whoever needs both cores starts threads.
  */
 #ifndef EXEC_RESIDENT_H
 #define EXEC_RESIDENT_H
@@ -16,12 +16,12 @@
 #include "exec_pool.h"
 #include "sp_buf.h"
 
-#define EXEC_RESIDENT_LINE_MAX   8192u      /* bytes of one answer with its line end */
-#define EXEC_RESIDENT_IN_BYTES   65536u
-#define EXEC_RESIDENT_OUT_MAX    4194304u   /* bytes of questions that wait to be written */
-#define EXEC_RESIDENT_WAIT_US    100000u    /* first wait before a restart; doubles */
+#define EXEC_RESIDENT_LINE_MAX    8192u /* bytes of one answer with its line end */
+#define EXEC_RESIDENT_IN_BYTES    65536u
+#define EXEC_RESIDENT_OUT_MAX     4194304u /* bytes of questions that wait to be written */
+#define EXEC_RESIDENT_WAIT_US     100000u  /* first wait before a restart; doubles */
 #define EXEC_RESIDENT_WAIT_MAX_US 10000000u
-#define EXEC_RESIDENT_NONE       UINT32_MAX
+#define EXEC_RESIDENT_NONE        UINT32_MAX
 
 enum exec_resident_end {
     EXEC_RESIDENT_ANSWER, /* code and text are valid */
@@ -53,10 +53,12 @@ struct exec_resident_numbers {
 struct exec_resident;
 
 /* Effect: room for `processes` plugins and `asks_max` questions at once. Borrows host and pool until destroy. NULL: no memory. */
-struct exec_resident *exec_resident_new(const struct sp_adapter_host *host, struct exec_pool *pool, uint32_t processes, uint32_t asks_max);
+struct exec_resident *exec_resident_new(const struct sp_adapter_host *host, struct exec_pool *pool, uint32_t processes,
+                                        uint32_t asks_max);
 /* Effect: ends all processes; done() is not called any more. The pool is still there. */
 void exec_resident_destroy(struct exec_resident **self);
-/* Effect: asks; written by exec_resident_flush(). False: too many plugins or too much waiting, or a name with control characters. */
+/* Effect: asks; written by exec_resident_flush(). False: too many plugins or too much waiting, or a name with control characters.
+ */
 bool exec_resident_ask(struct exec_resident *self, struct exec_resident_ask *ask, const struct exec_resident_question *q);
 /* Effect: nobody waits for the answer any more. With `hung`, its time is over: the process is ended, everybody else's questions
  * come back as GONE. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * manifest.h - the signed statement about one plugin: which bytes it has and what it may do. Without one, a worker does not start it.
+ * manifest.h - the signed statement about one plugin: which bytes it has and what it may do. Without one, a worker does not start
+ * it.
  *
  *   NAME.manifest.yaml     the statement          NAME.manifest.sig     Ed25519 over its exact bytes, 128 hexadecimal digits
  *
@@ -20,15 +21,15 @@
 #include "sp_err.h"
 #include "sp_fs.h"
 
-#define MANIFEST_INTERFACE      1u
-#define MANIFEST_NAME_BYTES     65u
-#define MANIFEST_ARGUMENTS_MAX  32u
-#define MANIFEST_PATTERN_BYTES  128u
-#define MANIFEST_FILE_BYTES_MAX 16384u
+#define MANIFEST_INTERFACE        1u
+#define MANIFEST_NAME_BYTES       65u
+#define MANIFEST_ARGUMENTS_MAX    32u
+#define MANIFEST_PATTERN_BYTES    128u
+#define MANIFEST_FILE_BYTES_MAX   16384u
 #define MANIFEST_PLUGIN_BYTES_MAX (256u << 20) /* largest plugin file */
-#define MANIFEST_KEYS_MAX       32u
-#define MANIFEST_SUFFIX         ".manifest.yaml"
-#define MANIFEST_SIG_SUFFIX     ".manifest.sig"
+#define MANIFEST_KEYS_MAX         32u
+#define MANIFEST_SUFFIX           ".manifest.yaml"
+#define MANIFEST_SIG_SUFFIX       ".manifest.sig"
 
 struct manifest {
     char name[MANIFEST_NAME_BYTES];
@@ -59,8 +60,8 @@ SP_MUST_USE enum sp_rc manifest_parse(const char *file, struct sp_str text, stru
 SP_MUST_USE enum sp_rc manifest_load(const char *path, const struct manifest_keys *keys, struct manifest *out, struct sp_err *err);
 /* Effect: writes the statement to `path`. Replaces an older one; its signature no longer fits. */
 SP_MUST_USE enum sp_rc manifest_write(const char *path, const struct manifest *m, struct sp_err *err);
-/* Effect: signs the bytes that are at `path` now, after checking that they are a manifest whose plugin has the stated digest. Writes
- * the signature beside it. */
+/* Effect: signs the bytes that are at `path` now, after checking that they are a manifest whose plugin has the stated digest.
+ * Writes the signature beside it. */
 SP_MUST_USE enum sp_rc manifest_sign(const char *path, struct sp_crypto_signer *signer, struct sp_err *err);
 /* Effect: SHA-256 of a plugin file. */
 SP_MUST_USE enum sp_rc manifest_digest(const char *plugin, uint8_t sha256[32], struct sp_err *err);
