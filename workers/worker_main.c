@@ -141,7 +141,6 @@ int main(int argc, char **argv)
     if (first < argc && strcmp(argv[first], "enrol") == 0) {
         const struct enrol_options o = {.token = argc - first == 2 ? argv[first + 1] : NULL,
                                         .prefix = p.common.prefix,
-                                        .config = p.common.config,
                                         .wait_ms = wait_ms};
         return enrol_run(&o, &err) == SP_OK ? SP_OPT_EXIT_OK : fail(&err, SP_OPT_EXIT_FAILED);
     }
