@@ -25,17 +25,6 @@ static const struct sp_yaml_node *rules_at(const struct rules_place *place, cons
     return node != NULL ? node : place->root;
 }
 
-static bool rules_words_have(const char *joined, struct sp_str word)
-{
-    struct sp_str rest = sp_str_of(joined);
-    struct sp_str head;
-    while (rest.n > 0 && sp_str_next(&rest, ',', &head)) {
-        if (sp_str_eq(head, word))
-            return true;
-    }
-    return false;
-}
-
 static enum sp_rc rules_category(const struct rules_place *place, const char *joined, struct sp_err *err)
 {
     struct sp_str rest = sp_str_of(joined);
@@ -127,41 +116,67 @@ static enum sp_rc rules_trait(const struct rules_place *place, const char *trait
     return SP_E_INVALID;
 }
 
-static enum sp_rc rules_group(const struct rules_place *place, const struct ctl_def_pool *pool, uint32_t i, struct sp_err *err)
+/* A check has one role in a pool. Names seen so far are joined by commas in `seen`. */
+static enum sp_rc rules_once(const struct rules_place *place, const char *key, const char *joined, struct sp_buf *seen,
+                             struct sp_err *err)
 {
-    struct sp_str rest = sp_str_of(pool->groups[i].of);
+    struct sp_str rest = sp_str_of(joined);
     struct sp_str head;
-    uint32_t count = 0;
-    const struct sp_yaml_node *at = rules_at(place, "groups");
     while (rest.n > 0 && sp_str_next(&rest, ',', &head)) {
-        struct sp_str after = rest;
+        struct sp_str before = sp_buf_view(seen);
         struct sp_str other;
-        count++;
-        while (after.n > 0 && sp_str_next(&after, ',', &other)) {
+        while (before.n > 0 && sp_str_next(&before, ',', &other)) {
             if (sp_str_eq(head, other))
-                return sp_yaml_error(err, SP_E_INVALID, place->file, at, "check \"%.*s\" is named twice in one group", (int)head.n,
+                return sp_yaml_error(err, SP_E_INVALID, place->file, rules_at(place, key),
+                                     "check \"%.*s\" is named twice: it is mandatory, advisory, or in one group", (int)head.n,
                                      head.p);
         }
+        sp_buf_append(seen, head.p, head.n);
+        sp_buf_text(seen, ",");
     }
-    if (pool->groups[i].k > count)
-        return sp_yaml_error(err, SP_E_INVALID, place->file, at,
-                             "group %u demands %u of %u checks: no node could ever be in the pool", i + 1, pool->groups[i].k,
-                             count);
     return SP_OK;
+}
+
+static uint32_t rules_count(const char *joined)
+{
+    uint32_t count = joined[0] != '\0' ? 1 : 0;
+    for (; *joined != '\0'; joined++)
+        count += *joined == ',' ? 1 : 0;
+    return count;
+}
+
+static enum sp_rc rules_groups(const struct rules_place *place, const struct ctl_def_pool *pool, struct sp_buf *seen,
+                               struct sp_err *err)
+{
+    enum sp_rc rc = SP_OK;
+    for (uint32_t i = 0; rc == SP_OK && i < pool->groups_count; i++) {
+        uint32_t count = rules_count(pool->groups[i].of);
+        if (pool->groups[i].k > count)
+            return sp_yaml_error(err, SP_E_INVALID, place->file, rules_at(place, "groups"),
+                                 "group %u demands %u of %u checks: no node could ever be in the pool", i + 1, pool->groups[i].k,
+                                 count);
+        rc = rules_once(place, "groups", pool->groups[i].of, seen, err);
+    }
+    return rc;
 }
 
 static enum sp_rc rules_pool(const struct rules_place *place, const struct ctl_def_pool *pool, struct sp_err *err)
 {
-    struct sp_str rest = sp_str_of(pool->advisory);
-    struct sp_str head;
-    while (rest.n > 0 && sp_str_next(&rest, ',', &head)) {
-        if (rules_words_have(pool->mandatory, head))
-            return sp_yaml_error(err, SP_E_INVALID, place->file, rules_at(place, "advisory"),
-                                 "check \"%.*s\" is both mandatory and advisory", (int)head.n, head.p);
-    }
+    struct sp_buf seen;
     enum sp_rc rc = rules_trait(place, pool->trait, err);
-    for (uint32_t i = 0; rc == SP_OK && i < pool->groups_count; i++)
-        rc = rules_group(place, pool, i, err);
+    sp_buf_init(&seen, RULES_NAMES_BYTES);
+    if (rc == SP_OK)
+        rc = rules_once(place, "mandatory", pool->mandatory, &seen, err);
+    if (rc == SP_OK)
+        rc = rules_once(place, "advisory", pool->advisory, &seen, err);
+    if (rc == SP_OK)
+        rc = rules_groups(place, pool, &seen, err);
+    uint32_t names = 0;
+    for (size_t i = 0; i < seen.n; i++)
+        names += seen.p[i] == ',' ? 1 : 0;
+    if (rc == SP_OK && (seen.failed || names > RULES_POOL_CHECKS_MAX))
+        rc = sp_yaml_error(err, SP_E_LIMIT, place->file, place->root, "a pool names at most %u checks", RULES_POOL_CHECKS_MAX);
+    sp_buf_fini(&seen);
     return rc;
 }
 

@@ -109,11 +109,11 @@ static const struct sp_bind_key table_profile[] = {
      SP_BIND_AT(ctl_def_profile, splay),
      .max = DAY_MS,
      .def = "0",
-     .help = "with cron: runs are spread over this span"},
+     .help = "runs of the nodes are spread over this span; 0: over the whole period, with cron not at all"},
     {.name = "jitter",
      .type = SP_BIND_U32,
      SP_BIND_AT(ctl_def_profile, jitter),
-     .max = 50,
+     .max = 40,
      .def = "10",
      .help = "percent of the period that runs move to and fro"},
     {.name = "windows",
@@ -137,7 +137,7 @@ static const struct sp_bind_key table_profile[] = {
      SP_BIND_AT(ctl_def_profile, priority),
      .max = 9,
      .def = "5",
-     .help = "who goes first when there is not room for all; 0 is first"},
+     .help = "who goes first when there is not room for all: 9 first, 0 last"},
 };
 
 static const struct sp_bind_key table_group[] = {
@@ -172,7 +172,7 @@ static const struct sp_bind_key table_pool[] = {
     {.name = "hold_down",
      .type = SP_BIND_SPAN,
      SP_BIND_AT(ctl_def_pool, hold_down),
-     .max = DAY_MS,
+     .max = 7 * (uint64_t)DAY_MS,
      .def = "0",
      .help = "a node that left stays out at least so long"},
     {.name = "accept_warn",

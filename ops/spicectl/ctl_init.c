@@ -18,7 +18,8 @@
 #define INIT_NAMES_MAX       (5 + SP_CONF_WORKERS_MAX)
 #define INIT_FILE_MAX        65536u
 #define INIT_SOCKET          "ipc://run/broker-1.sock"
-#define INIT_SOCKET_PATH_MAX 107u /* of a unix socket, see unix(7) */
+#define INIT_PLUGINS         "/usr/lib/nagios/plugins" /* of Debian's monitoring-plugins */
+#define INIT_SOCKET_PATH_MAX 107u                      /* of a unix socket, see unix(7) */
 
 struct init_row {
     char name[SP_KEYS_NAME_BYTES];
