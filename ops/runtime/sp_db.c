@@ -32,6 +32,8 @@ struct sp_db {
     struct sp_db_stmt *commit;
     struct sp_db_stmt *rollback;
     bool broken; /* a write or sync failed, or damage was seen: nothing is begun any more */
+    bool inside;        /* between begin and commit or rollback */
+    enum sp_rc aborted; /* why the open transaction was rolled back early; SP_OK: it was not. Until its end nothing is written */
     struct sp_err error;
 };
 
@@ -298,15 +300,22 @@ void sp_db_close(struct sp_db **db_p)
 
 bool sp_db_in_transaction(const struct sp_db *db)
 {
-    return sqlite3_get_autocommit(db->sqlite) == 0;
+    return db->inside;
+}
+
+static void undo(struct sp_db *db)
+{
+    if (sqlite3_get_autocommit(db->sqlite) == 0 && db->rollback != NULL) {
+        (void)sqlite3_step(db->rollback->stmt);
+        (void)sqlite3_reset(db->rollback->stmt);
+    }
 }
 
 void sp_db_rollback(struct sp_db *db)
 {
-    if (sp_db_in_transaction(db)) {
-        (void)sqlite3_step(db->rollback->stmt);
-        (void)sqlite3_reset(db->rollback->stmt);
-    }
+    undo(db);
+    db->aborted = SP_OK;
+    db->inside = false;
 }
 
 /* Says how a statement ended, and ends the transaction where the header says so. */
@@ -314,7 +323,8 @@ static enum sp_rc settle(struct sp_db *db, int code)
 {
     enum sp_rc rc = note(db, code);
     if (rc == SP_E_FULL || rc == SP_E_IO || rc == SP_E_NOMEM || rc == SP_E_CORRUPT) {
-        sp_db_rollback(db);
+        undo(db);
+        db->aborted = db->inside ? rc : SP_OK;
     }
     return rc;
 }
@@ -332,25 +342,26 @@ enum sp_rc sp_db_begin(struct sp_db *db)
     if (db->broken) {
         return SP_E_IO;
     }
-    SP_ASSERT(!sp_db_in_transaction(db));
-    return run_own(db, db->begin);
+    SP_ASSERT(!db->inside);
+    enum sp_rc rc = run_own(db, db->begin);
+    db->inside = rc == SP_OK;
+    return rc;
 }
 
 enum sp_rc sp_db_commit(struct sp_db *db)
 {
-    if (!sp_db_in_transaction(db)) {
-        return db->broken ? SP_E_IO : SP_E_FULL; /* a statement failed, and the transaction ended there */
-    }
-    enum sp_rc rc = run_own(db, db->commit);
-    if (rc != SP_OK) {
-        sp_db_rollback(db);
-    }
+    SP_ASSERT(db->inside);
+    enum sp_rc rc = db->aborted != SP_OK ? db->aborted : run_own(db, db->commit);
+    sp_db_rollback(db); /* nothing to undo after a commit that worked */
     return rc;
 }
 
 enum sp_rc sp_db_exec(struct sp_db *db, const char *sql)
 {
-    return db->broken ? SP_E_IO : settle(db, sqlite3_exec(db->sqlite, sql, NULL, NULL, NULL));
+    if (db->broken || db->aborted != SP_OK) {
+        return db->broken ? SP_E_IO : db->aborted;
+    }
+    return settle(db, sqlite3_exec(db->sqlite, sql, NULL, NULL, NULL));
 }
 
 enum sp_rc sp_db_checkpoint(struct sp_db *db, uint32_t *left)
@@ -414,8 +425,8 @@ void sp_db_null(struct sp_db_stmt *s, int at)
 
 enum sp_rc sp_db_run(struct sp_db_stmt *s)
 {
-    if (s->db->broken) {
-        return SP_E_IO;
+    if (s->db->broken || s->db->aborted != SP_OK) {
+        return s->db->broken ? SP_E_IO : s->db->aborted;
     }
     int code = sqlite3_step(s->stmt);
     SP_ASSERT(code != SQLITE_MISUSE);

@@ -38,7 +38,8 @@ void sp_db_close(struct sp_db **db);
 
 /* ---- transactions ----
  * A failed commit, and a statement that fails for the world's sake (SP_E_FULL, SP_E_IO, SP_E_NOMEM, SP_E_CORRUPT), end the transaction: it
- * is rolled back. SP_E_EXISTS (a constraint) undoes its statement only. After SP_E_IO or SP_E_CORRUPT every begin is refused. */
+ * is rolled back, and until sp_db_commit (which repeats the failure) or sp_db_rollback nothing more is written. SP_E_EXISTS (a constraint)
+ * undoes its statement only. Triggers are off. After SP_E_IO or SP_E_CORRUPT every begin is refused. */
 
 SP_MUST_USE enum sp_rc sp_db_begin(struct sp_db *db);
 SP_MUST_USE enum sp_rc sp_db_commit(struct sp_db *db);
