@@ -23,7 +23,7 @@
 #include "sp_heap.h"
 #include "sp_str.h"
 
-#define WORKER_SLOTS_MAX 65536u    /* running and waiting jobs together */
+#define WORKER_SLOTS_MAX 131072u   /* running and waiting jobs together */
 #define WORKER_ADAPTERS_MAX 32u
 #define WORKER_BROKERS_MAX 8u
 #define WORKER_BATCH_MAX 512u      /* jobs a broker may send above its credit: it never splits a batch */
