@@ -198,7 +198,7 @@ static enum sp_rc load_principals(struct broker_shell *s, struct sp_err *err)
         memcmp(s->core->who.rows[self].curve, s->keys->pub.curve, 32) != 0)
         return sp_err_set(err, SP_E_INVALID, s->conf->principals, "%s is not there with role broker and the key of its key file",
                           s->link->name);
-    if ((rc = broker_store_init(&s->store, s->conf)) != SP_OK)
+    if ((rc = broker_store_init(&s->store, s->conf, s->link->name, err)) != SP_OK)
         return rc;
     const struct broker_verify check = {verify, s};
 

@@ -335,7 +335,6 @@ bool broker_shell_hook(void *ctx, const struct sp_now *now)
     struct broker_shell *s = ctx;
     unsigned budget = DRAIN_MAX;
 
-    (void)now;
     while (budget > 0 && s->free_count > 0 && readable(s)) {
         while (budget > 0 && s->free_count > 0 && receive(s))
             budget--;
@@ -345,5 +344,13 @@ bool broker_shell_hook(void *ctx, const struct sp_now *now)
     }
     if (s->core->who.changes != s->zap_changes)
         broker_shell_publish(s);
-    return s->free_count > 0 && readable(s);
+    if (s->free_count > 0 && readable(s))
+        return true;
+    /* Time comes after input: who spoke before we looked is not silent. */
+    if (now->mono.us >= broker_core_deadline(s->core)) {
+        struct broker_event ev = broker_shell_event(s, BROKER_EV_TICK);
+
+        broker_shell_step(s, &ev);
+    }
+    return false;
 }

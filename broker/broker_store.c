@@ -1,17 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "broker_store.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 /* The cache: "SPICEPS1", then for each frame its length as four bytes, little endian, and its bytes. */
 #define MAGIC       "SPICEPS1"
 #define MAGIC_BYTES 8u
 
-enum sp_rc broker_store_init(struct broker_store *s, const struct sp_conf *conf)
+enum sp_rc broker_store_init(struct broker_store *s, const struct sp_conf *conf, const char *name, struct sp_err *err)
 {
+    char directory[SP_FS_PATH_BYTES], file[SP_CONF_NAME_BYTES + 16];
+    enum sp_rc rc = sp_conf_path(conf, conf->broker.principals_cache, directory, sizeof directory);
+
     memset(s, 0, sizeof *s);
     sp_buf_init(&s->parts, BROKER_STORE_BYTES_MAX);
-    return sp_conf_path(conf, conf->broker.principals_cache, s->path, sizeof s->path);
+    snprintf(file, sizeof file, "%s.principals", name);
+    if (rc == SP_OK)
+        rc = sp_fs_mkdirs(directory, 0700, err);
+    return rc == SP_OK ? sp_fs_join(s->path, sizeof s->path, directory, file) : rc;
 }
 
 void broker_store_fini(struct broker_store *s)

@@ -16,8 +16,8 @@ struct broker_store {
     struct sp_buf parts;         /* of the set that is coming in */
 };
 
-/* Effect: path of the cache; nothing is read yet. */
-enum sp_rc broker_store_init(struct broker_store *s, const struct sp_conf *conf) SP_MUST_USE;
+/* Effect: path of this broker's cache, and its directory; nothing is read yet. */
+enum sp_rc broker_store_init(struct broker_store *s, const struct sp_conf *conf, const char *name, struct sp_err *err) SP_MUST_USE;
 void broker_store_fini(struct broker_store *s);
 /* Effect: all rows of the file, or none: on error the table is as it was. */
 enum sp_rc broker_store_file(const struct sp_conf *conf, struct principal_table *who, struct sp_err *err) SP_MUST_USE;

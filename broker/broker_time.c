@@ -156,11 +156,6 @@ void broker_time_tick(void *ctx, const struct sp_now *now)
     struct broker_shell *s = ctx;
     uint64_t now_us = now->mono.us;
 
-    if (now_us >= broker_core_deadline(s->core)) {
-        struct broker_event ev = broker_shell_event(s, BROKER_EV_TICK);
-
-        broker_shell_step(s, &ev);
-    }
     broker_probe_tick(&s->probe, now_us);
     if (s->probe.zmq == NULL && now_us >= s->probe_us && s->exit_code == 0 &&
         !broker_probe_start(&s->probe, s->endpoint, s->keys->curve_public_z85, now_us))

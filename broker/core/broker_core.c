@@ -223,12 +223,22 @@ static void go_on(struct broker_core *b, struct broker_effects *fx)
 {
     if (b->fan.active)
         broker_send_fan_on(b, fx);
-    if (!b->more)
+    if (!b->more && b->ticking && b->now_us >= b->tilt_us)
         broker_peers_drop_silent(b, fx);
-    if (!b->more)
+    if (!b->more && b->ticking)
         broker_jobs_expire(b, fx);
     if (!b->more && b->dirty)
         broker_jobs_flush(b, fx);
+    if (!b->more)
+        b->ticking = false;
+}
+
+/* Heartbeats keep steps coming. A long gap means that we were stopped, and that what peers said meanwhile is still on its way in: they
+ * get time to be heard before anybody is called silent. */
+static void notice_gap(struct broker_core *b, uint64_t now_us)
+{
+    if (b->peers.count > 0 && now_us - b->now_us > broker_peers_silence_us(b) / 2)
+        b->tilt_us = now_us + broker_peers_silence_us(b) / 2;
 }
 
 void broker_core_step(struct broker_core *b, const struct broker_event *ev, struct broker_effects *fx)
@@ -236,7 +246,8 @@ void broker_core_step(struct broker_core *b, const struct broker_event *ev, stru
     fx->count = 0;
     b->arena_used = 0;
     b->steps++;
-    SP_IMPLIES(ev->now_us != 0, ev->now_us >= b->now_us);
+    SP_ASSERT(ev->now_us >= b->now_us);
+    notice_gap(b, ev->now_us);
     b->now_us = ev->now_us;
     b->wall_s = ev->wall_s;
     switch (ev->kind) {
@@ -244,9 +255,13 @@ void broker_core_step(struct broker_core *b, const struct broker_event *ev, stru
         SP_ASSERT(!b->more);
         on_frame(b, ev, fx);
         break;
+    case BROKER_EV_TICK:
+        b->ticking = true;
+        b->more = false;
+        go_on(b, fx);
+        break;
     case BROKER_EV_MORE:
     case BROKER_EV_DRAINED:
-    case BROKER_EV_TICK:
         b->more = false;
         go_on(b, fx);
         break;
@@ -272,6 +287,8 @@ uint64_t broker_core_deadline(const struct broker_core *b)
         return 0;
     if (b->peers.oldest != PEER_NONE)
         first = b->peers.peers[b->peers.oldest].heard_us + broker_peers_silence_us(b);
+    if (first < b->tilt_us)
+        first = b->tilt_us;
     for (uint32_t i = 0; b->pool.count > 0 && i < b->routes.routes_size; i++) {
         const struct route *r = &b->routes.routes[i];
         uint64_t expiry = r->used ? queue_expiry(&b->pool, &r->waiting) : UINT64_MAX;
