@@ -233,8 +233,8 @@ static void go_on(struct broker_core *b, struct broker_effects *fx)
         b->ticking = false;
 }
 
-/* Heartbeats keep steps coming. A long gap means that we were stopped, and that what peers said meanwhile is still on its way in: they
- * get time to be heard before anybody is called silent. */
+/* Heartbeats keep steps coming. A long gap means that we were stopped, and that what peers said meanwhile is still on its way in:
+ * they get time to be heard before anybody is called silent. */
 static void notice_gap(struct broker_core *b, uint64_t now_us)
 {
     if (b->peers.count > 0 && now_us - b->now_us > broker_peers_silence_us(b) / 2)

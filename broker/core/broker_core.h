@@ -44,7 +44,7 @@ enum broker_event_kind {
     BROKER_EV_FRAME,   /* a frame came: frame, conn, principal, p, n */
     BROKER_EV_MORE,    /* go on with what did not fit */
     BROKER_EV_DRAINED, /* all that was there has been handed in */
-    BROKER_EV_TICK,    /* the deadline has come */
+    BROKER_EV_TICK,    /* the deadline has come; step it when nothing is left to be read */
     BROKER_EV_UNSENT,  /* a forward or probe failed, the peer is there but full: frame (or BROKER_NOBODY), conn */
     BROKER_EV_LOST,    /* the peer of conn is gone; frame as in UNSENT */
     BROKER_EV_RIVAL,   /* the peer that was probed lives: frame, conn and principal of the newcomer */
@@ -126,6 +126,8 @@ struct broker_core {
     uint64_t traced; /* ever; the ring holds the last BROKER_TRACE_MAX */
     struct broker_fan fan;
     bool more, dirty;        /* dirty: credit or queues changed since the last look */
+    bool ticking;            /* MORE goes on with a TICK */
+    uint64_t tilt_us;        /* we were stopped for long: nobody is called silent before this */
     uint32_t cursor;         /* route to look at next */
     uint64_t now_us, wall_s; /* of the step */
     uint64_t sessions, steps, alarms, refused_unknown, returned_jobs, forwarded_jobs;
