@@ -252,6 +252,8 @@ void exec_output_read(const char *text, size_t n, struct exec_output *out)
         const char *end = memchr(rest.p, '\n', rest.n);
         struct sp_str line = sp_str_bytes(rest.p, end != NULL ? (size_t)(end - rest.p) : rest.n);
         rest = end != NULL ? sp_str_bytes(end + 1, rest.n - line.n - 1) : sp_str_bytes(NULL, 0);
+        if (line.n > 0 && line.p[line.n - 1] == '\r')
+            line.n--;
         const char *bar = line.n > 0 && !only_measures ? memchr(line.p, '|', line.n) : NULL;
         struct sp_str words = bar != NULL ? sp_str_bytes(line.p, (size_t)(bar - line.p)) : line;
         if (only_measures) {
