@@ -10,8 +10,10 @@
 
 #include <string.h>
 
-#define RULES_UUID_BYTES   36
-#define RULES_TRAIT_PREFIX "CUSTOM_"
+#define RULES_UUID_BYTES      36
+#define RULES_POOL_CHECKS_MAX 64u
+#define RULES_NAMES_BYTES     262144u /* of all names of a pool */
+#define RULES_TRAIT_PREFIX    "CUSTOM_"
 
 struct rules_place {
     const char *file;
