@@ -35,7 +35,8 @@ static enum sp_rc unknown_key(const struct bind *b, const struct sp_bind_table *
         words[i] = t->keys[i].name;
     }
     const char *near = sp_str_nearest(node->key, words, t->count);
-    (void)sp_yaml_error(b->err, SP_E_INVALID, b->file, node, "unknown key '%.64s' in %s", node->key.p, t->name);
+    const struct sp_yaml_node at = {.line = node->key_line, .column = node->key_column};
+    (void)sp_yaml_error(b->err, SP_E_INVALID, b->file, &at, "unknown key '%.64s' in %s", node->key.p, t->name);
     if (near != NULL) {
         sp_err_hint(b->err, "did you mean '%s'?", near);
     }

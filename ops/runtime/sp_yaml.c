@@ -34,6 +34,7 @@ struct level {
     struct sp_yaml_node *node;
     struct sp_yaml_node *last; /* newest child */
     struct sp_str key;         /* map: key waiting for its value */
+    yaml_mark_t key_at;
     bool has_key;
 };
 
@@ -123,11 +124,12 @@ static enum sp_rc begin_key(struct builder *b, struct level *top, const yaml_eve
     for (const struct sp_yaml_node *c = top->node->first; c != NULL; c = c->next) {
         if (sp_str_eq(c->key, top->key)) {
             char text[160];
-            (void)snprintf(text, sizeof text, "key '%.64s' is there twice, first in line %u", top->key.p, c->line);
+            (void)snprintf(text, sizeof text, "key '%.64s' is there twice, first in line %u", top->key.p, c->key_line);
             return refuse(b, SP_E_MALFORMED, e->start_mark, text);
         }
     }
     top->has_key = true;
+    top->key_at = e->start_mark;
     return SP_OK;
 }
 
@@ -140,6 +142,8 @@ static enum sp_rc attach(struct builder *b, struct sp_yaml_node *node, yaml_mark
     struct level *top = &b->stack[b->depth - 1];
     if (top->node->kind == SP_YAML_MAP) {
         node->key = top->key;
+        node->key_line = (uint32_t)top->key_at.line + 1;
+        node->key_column = (uint32_t)top->key_at.column + 1;
         top->has_key = false;
     }
     if (top->last == NULL) {

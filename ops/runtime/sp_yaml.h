@@ -28,6 +28,8 @@ struct sp_yaml_node {
     uint32_t line;       /* from 1; of the value */
     uint32_t column;     /* from 1 */
     uint32_t count;      /* children */
+    uint32_t key_line;   /* in a map: of the key */
+    uint32_t key_column;
     struct sp_str key;   /* in a map; NUL-terminated */
     struct sp_str text;  /* scalar; NUL-terminated */
     const struct sp_yaml_node *first;
