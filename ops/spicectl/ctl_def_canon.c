@@ -4,6 +4,7 @@
 #include "ctl_def_rules.h"
 #include "ctl_def_table.h"
 #include "ctl_json.h"
+#include "ctl_window.h"
 
 #include "sp_time.h"
 
@@ -161,9 +162,22 @@ static json_t *canon_struct(const struct sp_bind_table *table, const void *bound
     return object;
 }
 
+/* Windows in their shortest text, so that two spellings of one are no difference. */
+static void canon_windows(json_t *profile)
+{
+    char text[CTL_WINDOW_BYTES];
+    json_t *windows = json_object_get(profile, "windows");
+    for (size_t i = 0; i < json_array_size(windows); i++) {
+        const char *given = json_string_value(json_array_get(windows, i));
+        if (given != NULL && ctl_window_canon(sp_str_of(given), text))
+            (void)json_array_set_new(windows, i, ctl_json_need(json_string(text)));
+    }
+}
+
 /* What period, cron and splay mean together: one of the first two, splay with cron only. */
 static void canon_profile(json_t *want)
 {
+    canon_windows(want);
     if (ctl_json_text(want, "cron")[0] != '\0') {
         (void)json_object_del(want, "period");
         return;

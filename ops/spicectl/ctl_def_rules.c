@@ -3,6 +3,8 @@
 
 #include "ctl_def_table.h"
 
+#include "ctl_window.h"
+
 #include "adapter.h"
 #include "param.h"
 #include "sp_cron.h"
@@ -97,8 +99,17 @@ static enum sp_rc rules_profile(const struct rules_place *place, const struct ct
     bool has_period = sp_yaml_find(place->root, "period") != NULL;
     if (has_cron && has_period)
         return sp_yaml_error(err, SP_E_INVALID, place->file, rules_at(place, "cron"), "a profile has a period or a cron, not both");
-    if (has_period && profile->period < 1000)
-        return sp_yaml_error(err, SP_E_INVALID, place->file, rules_at(place, "period"), "the shortest period is 1s");
+    if (has_period && profile->period < CTL_DEF_PERIOD_MS_MIN)
+        return sp_yaml_error(err, SP_E_INVALID, place->file, rules_at(place, "period"), "the shortest period is %u ms",
+                             CTL_DEF_PERIOD_MS_MIN);
+    for (uint32_t i = 0; i < profile->windows_count; i++) {
+        char canon[CTL_WINDOW_BYTES];
+        if (ctl_window_canon(sp_str_of(profile->windows[i]), canon))
+            continue;
+        (void)sp_yaml_error(err, SP_E_INVALID, place->file, rules_at(place, "windows"), "\"%s\" is no window", profile->windows[i]);
+        sp_err_hint(err, "days and hours in UTC: \"mon-fri 22:00-06:00\", \"sat,sun 00:00-24:00\", \"00:30-04:00\"");
+        return SP_E_INVALID;
+    }
     if (has_cron && !sp_cron_parse(sp_str_of(profile->cron), &cron)) {
         (void)sp_yaml_error(err, SP_E_INVALID, place->file, rules_at(place, "cron"), "the calendar is malformed, or never comes");
         sp_err_hint(err, "minute hour day month weekday in numbers, UTC: \"0 3 * * 1-5\"");

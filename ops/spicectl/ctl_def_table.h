@@ -5,11 +5,12 @@
 
 #include "ctl_def.h"
 
-#define CTL_DEF_KIND_BYTES  17
-#define CTL_DEF_LIST_BYTES  8192 /* names joined by commas */
-#define CTL_DEF_WINDOWS_MAX 8
-#define CTL_DEF_PERIOD_MS   60000u /* when neither period nor cron is said */
-#define CTL_DEF_GROUPS_MAX  16
+#define CTL_DEF_KIND_BYTES    17
+#define CTL_DEF_LIST_BYTES    8192 /* names joined by commas */
+#define CTL_DEF_WINDOWS_MAX   8
+#define CTL_DEF_PERIOD_MS_MIN 100u
+#define CTL_DEF_PERIOD_MS     60000u /* when neither period nor cron is said */
+#define CTL_DEF_GROUPS_MAX    16
 
 struct ctl_def_check {
     char kind[CTL_DEF_KIND_BYTES];

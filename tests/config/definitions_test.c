@@ -48,7 +48,8 @@ static void test_refused(void **state)
         {"kind: pool\nname: p\ntrait: SPICE\n", "f.yaml:3", "trait", "CUSTOM_"},
         {"kind: profile\nname: p\nperiod: 1m\ncron: '* * * * *'\n", "f.yaml:4", "not both", ""},
         {"kind: profile\nname: p\ncron: '61 * * * *'\n", "f.yaml:3", "calendar", "minute"},
-        {"kind: profile\nname: p\nperiod: 10ms\n", "f.yaml:3", "1s", ""},
+        {"kind: profile\nname: p\nperiod: 10ms\n", "f.yaml:3", "100 ms", ""},
+        {"kind: profile\nname: p\nwindows: ['mon-fry 08:00-18:00']\n", "f.yaml:3", "no window", "days and hours"},
         {"kind: node\nname: 'a b'\n", "f.yaml:2", "no name of a node", ""},
         {"kind: node\nname: a\nkey: 1234\n", "f.yaml:3", "UUID", ""},
         {"kind: node\nname: a\nstate: maintenence\n", "f.yaml:3", "state", "maintenance"},
@@ -107,6 +108,11 @@ static void test_canonical(void **state)
     struct ctl_defs two = good("kind: pool\nname: p\nhold_down: 1m\nmandatory: a,b\n---\nkind: node\nname: n\nlabels: 'a=1,b=2'\n");
     assert_true(json_equal(one.items[0].want, two.items[0].want));
     assert_true(json_equal(one.items[1].want, two.items[1].want));
+    ctl_def_clear(&one);
+    ctl_def_clear(&two);
+    one = good("kind: profile\nname: p\nwindows: ['mon-sun 20:00-06:00', 'sat,sun,fri 00:00-24:00']\n");
+    two = good("kind: profile\nname: p\nperiod: 60s\nwindows: ['20:00-06:00', 'fri-sun 00:00-24:00']\n");
+    assert_true(json_equal(one.items[0].want, two.items[0].want));
     ctl_def_clear(&one);
     ctl_def_clear(&two);
 }
