@@ -65,11 +65,13 @@ SP_INLINE uint64_t sp_take_uint(struct sp_unpacker *u, uint64_t max)
         return 0;
     }
     uint8_t tag = *u->p;
-    if (tag < 0x80) {
+    if (tag < 0x80 && tag <= max) {
         u->p++;
         return tag;
     }
-    if (tag == 0xcc)
+    if (tag < 0x80)
+        v = tag;
+    else if (tag == 0xcc)
         v = sp_take_wide(u, 1, 0x7f);
     else if (tag == 0xcd)
         v = sp_take_wide(u, 2, 0xff);
