@@ -6,6 +6,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#define PUT(text) put(text, sizeof(text) - 1)
+
 static char in[262144];
 static char out[262144];
 static size_t out_bytes;
@@ -41,15 +43,15 @@ static void misbehave(const char *line, const char *id, size_t id_bytes)
         exit(1);
     }
     if (strstr(line, "garbage") != NULL)
-        put("no such line\n", 13);
+        PUT("no such line\n");
     if (strstr(line, "unknown") != NULL)
-        put("18446744073709551615\t0\tnobody asked\n", 37);
+        PUT("18446744073709551615\t0\tnobody asked\n");
     if (strstr(line, "long") != NULL)
         for (int i = 0; i < 1000; i++)
-            put("long long long long ", 20);
+            PUT("long long long long ");
     if (strstr(line, "code7") != NULL) {
         put(id, id_bytes);
-        put("\t7\tstrange\n", 11);
+        PUT("\t7\tstrange\n");
     }
 }
 
@@ -60,7 +62,7 @@ static void answer(char *line)
     if (args != NULL && strcmp(args, "\t[]") != 0)
         misbehave(args, line, id_bytes);
     put(line, id_bytes);
-    put("\t0\tOK - up|n=1\n", 16);
+    PUT("\t0\tOK - up|n=1\n");
 }
 
 int main(void)
