@@ -11,7 +11,7 @@
 #include "sp_hash.h"
 
 #define SUB_BYTES  24u
-#define SEEN_MAX   64u /* different lines and events remembered for repeats */
+#define SEEN_MAX   64u /* different lines remembered for repeats, and different events for floods */
 #define KEY_SPACE  64u /* bytes kept free at the end of a line for the cut mark and the newline */
 
 static const char *const level_words[] = {"error", "warning", "notice", "info", "debug"};
@@ -40,7 +40,9 @@ static struct {
     enum sp_log_level level;
     uint32_t sub_count;
     struct sub subs[SP_LOG_SUBS_MAX];
-    struct seen seen[SEEN_MAX];
+    struct seen lines[SEEN_MAX];
+    struct seen events[SEEN_MAX]; /* apart, so that a flood of lines cannot push its own event out */
+    uint64_t ticked_ms;           /* monotonic; latest sp_log_tick */
     uint64_t lost;
     uint64_t lost_told;
 } state = {.fd = STDERR_FILENO, .level = SP_LOG_INFO};
@@ -268,25 +270,32 @@ static void forget(struct seen *s, struct sp_now now)
     s->suppressed = 0;
 }
 
+static void forget_due(struct seen *table, struct sp_now now)
+{
+    for (uint32_t i = 0; i < SEEN_MAX; i++) {
+        if (table[i].hash != 0 && sp_mono_ms(now.mono) >= table[i].since_ms + SP_LOG_REPEAT_MS) {
+            forget(&table[i], now);
+        }
+    }
+}
+
 void sp_log_tick(struct sp_now now)
 {
     int keep = errno;
-    for (uint32_t i = 0; i < SEEN_MAX; i++) {
-        if (state.seen[i].hash != 0 && sp_mono_ms(now.mono) >= state.seen[i].since_ms + SP_LOG_REPEAT_MS) {
-            forget(&state.seen[i], now);
-        }
-    }
+    state.ticked_ms = sp_mono_ms(now.mono);
+    forget_due(state.lines, now);
+    forget_due(state.events, now);
     tell_lost(now);
     errno = keep;
 }
 
 /* The memory of this hash, or a free one, or the oldest one (summarised first). */
-static struct seen *seen_for(uint64_t hash, struct sp_now now)
+static struct seen *seen_for(struct seen *table, uint64_t hash, struct sp_now now)
 {
-    struct seen *oldest = &state.seen[0];
+    struct seen *oldest = &table[0];
     struct seen *vacant = NULL;
     for (uint32_t i = 0; i < SEEN_MAX; i++) {
-        struct seen *s = &state.seen[i];
+        struct seen *s = &table[i];
         if (s->hash == hash) {
             return s;
         }
@@ -300,10 +309,10 @@ static struct seen *seen_for(uint64_t hash, struct sp_now now)
     return vacant;
 }
 
-/* True when this line, of which `burst` are printed per interval, is to be printed; else it is counted. */
-static bool admit(uint64_t hash, uint32_t burst, struct sp_now now, const struct seen *like)
+/* True when a line of this hash, of which `burst` are printed per interval, is to be printed; else it is counted. */
+static bool admit(struct seen *table, uint64_t hash, uint32_t burst, struct sp_now now, const struct seen *like)
 {
-    struct seen *s = seen_for(hash, now);
+    struct seen *s = seen_for(table, hash, now);
     uint64_t now_ms = sp_mono_ms(now.mono);
     if (s->hash == hash && now_ms >= s->since_ms + SP_LOG_REPEAT_MS) {
         forget(s, now);
@@ -333,11 +342,14 @@ void sp_log_write(enum sp_log_level level, const char *sub, const char *event, c
     struct sp_now now = sp_clock_read();
     struct line l = {.n = 0};
     struct seen like = {.level = level};
+    if (sp_mono_ms(now.mono) >= state.ticked_ms + SP_MS_PER_S) {
+        sp_log_tick(now);
+    }
     (void)sp_str_copy(like.sub, sizeof like.sub, sp_str_of(sub));
     (void)sp_str_copy(like.event, sizeof like.event, sp_str_of(event));
     put_head(&l, now, level, sub, event);
     size_t body = l.n;
-    bool event_ok = admit(hash_of(event, strlen(event)), SP_LOG_BURST, now, &like);
+    bool event_ok = admit(state.events, hash_of(event, strlen(event)), SP_LOG_BURST, now, &like);
     for (const struct sp_log_field *f = fields; f->kind != SP_LOG_KIND_END; f++) {
         put_field(&l, f);
         if (f == fields) {
@@ -345,7 +357,7 @@ void sp_log_write(enum sp_log_level level, const char *sub, const char *event, c
         }
     }
     uint64_t hash = hash_of(l.p + body, l.n - body) ^ hash_of(event, strlen(event)) << 1;
-    if (event_ok && admit(hash | 1u, 1, now, &like)) {
+    if (event_ok && admit(state.lines, hash | 1u, 1, now, &like)) {
         tell_lost(now);
         finish(&l);
     }

@@ -62,7 +62,7 @@ bool sp_log_level_parse(struct sp_str word, enum sp_log_level *out);
 bool sp_log_on(enum sp_log_level level, const char *sub);
 /* Effect: writes one line. Use SP_LOG. `fields` ends with a zeroed one. */
 void sp_log_write(enum sp_log_level level, const char *sub, const char *event, const struct sp_log_field *fields);
-/* Effect: prints summaries that are due; call about each second (sp_log calls it too while lines come). */
+/* Effect: prints summaries that are due; call about each second while nothing is logged (lines do it themselves). */
 void sp_log_tick(struct sp_now now);
 /* Returns lines lost because the descriptor was full or broken. */
 uint64_t sp_log_lost(void);
