@@ -16,10 +16,12 @@
 #define CHECK_DEF_BODY_MAX 20480u /* encoded DefinitionBody */
 #define CHECK_DEF_WINDOWS_MAX 8u
 #define CHECK_DEF_CRON_BYTES 128u
-#define CHECK_DEF_PRIORITIES 10u /* 0 goes last, 9 first */
+#define CHECK_DEF_PRIORITIES 10u /* 0 goes first */
 #define CHECK_DEF_PRIORITY_DEFAULT 5u
-#define CHECK_DEF_JITTER_MAX 40u /* percent; more could make due times overtake each other */
-#define CHECK_DEF_WEEK_MINUTES 10080u
+#define CHECK_DEF_JITTER_MAX 50u /* percent; more could make due times overtake each other */
+#define CHECK_DEF_DAY_MINUTES 1440u
+#define CHECK_DEF_PERIOD_MS_MIN 100u
+#define CHECK_DEF_PERIOD_MS_MAX (45u * 86400000u)
 
 struct check_def {
     char name[CHECK_DEF_NAME_BYTES];
@@ -42,9 +44,10 @@ struct check_def {
     uint32_t body_bytes;
 };
 
-/* Minutes of the week, UTC, Monday 00:00 = 0; to < from runs over the end of the week. */
+/* Hours of some days, UTC. to <= from runs over midnight into the next day. */
 struct check_def_window {
-    uint16_t from, to; /* [from, to) */
+    uint8_t days;      /* bit 0 = Monday */
+    uint16_t from, to; /* minutes of the day, [from, to), to at most 1440 */
 };
 
 struct profile_def {

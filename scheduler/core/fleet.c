@@ -29,7 +29,7 @@ void fleet_queue(struct scheduler_core *s, uint32_t slot)
 {
     struct pairs_pair *p = &s->pairs.list[slot];
     p->state = PAIRS_QUEUED;
-    lane_push(&s->wheel, &s->routes.routes[s->checks.list[p->check]->route], fleet_profile(s, p)->priority, slot);
+    lane_push(&s->wheel, &s->lanes.list[s->checks.list[p->check]->route], fleet_profile(s, p)->priority, slot);
 }
 
 void fleet_release(struct scheduler_core *s, uint32_t check, uint32_t node)
@@ -60,7 +60,7 @@ void fleet_withdraw(struct scheduler_core *s, uint32_t slot)
     } else if (was == PAIRS_HELD_NODE) {
         wheel_queue_remove(&s->wheel, &node->held, slot);
     } else if (was == PAIRS_QUEUED) {
-        lane_remove(&s->wheel, &s->routes.routes[check->route], fleet_profile(s, p)->priority, slot);
+        lane_remove(&s->wheel, &s->lanes.list[check->route], fleet_profile(s, p)->priority, slot);
         fleet_release(s, p->check, p->node);
     } else if (was == PAIRS_RUNNING) {
         SP_ASSERT(check->running > 0 && node->running > 0 && s->open_leases > 0);

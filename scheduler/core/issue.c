@@ -183,10 +183,10 @@ static void fill(struct scheduler_core *s, struct lane *r, struct scheduler_core
 /* One batch of one route; false when there is nothing to send or no room (then again is set). */
 static bool send_batch(struct scheduler_core *s, uint32_t index, struct scheduler_core_effects *fx)
 {
-    struct lane *r = &s->routes.routes[index];
+    struct lane *r = &s->lanes.list[index];
     struct sp_packer w;
     uint64_t credit = 0;
-    uint32_t broker = lane_pick(&s->routes, r, &credit);
+    uint32_t broker = lane_pick(&s->lanes, r, &credit);
     if (r->waiting == 0 || broker == LANE_BROKERS_MAX)
         return false;
     if (s->batch_count == SCHEDULER_CORE_BATCHES_MAX || fx->count == SCHEDULER_CORE_EFFECTS_MAX ||
@@ -220,9 +220,9 @@ void issue_send(struct scheduler_core *s, struct scheduler_core_effects *fx)
         return;
     /* Round robin over routes, so that a route with plenty of credit and a long queue does not keep the others waiting. */
     uint32_t quiet = 0;
-    while (quiet < s->routes.count && !s->again) {
-        s->route_turn = s->route_turn + 1 < s->routes.count ? s->route_turn + 1 : 0;
-        quiet = send_batch(s, s->route_turn, fx) ? 0 : quiet + 1;
+    while (quiet < s->lanes.count && !s->again) {
+        s->lane_turn = s->lane_turn + 1 < s->lanes.count ? s->lane_turn + 1 : 0;
+        quiet = send_batch(s, s->lane_turn, fx) ? 0 : quiet + 1;
     }
 }
 
@@ -251,7 +251,7 @@ void issue_sent(struct scheduler_core *s, uint32_t batch, bool ok, uint64_t sequ
             unsend(s, slot);
     }
     if (!ok) {
-        struct lane_credit *c = &s->routes.routes[b->route].credit[b->broker];
+        struct lane_credit *c = &s->lanes.list[b->route].credit[b->broker];
         c->sent -= c->sent < b->count ? c->sent : b->count;
     }
 }

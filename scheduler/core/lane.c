@@ -13,11 +13,11 @@ void lane_init(struct lane_table *t)
 uint32_t lane_get(struct lane_table *t, const char *adapter, const char *labels)
 {
     for (uint32_t i = 0; i < t->count; i++)
-        if (strcmp(t->routes[i].adapter, adapter) == 0 && strcmp(t->routes[i].labels, labels) == 0)
+        if (strcmp(t->list[i].adapter, adapter) == 0 && strcmp(t->list[i].labels, labels) == 0)
             return i;
     if (t->count == LANE_MAX)
         return LANE_MAX;
-    struct lane *r = &t->routes[t->count];
+    struct lane *r = &t->list[t->count];
     memset(r, 0, sizeof *r);
     (void)sp_str_copy(r->adapter, sizeof r->adapter, sp_str_of(adapter));
     (void)sp_str_copy(r->labels, sizeof r->labels, sp_str_of(labels));
@@ -32,9 +32,9 @@ void lane_link(struct lane_table *t, uint32_t broker, bool up, uint64_t boot)
     struct lane_broker *b = &t->brokers[broker];
     b->up = up;
     for (uint32_t i = 0; i < t->count; i++) {
-        t->routes[i].asked_us[broker] = 0;
+        t->list[i].asked_us[broker] = 0;
         if (up && b->boot != boot)
-            t->routes[i].credit[broker] = (struct lane_credit){.boot = boot};
+            t->list[i].credit[broker] = (struct lane_credit){.boot = boot};
     }
     if (up)
         b->boot = boot;
@@ -45,7 +45,7 @@ bool lane_granted(struct lane_table *t, uint32_t broker, const struct msg_route_
     if (broker >= LANE_BROKERS_MAX || !t->brokers[broker].up || t->brokers[broker].boot != m->broker_boot)
         return false;
     for (uint32_t i = 0; i < t->count; i++) {
-        struct lane *r = &t->routes[i];
+        struct lane *r = &t->list[i];
         if (!sp_str_is(m->route.adapter, r->adapter) || !sp_str_is(m->route.labels, r->labels))
             continue;
         struct lane_credit *c = &r->credit[broker];
@@ -103,7 +103,7 @@ void lane_push_front(struct wheel *w, struct lane *r, unsigned priority, uint32_
 
 uint32_t lane_pop(struct wheel *w, struct lane *r)
 {
-    for (unsigned i = CHECK_DEF_PRIORITIES; i-- > 0;) {
+    for (unsigned i = 0; i < CHECK_DEF_PRIORITIES; i++) {
         uint32_t slot = wheel_queue_pop(w, &r->queues[i]);
         if (slot != WHEEL_NONE) {
             SP_ASSERT(r->waiting > 0);

@@ -34,7 +34,7 @@ struct lane_broker {
 };
 
 struct lane_table {
-    struct lane routes[LANE_MAX];
+    struct lane list[LANE_MAX];
     uint32_t count;
     struct lane_broker brokers[LANE_BROKERS_MAX];
 };

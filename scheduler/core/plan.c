@@ -6,7 +6,8 @@
 #include "sp_assert.h"
 #include "sp_hash.h"
 
-#define WEEK_US ((uint64_t)CHECK_DEF_WEEK_MINUTES * 60u * SP_US_PER_S)
+#define MINUTE_US (60ull * SP_US_PER_S)
+#define WEEK_US (7ull * CHECK_DEF_DAY_MINUTES * MINUTE_US)
 #define MONDAY_US (4ull * 86400u * SP_US_PER_S) /* 1970-01-05 was a Monday */
 #define WINDOWS_AHEAD 53u                       /* weeks looked ahead */
 #define TRIES_MAX 8u
@@ -74,41 +75,41 @@ static uint64_t free_due(const struct profile_def *p, uint64_t hash, uint64_t af
 
 /* ---- windows ---- */
 
-/* Microseconds into the week, UTC. */
+/* Microseconds into the week (Monday 00:00 UTC = 0). */
 static uint64_t week_at(uint64_t mono, int64_t offset)
 {
     int64_t wall = (int64_t)mono + offset;
     return wall <= 0 ? 0 : ((uint64_t)wall + WEEK_US - MONDAY_US) % WEEK_US;
 }
 
-static uint64_t minutes_us(uint32_t minutes)
-{
-    return (uint64_t)minutes * 60u * SP_US_PER_S;
-}
-
-/* Length of a window in us; from = to means the whole week. */
 static uint64_t window_us(const struct check_def_window *w)
 {
-    return w->to > w->from ? minutes_us((uint32_t)(w->to - w->from)) : WEEK_US - minutes_us((uint32_t)(w->from - w->to));
+    uint32_t minutes = w->to > w->from ? (uint32_t)(w->to - w->from) : CHECK_DEF_DAY_MINUTES - w->from + w->to;
+    return minutes * MINUTE_US;
+}
+
+/* Time since the latest opening on that day of the week. */
+static uint64_t since_opening(const struct check_def_window *w, unsigned day, uint64_t at)
+{
+    uint64_t open = (day * CHECK_DEF_DAY_MINUTES + w->from) * MINUTE_US;
+    return (at + WEEK_US - open) % WEEK_US;
 }
 
 bool plan_open(const struct profile_def *p, uint64_t now_us, int64_t wall_offset_us)
 {
     uint64_t at = week_at(now_us, wall_offset_us);
     for (unsigned i = 0; i < p->window_count; i++)
-        if ((at + WEEK_US - minutes_us(p->windows[i].from)) % WEEK_US < window_us(&p->windows[i]))
-            return true;
+        for (unsigned day = 0; day < 7; day++)
+            if ((p->windows[i].days >> day & 1) != 0 && since_opening(&p->windows[i], day, at) < window_us(&p->windows[i]))
+                return true;
     return p->window_count == 0;
 }
 
-/* First due of one weekly window's occurrences after `after`. When the period is longer than the window, none of its due instants may
- * ever fall inside: then the pair runs once per occurrence, spread over it. */
-static uint64_t window_due(const struct profile_def *p, const struct check_def_window *w, uint64_t hash, uint64_t after, int64_t offset)
+/* First due after `after` within a weekly window that opened (or opens) at `open`. When the period is longer than the window, none of its
+ * due instants may ever fall inside: then the pair runs once per opening, spread over it. */
+static uint64_t window_due(const struct profile_def *p, uint64_t hash, uint64_t after, int64_t offset, int64_t open, uint64_t length)
 {
-    uint64_t length = window_us(w);
-    uint64_t since = (week_at(after, offset) + WEEK_US - minutes_us(w->from)) % WEEK_US; /* of the latest opening */
     bool rare = p->period_ms != 0 && period_us(p) >= length;
-    int64_t open = (int64_t)after - (int64_t)since;
     for (unsigned week = 0; week < WINDOWS_AHEAD; week++, open += (int64_t)WEEK_US) {
         int64_t close = open + (int64_t)length;
         if (close <= (int64_t)after)
@@ -130,9 +131,13 @@ uint64_t plan_due(const struct profile_def *p, uint64_t hash, uint64_t after_us,
 {
     if (p->window_count == 0)
         return free_due(p, hash, after_us, wall_offset_us);
-    uint64_t least = UINT64_MAX;
-    for (unsigned i = 0; i < p->window_count; i++) {
-        uint64_t due = window_due(p, &p->windows[i], hash, after_us, wall_offset_us);
+    uint64_t least = UINT64_MAX, at = week_at(after_us, wall_offset_us);
+    for (unsigned i = 0; i < p->window_count * 7u; i++) {
+        const struct check_def_window *w = &p->windows[i / 7];
+        if ((w->days >> i % 7 & 1) == 0)
+            continue;
+        int64_t open = (int64_t)after_us - (int64_t)since_opening(w, i % 7, at);
+        uint64_t due = window_due(p, hash, after_us, wall_offset_us, open, window_us(w));
         if (due < least)
             least = due;
     }

@@ -33,7 +33,7 @@ bool scheduler_core_init(struct scheduler_core *s, const struct scheduler_core_o
     s->epoch = options->epoch;
     registry_init(&s->registry, options->seed);
     checks_init(&s->checks, options->seed);
-    lane_init(&s->routes);
+    lane_init(&s->lanes);
     pairs_init(&s->pairs, options->pairs_max);
     s->ring = calloc(SCHEDULER_CORE_TRACE_SIZE, sizeof s->ring[0]);
     if (s->ring != NULL && checkpoint_init(&s->checkpoints, SCHEDULER_CORE_CHECKPOINT_BYTES) && wheel_init(&s->wheel, 0, now.mono.us))
@@ -106,7 +106,7 @@ static enum sp_rc scheduler_on_route_credit(struct scheduler_core *s, uint32_t b
     enum sp_rc rc = msg_route_credit_decode(body, bytes, &m);
     if (rc != SP_OK)
         return rc;
-    return lane_granted(&s->routes, broker, &m) ? SP_OK : SP_E_STALE;
+    return lane_granted(&s->lanes, broker, &m) ? SP_OK : SP_E_STALE;
 }
 
 static enum sp_rc scheduler_on_definition_get(struct scheduler_core *s, const char *from, const uint8_t *body, size_t bytes,
@@ -157,7 +157,7 @@ static enum sp_rc on_message(struct scheduler_core *s, const struct scheduler_co
 
 static enum sp_rc check_put(struct scheduler_core *s, const struct check_def *def, struct scheduler_core_effects *fx)
 {
-    uint32_t route = lane_get(&s->routes, def->adapter, def->labels);
+    uint32_t route = lane_get(&s->lanes, def->adapter, def->labels);
     uint32_t index = checks_find(&s->checks, def->name);
     bool known = index != CHECKS_NONE;
     struct check_def old = {0};
@@ -171,7 +171,7 @@ static enum sp_rc check_put(struct scheduler_core *s, const struct check_def *de
     if (!checks_put(&s->checks, def, &index))
         return SP_E_NOMEM;
     s->checks.list[index]->route = route;
-    s->routes_at_us = 0;
+    s->lanes_at_us = 0;
     if (fleet_fit_check(s, index, true) != SP_OK)
         scheduler_core_emit_trace(fx, SCHEDULER_TRACE_PAIRS_FULL, s->pairs.count, s->pairs.limit);
     if (known) /* what was found out so far does not count any more, or only now does */
@@ -274,9 +274,9 @@ static void on_link(struct scheduler_core *s, uint32_t broker, bool up, uint64_t
 {
     if (broker >= LANE_BROKERS_MAX)
         return;
-    lane_link(&s->routes, broker, up, boot);
+    lane_link(&s->lanes, broker, up, boot);
     s->links_up = up ? s->links_up | 1u << broker : s->links_up & ~(1u << broker);
-    s->routes_at_us = 0;
+    s->lanes_at_us = 0;
 }
 
 static void clock_follow(struct scheduler_core *s, struct sp_now now, struct scheduler_core_effects *fx)
@@ -362,13 +362,25 @@ uint64_t scheduler_core_late_at(const struct scheduler_core *s, unsigned permill
     return 0;
 }
 
-uint32_t scheduler_core_waiting(const struct scheduler_core *s, uint32_t check)
+static bool is_waiting(const struct pairs_pair *p)
+{
+    return p->state == PAIRS_QUEUED || p->state == PAIRS_HELD_CHECK || p->state == PAIRS_HELD_NODE;
+}
+
+void scheduler_core_waiting(const struct scheduler_core *s, uint32_t counts[CHECKS_MAX])
+{
+    memset(counts, 0, CHECKS_MAX * sizeof counts[0]);
+    for (uint32_t i = 0; i < s->pairs.top; i++)
+        counts[s->pairs.list[i].check] += is_waiting(&s->pairs.list[i]);
+}
+
+uint32_t scheduler_core_backlog(const struct scheduler_core *s)
 {
     uint32_t count = 0;
-    for (uint32_t i = 0; i < s->pairs.top; i++) {
-        uint8_t state = s->pairs.list[i].state;
-        count += s->pairs.list[i].check == check && (state == PAIRS_QUEUED || state == PAIRS_HELD_CHECK || state == PAIRS_HELD_NODE);
-    }
+    for (uint32_t i = 0; i < s->lanes.count; i++)
+        count += s->lanes.list[i].waiting;
+    for (uint32_t i = 0; i < s->checks.count; i++)
+        count += s->checks.list[i] != NULL ? s->checks.list[i]->held.count : 0;
     return count;
 }
 
@@ -403,8 +415,8 @@ bool scheduler_core_check(const struct scheduler_core *s)
         queued += p->state == PAIRS_QUEUED;
         held += p->state == PAIRS_HELD_CHECK || p->state == PAIRS_HELD_NODE;
     }
-    for (uint32_t i = 0; i < s->routes.count; i++)
-        waiting += s->routes.routes[i].waiting;
+    for (uint32_t i = 0; i < s->lanes.count; i++)
+        waiting += s->lanes.list[i].waiting;
     uint32_t in_checks = 0, on_checks = 0, on_nodes = 0;
     for (uint32_t i = 0; i < s->checks.count; i++)
         if (s->checks.list[i] != NULL) {

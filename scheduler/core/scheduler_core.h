@@ -46,9 +46,9 @@ struct scheduler_core {
     struct pairs pairs;
     struct checks checks;
     struct registry registry;
-    struct lane_table routes;
+    struct lane_table lanes;
     struct checkpoint_pool checkpoints;
-    uint32_t route_turn; /* round robin */
+    uint32_t lane_turn; /* round robin */
     uint32_t open_leases;
     bool again; /* more to do at once */
     /* epoch */
@@ -73,7 +73,7 @@ struct scheduler_core {
     bool checks_wanted;      /* to be told, again or first */
     bool checks_sending;     /* parts under way */
     bool nodes_wanted;       /* the keeper has a newer registry */
-    uint64_t routes_at_us;   /* next look for routes to open */
+    uint64_t lanes_at_us;   /* next look for routes to open */
     uint32_t links_up;       /* bit per broker */
     /* of the present step */
     struct scheduler_core_batch batches[SCHEDULER_CORE_BATCHES_MAX];
@@ -102,8 +102,10 @@ bool scheduler_core_issues(const struct scheduler_core *s);   /* would hand out 
 const struct scheduler_core_issue *scheduler_core_trace_find(const struct scheduler_core *s, uint64_t job);
 /* Returns the lateness in us that permille/1000 of the issued jobs did not exceed. */
 uint64_t scheduler_core_late_at(const struct scheduler_core *s, unsigned permille);
-/* Returns pairs of the check that are due and still wait. Walks the pairs. */
-uint32_t scheduler_core_waiting(const struct scheduler_core *s, uint32_t check);
+/* Effect: counts[check index] = pairs that are due and still wait. Walks the pairs once. */
+void scheduler_core_waiting(const struct scheduler_core *s, uint32_t counts[CHECKS_MAX]);
+/* Returns all pairs that are due and still wait. */
+uint32_t scheduler_core_backlog(const struct scheduler_core *s);
 
 /* For the files of this core: an effect to fill, NULL when full. */
 struct scheduler_core_effect *scheduler_core_emit(struct scheduler_core_effects *fx, enum scheduler_core_effect_kind kind);

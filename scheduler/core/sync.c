@@ -271,16 +271,16 @@ static void send_ask(struct scheduler_core *s, struct scheduler_core_effects *fx
         s->nodes_asked_us = s->now.mono.us;
 }
 
-static void send_routes(struct scheduler_core *s, struct scheduler_core_effects *fx)
+static void send_lanes(struct scheduler_core *s, struct scheduler_core_effects *fx)
 {
     struct sp_packer w;
     bool silent = false;
-    if (s->now.mono.us < s->routes_at_us)
+    if (s->now.mono.us < s->lanes_at_us)
         return;
-    for (uint32_t i = 0; i < s->routes.count; i++) {
-        struct lane *r = &s->routes.routes[i];
+    for (uint32_t i = 0; i < s->lanes.count; i++) {
+        struct lane *r = &s->lanes.list[i];
         struct msg_route_open m = {.route = {sp_str_of(r->adapter), sp_str_of(r->labels)}};
-        for (uint32_t b; (b = lane_to_ask(&s->routes, r, s->now.mono.us)) < LANE_BROKERS_MAX;) {
+        for (uint32_t b; (b = lane_to_ask(&s->lanes, r, s->now.mono.us)) < LANE_BROKERS_MAX;) {
             struct scheduler_core_effect *e = NULL;
             if (fx->count + EFFECTS_SPARE <= SCHEDULER_CORE_EFFECTS_MAX && scheduler_core_body(fx, MSG_ROUTE_OPEN_BYTES_MAX, &w) &&
                 msg_route_open_encode(&w, &m) == SP_OK)
@@ -293,9 +293,9 @@ static void send_routes(struct scheduler_core *s, struct scheduler_core_effects 
             r->asked_us[b] = s->now.mono.us;
         }
         for (uint32_t b = 0; b < LANE_BROKERS_MAX; b++)
-            silent = silent || (s->routes.brokers[b].up && r->credit[b].granted == 0);
+            silent = silent || (s->lanes.brokers[b].up && r->credit[b].granted == 0);
     }
-    s->routes_at_us = silent ? s->now.mono.us + ASK_US : UINT64_MAX;
+    s->lanes_at_us = silent ? s->now.mono.us + ASK_US : UINT64_MAX;
 }
 
 void sync_send(struct scheduler_core *s, struct scheduler_core_effects *fx)
@@ -304,7 +304,7 @@ void sync_send(struct scheduler_core *s, struct scheduler_core_effects *fx)
         return;
     send_claim(s, fx);
     send_ask(s, fx);
-    send_routes(s, fx);
+    send_lanes(s, fx);
     send_checks(s, fx);
 }
 
@@ -312,7 +312,7 @@ uint64_t sync_next(const struct scheduler_core *s)
 {
     if (s->links_up == 0)
         return UINT64_MAX;
-    uint64_t next = s->routes_at_us;
+    uint64_t next = s->lanes_at_us;
     if (s->phase == SCHEDULER_CLAIMING && !s->epoch_storing && s->claimed_us + ASK_US < next)
         next = s->claimed_us + ASK_US;
     if ((!s->nodes_known || s->nodes_wanted) && s->nodes_asked_us + ASK_US < next)

@@ -120,11 +120,11 @@ static void keeper_says(void)
 static void give_credit(uint64_t total)
 {
     struct sp_packer w;
-    for (uint32_t i = 0; i < core.routes.count; i++) {
+    for (uint32_t i = 0; i < core.lanes.count; i++) {
         sp_packer_init(&w, scratch, sizeof scratch);
         struct msg_route_credit c = {.broker_boot = 5, .granted = total, .workers = 2};
-        c.route.adapter = sp_str_of(core.routes.routes[i].adapter);
-        c.route.labels = sp_str_of(core.routes.routes[i].labels);
+        c.route.adapter = sp_str_of(core.lanes.list[i].adapter);
+        c.route.labels = sp_str_of(core.lanes.list[i].labels);
         must(msg_route_credit_encode(&w, &c) == SP_OK, "encode");
         message(SP_MSG_ROUTE_CREDIT, &w);
     }
