@@ -115,6 +115,11 @@ void bus_rig_init(struct bus_rig *rig, unsigned brokers, const struct bus_rig_cl
         if (sp_keys_save(rig->broker_keys[i], path, &err) != SP_OK)
             die(path, &err);
     }
+    for (unsigned i = 0; i < count; i++) {
+        snprintf(path, sizeof path, "%s/keys/%s.key", rig->dir, clients[i].name);
+        if (sp_keys_save(rig->clients[i].keys, path, &err) != SP_OK)
+            die(path, &err);
+    }
     if (sp_loop_new(&loop, &rig->loop, &err) != SP_OK)
         die("loop", &err);
 }
@@ -240,6 +245,25 @@ struct sp_keys *bus_rig_keys(struct bus_rig *rig, const char *name)
             return rig->clients[i].keys;
     die(name, NULL);
     return NULL;
+}
+
+void bus_rig_child(struct bus_rig *rig, const char *name)
+{
+    struct sp_loop_options loop = {0};
+    struct sp_err err = {0};
+    char path[160];
+
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    for (unsigned i = 0; i < rig->count; i++) {
+        if (strcmp(rig->clients[i].name, name) != 0)
+            continue;
+        snprintf(path, sizeof path, "%s/keys/%s.key", rig->dir, name);
+        if (sp_keys_load(path, name, &rig->clients[i].keys, &err) != SP_OK)
+            die(path, &err);
+    }
+    snprintf(path, sizeof path, "%s/keys/core.key", rig->dir);
+    if (sp_keys_core_load(path, &rig->core, &err) != SP_OK || sp_loop_new(&loop, &rig->loop, &err) != SP_OK)
+        die(path, &err);
 }
 
 void bus_rig_options(struct bus_rig *rig, const char *name, struct sp_bus_options *o)

@@ -43,6 +43,8 @@ void bus_rig_start(struct bus_rig *rig, unsigned broker);
 int bus_rig_stop(struct bus_rig *rig, unsigned broker, int signo);
 /* Effect: fills the options for a client; set handlers, then sp_bus_open. */
 void bus_rig_options(struct bus_rig *rig, const char *name, struct sp_bus_options *o);
+/* Effect: in a child after fork: keys of this client, the core key and a loop of its own. */
+void bus_rig_child(struct bus_rig *rig, const char *name);
 struct sp_keys *bus_rig_keys(struct bus_rig *rig, const char *name);
 /* Effect: turns the loop until the condition holds or the time is over; true when it holds. */
 bool bus_rig_until(struct bus_rig *rig, bool (*holds)(void *ctx), void *ctx, unsigned timeout_ms);
