@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: Apache-2.0
+# bash completion for spicectl; written by: spicectl completion
+_spicectl_names() {
+  case "$1" in
+    node|check|profile|pool|worker)
+      spicectl "${conf[@]}" --timeout 2s "$1" list --json 2>/dev/null |
+        grep -o '"name": *"[^"]*"' | cut -d'"' -f4 ;;
+    principal) spicectl "${conf[@]}" --timeout 2s key list --json 2>/dev/null |
+        grep -o '"name": *"[^"]*"' | cut -d'"' -f4 ;;
+    stage) echo draft shadow enforcing retired ;;
+    role) echo broker scheduler keeper worker reader operator ;;
+    command) echo "$nouns" ;;
+  esac
+}
+
+_spicectl() {
+  local cur="${COMP_WORDS[COMP_CWORD]}" prev="${COMP_WORDS[COMP_CWORD-1]}"
+  local noun="" verb="" nouns="" verbs="" kind="" opts="" word i conf=()
+  local valued=" --config -c --name -n --timeout -t --selector -l --file -f --prefix -p --broker-tcp --workers --to -o --key -k --address --labels --node --check --limit --after --kind --pool --adapters --nodes --ttl --for --params --arguments "
+  for ((i = 1; i < COMP_CWORD; i++)); do
+    word="${COMP_WORDS[i]}"
+    case "$word" in
+      -c|--config) conf=(--config "${COMP_WORDS[i+1]}"); ((i++)) ;;
+      -*) [[ "$valued" == *" $word "* ]] && ((i++)) ;;
+      *) if [[ -z $noun ]]; then noun="$word"; elif [[ -z $verb ]]; then verb="$word"; fi ;;
+    esac
+  done
+  nouns="init host node check profile pool result audit explain events reader stats top trace doctor apply export worker key manifest completion help"
+  case "$noun" in
+    host) verbs="export" ;;
+    node) verbs="list show add label resume maintenance quarantine retire delete" ;;
+    check) verbs="list show enable disable stage run delete verify" ;;
+    profile) verbs="list show select delete" ;;
+    pool) verbs="list show members delete" ;;
+    result) verbs="list history" ;;
+    audit) verbs="list verify" ;;
+    reader) verbs="status" ;;
+    worker) verbs="list invite drain remove" ;;
+    key) verbs="list fingerprint rotate revoke" ;;
+    manifest) verbs="sign show" ;;
+  esac
+  [[ -z $verbs ]] && verb=""
+  case "$noun${verb:+ }$verb" in
+    "init") kind=""; opts="--config --name --json --timeout --help --version --dry-run --prefix --broker-tcp --workers" ;;
+    "host export") kind="role"; opts="--config --name --json --timeout --help --version --dry-run --yes --to" ;;
+    "node list") kind="node"; opts="--config --name --json --timeout --help --version --selector --pool" ;;
+    "node show") kind="node"; opts="--config --name --json --timeout --help --version" ;;
+    "node add") kind=""; opts="--config --name --json --timeout --help --version --dry-run --key --address --labels" ;;
+    "node label") kind="node"; opts="--config --name --json --timeout --help --version --dry-run --yes --all --selector" ;;
+    "node resume") kind="node"; opts="--config --name --json --timeout --help --version --dry-run --yes --all --selector" ;;
+    "node maintenance") kind="node"; opts="--config --name --json --timeout --help --version --dry-run --yes --all --selector" ;;
+    "node quarantine") kind="node"; opts="--config --name --json --timeout --help --version --dry-run --yes --all --selector" ;;
+    "node retire") kind="node"; opts="--config --name --json --timeout --help --version --dry-run --yes --all --selector" ;;
+    "node delete") kind="node"; opts="--config --name --json --timeout --help --version --dry-run --yes --all --selector" ;;
+    "check list") kind="check"; opts="--config --name --json --timeout --help --version --selector" ;;
+    "check show") kind="check"; opts="--config --name --json --timeout --help --version" ;;
+    "check enable") kind="check"; opts="--config --name --json --timeout --help --version --dry-run --yes --all --selector" ;;
+    "check disable") kind="check"; opts="--config --name --json --timeout --help --version --dry-run --yes --all --selector" ;;
+    "check stage") kind="stage"; opts="--config --name --json --timeout --help --version --dry-run --yes --all --selector" ;;
+    "check run") kind="check"; opts="--config --name --json --timeout --help --version --dry-run --yes --all --selector --wait" ;;
+    "check delete") kind="check"; opts="--config --name --json --timeout --help --version --dry-run --yes --all --selector" ;;
+    "check verify") kind="file"; opts="--config --name --json --timeout --help --version --key --params" ;;
+    "profile list") kind="profile"; opts="--config --name --json --timeout --help --version" ;;
+    "profile show") kind="profile"; opts="--config --name --json --timeout --help --version" ;;
+    "profile select") kind="profile"; opts="--config --name --json --timeout --help --version --dry-run --yes --all --selector" ;;
+    "profile delete") kind="profile"; opts="--config --name --json --timeout --help --version --dry-run --yes" ;;
+    "pool list") kind="pool"; opts="--config --name --json --timeout --help --version" ;;
+    "pool show") kind="pool"; opts="--config --name --json --timeout --help --version" ;;
+    "pool members") kind="pool"; opts="--config --name --json --timeout --help --version --all --selector" ;;
+    "pool delete") kind="pool"; opts="--config --name --json --timeout --help --version --dry-run --yes" ;;
+    "result list") kind=""; opts="--config --name --json --timeout --help --version --node --check --limit --after" ;;
+    "result history") kind="node"; opts="--config --name --json --timeout --help --version --limit" ;;
+    "audit list") kind=""; opts="--config --name --json --timeout --help --version --node --limit --after" ;;
+    "audit verify") kind=""; opts="--config --name --json --timeout --help --version" ;;
+    "explain") kind="node"; opts="--config --name --json --timeout --help --version --pool" ;;
+    "events") kind=""; opts="--config --name --json --timeout --help --version --node --limit --pool --for" ;;
+    "reader status") kind=""; opts="--config --name --json --timeout --help --version --pool" ;;
+    "stats") kind="principal"; opts="--config --name --json --timeout --help --version" ;;
+    "top") kind=""; opts="--config --name --json --timeout --help --version --once --for" ;;
+    "trace") kind=""; opts="--config --name --json --timeout --help --version" ;;
+    "doctor") kind=""; opts="--config --name --json --timeout --help --version" ;;
+    "apply") kind=""; opts="--config --name --json --timeout --help --version --dry-run --yes --file" ;;
+    "export") kind=""; opts="--config --name --json --timeout --help --version --to --kind" ;;
+    "worker list") kind="worker"; opts="--config --name --json --timeout --help --version" ;;
+    "worker invite") kind=""; opts="--config --name --json --timeout --help --version --dry-run --labels --adapters --nodes --ttl" ;;
+    "worker drain") kind="worker"; opts="--config --name --json --timeout --help --version --dry-run --yes" ;;
+    "worker remove") kind="worker"; opts="--config --name --json --timeout --help --version --dry-run --yes" ;;
+    "key list") kind=""; opts="--config --name --json --timeout --help --version" ;;
+    "key fingerprint") kind="principal"; opts="--config --name --json --timeout --help --version" ;;
+    "key rotate") kind="principal"; opts="--config --name --json --timeout --help --version --dry-run" ;;
+    "key revoke") kind="principal"; opts="--config --name --json --timeout --help --version --dry-run --yes" ;;
+    "manifest sign") kind="file"; opts="--config --name --json --timeout --help --version --dry-run --to --key --network --resident --arguments" ;;
+    "manifest show") kind="file"; opts="--config --name --json --timeout --help --version" ;;
+    "completion") kind=""; opts="--config --name --json --timeout --help --version" ;;
+    "help") kind="command"; opts="--config --name --json --timeout --help --version" ;;
+  esac
+  case "$prev" in
+    -c|--config|-f|--file|-o|--to|-p|--prefix) COMPREPLY=($(compgen -f -- "$cur")); return ;;
+    --node) COMPREPLY=($(compgen -W "$(_spicectl_names node)" -- "$cur")); return ;;
+    --check) COMPREPLY=($(compgen -W "$(_spicectl_names check)" -- "$cur")); return ;;
+    --pool) COMPREPLY=($(compgen -W "$(_spicectl_names pool)" -- "$cur")); return ;;
+    --kind) COMPREPLY=($(compgen -W "check profile pool node" -- "$cur")); return ;;
+  esac
+  if [[ $cur == -* ]]; then COMPREPLY=($(compgen -W "${opts:---config --json --help}" -- "$cur"))
+  elif [[ -z $noun ]]; then COMPREPLY=($(compgen -W "$nouns" -- "$cur"))
+  elif [[ -n $verbs && -z $verb ]]; then COMPREPLY=($(compgen -W "$verbs" -- "$cur"))
+  elif [[ $kind == file ]]; then COMPREPLY=($(compgen -f -- "$cur"))
+  elif [[ -n $kind ]]; then COMPREPLY=($(compgen -W "$(_spicectl_names "$kind")" -- "$cur"))
+  fi
+}
+complete -F _spicectl spicectl
