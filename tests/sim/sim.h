@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The whole fleet in one process, from one seed: real cores, real frames, simulated clocks, network, disks and faults.
+ *
+ * Everything that happens is an event in one heap ordered by true time. Each process sees its own clock (offset and drift), talks only
+ * through frames, and keeps over a crash only what its simulated store committed. After every event the cores' own invariants and the
+ * reference model (sim_ref.c) are checked. Seals are a keyed hash that stands in for Ed25519 and HMAC: unforgeable for the simulated
+ * attackers because they do not get the keys. */
+#ifndef SIM_H
+#define SIM_H
+
+#include "broker_core.h"
+#include "keeper_core.h"
+#include "resend.h"
+#include "scheduler_core.h"
+#include "sp_hash.h"
+#include "sp_heap.h"
+#include "sp_rng.h"
+#include "worker_core.h"
+
+enum { SIM_NODES = 7, SIM_CHECKS = 5, SIM_POOLS = 2, SIM_WORKERS = 3 };
+enum { SIM_BROKER, SIM_SCHEDULER, SIM_KEEPER, SIM_WORKER, SIM_LIAR = SIM_WORKER + SIM_WORKERS, SIM_PROCESSES };
+#define SIM_EVENTS_MAX 16384u
+#define SIM_RUNS_MAX 200000u
+#define SIM_PERIOD_MS 2000u
+#define SIM_MAX_AGE_MS 9000u
+
+enum sim_kind { SIM_NOTHING, SIM_DELIVER, SIM_WAKE, SIM_COMMIT, SIM_FINISH, SIM_START, SIM_FAULT };
+
+struct sim_event {
+    enum sim_kind kind;
+    uint32_t next_free;
+    uint32_t to, from; /* processes */
+    uint32_t conn;     /* connection the frame travels on */
+    uint64_t life;     /* of the receiver, for everything but DELIVER to the broker */
+    uint32_t slot;     /* FINISH */
+    uint8_t *frame;    /* DELIVER; owned */
+    size_t bytes;
+};
+
+struct sim_process {
+    uint32_t id;
+    char name[16];
+    uint8_t role;
+    bool alive;
+    uint64_t life;      /* counts starts */
+    uint64_t boot;
+    uint32_t conn;      /* connection to the broker */
+    bool up;            /* Welcome seen */
+    bool cut;           /* partitioned from the broker */
+    bool frozen;
+    uint64_t sequence;
+    uint64_t offset_us; /* own monotonic clock = true time * drift + offset */
+    int64_t drift_ppm;
+    int64_t wall_ms;    /* wall clock error */
+    uint64_t last_in_us, last_out_us; /* order of frames on the connection */
+    uint32_t wake;      /* event number of the pending WAKE, SP_HEAP_NONE */
+    uint64_t key[2];
+    uint64_t heartbeat_us;
+};
+
+/* ---- truth, as the reference model sees it ---- */
+struct sim_run {
+    uint64_t job;
+    uint64_t issued_ms; /* keeper's clock at the true moment of issue */
+    uint64_t epoch;
+    uint32_t check, node, generation;
+    uint16_t flags;
+    uint8_t outcome;
+    bool issued, executed, committed;
+    uint8_t digest[32];
+    uint8_t nonce[32];
+    uint64_t committed_us; /* true time */
+    uint32_t previous;     /* committed run of the same pair before this one, UINT32_MAX */
+};
+
+/* What the reference found about a pair, as long as nothing about it changed. */
+struct sim_found {
+    bool valid, any;
+    uint32_t newest; /* committed run of the pair, UINT32_MAX */
+    uint32_t generation, passes;
+    uint64_t best_ms;
+    uint8_t digest[32];
+};
+
+struct sim_knobs {
+    unsigned drop, duplicate, reorder, slow; /* per 1000 frames */
+    unsigned crash, freeze, partition, clock, disk, operator_act, flip, lie; /* relative weights of faults */
+    bool calm;
+};
+
+struct sim_journal {
+    struct keeper_journal row;
+    uint8_t *body;
+};
+
+struct sim_audit {
+    uint32_t node, pool;
+    bool gain;
+};
+
+/* What the keeper's disk holds: committed, and written but not committed. */
+struct sim_store {
+    struct sim_journal *journal;
+    uint32_t journal_count, journal_size, journal_durable;
+    struct sim_audit *audit;
+    uint32_t audit_count, audit_size, audit_durable;
+    uint64_t epoch, epoch_boot, epoch_open, epoch_boot_open;
+    bool epoch_dirty;
+    struct check_row checks[SIM_CHECKS * 2]; /* texts not owned */
+    uint32_t check_count;
+    bool checks_dirty;
+    char workers[16][KEEPER_PEER_BYTES];
+    uint32_t worker_count, worker_durable;
+    uint64_t clock_boot;
+    uint32_t generation[SIM_NODES + 1];
+    uint64_t version[SIM_NODES + 1];
+    uint8_t state[SIM_NODES + 1];
+    bool full;
+};
+
+struct sim_worker {
+    struct worker_core *core;
+    struct resend resend;
+    uint64_t numbering;
+    struct sim_outbox {
+        uint64_t sequence;
+        uint8_t *results; /* encoded elements */
+        uint32_t bytes, count;
+    } *outbox; /* on disk */
+    uint32_t outbox_count;
+    uint64_t outbox_next;
+    struct worker_effects fx;
+    uint8_t collected[65536];
+    uint32_t collected_bytes, collected_count;
+};
+
+struct sim {
+    uint64_t seed;
+    struct sp_rng rng;
+    uint64_t now_us; /* true time */
+    uint64_t steps, steps_max;
+    struct sim_knobs knobs;
+    struct sim_event events[SIM_EVENTS_MAX];
+    uint32_t free_event;
+    struct sp_heap heap;
+    struct sim_process process[SIM_PROCESSES];
+    uint32_t conns;
+    bool stop_faults;
+    uint64_t frames, faults, transitions;
+    /* world */
+    uint8_t bad[SIM_NODES + 1][SIM_CHECKS + 1]; /* outcome a run would have */
+    struct check_def check[SIM_CHECKS + 1];
+    uint8_t definition[SIM_CHECKS + 1][512];
+    struct profile_def profile;
+    uint64_t catalogue;
+    /* processes */
+    struct broker_core broker;
+    struct broker_effects broker_fx;
+    struct {
+        uint8_t *p;
+        size_t n;
+        bool held;
+    } held[512];
+    struct scheduler_core *scheduler;
+    struct scheduler_core_effects scheduler_fx;
+    uint64_t scheduler_epoch; /* its store */
+    struct keeper_core *keeper;
+    struct keeper_effects keeper_fx;
+    struct sim_store store;
+    bool commit_planned;
+    uint8_t *keeper_bodies[KEEPER_BATCHES_MAX * 4]; /* frames that must live until the commit */
+    uint32_t keeper_body_count;
+    struct sim_worker worker[SIM_WORKERS];
+    /* reference */
+    struct sim_run *runs;
+    uint32_t run_count;
+    struct sp_map run_by_job;
+    struct sim_found found[SIM_NODES + 1][SIM_CHECKS + 1];
+    uint64_t clock_boot;
+    bool visible[SIM_NODES + 1][SIM_POOLS];
+    uint8_t *liar_frames[64];
+    size_t liar_bytes[64];
+    uint32_t liar_count;
+    char where[64]; /* what is going on, for the report of a violation */
+};
+
+/* Reports a violation with the command that repeats it, and ends the process with code 1. */
+_Noreturn void sim_violation(const struct sim *s, const char *format, ...) __attribute__((format(printf, 2, 3)));
+#define SIM_REQUIRE(s, what, ...)            \
+    do {                                     \
+        if (!(what))                         \
+            sim_violation((s), __VA_ARGS__); \
+    } while (0)
+
+static inline uint64_t sim_below(struct sim *s, uint64_t limit)
+{
+    return sp_rng_below(&s->rng, limit);
+}
+static inline bool sim_chance(struct sim *s, unsigned per_1000)
+{
+    return sp_rng_below(&s->rng, 1000) < per_1000;
+}
+
+/* sim_world.c */
+void sim_init(struct sim *s, uint64_t seed, uint64_t steps);
+void sim_fini(struct sim *s);
+bool sim_step(struct sim *s); /* one event; false: nothing left to do */
+uint32_t sim_schedule(struct sim *s, uint64_t at_us, const struct sim_event *event);
+void sim_cancel(struct sim *s, uint32_t event);
+struct sp_now sim_clock(const struct sim *s, uint32_t process);
+uint64_t sim_true_at(const struct sim *s, uint32_t process, uint64_t own_us); /* true time at which its clock shows own_us */
+void sim_wake_at(struct sim *s, uint32_t process, uint64_t own_us);
+void sim_crash(struct sim *s, uint32_t process);
+void sim_check(struct sim *s);
+
+/* sim_net.c */
+void sim_mac(void *ctx, const uint8_t *p, size_t n, uint8_t out[32]);
+void sim_random(void *ctx, void *to, size_t n);
+bool sim_send(struct sim *s, uint32_t from, uint16_t type, const char *dest, uint64_t epoch, uint64_t trace, const uint8_t *body, size_t n);
+void sim_forward(struct sim *s, uint32_t conn, const uint8_t *p, size_t n);
+bool sim_seal_fits(const struct sim *s, const struct sp_envelope *e, uint32_t sender);
+uint32_t sim_process_of(const struct sim *s, struct sp_str name);
+uint32_t sim_process_at(const struct sim *s, uint32_t conn);
+void sim_hello(struct sim *s, uint32_t process, const char *adapters, uint32_t slots);
+void sim_hostile_frame(struct sim *s);
+uint64_t sim_sequence(struct sim *s, uint32_t process);
+
+/* one file per process */
+void sim_broker_start(struct sim *s);
+void sim_broker_frame(struct sim *s, uint32_t conn, uint32_t from, const uint8_t *p, size_t n);
+void sim_broker_wake(struct sim *s);
+void sim_scheduler_start(struct sim *s);
+void sim_scheduler_message(struct sim *s, const struct sp_envelope *e);
+void sim_scheduler_wake(struct sim *s);
+void sim_keeper_start(struct sim *s);
+void sim_keeper_message(struct sim *s, const struct sp_envelope *e, uint32_t sender);
+void sim_keeper_wake(struct sim *s);
+void sim_keeper_commit(struct sim *s);
+void sim_keeper_operator(struct sim *s);
+void sim_keeper_stop(struct sim *s);
+void sim_worker_start(struct sim *s, uint32_t process);
+void sim_worker_message(struct sim *s, uint32_t process, const struct sp_envelope *e);
+void sim_worker_wake(struct sim *s, uint32_t process);
+void sim_worker_finish(struct sim *s, uint32_t process, uint32_t slot);
+void sim_worker_stop(struct sim *s, uint32_t process);
+
+/* sim_ref.c: an independent, naive account of what may be trusted */
+void sim_ref_issued(struct sim *s, const uint8_t ticket[SP_TICKET_BYTES]);
+void sim_ref_executed(struct sim *s, const uint8_t ticket[SP_TICKET_BYTES], uint8_t outcome);
+void sim_ref_committed(struct sim *s, const struct keeper_journal *row);
+bool sim_ref_allows(struct sim *s, uint32_t node, uint32_t pool, uint64_t keeper_ms);
+bool sim_ref_demands(const struct sim *s, uint32_t node, uint32_t pool); /* the truth says: member */
+void sim_ref_check(struct sim *s);
+void sim_ref_final(struct sim *s);
+
+#endif
