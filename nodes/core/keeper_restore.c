@@ -17,6 +17,11 @@ enum sp_rc keeper_core_restore_check(struct keeper_core *core, const struct rec_
     return check_table_restore(&core->checks, info, policy);
 }
 
+void keeper_core_restore_policies(struct keeper_core *core, uint32_t last)
+{
+    core->checks.policy_last = last > core->checks.policy_last ? last : core->checks.policy_last;
+}
+
 void keeper_core_restore_epoch(struct keeper_core *core, uint64_t epoch, uint64_t boot)
 {
     core->epoch = epoch;

@@ -113,8 +113,10 @@ static void keeper_tell_events(struct keeper_core *core, struct keeper_effects *
     if (open) {
         keeper_tell_event_end(&w, fx);
     }
-    memmove(core->tell, core->tell + done, (core->tell_count - done) * sizeof *core->tell);
-    core->tell_count -= done;
+    if (done > 0) {
+        memmove(core->tell, core->tell + done, (core->tell_count - done) * sizeof *core->tell);
+        core->tell_count -= done;
+    }
 }
 
 void keeper_tell_on_subscribe(struct keeper_core *core, const struct keeper_message *m)

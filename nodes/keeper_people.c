@@ -1,0 +1,504 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "keeper_people.h"
+
+#include <stdio.h>
+
+#include "keeper_admin.h"
+#include "sp_conf.h"
+#include "sp_enrol.h"
+#include "sp_hex.h"
+#include "sp_log.h"
+#include "sp_random.h"
+#include "sp_selector.h"
+
+#define PEOPLE_INVITE_MS_MIN 1000u
+#define PEOPLE_INVITE_MS_MAX (30ull * 86400 * 1000)
+#define PEOPLE_PER_MESSAGE 100u
+
+static const char people_rows[] = "SELECT name, role, curve, sign, adapters, nodes, labels, not_after, revoked FROM principal ORDER BY name";
+static const char people_invitations[] = "SELECT enrol, curve, expires_s FROM invitation WHERE expires_s>?1 ORDER BY enrol";
+
+static uint64_t people_wall_s(const struct nodes_shell *s)
+{
+    return nodes_shell_now(s).wall.ms / SP_MS_PER_S;
+}
+
+static bool people_row(struct sp_db_stmt *q, struct sp_bus_principal *row)
+{
+    struct sp_str curve = sp_db_get_blob(q, 2), sign = sp_db_get_blob(q, 3);
+    memset(row, 0, sizeof *row);
+    bool ok = sp_str_copy(row->name, sizeof row->name, sp_db_get_text(q, 0)) && curve.n == 32 && sign.n == 32 &&
+              sp_str_copy(row->adapters, sizeof row->adapters, sp_db_get_text(q, 4)) &&
+              sp_str_copy(row->nodes, sizeof row->nodes, sp_db_get_text(q, 5));
+    if (ok) {
+        row->role = (uint8_t)sp_db_get_int(q, 1);
+        row->not_after_s = (uint64_t)sp_db_get_int(q, 7);
+        row->revoked = sp_db_get_int(q, 8) != 0;
+        memcpy(row->curve, curve.p, 32);
+        memcpy(row->sign, sign.p, 32);
+    }
+    return ok;
+}
+
+/* Calls fn for every principal this store knows, the temporary ones of invitations included. */
+static enum sp_rc people_each(struct nodes_shell *s, void (*fn)(void *ctx, const struct sp_bus_principal *row), void *ctx)
+{
+    struct sp_db_stmt *q = NULL;
+    struct sp_bus_principal row;
+    enum sp_rc rc = keeper_store_query(&s->store, people_rows, &q);
+    while (rc == SP_OK && (rc = sp_db_row(q)) == SP_OK) {
+        if (people_row(q, &row)) {
+            fn(ctx, &row);
+        }
+    }
+    rc = rc == SP_E_NOT_FOUND ? keeper_store_query(&s->store, people_invitations, &q) : rc;
+    if (rc == SP_OK) {
+        sp_db_int(q, 1, (int64_t)people_wall_s(s));
+    }
+    while (rc == SP_OK && (rc = sp_db_row(q)) == SP_OK) {
+        struct sp_str curve = sp_db_get_blob(q, 1);
+        memset(&row, 0, sizeof row);
+        if (sp_str_copy(row.name, sizeof row.name, sp_db_get_text(q, 0)) && curve.n == 32) {
+            row.role = SP_ROLE_ENROL;
+            row.not_after_s = (uint64_t)sp_db_get_int(q, 2);
+            memcpy(row.curve, curve.p, 32);
+            fn(ctx, &row);
+        }
+    }
+    return rc == SP_E_NOT_FOUND ? SP_OK : rc;
+}
+
+static void people_put(void *ctx, const struct sp_bus_principal *row)
+{
+    struct nodes_shell *s = ctx;
+    const struct sp_bus_principal *had = sp_bus_principal_find(s->bus, row->name);
+    if (had != NULL && had->from_file) {
+        if (row->revoked) {
+            (void)sp_bus_principal_revoke(s->bus, row->name);
+        }
+        return;
+    }
+    (void)sp_bus_principal_put(s->bus, row);
+}
+
+enum sp_rc keeper_people_load(struct nodes_shell *s)
+{
+    s->principals_version = keeper_store_meta(&s->store, "principals");
+    return people_each(s, people_put, s);
+}
+
+/* ---- publishing ---- */
+
+/* One PrincipalSet in the making. */
+struct people_set {
+    struct nodes_shell *s;
+    struct sp_packer w;
+    uint8_t body[MSG_PRINCIPAL_SET_BYTES_MAX];
+    uint32_t part, count;
+    int broker;
+    bool scheduler;
+};
+
+static void people_begin(struct people_set *set, bool last)
+{
+    struct msg_principal_set m = {.version = set->s->principals_version, .part = set->part++, .last = last};
+    sp_packer_init(&set->w, set->body, sizeof set->body);
+    enum sp_rc rc = msg_principal_set_begin(&set->w, &m);
+    SP_ASSERT(rc == SP_OK);
+    set->count = 0;
+}
+
+static void people_send(struct people_set *set)
+{
+    struct nodes_shell *s = set->s;
+    enum sp_rc rc = msg_principal_set_end(&set->w);
+    SP_ASSERT(rc == SP_OK);
+    struct sp_str body = sp_str_bytes(set->body, sp_packer_bytes(&set->w));
+    for (unsigned b = 0; b < sp_bus_brokers(s->bus); b++) {
+        if ((set->broker == SP_BUS_ANY || set->broker == (int)b) && sp_bus_is_up(s->bus, b)) {
+            nodes_shell_send(s, SP_MSG_PRINCIPAL_SET, sp_bus_broker_name(s->bus, b), (int)b, body);
+        }
+    }
+    if (set->scheduler) {
+        nodes_shell_send(s, SP_MSG_PRINCIPAL_SET, "scheduler", set->broker, body);
+    }
+}
+
+static void people_add(void *ctx, const struct sp_bus_principal *row)
+{
+    struct people_set *set = ctx;
+    struct rec_principal r = {.name = sp_str_of(row->name),
+                              .role = row->role,
+                              .curve = row->curve,
+                              .sign = row->sign,
+                              .adapters = sp_str_of(row->adapters),
+                              .nodes = sp_str_of(row->nodes),
+                              .not_after = row->not_after_s,
+                              .revoked = row->revoked};
+    if (set->count == PEOPLE_PER_MESSAGE) {
+        people_send(set);
+        people_begin(set, false);
+    }
+    enum sp_rc rc = rec_principal_put(&set->w, &r);
+    SP_ASSERT(rc == SP_OK);
+    set->count++;
+}
+
+void keeper_people_publish(struct nodes_shell *s, int broker)
+{
+    static struct people_set set; /* one thread; too large for the stack */
+    memset(&set, 0, sizeof set);
+    set.s = s;
+    set.broker = broker;
+    set.scheduler = true;
+    people_begin(&set, false);
+    if (people_each(s, people_add, &set) != SP_OK) {
+        return;
+    }
+    people_send(&set);
+    people_begin(&set, true); /* the last part is empty: only now is it known to be the last */
+    people_send(&set);
+}
+
+/* After a change of the registry that is durable. */
+static void people_changed(struct nodes_shell *s)
+{
+    (void)people_each(s, people_put, s);
+    keeper_people_publish(s, SP_BUS_ANY);
+}
+
+static enum sp_rc people_bump(struct nodes_shell *s)
+{
+    return keeper_store_meta_put(&s->store, "principals", ++s->principals_version);
+}
+
+/* ---- enrolment ---- */
+
+struct people_invitation {
+    char name[SP_BUS_NAME_BYTES], adapters[513], nodes[256], labels[256], enrol[SP_BUS_NAME_BYTES];
+};
+
+static bool people_invitation_find(struct nodes_shell *s, const uint8_t hash[32], struct people_invitation *out)
+{
+    struct sp_db_stmt *q = NULL;
+    enum sp_rc rc = keeper_store_query(&s->store, "SELECT name, adapters, nodes, labels, enrol FROM invitation WHERE hash=?1 AND expires_s>?2", &q);
+    if (rc == SP_OK) {
+        sp_db_blob(q, 1, hash, 32);
+        sp_db_int(q, 2, (int64_t)people_wall_s(s));
+        rc = sp_db_row(q);
+    }
+    bool ok = rc == SP_OK && sp_str_copy(out->name, sizeof out->name, sp_db_get_text(q, 0)) &&
+              sp_str_copy(out->adapters, sizeof out->adapters, sp_db_get_text(q, 1)) &&
+              sp_str_copy(out->nodes, sizeof out->nodes, sp_db_get_text(q, 2)) &&
+              sp_str_copy(out->labels, sizeof out->labels, sp_db_get_text(q, 3)) &&
+              sp_str_copy(out->enrol, sizeof out->enrol, sp_db_get_text(q, 4));
+    if (q != NULL) {
+        sp_db_reset(q);
+    }
+    return ok;
+}
+
+static enum sp_refusal people_judge(const struct msg_enrol_request *r, const char **detail)
+{
+    uint8_t proof[SP_ENROL_PROOF_BYTES];
+    struct sp_crypto_verifier *v = NULL;
+    size_t n = sp_enrol_proof(r->token, r->curve, r->sign, proof);
+    if (!sp_crypto_public_ok(r->sign) || sp_crypto_verifier_new(r->sign, &v) != SP_OK) {
+        *detail = "the signing key is no good key";
+        return SP_REFUSAL_BAD_REQUEST;
+    }
+    bool good = sp_crypto_verify(v, proof, n, r->proof);
+    sp_crypto_verifier_destroy(&v);
+    *detail = good ? "" : "the proof does not fit the key";
+    return good ? SP_REFUSAL_NONE : SP_REFUSAL_SIGNATURE;
+}
+
+static enum sp_rc people_store(struct nodes_shell *s, const struct sp_bus_principal *row, const char *labels)
+{
+    struct sp_db_stmt *q = NULL;
+    enum sp_rc rc = keeper_store_query(&s->store, "INSERT OR REPLACE INTO principal VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9)", &q);
+    if (rc != SP_OK) {
+        return rc;
+    }
+    sp_db_text(q, 1, sp_str_of(row->name));
+    sp_db_int(q, 2, row->role);
+    sp_db_blob(q, 3, row->curve, 32);
+    sp_db_blob(q, 4, row->sign, 32);
+    sp_db_text(q, 5, sp_str_of(row->adapters));
+    sp_db_text(q, 6, sp_str_of(row->nodes));
+    sp_db_text(q, 7, sp_str_of(labels));
+    sp_db_int(q, 8, (int64_t)row->not_after_s);
+    sp_db_int(q, 9, row->revoked);
+    return sp_db_run(q);
+}
+
+static enum sp_rc people_spend(struct nodes_shell *s, const uint8_t hash[32])
+{
+    struct sp_db_stmt *q = NULL;
+    enum sp_rc rc = keeper_store_query(&s->store, "DELETE FROM invitation WHERE hash=?1", &q);
+    if (rc == SP_OK) {
+        sp_db_blob(q, 1, hash, 32);
+        rc = sp_db_run(q);
+    }
+    return rc;
+}
+
+static void people_fingerprint(const uint8_t curve[32], const uint8_t sign[32], char to[48])
+{
+    uint8_t both[64], hash[32];
+    memcpy(both, curve, 32);
+    memcpy(both + 32, sign, 32);
+    sp_crypto_sha256(both, sizeof both, hash);
+    sp_hex_write(hash, 16, to);
+}
+
+/* Spends the invitation and takes the keys in, in one transaction with its audit row. */
+static enum sp_refusal people_take(struct nodes_shell *s, const struct msg_enrol_request *r, const uint8_t hash[32],
+                                   const struct people_invitation *inv)
+{
+    char print[48];
+    struct sp_bus_principal row = {.role = SP_ROLE_WORKER};
+    struct keeper_act act = {.actor = inv->enrol, .verb = "worker.enrol"};
+    (void)sp_str_copy(row.name, sizeof row.name, sp_str_of(inv->name));
+    (void)sp_str_copy(row.adapters, sizeof row.adapters, sp_str_of(inv->adapters));
+    (void)sp_str_copy(row.nodes, sizeof row.nodes, sp_str_of(inv->nodes));
+    memcpy(row.curve, r->curve, 32);
+    memcpy(row.sign, r->sign, 32);
+    people_fingerprint(r->curve, r->sign, print);
+    (void)snprintf(act.object, sizeof act.object, "%s", inv->name);
+    (void)snprintf(act.to, sizeof act.to, "enrolled");
+    (void)snprintf(act.why, sizeof act.why, "fingerprint %s, adapters %.120s", print, inv->adapters);
+    if (!nodes_shell_rows(s)) {
+        return SP_REFUSAL_STORE;
+    }
+    enum sp_rc rc = people_store(s, &row, inv->labels);
+    rc = rc == SP_OK ? people_spend(s, hash) : rc;
+    rc = rc == SP_OK ? people_bump(s) : rc;
+    rc = rc == SP_OK ? keeper_admin_audit(s, &act) : rc;
+    if (!nodes_shell_commit_rows(s, rc)) {
+        return SP_REFUSAL_STORE;
+    }
+    SP_LOG(SP_LOG_NOTICE, "keys", "worker.enrolled", SP_LOG_S("worker", inv->name), SP_LOG_S("fingerprint", print));
+    return SP_REFUSAL_NONE;
+}
+
+void keeper_people_on_enrol(struct nodes_shell *s, const struct sp_bus_message *m)
+{
+    struct msg_enrol_request r;
+    struct people_invitation inv = {.name = ""};
+    uint8_t hash[32], body[MSG_ENROL_REPLY_BYTES_MAX];
+    char to[SP_BUS_NAME_BYTES];
+    const char *detail = "";
+    int broker = (int)m->broker;
+    if (msg_enrol_request_decode(m->body, m->body_bytes, &r) != SP_OK) {
+        return;
+    }
+    (void)sp_str_copy(to, sizeof to, sp_str_of(m->from->name));
+    sp_crypto_sha256(r.token, 32, hash);
+    enum sp_refusal code = people_judge(&r, &detail);
+    if (code == SP_REFUSAL_NONE && (!people_invitation_find(s, hash, &inv) || strcmp(inv.enrol, to) != 0)) {
+        code = SP_REFUSAL_NOT_FOUND;
+        detail = "this invitation was used, has ended, or never was";
+    }
+    code = code == SP_REFUSAL_NONE ? people_take(s, &r, hash, &inv) : code;
+    if (code != SP_REFUSAL_NONE) {
+        SP_LOG(SP_LOG_WARNING, "keys", "enrol.refused", SP_LOG_S("from", to), SP_LOG_S("why", detail));
+    }
+    struct msg_enrol_reply reply = {.code = (uint16_t)code, .detail = sp_str_of(detail)};
+    if (code == SP_REFUSAL_NONE) {
+        reply.name = sp_str_of(inv.name);
+        reply.adapters = sp_str_of(inv.adapters);
+        reply.labels = sp_str_of(inv.labels);
+    }
+    struct sp_packer w;
+    sp_packer_init(&w, body, sizeof body);
+    if (msg_enrol_reply_encode(&w, &reply) == SP_OK) {
+        nodes_shell_send(s, SP_MSG_ENROL_REPLY, to, broker, sp_str_bytes(body, sp_packer_bytes(&w)));
+    }
+    if (code == SP_REFUSAL_NONE) {
+        people_changed(s);
+    }
+}
+
+void keeper_people_expire(struct nodes_shell *s)
+{
+    struct sp_db_stmt *q = NULL;
+    uint64_t wall_ms = nodes_shell_now(s).wall.ms;
+    if (s->enrol_end_ms == 0 || wall_ms < s->enrol_end_ms || !s->health.store_good || !nodes_shell_rows(s)) {
+        return;
+    }
+    s->enrol_end_ms = 0;
+    enum sp_rc rc = keeper_store_query(&s->store, "DELETE FROM invitation WHERE expires_s<=?1", &q);
+    if (rc == SP_OK) {
+        sp_db_int(q, 1, (int64_t)people_wall_s(s));
+        rc = sp_db_run(q);
+    }
+    rc = rc == SP_OK ? people_bump(s) : rc;
+    if (nodes_shell_commit_rows(s, rc)) {
+        keeper_people_publish(s, SP_BUS_ANY);
+    }
+    rc = keeper_store_query(&s->store, "SELECT min(expires_s) FROM invitation", &q);
+    if (rc == SP_OK && sp_db_row(q) == SP_OK) {
+        s->enrol_end_ms = (uint64_t)sp_db_get_int(q, 0) * SP_MS_PER_S;
+        sp_db_reset(q);
+    }
+}
+
+/* ---- verbs ---- */
+
+static void people_list_row(void *ctx, const struct sp_bus_principal *row)
+{
+    char curve[65], sign[65], print[48];
+    if (row->role == SP_ROLE_ENROL) {
+        return; /* an invitation, not a principal one could revoke */
+    }
+    sp_hex_write(row->curve, 32, curve);
+    sp_hex_write(row->sign, 32, sign);
+    people_fingerprint(row->curve, row->sign, print);
+    json_array_append_new(ctx, json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:b, s:s}", "name", row->name, "role", sp_role_name(row->role),
+                                         "curve", curve, "sign", sign, "adapters", row->adapters, "nodes", row->nodes, "not_after",
+                                         (json_int_t)row->not_after_s, "revoked", row->revoked, "fingerprint", print));
+}
+
+json_t *keeper_people_list(struct nodes_shell *s)
+{
+    json_t *list = json_array();
+    const struct sp_bus_principal *row;
+    for (uint32_t i = 0; (row = sp_bus_principal_at(s->bus, i)) != NULL; i++) {
+        people_list_row(list, row);
+    }
+    return list;
+}
+
+static bool people_invite_words(const struct keeper_act *act, struct people_invitation *inv)
+{
+    const char *name = keeper_admin_text(act, "name"), *adapters = keeper_admin_text(act, "adapters");
+    const char *nodes = keeper_admin_text(act, "nodes"), *labels = keeper_admin_text(act, "labels");
+    struct sp_selector selector;
+    return name != NULL && adapters != NULL && sp_str_is_name(sp_str_of(name), SP_BUS_NAME_BYTES - 1) && adapters[0] != '\0' &&
+           sp_selector_parse(sp_str_of(nodes), &selector, NULL) && sp_selector_labels_valid(sp_str_of(labels)) &&
+           sp_str_copy(inv->name, sizeof inv->name, sp_str_of(name)) && sp_str_copy(inv->adapters, sizeof inv->adapters, sp_str_of(adapters)) &&
+           sp_str_copy(inv->nodes, sizeof inv->nodes, sp_str_of(nodes)) && sp_str_copy(inv->labels, sizeof inv->labels, sp_str_of(labels));
+}
+
+static enum sp_rc people_invite_store(struct nodes_shell *s, const struct people_invitation *inv, const uint8_t secret[32],
+                                      const uint8_t curve[32], uint64_t expires_s)
+{
+    uint8_t hash[32];
+    struct sp_db_stmt *q = NULL;
+    sp_crypto_sha256(secret, 32, hash);
+    enum sp_rc rc = keeper_store_query(&s->store, "INSERT INTO invitation VALUES(?1,?2,?3,?4,?5,?6,?7,?8)", &q);
+    if (rc != SP_OK) {
+        return rc;
+    }
+    sp_db_blob(q, 1, hash, 32);
+    sp_db_text(q, 2, sp_str_of(inv->enrol));
+    sp_db_blob(q, 3, curve, 32);
+    sp_db_text(q, 4, sp_str_of(inv->name));
+    sp_db_text(q, 5, sp_str_of(inv->adapters));
+    sp_db_text(q, 6, sp_str_of(inv->nodes));
+    sp_db_text(q, 7, sp_str_of(inv->labels));
+    sp_db_int(q, 8, (int64_t)expires_s);
+    return sp_db_run(q);
+}
+
+static void people_invite_fleet(const struct nodes_shell *s, struct sp_enrol *e)
+{
+    memcpy(e->deployment, s->conf->deployment, 16);
+    (void)sp_str_copy(e->keeper, sizeof e->keeper, sp_str_of(s->name));
+    memcpy(e->keeper_sign, s->keys->pub.sign, 32);
+    for (uint32_t i = 0; i < s->conf->broker_count && e->broker_count < SP_ENROL_BROKERS_MAX; i++) {
+        const struct sp_conf_link *link = &s->conf->brokers[i];
+        const struct sp_bus_principal *p = sp_bus_principal_find(s->bus, link->name);
+        const char *endpoint = link->endpoint_count > 0 ? link->endpoints[0] : "";
+        for (uint32_t n = 0; n < link->endpoint_count; n++) { /* another host can use tcp only */
+            endpoint = strncmp(link->endpoints[n], "tcp://", 6) == 0 ? link->endpoints[n] : endpoint;
+        }
+        if (p != NULL && endpoint[0] != '\0') {
+            struct sp_enrol_broker *b = &e->brokers[e->broker_count++];
+            (void)sp_str_copy(b->name, sizeof b->name, sp_str_of(link->name));
+            (void)sp_str_copy(b->endpoint, sizeof b->endpoint, sp_str_of(endpoint));
+            memcpy(b->curve, p->curve, 32);
+        }
+    }
+}
+
+json_t *keeper_people_invite(struct nodes_shell *s, struct keeper_act *act)
+{
+    struct people_invitation inv;
+    struct sp_enrol e;
+    uint8_t curve_secret[32], curve[32];
+    char text[SP_ENROL_TEXT_BYTES], expires[32];
+    json_int_t ttl = json_integer_value(json_object_get(act->args, "ttl_ms"));
+    uint64_t ttl_ms = ttl > 0 ? (uint64_t)ttl : s->conf->keeper.enrol_ttl_ms;
+    if (!people_invite_words(act, &inv) || ttl_ms < PEOPLE_INVITE_MS_MIN || ttl_ms > PEOPLE_INVITE_MS_MAX) {
+        return keeper_admin_refuse(act, SP_REFUSAL_BAD_REQUEST, act->object, "name, adapters, nodes, labels or life is not valid",
+                                   "give a name and adapters; a life between 1s and 30d");
+    }
+    const struct sp_bus_principal *had = sp_bus_principal_find(s->bus, inv.name);
+    if (had != NULL && (had->from_file || (!had->revoked && had->role != SP_ROLE_WORKER))) {
+        return keeper_admin_refuse(act, SP_REFUSAL_CONFLICT, inv.name, "there is such a principal already", "choose another name");
+    }
+    if (act->dry) {
+        return json_pack("{s:s, s:b}", "name", inv.name, "dry_run", 1);
+    }
+    memset(&e, 0, sizeof e);
+    people_invite_fleet(s, &e);
+    (void)sp_str_copy(e.worker, sizeof e.worker, sp_str_of(inv.name));
+    sp_random_bytes(e.secret, sizeof e.secret);
+    sp_enrol_name(e.secret, inv.enrol);
+    uint64_t expires_ms = nodes_shell_now(s).wall.ms + ttl_ms;
+    enum sp_rc rc = sp_enrol_curve(e.secret, curve_secret, curve);
+    sp_crypto_wipe(curve_secret, sizeof curve_secret);
+    rc = rc == SP_OK ? sp_enrol_write(&e, text, sizeof text) : rc;
+    if (rc != SP_OK || !nodes_shell_rows(s)) {
+        return keeper_admin_refuse(act, SP_REFUSAL_STORE, inv.name, "the invitation cannot be made now", NULL);
+    }
+    (void)snprintf(act->why, sizeof act->why, "adapters %.150s", inv.adapters);
+    rc = people_invite_store(s, &inv, e.secret, curve, expires_ms / SP_MS_PER_S + 1);
+    sp_crypto_wipe(e.secret, sizeof e.secret);
+    rc = rc == SP_OK ? people_bump(s) : rc;
+    rc = rc == SP_OK ? keeper_admin_audit(s, act) : rc;
+    if (!nodes_shell_commit_rows(s, rc)) {
+        return keeper_admin_refuse(act, SP_REFUSAL_STORE, inv.name, "the invitation cannot be stored now", NULL);
+    }
+    s->enrol_end_ms = s->enrol_end_ms == 0 || expires_ms < s->enrol_end_ms ? expires_ms + SP_MS_PER_S : s->enrol_end_ms;
+    people_changed(s);
+    sp_time_format_wall((struct sp_wall){expires_ms}, expires, sizeof expires);
+    json_t *done = json_pack("{s:s, s:s, s:s}", "name", inv.name, "token", text, "expires", expires);
+    sp_crypto_wipe(text, sizeof text);
+    return done;
+}
+
+json_t *keeper_people_revoke(struct nodes_shell *s, struct keeper_act *act)
+{
+    const char *name = keeper_admin_text(act, "name");
+    const struct sp_bus_principal *had = name != NULL ? sp_bus_principal_find(s->bus, name) : NULL;
+    if (had == NULL || had->role == SP_ROLE_ENROL) {
+        return keeper_admin_refuse(act, SP_REFUSAL_NOT_FOUND, name != NULL ? name : "name", "no such principal", "see spicectl key list");
+    }
+    if (had->role == SP_ROLE_KEEPER || had->role == SP_ROLE_BROKER || (strcmp(act->verb, "worker.remove") == 0 && had->role != SP_ROLE_WORKER)) {
+        return keeper_admin_refuse(act, SP_REFUSAL_CONFLICT, name, "this principal cannot be revoked this way",
+                                   "take it out of principals.yaml on every host and restart");
+    }
+    if (act->dry) {
+        return json_pack("{s:s, s:b}", "name", name, "dry_run", 1);
+    }
+    struct sp_bus_principal row = *had;
+    row.revoked = true;
+    people_fingerprint(row.curve, row.sign, act->from);
+    (void)snprintf(act->to, sizeof act->to, "revoked");
+    if (!nodes_shell_rows(s)) {
+        return keeper_admin_refuse(act, SP_REFUSAL_STORE, "store", "takes no rows now", NULL);
+    }
+    enum sp_rc rc = people_store(s, &row, "");
+    rc = rc == SP_OK ? people_bump(s) : rc;
+    rc = rc == SP_OK ? keeper_admin_audit(s, act) : rc;
+    if (!nodes_shell_commit_rows(s, rc)) {
+        return keeper_admin_refuse(act, SP_REFUSAL_STORE, "store", "takes no rows now", NULL);
+    }
+    people_changed(s);
+    struct keeper_event ev = {.kind = KEEPER_EV_REVOKED, .u.name = sp_str_of(name)};
+    nodes_shell_step(s, &ev); /* what it reported is void; the check runs anew */
+    return json_pack("{s:s, s:b}", "name", name, "revoked", 1);
+}

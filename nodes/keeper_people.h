@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Principals that were enrolled, invitations, and the sets published to brokers and scheduler. The file principals.yaml is not touched:
+ * what stands there cannot be changed from here, only revoked for as long as this store lives. */
+#ifndef KEEPER_PEOPLE_H
+#define KEEPER_PEOPLE_H
+
+#include <jansson.h>
+
+#include "nodes_shell.h"
+
+/* Effect: puts the stored rows into the registry of the bus. */
+SP_MUST_USE enum sp_rc keeper_people_load(struct nodes_shell *s);
+/* Effect: sends all rows to one broker (index), or with SP_BUS_ANY to every broker and the scheduler. */
+void keeper_people_publish(struct nodes_shell *s, int broker);
+/* Effect: a new worker asks in. Checks token, proof and keys; stores, publishes, answers. */
+void keeper_people_on_enrol(struct nodes_shell *s, const struct sp_bus_message *m);
+/* Effect: invitations that ended are removed. */
+void keeper_people_expire(struct nodes_shell *s);
+
+/* ---- verbs: see keeper_admin.h ---- */
+struct keeper_act;
+json_t *keeper_people_list(struct nodes_shell *s);
+json_t *keeper_people_invite(struct nodes_shell *s, struct keeper_act *act);
+json_t *keeper_people_revoke(struct nodes_shell *s, struct keeper_act *act);
+
+#endif

@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The keeper's store: one SQLite file that only this process opens. What is acknowledged is appended to the journal in key order; a node's
+ * state is one record, rewritten in the background in key order (fold), after which the journal before it is dropped. The audit is a chain:
+ * hash(n) = SHA-256(hash(n-1) + the row). Records and journal rows carry a MAC of the keeper, so that an edited row is noticed and counts for
+ * nothing. Formats here are apart from the formats in memory. One thread, one transaction at a time.
+ */
+#ifndef KEEPER_STORE_H
+#define KEEPER_STORE_H
+
+#include "keeper_core.h"
+#include "sp_crypto.h"
+#include "sp_db.h"
+
+#define KEEPER_STORE_VERSION 1u
+#define KEEPER_STORE_PRINCIPALS_MAX 4096u
+
+#define KEEPER_STORE_QUERIES_MAX 48u
+
+struct keeper_store {
+    struct sp_db *db;
+    struct {
+        const char *sql; /* a literal, compared by address */
+        struct sp_db_stmt *stmt;
+    } queries[KEEPER_STORE_QUERIES_MAX];
+    uint32_t query_count;
+    struct sp_crypto_hmac mac;
+    struct sp_db_stmt *journal, *audit, *history, *meta_put, *meta_get, *worker, *record, *node, *check, *check_gone;
+    struct sp_buf scratch;
+    char path[512];
+    char reserve[512];
+    uint64_t reserve_bytes;
+    int64_t journal_seq; /* last row appended */
+    int64_t folded;      /* journal row up to which records have everything */
+    int64_t fold_to;     /* journal row up to which the running fold will have everything; 0: no fold runs */
+    uint32_t *fold_ids;  /* ids still to be written, rising */
+    uint32_t fold_count, fold_next, fold_size;
+    uint64_t history_keep_ms;
+    int64_t audit_seq;
+    uint8_t audit_head[32];
+    int64_t committed_seq; /* audit row and hash as of the last commit */
+    uint8_t committed_head[32];
+    bool reserve_gone; /* the reserve was given up for a full disk */
+};
+
+struct keeper_store_options {
+    const char *dir;
+    const uint8_t *mac_key; /* 32 bytes */
+    uint64_t reserve_bytes, history_keep_ms;
+};
+
+/* Where the store was left. */
+struct keeper_store_loaded {
+    uint64_t clock_boot; /* domain of its instants; 0: new store */
+    uint64_t nodes, pairs, replayed, bad_records;
+    uint64_t registry_version;
+};
+
+/* Effect: opens or makes the store in dir. SP_E_VERSION, SP_E_CORRUPT, SP_E_AGAIN (somebody else has it), SP_E_FULL, SP_E_IO. */
+SP_MUST_USE enum sp_rc keeper_store_open(struct keeper_store *s, const struct keeper_store_options *o, struct sp_err *err);
+void keeper_store_close(struct keeper_store *s);
+/* Effect: fills a fresh core; folds the journal again. A record whose MAC is wrong is left out and counted. */
+SP_MUST_USE enum sp_rc keeper_store_load(struct keeper_store *s, struct keeper_core *core, struct keeper_effects *fx,
+                                         struct keeper_store_loaded *out, struct sp_err *err);
+/* Effect: the prepared statement of a literal, made at its first use. Gives *out, reset and ready to bind. */
+SP_MUST_USE enum sp_rc keeper_store_query(struct keeper_store *s, const char *sql, struct sp_db_stmt **out);
+/* Effect: begins a transaction unless one is open. */
+SP_MUST_USE enum sp_rc keeper_store_begin(struct keeper_store *s);
+/* Effect: performs one store effect inside the transaction. Sends are not its business. */
+SP_MUST_USE enum sp_rc keeper_store_perform(struct keeper_store *s, const struct keeper_core *core, const struct keeper_effect *e);
+/* Effect: commits what is open. On failure it is rolled back: SP_E_FULL may be tried again later, anything else is final. */
+SP_MUST_USE enum sp_rc keeper_store_commit(struct keeper_store *s);
+void keeper_store_rollback(struct keeper_store *s);
+/* Effect: gives the reserve file up (disk full) or takes it again. */
+void keeper_store_reserve(struct keeper_store *s, bool keep);
+
+/* One row of the audit about something that is no trust transition. Inside a transaction. Borrows all. */
+struct keeper_store_audit {
+    uint64_t wall_ms;
+    const char *actor, *what, *object, *from, *to, *why;
+};
+SP_MUST_USE enum sp_rc keeper_store_audit(struct keeper_store *s, const struct keeper_store_audit *a);
+/* Effect: walks the chain. *rows, *bad_seq (0: none); head is of the last row. */
+SP_MUST_USE enum sp_rc keeper_store_verify(struct keeper_store *s, uint64_t *rows, int64_t *bad_seq, uint8_t head[32]);
+
+/* ---- background ---- */
+/* True while a fold has rows to write. */
+bool keeper_store_folding(const struct keeper_store *s);
+/* Effect: starts a fold of everything that differs, unless one runs. */
+SP_MUST_USE enum sp_rc keeper_store_fold_begin(struct keeper_store *s, struct keeper_core *core);
+/* Effect: writes records of up to `pairs` pairs; after the last one the journal before the fold goes. Inside a transaction. */
+SP_MUST_USE enum sp_rc keeper_store_fold_step(struct keeper_store *s, struct keeper_core *core, uint32_t pairs);
+/* Effect: after a rollback: what the fold wrote in it is to be written again. */
+void keeper_store_fold_failed(struct keeper_store *s, struct keeper_core *core);
+/* Effect: removes history older than its time. Inside a transaction. */
+SP_MUST_USE enum sp_rc keeper_store_expire(struct keeper_store *s, uint64_t wall_ms);
+
+/* MAC over a purpose, a number that ties the row to its place, and two pieces. For the store's own files. */
+void keeper_store_mac(const struct keeper_store *s, const char *purpose, int64_t place, struct sp_str a, struct sp_str b, uint8_t mac[32]);
+/* Effect: what of a journal row is not its body, as bytes for the MAC. Lends head. */
+struct sp_str keeper_store_journal_head(const struct keeper_journal *j, uint8_t head[88]);
+
+/* ---- objects: each inside a transaction ---- */
+struct keeper_store_node {
+    const struct node_def *def;
+    uint32_t id, generation;
+    uint64_t version;
+};
+SP_MUST_USE enum sp_rc keeper_store_node(struct keeper_store *s, const struct keeper_store_node *n);
+SP_MUST_USE enum sp_rc keeper_store_pool(struct keeper_store *s, const char *name, struct sp_str json); /* json.p NULL: removed */
+SP_MUST_USE enum sp_rc keeper_store_meta_put(struct keeper_store *s, const char *key, uint64_t value);
+/* Returns the value, 0 when there is none. */
+uint64_t keeper_store_meta(struct keeper_store *s, const char *key);
+
+#endif

@@ -1,0 +1,493 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Messages in, effects out. A drain of the bus is one transaction: every batch is a row, one commit (with its sync) makes all of them
+ * durable, then they are acknowledged. What the core adds after that (audit rows) is committed in the next round of the same turn.
+ */
+#include "nodes_shell.h"
+
+#include <stdlib.h>
+
+#include "keeper_admin.h"
+#include "keeper_export.h"
+#include "keeper_people.h"
+#include "sp_clock.h"
+#include "sp_log.h"
+#include "sp_opt.h"
+#include "sp_random.h"
+
+static const struct {
+    const char *name;
+    uint32_t code;
+} shell_gauge_rows[] = {
+    {"keeper.accepted", SP_REFUSAL_NONE},
+    {"keeper.refused.malformed", SP_REFUSAL_MALFORMED},
+    {"keeper.refused.scope", SP_REFUSAL_SCOPE},
+    {"keeper.refused.ticket", SP_REFUSAL_TICKET},
+    {"keeper.refused.epoch", SP_REFUSAL_EPOCH},
+    {"keeper.refused.replay", SP_REFUSAL_REPLAY},
+    {"keeper.refused.late", SP_REFUSAL_LATE},
+    {"keeper.refused.future", SP_REFUSAL_FUTURE},
+    {"keeper.refused.digest", SP_REFUSAL_DIGEST},
+    {"keeper.refused.identity", SP_REFUSAL_IDENTITY},
+    {"keeper.refused.unknown_check", SP_REFUSAL_UNKNOWN_CHECK},
+    {"keeper.refused.unknown_node", SP_REFUSAL_UNKNOWN_NODE},
+    {"keeper.refused.retired", SP_REFUSAL_RETIRED},
+    {"keeper.refused.overload", SP_REFUSAL_OVERLOAD},
+};
+
+struct sp_now nodes_shell_now(const struct nodes_shell *s)
+{
+    return *sp_loop_now(s->loop);
+}
+
+void nodes_shell_send(struct nodes_shell *s, uint16_t type, const char *dest, int broker, struct sp_str body)
+{
+    struct sp_bus_out out = {
+        .type = type, .dest = dest, .broker = broker, .epoch = keeper_core_epoch(s->core), .body = (const uint8_t *)body.p, .body_bytes = body.n};
+    if (sp_bus_send(s->bus, &out) != SP_BUS_SENT) {
+        s->unsent++;
+    }
+}
+
+/* ---- store: one transaction per drain ---- */
+
+static void shell_store_failed(struct nodes_shell *s, enum sp_rc rc)
+{
+    const struct sp_err *why = sp_db_error(s->store.db);
+    SP_LOG(SP_LOG_ERROR, "store", "failed", SP_LOG_S("rc", sp_rc_name(rc)), SP_LOG_S("why", why->text),
+           SP_LOG_S("effect", "nothing is acknowledged, no new trust"));
+    keeper_store_rollback(&s->store);
+    keeper_store_fold_failed(&s->store, s->core);
+    s->dirty = false;
+    s->waiting = false;
+    s->health.store_good = false;
+    s->retry_ms = sp_mono_ms(nodes_shell_now(s).mono) + NODES_RETRY_MS;
+    if (rc == SP_E_FULL) {
+        keeper_store_reserve(&s->store, false);
+    } else {
+        s->exit_code = SP_OPT_EXIT_FAILED; /* a failed sync is never retried: start again from what is on the disk */
+        sp_loop_stop(s->loop);
+    }
+}
+
+static bool shell_perform(struct nodes_shell *s)
+{
+    enum sp_rc rc = SP_OK;
+    for (uint32_t i = 0; i < s->fx.count && rc == SP_OK; i++) {
+        const struct keeper_effect *e = &s->fx.list[i];
+        if (e->kind == KEEPER_SEND) {
+            const struct keeper_send *send = &e->u.send;
+            nodes_shell_send(s, send->type, send->dest, SP_BUS_ANY, sp_str_bytes(s->fx.body + send->at, send->bytes));
+            continue;
+        }
+        rc = keeper_store_begin(&s->store);
+        rc = rc == SP_OK ? keeper_store_perform(&s->store, s->core, e) : rc;
+        s->dirty = true;
+        if (e->kind == KEEPER_AUDIT) {
+            const struct keeper_audit *a = &e->u.audit;
+            SP_LOG(SP_LOG_NOTICE, "trust", a->what, SP_LOG_S("object", a->object), SP_LOG_S("from", a->from), SP_LOG_S("to", a->to),
+                   SP_LOG_S("why", a->why));
+        }
+    }
+    keeper_effects_reset(&s->fx);
+    if (rc != SP_OK) {
+        shell_store_failed(s, rc);
+    }
+    return rc == SP_OK;
+}
+
+static void shell_event(struct nodes_shell *s, struct keeper_event *ev)
+{
+    ev->now = nodes_shell_now(s);
+    ev->health = s->health;
+    keeper_core_step(s->core, ev, &s->fx);
+}
+
+/* The core learns that its last rows are gone. Its answer holds no rows: the store is not good. */
+static void shell_undo(struct nodes_shell *s)
+{
+    struct keeper_event ev = {.kind = KEEPER_EV_STORE_FAILED};
+    s->hold_used = 0;
+    shell_event(s, &ev);
+    (void)shell_perform(s);
+}
+
+void nodes_shell_step(struct nodes_shell *s, struct keeper_event *ev)
+{
+    shell_event(s, ev);
+    if (!shell_perform(s)) {
+        shell_undo(s);
+    }
+}
+
+static bool shell_commit(struct nodes_shell *s)
+{
+    uint64_t start_ns = sp_clock_mono_ns();
+    enum sp_rc rc = s->dirty && keeper_store_folding(&s->store) ? keeper_store_fold_step(&s->store, s->core, s->conf->keeper.fold_rows) : SP_OK;
+    rc = rc == SP_OK ? keeper_store_commit(&s->store) : rc;
+    if (rc != SP_OK) {
+        shell_store_failed(s, rc);
+        shell_undo(s);
+        return false;
+    }
+    if (s->dirty) {
+        s->commits++;
+        sp_stats_sample(s->stats, s->lat_commit, (sp_clock_mono_ns() - start_ns) / 1000);
+    }
+    s->dirty = false;
+    return true;
+}
+
+bool nodes_shell_flush(struct nodes_shell *s)
+{
+    for (uint32_t round = 0; (s->dirty || s->waiting) && round < NODES_ROUNDS_MAX; round++) {
+        if (!shell_commit(s)) {
+            return false;
+        }
+        if (s->waiting) {
+            const struct sp_now *now = sp_loop_refresh(s->loop);
+            sp_stats_sample(s->stats, s->lat_intake, now->mono.us - s->intake_us);
+        }
+        struct keeper_event ev = {.kind = KEEPER_EV_COMMITTED};
+        s->waiting = false;
+        nodes_shell_step(s, &ev);
+        s->hold_used = 0;
+    }
+    return s->health.store_good;
+}
+
+bool nodes_shell_rows(struct nodes_shell *s)
+{
+    if (!nodes_shell_flush(s)) {
+        return false;
+    }
+    enum sp_rc rc = keeper_store_begin(&s->store);
+    if (rc != SP_OK) {
+        shell_store_failed(s, rc);
+        shell_undo(s);
+    }
+    return rc == SP_OK;
+}
+
+bool nodes_shell_commit_rows(struct nodes_shell *s, enum sp_rc rc)
+{
+    rc = rc == SP_OK ? keeper_store_commit(&s->store) : rc;
+    if (rc != SP_OK) {
+        shell_store_failed(s, rc);
+        shell_undo(s);
+        return false;
+    }
+    struct keeper_event ev = {.kind = KEEPER_EV_COMMITTED};
+    s->dirty = false;
+    nodes_shell_step(s, &ev);
+    return true;
+}
+
+/* ---- bus ---- */
+
+static void shell_on_core_message(struct nodes_shell *s, const struct sp_bus_message *m)
+{
+    if (m->type == SP_MSG_RESULT_BATCH && (keeper_core_is_full(s->core) || s->hold_used + m->body_bytes > NODES_HOLD_BYTES)) {
+        (void)nodes_shell_flush(s);
+    }
+    struct keeper_event ev = {.kind = KEEPER_EV_MESSAGE};
+    ev.u.message = (struct keeper_message){.type = m->type,
+                                           .role = m->from->role,
+                                           .from = sp_str_of(m->from->name),
+                                           .adapters = sp_str_of(m->from->adapters),
+                                           .nodes = sp_str_of(m->from->nodes),
+                                           .body = m->body,
+                                           .bytes = (uint32_t)m->body_bytes};
+    if (m->type == SP_MSG_RESULT_BATCH) {
+        if (s->hold_used + m->body_bytes > NODES_HOLD_BYTES) {
+            return; /* the store fails at this moment; it will come again */
+        }
+        memcpy(s->hold + s->hold_used, m->body, m->body_bytes);
+        ev.u.message.body = s->hold + s->hold_used;
+        s->hold_used += (uint32_t)m->body_bytes;
+        s->intake_us = s->waiting ? s->intake_us : nodes_shell_now(s).mono.us;
+        s->waiting = true;
+    }
+    nodes_shell_step(s, &ev);
+}
+
+static void shell_on_message(void *self, const struct sp_bus_message *m)
+{
+    struct nodes_shell *s = self;
+    switch (m->type) {
+    case SP_MSG_ADMIN_REQUEST:
+        keeper_admin_on_request(s, m);
+        break;
+    case SP_MSG_ENROL_REQUEST:
+        keeper_people_on_enrol(s, m);
+        break;
+    case SP_MSG_REFUSED:
+        s->unsent++;
+        break;
+    default:
+        if (m->type == SP_MSG_SYNC_REQUEST) {
+            keeper_people_publish(s, SP_BUS_ANY);
+        }
+        shell_on_core_message(s, m);
+    }
+}
+
+static void shell_on_drained(void *self)
+{
+    (void)nodes_shell_flush(self);
+}
+
+static void shell_on_link(void *self, unsigned broker, bool up, uint64_t boot)
+{
+    struct nodes_shell *s = self;
+    (void)boot;
+    SP_LOG(SP_LOG_INFO, "bus", up ? "broker.up" : "broker.down", SP_LOG_S("broker", sp_bus_broker_name(s->bus, broker)));
+    if (up) {
+        keeper_people_publish(s, (int)broker);
+    }
+}
+
+static void shell_set(struct nodes_shell *s, const char *name, uint64_t value)
+{
+    sp_stats_set(s->stats, sp_stats_gauge(s->stats, name), value);
+}
+
+static void shell_on_stats(void *self)
+{
+    struct nodes_shell *s = self;
+    const struct keeper_counters *c = keeper_core_counters(s->core);
+    for (size_t i = 0; i < SP_COUNT(shell_gauge_rows); i++) {
+        shell_set(s, shell_gauge_rows[i].name, c->refused[shell_gauge_rows[i].code]);
+    }
+    shell_set(s, "keeper.duplicates", c->duplicates);
+    shell_set(s, "keeper.tests", c->tests);
+    shell_set(s, "keeper.batches", c->batches);
+    shell_set(s, "keeper.batches_dropped", c->batches_dropped);
+    shell_set(s, "keeper.malformed", c->malformed);
+    shell_set(s, "keeper.gains", c->gains);
+    shell_set(s, "keeper.losses", c->losses);
+    shell_set(s, "keeper.renewals", c->renewals);
+    shell_set(s, "keeper.events", c->events);
+    shell_set(s, "keeper.audit_lost", c->audit_lost);
+    shell_set(s, "keeper.commits", s->commits);
+    shell_set(s, "keeper.unsent", s->unsent);
+    shell_set(s, "keeper.nodes", keeper_core_nodes(s->core)->count);
+    shell_set(s, "keeper.pairs", keeper_core_nodes(s->core)->pairs);
+    shell_set(s, "keeper.text_bytes", keeper_core_texts(s->core)->bytes);
+    shell_set(s, "keeper.text_lost", keeper_core_texts(s->core)->lost);
+    shell_set(s, "keeper.journal_rows", (uint64_t)(s->store.journal_seq - s->store.folded));
+    shell_set(s, "keeper.ready", keeper_core_ready(s->core));
+}
+
+/* ---- time ---- */
+
+static void shell_look(struct nodes_shell *s, const struct sp_now *now)
+{
+    enum sp_clock_wall wall = sp_clock_wall_state(now->wall, NULL);
+    bool good = wall == SP_CLOCK_WALL_GOOD || (wall == SP_CLOCK_WALL_UNSYNCED && !s->conf->keeper.require_synced_clock);
+    if (good != s->wall_good) {
+        SP_LOG(good ? SP_LOG_NOTICE : SP_LOG_WARNING, "keeper", "clock", SP_LOG_S("state", good ? "plausible" : "implausible"),
+               SP_LOG_S("effect", good ? "trust is granted" : "no new trust; existing trust runs out"));
+    }
+    s->wall_good = good;
+    s->health.clock_good = good;
+    s->look_ms = sp_mono_ms(now->mono) + NODES_LOOK_MS;
+    sp_log_tick(*now);
+    keeper_people_expire(s);
+}
+
+static void shell_retry(struct nodes_shell *s, uint64_t now_ms)
+{
+    s->retry_ms = now_ms + NODES_RETRY_MS;
+    if (s->store.reserve_gone) {
+        keeper_store_reserve(&s->store, true);
+    }
+    if (!s->store.reserve_gone) {
+        s->health.store_good = true;
+        SP_LOG(SP_LOG_NOTICE, "store", "good", SP_LOG_S("effect", "results are taken again"));
+    }
+}
+
+static void shell_background(struct nodes_shell *s, uint64_t now_ms)
+{
+    enum sp_rc rc = SP_OK;
+    bool many = s->store.journal_seq - s->store.folded > NODES_FOLD_JOURNAL_MAX;
+    if (!keeper_store_folding(&s->store) && (now_ms >= s->fold_ms || many)) {
+        rc = keeper_store_fold_begin(&s->store, s->core);
+        s->fold_ms = now_ms + NODES_FOLD_MS;
+    }
+    if (rc == SP_OK && now_ms >= s->expire_ms && nodes_shell_rows(s)) {
+        s->expire_ms = now_ms + NODES_EXPIRE_MS;
+        (void)nodes_shell_commit_rows(s, keeper_store_expire(&s->store, nodes_shell_now(s).wall.ms));
+    }
+    if (rc == SP_OK && keeper_store_folding(&s->store) && s->health.store_good && nodes_shell_rows(s)) {
+        (void)nodes_shell_commit_rows(s, keeper_store_fold_step(&s->store, s->core, s->conf->keeper.fold_rows));
+    }
+}
+
+static void shell_tick(void *ctx, const struct sp_now *now)
+{
+    struct nodes_shell *s = ctx;
+    uint64_t now_ms = sp_mono_ms(now->mono);
+    if (now_ms >= s->look_ms) {
+        shell_look(s, now);
+    }
+    if (!s->health.store_good && now_ms >= s->retry_ms) {
+        shell_retry(s, now_ms);
+    }
+    struct keeper_event ev = {.kind = KEEPER_EV_TICK};
+    nodes_shell_step(s, &ev);
+    (void)nodes_shell_flush(s);
+    if (s->health.store_good) {
+        shell_background(s, now_ms);
+    }
+    if (now_ms >= s->export_ms) {
+        s->export_ms = now_ms + NODES_EXPORT_MS;
+        keeper_export_run(s);
+    }
+    sp_notify_watchdog(&s->notify, now->mono, sp_loop_turns(s->loop));
+}
+
+static struct sp_mono shell_deadline(void *ctx)
+{
+    const struct nodes_shell *s = ctx;
+    uint64_t at = keeper_core_next_deadline(s->core).us;
+    uint64_t others[] = {s->look_ms * SP_US_PER_MS, s->export_ms * SP_US_PER_MS, sp_notify_deadline(&s->notify).us,
+                         keeper_store_folding(&s->store) ? 0 : s->fold_ms * SP_US_PER_MS,
+                         s->dirty ? 0 : SP_NEVER};
+    for (size_t i = 0; i < SP_COUNT(others); i++) {
+        at = others[i] < at ? others[i] : at;
+    }
+    return (struct sp_mono){at};
+}
+
+/* ---- start ---- */
+
+static enum sp_rc shell_open_core(struct nodes_shell *s, struct sp_err *err)
+{
+    char boot_id[37];
+    struct keeper_options options = {.boot = sp_random_u64(), .text_bytes_max = 256u << 20};
+    enum sp_rc rc = sp_clock_boot_id(boot_id);
+    if (rc != SP_OK) {
+        return sp_err_set(err, rc, "/proc/sys/kernel/random/boot_id", "cannot be read");
+    }
+    options.clock_boot = sp_crypto_clock_boot(boot_id, s->conf->deployment);
+    sp_crypto_hmac_init(&s->ticket_hmac, s->core_keys->ticket, sizeof s->core_keys->ticket);
+    options.ticket_mac = sp_crypto_hmac_mac(&s->ticket_hmac);
+    sp_random_bytes(options.hash_key, sizeof options.hash_key);
+    rc = keeper_core_init(&options, nodes_shell_now(s), &s->core);
+    if (rc != SP_OK || !keeper_effects_init(&s->fx) || (s->hold = malloc(NODES_HOLD_BYTES)) == NULL) {
+        return sp_err_set(err, SP_E_NOMEM, "memory", "is not enough to start");
+    }
+    uint8_t mac_key[32];
+    sp_crypto_derive(s->core_keys->mac, "keeper store", mac_key);
+    struct keeper_store_options store = {.dir = s->conf->keeper.store,
+                                         .mac_key = mac_key,
+                                         .reserve_bytes = (uint64_t)s->conf->keeper.reserve_file_mb << 20,
+                                         .history_keep_ms = s->conf->keeper.history_keep_ms};
+    rc = keeper_store_open(&s->store, &store, err);
+    sp_crypto_wipe(mac_key, sizeof mac_key);
+    struct keeper_store_loaded loaded;
+    rc = rc == SP_OK ? keeper_store_load(&s->store, s->core, &s->fx, &loaded, err) : rc;
+    if (rc != SP_OK) {
+        return rc;
+    }
+    bool same = loaded.clock_boot == options.clock_boot;
+    if (!same) {
+        keeper_core_void_all(s->core, sp_mono_ms(nodes_shell_now(s).mono));
+    }
+    struct keeper_store_audit row = {.wall_ms = nodes_shell_now(s).wall.ms, .actor = s->name, .what = "keeper.start", .object = s->name,
+                                     .from = "", .to = "", .why = same ? "same boot: proven lifetimes go on" : "another boot: all results are void"};
+    rc = keeper_store_begin(&s->store);
+    rc = rc == SP_OK ? keeper_store_meta_put(&s->store, "clock_boot", options.clock_boot) : rc;
+    rc = rc == SP_OK ? keeper_store_audit(&s->store, &row) : rc;
+    rc = rc == SP_OK ? keeper_store_commit(&s->store) : rc;
+    if (rc != SP_OK) {
+        return sp_err_set(err, rc, s->store.path, "%s", sp_db_error(s->store.db)->text);
+    }
+    s->health.store_good = true;
+    SP_LOG(SP_LOG_INFO, "keeper", "loaded", SP_LOG_U("nodes", loaded.nodes), SP_LOG_U("pairs", loaded.pairs),
+           SP_LOG_U("replayed", loaded.replayed), SP_LOG_U("bad_rows", loaded.bad_records), SP_LOG_S("lifetimes", same ? "go on" : "void"));
+    return SP_OK;
+}
+
+static enum sp_rc shell_open_bus(struct nodes_shell *s, struct sp_err *err)
+{
+    char why[256];
+    struct sp_bus_options o = {.loop = s->loop,
+                               .conf = s->conf,
+                               .keys = s->keys,
+                               .stats = s->stats,
+                               .name = s->name,
+                               .role = SP_ROLE_KEEPER,
+                               .software = "spice-nodes " SPICE_VERSION,
+                               .self = s,
+                               .on_message = shell_on_message,
+                               .on_link = shell_on_link,
+                               .on_drained = shell_on_drained,
+                               .on_stats = shell_on_stats};
+    if (!sp_bus_open(&o, &s->bus, why, sizeof why)) {
+        return sp_err_set(err, SP_E_IO, "bus", "%s", why);
+    }
+    return keeper_people_load(s);
+}
+
+static void shell_close(struct nodes_shell *s)
+{
+    if (s->bus != NULL) {
+        (void)nodes_shell_flush(s);
+        sp_bus_close(&s->bus, (int)s->conf->bus.linger_ms);
+    }
+    keeper_core_fini(&s->core);
+    keeper_store_close(&s->store);
+    keeper_effects_fini(&s->fx);
+    sp_crypto_hmac_fini(&s->ticket_hmac);
+    sp_stats_destroy(&s->stats);
+    sp_notify_fini(&s->notify);
+    sp_loop_destroy(&s->loop);
+    free(s->hold);
+    free(s);
+}
+
+int nodes_shell_run(const struct nodes_options *o, struct sp_err *err)
+{
+    struct nodes_shell *s = calloc(1, sizeof *s);
+    if (s == NULL) {
+        (void)sp_err_set(err, SP_E_NOMEM, "memory", "is not enough to start");
+        return SP_OPT_EXIT_FAILED;
+    }
+    s->conf = o->conf;
+    s->keys = o->keys;
+    s->core_keys = o->core_keys;
+    s->name = o->name;
+    s->notify.fd = -1;
+    struct sp_loop_options loop = {.ctx = s, .deadline = shell_deadline, .tick = shell_tick};
+    enum sp_rc rc = sp_loop_new(&loop, &s->loop, err);
+    if (rc == SP_OK) {
+        sp_notify_init(&s->notify);
+        s->stats = sp_stats_new();
+        rc = s->stats != NULL ? SP_OK : sp_err_set(err, SP_E_NOMEM, "memory", "is not enough to start");
+    }
+    if (rc == SP_OK) {
+        s->lat_commit = sp_stats_latency(s->stats, "keeper.commit");
+        s->lat_intake = sp_stats_latency(s->stats, "keeper.intake_to_durable");
+        (void)sp_loop_refresh(s->loop);
+        rc = shell_open_core(s, err);
+    }
+    if (rc == SP_OK) {
+        uint64_t now_ms = sp_mono_ms(nodes_shell_now(s).mono);
+        s->fold_ms = now_ms + NODES_FOLD_MS;
+        s->expire_ms = now_ms + NODES_LOOK_MS;
+        rc = shell_open_bus(s, err);
+    }
+    if (rc == SP_OK) {
+        sp_notify_ready(&s->notify, "taking results");
+        SP_LOG(SP_LOG_INFO, "keeper", "start", SP_LOG_S("name", s->name), SP_LOG_S("store", s->store.path));
+        rc = sp_loop_run(s->loop);
+        SP_LOG(SP_LOG_INFO, "keeper", "stop", SP_LOG_S("name", s->name));
+        sp_notify_stopping(&s->notify, NULL);
+    }
+    int code = rc != SP_OK ? SP_OPT_EXIT_FAILED : s->exit_code;
+    shell_close(s);
+    return code;
+}

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The keeper's shell: bus, store and clock around the core. It decides nothing about trust. Fields are for the files of this folder. */
+#ifndef NODES_SHELL_H
+#define NODES_SHELL_H
+
+#include "keeper_store.h"
+#include "sp_bus.h"
+#include "sp_conf.h"
+#include "sp_keys.h"
+#include "sp_loop.h"
+#include "sp_notify.h"
+#include "sp_stats.h"
+
+#define NODES_HOLD_BYTES (KEEPER_PENDING_BYTES_MAX + SP_FRAME_BYTES_MAX) /* bodies of results that wait for their commit */
+#define NODES_ROUNDS_MAX 8u            /* commits in a row before other work gets its turn */
+#define NODES_FOLD_MS 30000u           /* distance of background folds */
+#define NODES_FOLD_JOURNAL_MAX 20000   /* journal rows that start one earlier */
+#define NODES_RETRY_MS 2000u           /* after a full disk */
+#define NODES_EXPORT_MS 30000u         /* audit head to its other file; the promise is a minute */
+#define NODES_EXPIRE_MS 3600000u       /* old history */
+#define NODES_LOOK_MS 1000u            /* wall clock, log summaries */
+
+struct nodes_shell {
+    const struct sp_conf *conf;
+    const struct sp_keys *keys;
+    const struct sp_keys_core *core_keys;
+    const char *name;
+    struct sp_loop *loop;
+    struct sp_bus *bus;
+    struct sp_stats *stats;
+    struct sp_notify notify;
+    struct keeper_store store;
+    struct keeper_core *core;
+    struct keeper_effects fx;
+    struct sp_crypto_hmac ticket_hmac;
+    struct keeper_health health;
+    uint8_t *hold; /* NODES_HOLD_BYTES, owned */
+    uint32_t hold_used;
+    bool dirty;      /* the open transaction has rows */
+    bool waiting;    /* results wait for a commit */
+    uint64_t unsent; /* messages that could not leave; whoever misses one asks again */
+    uint64_t fold_ms, retry_ms, export_ms, expire_ms, look_ms, commits, principals_version;
+    uint64_t enrol_end_ms; /* wall clock: next end of an invitation; 0: none */
+    int64_t exported_seq;
+    uint32_t lat_commit, lat_intake;
+    uint64_t intake_us; /* arrival of the first batch that waits */
+    int exit_code;
+    bool wall_good;
+};
+
+struct nodes_options {
+    const struct sp_conf *conf;
+    const struct sp_keys *keys;
+    const struct sp_keys_core *core_keys;
+    const char *name;
+};
+
+/* Effect: opens store and bus and runs until a signal. Returns the exit code of the process; err says why it did not start. */
+int nodes_shell_run(const struct nodes_options *o, struct sp_err *err);
+
+/* ---- for the files of this folder ---- */
+/* Lends the time of this turn. */
+struct sp_now nodes_shell_now(const struct nodes_shell *s);
+/* Effect: one core event and its effects. Store effects stay in the open transaction. */
+void nodes_shell_step(struct nodes_shell *s, struct keeper_event *ev);
+/* Effect: commits until nothing waits. False: the store failed; what was not committed is undone in core and store. */
+bool nodes_shell_flush(struct nodes_shell *s);
+/* Effect: begins rows that are no effect of the core; end them with nodes_shell_commit_rows. False: the store cannot take rows now. */
+bool nodes_shell_rows(struct nodes_shell *s);
+/* Effect: commits them. rc is how writing them went; false when that or the commit failed (rolled back). */
+bool nodes_shell_commit_rows(struct nodes_shell *s, enum sp_rc rc);
+/* Effect: sends a body; broker SP_BUS_ANY or an index. */
+void nodes_shell_send(struct nodes_shell *s, uint16_t type, const char *dest, int broker, struct sp_str body);
+
+#endif
