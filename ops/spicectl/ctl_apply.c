@@ -114,7 +114,8 @@ static void apply_say(struct ctl *ctl, const struct ctl_def *def, enum apply_cha
     }
 }
 
-/* What is sent: the definition without its empty members. */
+/* What is sent: the whole definition, so that a member that became empty is emptied there; only a key that nobody gave is left to
+ * the keeper. */
 static json_t *apply_body(const struct ctl_def *def)
 {
     const char *key;

@@ -161,6 +161,24 @@ static void fleet_pools(struct ctl_doctor *doctor, const json_t *pools)
         ctl_doctor_add(doctor, CTL_DOCTOR_WARN, "pools", "apply one: spicectl apply -f ops/examples/first.yaml", "there is none");
 }
 
+/* The scheduler issues jobs only while the keeper gives it time and takes results. */
+static void fleet_issuing(struct ctl_doctor *doctor)
+{
+    struct ctl_fault fault;
+    json_t *stats = NULL;
+    if (!ctl_fleet_try(doctor->ctl, "scheduler", "stats.get", NULL, &stats, &fault)) {
+        ctl_doctor_add(doctor, CTL_DOCTOR_FAIL, "scheduler", fault.hint, "%s", fault.error);
+        return;
+    }
+    bool issuing = ctl_json_true(stats, "issuing");
+    bool ready = ctl_json_true(stats, "keeper_ready");
+    ctl_doctor_add(doctor, issuing ? CTL_DOCTOR_OK : CTL_DOCTOR_FAIL, "scheduler",
+                   issuing ? "" : "it waits for the keeper; if this lasts, look at both logs",
+                   "%s, epoch %ld, %ld pairs, keeper %s", issuing ? "issues jobs" : "issues no jobs",
+                   (long)ctl_json_int(stats, "epoch", 0), (long)ctl_json_int(stats, "pairs", 0), ready ? "ready" : "not ready");
+    json_decref(stats);
+}
+
 static void fleet_audit(struct ctl_doctor *doctor)
 {
     struct ctl_fault fault;
@@ -184,7 +202,7 @@ void ctl_doctor_fleet(struct ctl_doctor *doctor)
     json_t *checks = fleet_list(doctor, "scheduler", "check.list");
     json_t *pools = fleet_list(doctor, "keeper", "pool.list");
     if (checks != NULL)
-        ctl_doctor_add(doctor, CTL_DOCTOR_OK, "scheduler", "", "answers");
+        fleet_issuing(doctor);
     if (pools != NULL)
         ctl_doctor_add(doctor, CTL_DOCTOR_OK, "keeper", "", "answers");
     if (peers == NULL)

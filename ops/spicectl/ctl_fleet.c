@@ -340,7 +340,7 @@ static bool fleet_answer(struct ctl_fleet *fleet, const char *to, json_t **reply
     if (fleet->refused[0] != '\0') {
         bool absent = fleet->code == SP_REFUSAL_NO_ROUTE;
         (void)fleet_fault(fault, absent ? CTL_NO_FLEET : CTL_FAILED, to,
-                          absent ? "it is not connected to the broker; is it running? try: spicectl doctor" : "",
+                          absent ? "it is not connected to the broker: is it running? look at its log" : "",
                           "the broker refused: %s", fleet->refused);
         fault->code = fleet->code;
         return false;

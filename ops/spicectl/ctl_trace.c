@@ -16,7 +16,7 @@
 #define TRACE_STAMPS_MAX 4096u
 #define TRACE_REST_MAX   512
 
-static const char *const trace_roles[] = {"scheduler", "broker", "keeper"};
+static const char *const trace_roles[] = {"scheduler", "broker", "keeper"}; /* the first knows the message the job left in */
 #define TRACE_ROLES (sizeof trace_roles / sizeof trace_roles[0])
 
 /* EPOCH-NUMBER as result list prints it, or a number. */
@@ -26,6 +26,22 @@ static bool trace_job_good(const char *job)
     if (n > 0 && job[n] == '-')
         n += 1 + strspn(job + n + 1, "0123456789");
     return n > 0 && n < 48 && job[n] == '\0' && job[n - 1] != '-';
+}
+
+/* A broker tells of messages: {hop, type, from, to, in_us, out_us, ...}. */
+static void trace_of_broker(json_t *row)
+{
+    char what[TRACE_REST_MAX];
+    (void)snprintf(what, sizeof what, "%s %s -> %s", ctl_json_text(row, "type"), ctl_json_text(row, "from"),
+                   ctl_json_text(row, "to"));
+    (void)json_object_set_new(row, "process", ctl_json_need(json_string(ctl_json_text(row, "hop"))));
+    (void)json_object_set_new(row, "what", ctl_json_need(json_string(what)));
+    (void)json_object_set_new(row, "us", ctl_json_need(json_integer(ctl_json_int(row, "in_us", 0))));
+    (void)json_object_set_new(row, "held_us",
+                              ctl_json_need(json_integer(ctl_json_int(row, "out_us", 0) - ctl_json_int(row, "in_us", 0))));
+    static const char *const spent[] = {"hop", "type", "from", "to", "in_us", "out_us", "trace", "sequence"};
+    for (size_t i = 0; i < sizeof spent / sizeof spent[0]; i++)
+        (void)json_object_del(row, spent[i]);
 }
 
 static void trace_take(json_t *reply, const char *role, json_t *stamps)
@@ -39,19 +55,23 @@ static void trace_take(json_t *reply, const char *role, json_t *stamps)
             break;
         json_t *row = ctl_json_need(json_pack("{s:s}", "process", role));
         (void)json_object_update(row, stamp);
+        if (strcmp(role, "broker") == 0)
+            trace_of_broker(row);
         (void)json_array_append_new(stamps, row);
     }
 }
 
+/* Wall time first: monotonic clocks of two hosts say nothing about each other. */
 static int trace_compare(const void *a, const void *b)
 {
     const json_t *const *left = a;
     const json_t *const *right = b;
+    int order = strcmp(ctl_json_text(*left, "at"), ctl_json_text(*right, "at"));
     int64_t first = ctl_json_int(*left, "us", -1);
     int64_t second = ctl_json_int(*right, "us", -1);
-    if (first >= 0 && second >= 0 && first != second)
-        return first < second ? -1 : 1;
-    return strcmp(ctl_json_text(*left, "at"), ctl_json_text(*right, "at"));
+    if (order != 0 || first < 0 || second < 0)
+        return order;
+    return first < second ? -1 : first > second;
 }
 
 static json_t *trace_sorted(json_t *stamps)
@@ -104,6 +124,7 @@ int ctl_trace_run(struct ctl *ctl)
     const char *job = ctl->args.names[0];
     struct ctl_fault fault = {0};
     size_t answered = 0;
+    int64_t message = 0;
     json_t *stamps = ctl_json_need(json_array());
     int code = CTL_OK;
     if (!trace_job_good(job)) {
@@ -113,9 +134,14 @@ int ctl_trace_run(struct ctl *ctl)
     }
     for (size_t i = 0; i < TRACE_ROLES; i++) {
         json_t *reply = NULL;
-        json_t *args = ctl_json_need(json_pack("{s:s}", "job", job));
+        json_t *args = ctl_json_need(json_pack("{s:s, s:I}", "job", job, "trace", (json_int_t)message));
+        if (strcmp(trace_roles[i], "broker") == 0 && message == 0) {
+            json_decref(args);
+            continue;
+        }
         if (ctl_fleet_try(ctl, trace_roles[i], "trace.get", args, &reply, &fault)) {
             trace_take(reply, trace_roles[i], stamps);
+            message = message != 0 ? message : ctl_json_int(reply, "trace", 0);
             answered++;
         } else {
             ctl_note(ctl, "%s: %s", trace_roles[i], fault.error);
