@@ -698,6 +698,7 @@ struct msg_shape {
     uint16_t number; /* 0: a record */
     uint16_t size;   /* of the C struct */
     uint16_t count;  /* fields */
+    uint16_t extra;  /* messages only: offset of the count of elements that were skipped */
     const struct msg_field *fields;
     enum sp_rc (*encode)(struct sp_packer *w, const void *p); /* msg_NAME_encode or rec_NAME_put */
     enum sp_rc (*decode)(const uint8_t *p, size_t n, void *to);
@@ -760,8 +761,9 @@ def shape_row(group):
     kind = "%s_%s" % (group.prefix, group.c)
     number = "0" if group.prefix == "rec" else "SP_MSG_" + group.upper
     following = "next_" + kind if group.prefix == "rec" else "NULL"
-    return '{"%s", %s, sizeof(struct %s), %d, %s_fields, encode_%s, decode_%s, %s}' % (
-        group.name, number, kind, len(group.fields), kind, kind, kind, following)
+    extra = "0" if group.prefix == "rec" else "offsetof(struct %s, extra)" % kind
+    return '{"%s", %s, sizeof(struct %s), %d, %s, %s_fields, encode_%s, decode_%s, %s}' % (
+        group.name, number, kind, len(group.fields), extra, kind, kind, kind, following)
 
 
 def fields_source(model):

@@ -20,7 +20,7 @@ static bool next_rec_route_spec(struct sp_list *list, void *to)
 {
     return rec_route_spec_next(list, to);
 }
-static const struct msg_shape shape_route_spec = {"RouteSpec", 0, sizeof(struct rec_route_spec), 2, rec_route_spec_fields, encode_rec_route_spec, decode_rec_route_spec, next_rec_route_spec};
+static const struct msg_shape shape_route_spec = {"RouteSpec", 0, sizeof(struct rec_route_spec), 2, 0, rec_route_spec_fields, encode_rec_route_spec, decode_rec_route_spec, next_rec_route_spec};
 
 static const struct msg_field rec_counter_fields[] = {
     {"type", MSG_U16, offsetof(struct rec_counter, type), 0u, NULL},
@@ -43,7 +43,7 @@ static bool next_rec_counter(struct sp_list *list, void *to)
 {
     return rec_counter_next(list, to);
 }
-static const struct msg_shape shape_counter = {"Counter", 0, sizeof(struct rec_counter), 7, rec_counter_fields, encode_rec_counter, decode_rec_counter, next_rec_counter};
+static const struct msg_shape shape_counter = {"Counter", 0, sizeof(struct rec_counter), 7, 0, rec_counter_fields, encode_rec_counter, decode_rec_counter, next_rec_counter};
 
 static const struct msg_field rec_gauge_fields[] = {
     {"name", MSG_STR, offsetof(struct rec_gauge, name), 48u, NULL},
@@ -61,7 +61,7 @@ static bool next_rec_gauge(struct sp_list *list, void *to)
 {
     return rec_gauge_next(list, to);
 }
-static const struct msg_shape shape_gauge = {"Gauge", 0, sizeof(struct rec_gauge), 2, rec_gauge_fields, encode_rec_gauge, decode_rec_gauge, next_rec_gauge};
+static const struct msg_shape shape_gauge = {"Gauge", 0, sizeof(struct rec_gauge), 2, 0, rec_gauge_fields, encode_rec_gauge, decode_rec_gauge, next_rec_gauge};
 
 static const struct msg_field rec_latency_fields[] = {
     {"name", MSG_STR, offsetof(struct rec_latency, name), 48u, NULL},
@@ -82,7 +82,7 @@ static bool next_rec_latency(struct sp_list *list, void *to)
 {
     return rec_latency_next(list, to);
 }
-static const struct msg_shape shape_latency = {"Latency", 0, sizeof(struct rec_latency), 5, rec_latency_fields, encode_rec_latency, decode_rec_latency, next_rec_latency};
+static const struct msg_shape shape_latency = {"Latency", 0, sizeof(struct rec_latency), 5, 0, rec_latency_fields, encode_rec_latency, decode_rec_latency, next_rec_latency};
 
 static const struct msg_field rec_job_fields[] = {
     {"ticket", MSG_EXACT, offsetof(struct rec_job, ticket), 144u, NULL},
@@ -103,7 +103,7 @@ static bool next_rec_job(struct sp_list *list, void *to)
 {
     return rec_job_next(list, to);
 }
-static const struct msg_shape shape_job = {"Job", 0, sizeof(struct rec_job), 5, rec_job_fields, encode_rec_job, decode_rec_job, next_rec_job};
+static const struct msg_shape shape_job = {"Job", 0, sizeof(struct rec_job), 5, 0, rec_job_fields, encode_rec_job, decode_rec_job, next_rec_job};
 
 static const struct msg_field rec_returned_fields[] = {
     {"slot", MSG_U32, offsetof(struct rec_returned, slot), 0u, NULL},
@@ -121,7 +121,7 @@ static bool next_rec_returned(struct sp_list *list, void *to)
 {
     return rec_returned_next(list, to);
 }
-static const struct msg_shape shape_returned = {"Returned", 0, sizeof(struct rec_returned), 2, rec_returned_fields, encode_rec_returned, decode_rec_returned, next_rec_returned};
+static const struct msg_shape shape_returned = {"Returned", 0, sizeof(struct rec_returned), 2, 0, rec_returned_fields, encode_rec_returned, decode_rec_returned, next_rec_returned};
 
 static const struct msg_field rec_definition_body_fields[] = {
     {"check", MSG_STR, offsetof(struct rec_definition_body, check), 64u, NULL},
@@ -142,7 +142,7 @@ static bool next_rec_definition_body(struct sp_list *list, void *to)
 {
     return rec_definition_body_next(list, to);
 }
-static const struct msg_shape shape_definition_body = {"DefinitionBody", 0, sizeof(struct rec_definition_body), 5, rec_definition_body_fields, encode_rec_definition_body, decode_rec_definition_body, next_rec_definition_body};
+static const struct msg_shape shape_definition_body = {"DefinitionBody", 0, sizeof(struct rec_definition_body), 5, 0, rec_definition_body_fields, encode_rec_definition_body, decode_rec_definition_body, next_rec_definition_body};
 
 static const struct msg_field rec_result_fields[] = {
     {"ticket", MSG_EXACT, offsetof(struct rec_result, ticket), 144u, NULL},
@@ -168,7 +168,7 @@ static bool next_rec_result(struct sp_list *list, void *to)
 {
     return rec_result_next(list, to);
 }
-static const struct msg_shape shape_result = {"Result", 0, sizeof(struct rec_result), 10, rec_result_fields, encode_rec_result, decode_rec_result, next_rec_result};
+static const struct msg_shape shape_result = {"Result", 0, sizeof(struct rec_result), 10, 0, rec_result_fields, encode_rec_result, decode_rec_result, next_rec_result};
 
 static const struct msg_field rec_refused_result_fields[] = {
     {"index", MSG_U16, offsetof(struct rec_refused_result, index), 0u, NULL},
@@ -186,7 +186,7 @@ static bool next_rec_refused_result(struct sp_list *list, void *to)
 {
     return rec_refused_result_next(list, to);
 }
-static const struct msg_shape shape_refused_result = {"RefusedResult", 0, sizeof(struct rec_refused_result), 2, rec_refused_result_fields, encode_rec_refused_result, decode_rec_refused_result, next_rec_refused_result};
+static const struct msg_shape shape_refused_result = {"RefusedResult", 0, sizeof(struct rec_refused_result), 2, 0, rec_refused_result_fields, encode_rec_refused_result, decode_rec_refused_result, next_rec_refused_result};
 
 static const struct msg_field rec_closed_fields[] = {
     {"slot", MSG_U32, offsetof(struct rec_closed, slot), 0u, NULL},
@@ -207,7 +207,7 @@ static bool next_rec_closed(struct sp_list *list, void *to)
 {
     return rec_closed_next(list, to);
 }
-static const struct msg_shape shape_closed = {"Closed", 0, sizeof(struct rec_closed), 5, rec_closed_fields, encode_rec_closed, decode_rec_closed, next_rec_closed};
+static const struct msg_shape shape_closed = {"Closed", 0, sizeof(struct rec_closed), 5, 0, rec_closed_fields, encode_rec_closed, decode_rec_closed, next_rec_closed};
 
 static const struct msg_field rec_node_info_fields[] = {
     {"id", MSG_U32, offsetof(struct rec_node_info, id), 0u, NULL},
@@ -230,7 +230,7 @@ static bool next_rec_node_info(struct sp_list *list, void *to)
 {
     return rec_node_info_next(list, to);
 }
-static const struct msg_shape shape_node_info = {"NodeInfo", 0, sizeof(struct rec_node_info), 7, rec_node_info_fields, encode_rec_node_info, decode_rec_node_info, next_rec_node_info};
+static const struct msg_shape shape_node_info = {"NodeInfo", 0, sizeof(struct rec_node_info), 7, 0, rec_node_info_fields, encode_rec_node_info, decode_rec_node_info, next_rec_node_info};
 
 static const struct msg_field rec_check_info_fields[] = {
     {"id", MSG_U32, offsetof(struct rec_check_info, id), 0u, NULL},
@@ -260,7 +260,7 @@ static bool next_rec_check_info(struct sp_list *list, void *to)
 {
     return rec_check_info_next(list, to);
 }
-static const struct msg_shape shape_check_info = {"CheckInfo", 0, sizeof(struct rec_check_info), 14, rec_check_info_fields, encode_rec_check_info, decode_rec_check_info, next_rec_check_info};
+static const struct msg_shape shape_check_info = {"CheckInfo", 0, sizeof(struct rec_check_info), 14, 0, rec_check_info_fields, encode_rec_check_info, decode_rec_check_info, next_rec_check_info};
 
 static const struct msg_field rec_trust_entry_fields[] = {
     {"key", MSG_EXACT, offsetof(struct rec_trust_entry, key), 16u, NULL},
@@ -284,7 +284,7 @@ static bool next_rec_trust_entry(struct sp_list *list, void *to)
 {
     return rec_trust_entry_next(list, to);
 }
-static const struct msg_shape shape_trust_entry = {"TrustEntry", 0, sizeof(struct rec_trust_entry), 8, rec_trust_entry_fields, encode_rec_trust_entry, decode_rec_trust_entry, next_rec_trust_entry};
+static const struct msg_shape shape_trust_entry = {"TrustEntry", 0, sizeof(struct rec_trust_entry), 8, 0, rec_trust_entry_fields, encode_rec_trust_entry, decode_rec_trust_entry, next_rec_trust_entry};
 
 static const struct msg_field rec_principal_fields[] = {
     {"name", MSG_STR, offsetof(struct rec_principal, name), 40u, NULL},
@@ -308,7 +308,7 @@ static bool next_rec_principal(struct sp_list *list, void *to)
 {
     return rec_principal_next(list, to);
 }
-static const struct msg_shape shape_principal = {"Principal", 0, sizeof(struct rec_principal), 8, rec_principal_fields, encode_rec_principal, decode_rec_principal, next_rec_principal};
+static const struct msg_shape shape_principal = {"Principal", 0, sizeof(struct rec_principal), 8, 0, rec_principal_fields, encode_rec_principal, decode_rec_principal, next_rec_principal};
 
 static const struct msg_field msg_hello_fields[] = {
     {"boot", MSG_U64, offsetof(struct msg_hello, boot), 0u, NULL},
@@ -781,39 +781,39 @@ static enum sp_rc decode_msg_principal_set(const uint8_t *p, size_t n, void *to)
 }
 
 static const struct msg_shape messages[SP_MSG_COUNT] = {
-    {"Hello", SP_MSG_HELLO, sizeof(struct msg_hello), 6, msg_hello_fields, encode_msg_hello, decode_msg_hello, NULL},
-    {"Welcome", SP_MSG_WELCOME, sizeof(struct msg_welcome), 2, msg_welcome_fields, encode_msg_welcome, decode_msg_welcome, NULL},
-    {"Heartbeat", SP_MSG_HEARTBEAT, sizeof(struct msg_heartbeat), 2, msg_heartbeat_fields, encode_msg_heartbeat, decode_msg_heartbeat, NULL},
-    {"Credit", SP_MSG_CREDIT, sizeof(struct msg_credit), 1, msg_credit_fields, encode_msg_credit, decode_msg_credit, NULL},
-    {"Drain", SP_MSG_DRAIN, sizeof(struct msg_drain), 1, msg_drain_fields, encode_msg_drain, decode_msg_drain, NULL},
-    {"Bye", SP_MSG_BYE, sizeof(struct msg_bye), 1, msg_bye_fields, encode_msg_bye, decode_msg_bye, NULL},
-    {"Refused", SP_MSG_REFUSED, sizeof(struct msg_refused), 4, msg_refused_fields, encode_msg_refused, decode_msg_refused, NULL},
-    {"Stats", SP_MSG_STATS, sizeof(struct msg_stats), 5, msg_stats_fields, encode_msg_stats, decode_msg_stats, NULL},
-    {"RouteOpen", SP_MSG_ROUTE_OPEN, sizeof(struct msg_route_open), 1, msg_route_open_fields, encode_msg_route_open, decode_msg_route_open, NULL},
-    {"RouteCredit", SP_MSG_ROUTE_CREDIT, sizeof(struct msg_route_credit), 4, msg_route_credit_fields, encode_msg_route_credit, decode_msg_route_credit, NULL},
-    {"JobBatch", SP_MSG_JOB_BATCH, sizeof(struct msg_job_batch), 3, msg_job_batch_fields, encode_msg_job_batch, decode_msg_job_batch, NULL},
-    {"JobReturn", SP_MSG_JOB_RETURN, sizeof(struct msg_job_return), 2, msg_job_return_fields, encode_msg_job_return, decode_msg_job_return, NULL},
-    {"DefinitionGet", SP_MSG_DEFINITION_GET, sizeof(struct msg_definition_get), 1, msg_definition_get_fields, encode_msg_definition_get, decode_msg_definition_get, NULL},
-    {"Definition", SP_MSG_DEFINITION, sizeof(struct msg_definition), 2, msg_definition_fields, encode_msg_definition, decode_msg_definition, NULL},
-    {"ResultBatch", SP_MSG_RESULT_BATCH, sizeof(struct msg_result_batch), 3, msg_result_batch_fields, encode_msg_result_batch, decode_msg_result_batch, NULL},
-    {"ResultAck", SP_MSG_RESULT_ACK, sizeof(struct msg_result_ack), 4, msg_result_ack_fields, encode_msg_result_ack, decode_msg_result_ack, NULL},
-    {"LeaseClosed", SP_MSG_LEASE_CLOSED, sizeof(struct msg_lease_closed), 2, msg_lease_closed_fields, encode_msg_lease_closed, decode_msg_lease_closed, NULL},
-    {"NodeSet", SP_MSG_NODE_SET, sizeof(struct msg_node_set), 6, msg_node_set_fields, encode_msg_node_set, decode_msg_node_set, NULL},
-    {"CheckSet", SP_MSG_CHECK_SET, sizeof(struct msg_check_set), 5, msg_check_set_fields, encode_msg_check_set, decode_msg_check_set, NULL},
-    {"SyncRequest", SP_MSG_SYNC_REQUEST, sizeof(struct msg_sync_request), 2, msg_sync_request_fields, encode_msg_sync_request, decode_msg_sync_request, NULL},
-    {"EpochClaim", SP_MSG_EPOCH_CLAIM, sizeof(struct msg_epoch_claim), 2, msg_epoch_claim_fields, encode_msg_epoch_claim, decode_msg_epoch_claim, NULL},
-    {"EpochGrant", SP_MSG_EPOCH_GRANT, sizeof(struct msg_epoch_grant), 2, msg_epoch_grant_fields, encode_msg_epoch_grant, decode_msg_epoch_grant, NULL},
-    {"KeeperClock", SP_MSG_KEEPER_CLOCK, sizeof(struct msg_keeper_clock), 6, msg_keeper_clock_fields, encode_msg_keeper_clock, decode_msg_keeper_clock, NULL},
-    {"Subscribe", SP_MSG_SUBSCRIBE, sizeof(struct msg_subscribe), 2, msg_subscribe_fields, encode_msg_subscribe, decode_msg_subscribe, NULL},
-    {"Snapshot", SP_MSG_SNAPSHOT, sizeof(struct msg_snapshot), 7, msg_snapshot_fields, encode_msg_snapshot, decode_msg_snapshot, NULL},
-    {"TrustEvent", SP_MSG_TRUST_EVENT, sizeof(struct msg_trust_event), 4, msg_trust_event_fields, encode_msg_trust_event, decode_msg_trust_event, NULL},
-    {"ReaderPing", SP_MSG_READER_PING, sizeof(struct msg_reader_ping), 2, msg_reader_ping_fields, encode_msg_reader_ping, decode_msg_reader_ping, NULL},
-    {"TrustBeat", SP_MSG_TRUST_BEAT, sizeof(struct msg_trust_beat), 4, msg_trust_beat_fields, encode_msg_trust_beat, decode_msg_trust_beat, NULL},
-    {"AdminRequest", SP_MSG_ADMIN_REQUEST, sizeof(struct msg_admin_request), 3, msg_admin_request_fields, encode_msg_admin_request, decode_msg_admin_request, NULL},
-    {"AdminReply", SP_MSG_ADMIN_REPLY, sizeof(struct msg_admin_reply), 5, msg_admin_reply_fields, encode_msg_admin_reply, decode_msg_admin_reply, NULL},
-    {"EnrolRequest", SP_MSG_ENROL_REQUEST, sizeof(struct msg_enrol_request), 4, msg_enrol_request_fields, encode_msg_enrol_request, decode_msg_enrol_request, NULL},
-    {"EnrolReply", SP_MSG_ENROL_REPLY, sizeof(struct msg_enrol_reply), 5, msg_enrol_reply_fields, encode_msg_enrol_reply, decode_msg_enrol_reply, NULL},
-    {"PrincipalSet", SP_MSG_PRINCIPAL_SET, sizeof(struct msg_principal_set), 4, msg_principal_set_fields, encode_msg_principal_set, decode_msg_principal_set, NULL},
+    {"Hello", SP_MSG_HELLO, sizeof(struct msg_hello), 6, offsetof(struct msg_hello, extra), msg_hello_fields, encode_msg_hello, decode_msg_hello, NULL},
+    {"Welcome", SP_MSG_WELCOME, sizeof(struct msg_welcome), 2, offsetof(struct msg_welcome, extra), msg_welcome_fields, encode_msg_welcome, decode_msg_welcome, NULL},
+    {"Heartbeat", SP_MSG_HEARTBEAT, sizeof(struct msg_heartbeat), 2, offsetof(struct msg_heartbeat, extra), msg_heartbeat_fields, encode_msg_heartbeat, decode_msg_heartbeat, NULL},
+    {"Credit", SP_MSG_CREDIT, sizeof(struct msg_credit), 1, offsetof(struct msg_credit, extra), msg_credit_fields, encode_msg_credit, decode_msg_credit, NULL},
+    {"Drain", SP_MSG_DRAIN, sizeof(struct msg_drain), 1, offsetof(struct msg_drain, extra), msg_drain_fields, encode_msg_drain, decode_msg_drain, NULL},
+    {"Bye", SP_MSG_BYE, sizeof(struct msg_bye), 1, offsetof(struct msg_bye, extra), msg_bye_fields, encode_msg_bye, decode_msg_bye, NULL},
+    {"Refused", SP_MSG_REFUSED, sizeof(struct msg_refused), 4, offsetof(struct msg_refused, extra), msg_refused_fields, encode_msg_refused, decode_msg_refused, NULL},
+    {"Stats", SP_MSG_STATS, sizeof(struct msg_stats), 5, offsetof(struct msg_stats, extra), msg_stats_fields, encode_msg_stats, decode_msg_stats, NULL},
+    {"RouteOpen", SP_MSG_ROUTE_OPEN, sizeof(struct msg_route_open), 1, offsetof(struct msg_route_open, extra), msg_route_open_fields, encode_msg_route_open, decode_msg_route_open, NULL},
+    {"RouteCredit", SP_MSG_ROUTE_CREDIT, sizeof(struct msg_route_credit), 4, offsetof(struct msg_route_credit, extra), msg_route_credit_fields, encode_msg_route_credit, decode_msg_route_credit, NULL},
+    {"JobBatch", SP_MSG_JOB_BATCH, sizeof(struct msg_job_batch), 3, offsetof(struct msg_job_batch, extra), msg_job_batch_fields, encode_msg_job_batch, decode_msg_job_batch, NULL},
+    {"JobReturn", SP_MSG_JOB_RETURN, sizeof(struct msg_job_return), 2, offsetof(struct msg_job_return, extra), msg_job_return_fields, encode_msg_job_return, decode_msg_job_return, NULL},
+    {"DefinitionGet", SP_MSG_DEFINITION_GET, sizeof(struct msg_definition_get), 1, offsetof(struct msg_definition_get, extra), msg_definition_get_fields, encode_msg_definition_get, decode_msg_definition_get, NULL},
+    {"Definition", SP_MSG_DEFINITION, sizeof(struct msg_definition), 2, offsetof(struct msg_definition, extra), msg_definition_fields, encode_msg_definition, decode_msg_definition, NULL},
+    {"ResultBatch", SP_MSG_RESULT_BATCH, sizeof(struct msg_result_batch), 3, offsetof(struct msg_result_batch, extra), msg_result_batch_fields, encode_msg_result_batch, decode_msg_result_batch, NULL},
+    {"ResultAck", SP_MSG_RESULT_ACK, sizeof(struct msg_result_ack), 4, offsetof(struct msg_result_ack, extra), msg_result_ack_fields, encode_msg_result_ack, decode_msg_result_ack, NULL},
+    {"LeaseClosed", SP_MSG_LEASE_CLOSED, sizeof(struct msg_lease_closed), 2, offsetof(struct msg_lease_closed, extra), msg_lease_closed_fields, encode_msg_lease_closed, decode_msg_lease_closed, NULL},
+    {"NodeSet", SP_MSG_NODE_SET, sizeof(struct msg_node_set), 6, offsetof(struct msg_node_set, extra), msg_node_set_fields, encode_msg_node_set, decode_msg_node_set, NULL},
+    {"CheckSet", SP_MSG_CHECK_SET, sizeof(struct msg_check_set), 5, offsetof(struct msg_check_set, extra), msg_check_set_fields, encode_msg_check_set, decode_msg_check_set, NULL},
+    {"SyncRequest", SP_MSG_SYNC_REQUEST, sizeof(struct msg_sync_request), 2, offsetof(struct msg_sync_request, extra), msg_sync_request_fields, encode_msg_sync_request, decode_msg_sync_request, NULL},
+    {"EpochClaim", SP_MSG_EPOCH_CLAIM, sizeof(struct msg_epoch_claim), 2, offsetof(struct msg_epoch_claim, extra), msg_epoch_claim_fields, encode_msg_epoch_claim, decode_msg_epoch_claim, NULL},
+    {"EpochGrant", SP_MSG_EPOCH_GRANT, sizeof(struct msg_epoch_grant), 2, offsetof(struct msg_epoch_grant, extra), msg_epoch_grant_fields, encode_msg_epoch_grant, decode_msg_epoch_grant, NULL},
+    {"KeeperClock", SP_MSG_KEEPER_CLOCK, sizeof(struct msg_keeper_clock), 6, offsetof(struct msg_keeper_clock, extra), msg_keeper_clock_fields, encode_msg_keeper_clock, decode_msg_keeper_clock, NULL},
+    {"Subscribe", SP_MSG_SUBSCRIBE, sizeof(struct msg_subscribe), 2, offsetof(struct msg_subscribe, extra), msg_subscribe_fields, encode_msg_subscribe, decode_msg_subscribe, NULL},
+    {"Snapshot", SP_MSG_SNAPSHOT, sizeof(struct msg_snapshot), 7, offsetof(struct msg_snapshot, extra), msg_snapshot_fields, encode_msg_snapshot, decode_msg_snapshot, NULL},
+    {"TrustEvent", SP_MSG_TRUST_EVENT, sizeof(struct msg_trust_event), 4, offsetof(struct msg_trust_event, extra), msg_trust_event_fields, encode_msg_trust_event, decode_msg_trust_event, NULL},
+    {"ReaderPing", SP_MSG_READER_PING, sizeof(struct msg_reader_ping), 2, offsetof(struct msg_reader_ping, extra), msg_reader_ping_fields, encode_msg_reader_ping, decode_msg_reader_ping, NULL},
+    {"TrustBeat", SP_MSG_TRUST_BEAT, sizeof(struct msg_trust_beat), 4, offsetof(struct msg_trust_beat, extra), msg_trust_beat_fields, encode_msg_trust_beat, decode_msg_trust_beat, NULL},
+    {"AdminRequest", SP_MSG_ADMIN_REQUEST, sizeof(struct msg_admin_request), 3, offsetof(struct msg_admin_request, extra), msg_admin_request_fields, encode_msg_admin_request, decode_msg_admin_request, NULL},
+    {"AdminReply", SP_MSG_ADMIN_REPLY, sizeof(struct msg_admin_reply), 5, offsetof(struct msg_admin_reply, extra), msg_admin_reply_fields, encode_msg_admin_reply, decode_msg_admin_reply, NULL},
+    {"EnrolRequest", SP_MSG_ENROL_REQUEST, sizeof(struct msg_enrol_request), 4, offsetof(struct msg_enrol_request, extra), msg_enrol_request_fields, encode_msg_enrol_request, decode_msg_enrol_request, NULL},
+    {"EnrolReply", SP_MSG_ENROL_REPLY, sizeof(struct msg_enrol_reply), 5, offsetof(struct msg_enrol_reply, extra), msg_enrol_reply_fields, encode_msg_enrol_reply, decode_msg_enrol_reply, NULL},
+    {"PrincipalSet", SP_MSG_PRINCIPAL_SET, sizeof(struct msg_principal_set), 4, offsetof(struct msg_principal_set, extra), msg_principal_set_fields, encode_msg_principal_set, decode_msg_principal_set, NULL},
 };
 static const struct msg_shape *const records[] = {
     &shape_route_spec,

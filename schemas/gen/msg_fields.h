@@ -26,6 +26,7 @@ struct msg_shape {
     uint16_t number; /* 0: a record */
     uint16_t size;   /* of the C struct */
     uint16_t count;  /* fields */
+    uint16_t extra;  /* messages only: offset of the count of elements that were skipped */
     const struct msg_field *fields;
     enum sp_rc (*encode)(struct sp_packer *w, const void *p); /* msg_NAME_encode or rec_NAME_put */
     enum sp_rc (*decode)(const uint8_t *p, size_t n, void *to);
