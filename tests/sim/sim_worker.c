@@ -161,8 +161,9 @@ void sim_worker_finish(struct sim *s, uint32_t process, uint32_t number)
     struct sp_ticket t;
     if (slot->state != WORKER_RUNNING || sp_ticket_decode(slot->ticket, &t) != SP_OK)
         return; /* ended by its deadline */
-    SIM_REQUIRE(s, t.node >= 1 && t.node <= SIM_NODES && t.check >= 1 && t.check <= SIM_CHECKS, "ticket names nobody");
-    uint8_t outcome = s->bad[t.node][t.check];
+    /* A hostile broker may have bent the ticket; a worker cannot tell, the keeper must. Such a run passes, to tempt it. */
+    bool known = t.node >= 1 && t.node <= SIM_NODES && t.check >= 1 && t.check <= SIM_CHECKS;
+    uint8_t outcome = known ? s->bad[t.node][t.check] : SP_OUTCOME_PASS;
     if (!s->stop_faults && sim_chance(s, 20))
         outcome = SP_OUTCOME_ERROR;
     collect(s, process, slot, outcome, outcome == SP_OUTCOME_FAIL ? SP_REASON_CONTENT : SP_REASON_OK);
