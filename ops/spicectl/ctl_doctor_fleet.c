@@ -179,6 +179,26 @@ static void fleet_issuing(struct ctl_doctor *doctor)
     json_decref(stats);
 }
 
+static void fleet_keeper(struct ctl_doctor *doctor)
+{
+    struct ctl_fault fault;
+    json_t *status = NULL;
+    if (!ctl_fleet_try(doctor->ctl, "keeper", "keeper.status", NULL, &status, &fault)) {
+        ctl_doctor_add(doctor, CTL_DOCTOR_FAIL, "keeper", fault.hint, "%s", fault.error);
+        return;
+    }
+    bool ready = ctl_json_true(status, "ready");
+    bool store = ctl_json_true(status, "store_good");
+    bool clock = ctl_json_true(status, "clock_good");
+    const char *hint = ready    ? ""
+                       : !store ? "its store takes no rows: look at the disk and its log"
+                       : !clock ? "its wall clock is not to be believed: set it, or see keeper.require_synced_clock"
+                                : "it has just started, or its scheduler is away; look at its log";
+    ctl_doctor_add(doctor, ready ? CTL_DOCTOR_OK : CTL_DOCTOR_FAIL, "keeper", hint, "%s, %ld nodes, %ld pairs",
+                   ready ? "ready" : "not ready", (long)ctl_json_int(status, "nodes", 0), (long)ctl_json_int(status, "pairs", 0));
+    json_decref(status);
+}
+
 static void fleet_audit(struct ctl_doctor *doctor)
 {
     struct ctl_fault fault;
@@ -204,7 +224,7 @@ void ctl_doctor_fleet(struct ctl_doctor *doctor)
     if (checks != NULL)
         fleet_issuing(doctor);
     if (pools != NULL)
-        ctl_doctor_add(doctor, CTL_DOCTOR_OK, "keeper", "", "answers");
+        fleet_keeper(doctor);
     if (peers == NULL)
         ctl_doctor_add(doctor, CTL_DOCTOR_FAIL, "broker", fault.hint, "%s", fault.error);
     else

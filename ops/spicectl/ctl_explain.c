@@ -42,7 +42,9 @@ static void explain_pool(struct ctl *ctl, const char *name, const json_t *pool)
     bool member = ctl_json_true(pool, "member");
     ctl_out_print(out, "\npool %s: ", ctl_out_safe(safe, sizeof safe, name));
     ctl_out_tone(out, member ? CTL_GOOD : CTL_BAD, member ? "IN" : "NOT IN");
-    ctl_out_print(out, " since %s", ctl_out_safe(safe, sizeof safe, ctl_json_text(pool, "since")));
+    const char *since = ctl_json_text(pool, "since");
+    if (since[0] != '\0')
+        ctl_out_print(out, " since %s", ctl_out_safe(safe, sizeof safe, since));
     if (member)
         ctl_out_print(out, ", for %s more if nothing passes again",
                       ctl_span_text(ctl_json_int(pool, "remaining_ms", -1), span, sizeof span));

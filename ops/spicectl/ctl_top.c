@@ -85,7 +85,13 @@ static int64_t top_lost(const json_t *process)
     return sum;
 }
 
-static void top_processes(struct ctl *ctl, const struct ctl_gather *gather)
+/* Connected to a broker, or one itself; idle processes publish seldom, so silence of statistics says nothing. */
+static bool top_is_here(const json_t *process, const json_t *peers)
+{
+    return strcmp(ctl_json_text(process, "role"), "broker") == 0 || json_object_get(peers, ctl_json_text(process, "name")) != NULL;
+}
+
+static void top_processes(struct ctl *ctl, const struct ctl_gather *gather, const json_t *peers)
 {
     char text[CTL_SPAN_MAX];
     const char *name;
@@ -94,10 +100,11 @@ static void top_processes(struct ctl *ctl, const struct ctl_gather *gather)
     struct ctl_table *table = ctl_table_new("PROCESS|ROLE|>UP|>IN/S|>OUT/S|>LOST|SLOWEST HOP P99|GAUGES");
     json_object_foreach(gather->latest, name, process)
     {
-        bool quiet = now_ms - ctl_json_int(process, "at_ms", 0) > TOP_QUIET_MS;
-        ctl_table_tone(table, quiet ? CTL_BAD : CTL_PLAIN, name);
+        bool here = top_is_here(process, peers);
+        int64_t up_ms = ctl_json_int(process, "uptime_ms", 0) + now_ms - ctl_json_int(process, "at_ms", now_ms);
+        ctl_table_tone(table, here ? CTL_PLAIN : CTL_BAD, name);
         ctl_table_cell(table, ctl_json_text(process, "role"));
-        ctl_table_cell(table, quiet ? "quiet" : ctl_span_text(ctl_json_int(process, "uptime_ms", -1), text, sizeof text));
+        ctl_table_cell(table, here ? ctl_span_text(up_ms, text, sizeof text) : "away");
         top_rate(table, ctl_gather_rate(gather, name, false));
         top_rate(table, ctl_gather_rate(gather, name, true));
         int64_t lost = top_lost(process);
@@ -125,19 +132,25 @@ static void top_pools(struct ctl *ctl, const json_t *pools)
     }
 }
 
-static void top_picture(struct ctl *ctl, const struct ctl_gather *gather, const json_t *pools, const char *trouble, bool live)
+struct top_world {
+    json_t *pools;
+    json_t *peers;
+    const char *trouble; /* "" when all answered */
+};
+
+static void top_picture(struct ctl *ctl, const struct ctl_gather *gather, const struct top_world *world, bool live)
 {
     char at[32];
     char safe[CTL_OUT_SAFE_MAX];
     sp_time_format_wall(sp_clock_read().wall, at, sizeof at);
     ctl_out_print(&ctl->out, "%sSPICE at %s%s\n\n", live ? top_home : "", at, live ? "   (Ctrl-C ends)" : "");
-    top_pools(ctl, pools);
-    if (trouble[0] != '\0') {
-        ctl_out_tone(&ctl->out, CTL_BAD, ctl_out_safe(safe, sizeof safe, trouble));
+    top_pools(ctl, world->pools);
+    if (world->trouble[0] != '\0') {
+        ctl_out_tone(&ctl->out, CTL_BAD, ctl_out_safe(safe, sizeof safe, world->trouble));
         ctl_out_print(&ctl->out, "\n");
     }
     ctl_out_print(&ctl->out, "\n");
-    top_processes(ctl, gather);
+    top_processes(ctl, gather, world->peers);
     (void)fflush(ctl->out.file);
 }
 
@@ -153,14 +166,17 @@ static void top_json(struct ctl *ctl, const struct ctl_gather *gather, const jso
 static bool top_once(struct ctl *ctl, struct ctl_gather *gather, bool live)
 {
     struct ctl_fault fault = {0};
-    json_t *pools = NULL;
-    (void)ctl_gather_refresh(ctl, gather, &fault);
-    (void)ctl_fleet_try(ctl, "keeper", "pool.list", NULL, &pools, &fault);
+    struct ctl_fault other;
+    struct top_world world = {.trouble = fault.error};
+    (void)ctl_gather_refresh(ctl, gather, &other);
+    world.peers = ctl_gather_peers(ctl, &other);
+    (void)ctl_fleet_try(ctl, "keeper", "pool.list", NULL, &world.pools, &fault);
     if (ctl->json)
-        top_json(ctl, gather, pools);
+        top_json(ctl, gather, world.pools);
     else
-        top_picture(ctl, gather, pools, fault.error, live);
-    json_decref(pools);
+        top_picture(ctl, gather, &world, live);
+    json_decref(world.pools);
+    json_decref(world.peers);
     return !live || ctl_fleet_pause(ctl, TOP_REFRESH_MS);
 }
 

@@ -5,8 +5,10 @@
 #include "ctl_help.h"
 #include "ctl_host.h"
 
+#include "sp_log.h"
 #include "sp_time.h"
 
+#include <errno.h>
 #include <signal.h>
 
 static int main_usage(struct ctl *ctl)
@@ -38,6 +40,7 @@ int main(int argc, char **argv)
     int code = CTL_OK;
     uint64_t ms;
     (void)signal(SIGPIPE, SIG_IGN);
+    (void)sp_log_level_set(NULL, SP_LOG_ERROR); /* what happens on the bus is told by the commands */
     ctl_out_init(&ctl.out, stdout);
     bool good = ctl_args_parse(&ctl.args, argc, argv);
     ctl.json = ctl_args_has(&ctl.args, CTL_OPT_JSON);
@@ -52,7 +55,7 @@ int main(int argc, char **argv)
     code = ctl.args.cmd->run(&ctl);
     ctl_fleet_close(&ctl.fleet);
     ctl_host_close(&ctl);
-    if (fflush(stdout) != 0 && code == CTL_OK)
+    if (fflush(stdout) != 0 && errno != EPIPE && code == CTL_OK)
         code = ctl_fail(&ctl, CTL_FAILED, "standard output", NULL, "the output could not be written");
     return code;
 }
