@@ -338,7 +338,7 @@ void sp_conf_print(const struct sp_conf *c, struct sp_buf *b)
 void sp_conf_describe(struct sp_buf *b)
 {
     sp_bind_describe(&sp_conf_table, "", b);
-    sp_bind_describe(&sp_conf_table_principals, "principals.yaml:", b);
+    sp_bind_describe(&sp_conf_table_principals, "", b);
 }
 
 enum sp_rc sp_conf_path(const struct sp_conf *c, const char *relative, char *to, size_t size)

@@ -116,6 +116,25 @@ static void rows_survive(void **state)
     sp_db_close(&db);
 }
 
+/* The decision in the header, observed: a log in exclusive use has no shared index, and a commit is one write run and one sync. */
+static void one_sync_per_commit(void **state)
+{
+    struct fixture *f = *state;
+    char shared[300];
+    enum sp_rc rc;
+    sp_db_fault_arm(SP_DB_FAULT_NONE, 0, false);
+    struct sp_db *db = open_ok(f);
+    assert_int_equal(add_rows(db, 1, 1, &rc), 1);
+    (void)snprintf(shared, sizeof shared, "%s-shm", f->path);
+    assert_int_equal(access(shared, F_OK), -1);
+    (void)snprintf(shared, sizeof shared, "%s-wal", f->path);
+    assert_int_equal(access(shared, F_OK), 0);
+    sp_db_fault_arm(SP_DB_FAULT_NONE, 0, false);
+    assert_int_equal(add_rows(db, 2, 2, &rc), 2);
+    assert_in_range(sp_db_fault_seen(), 2, 6); /* frame heads and pages of one small row, and the sync */
+    sp_db_close(&db);
+}
+
 static void values_come_back(void **state)
 {
     struct fixture *f = *state;
@@ -370,6 +389,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(rows_survive, setup, teardown),
+        cmocka_unit_test_setup_teardown(one_sync_per_commit, setup, teardown),
         cmocka_unit_test_setup_teardown(values_come_back, setup, teardown),
         cmocka_unit_test_setup_teardown(rollback_and_constraint, setup, teardown),
         cmocka_unit_test_setup_teardown(one_process_only, setup, teardown),
