@@ -26,7 +26,7 @@ static const uint8_t seed[32] = {1, 2, 3};
 static const char *build_dir(void)
 {
     /* Tests run from the build's tests folder or are told. */
-    static char path[512];
+    static char path[256];
     ssize_t n = readlink("/proc/self/exe", path, sizeof path - 1);
     assert_true(n > 0);
     path[n] = '\0';

@@ -160,6 +160,9 @@ static void test_parse_table(void **state)
         {GOOD "arguments: []\nmax_output: 1000000\n", SP_E_INVALID},
         {GOOD "arguments: []\n---\n" GOOD, SP_E_LIMIT},
         {"name: a\nplugin: b\nsha256: 00\ninterface: 1\narguments: []\n", SP_E_INVALID},
+        {"name:\nplugin: b\nsha256: 0000000000000000000000000000000000000000000000000000000000000000\ninterface: 1\narguments: "
+         "[]\n",
+         SP_E_INVALID},
         {"name: ../a\nplugin: b\nsha256: 0000000000000000000000000000000000000000000000000000000000000000\ninterface: "
          "1\narguments: []\n",
          SP_E_INVALID},

@@ -86,6 +86,8 @@ enum sp_rc manifest_parse(const char *file, struct sp_str text, struct manifest 
         rc = sp_err_set(err, SP_E_MALFORMED, file, "empty; a manifest is one YAML document");
     if (rc == SP_OK)
         rc = sp_bind(&table, file, sp_yaml_root(yaml, 0), m, err);
+    if (rc == SP_OK && (!sp_str_is_name(sp_str_of(m->name), MANIFEST_NAME_BYTES - 1) || m->plugin[0] == '\0'))
+        rc = sp_err_set(err, SP_E_INVALID, file, "name and plugin must not be empty; a name starts with a letter or digit");
     if (rc == SP_OK)
         *out = *m;
     sp_yaml_destroy(&yaml);
