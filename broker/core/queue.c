@@ -30,15 +30,6 @@ void queue_init(struct queue *q)
     q->jobs = 0;
 }
 
-static void account_in(struct queue_pool *pool, struct queue *q, struct queue_frame *f)
-{
-    f->queued = true;
-    q->count++;
-    q->jobs += f->jobs;
-    pool->count++;
-    pool->bytes += f->bytes;
-}
-
 bool queue_push(struct queue_pool *pool, struct queue *q, uint32_t frame)
 {
     SP_ASSERT(frame < pool->size);
@@ -53,21 +44,12 @@ bool queue_push(struct queue_pool *pool, struct queue *q, uint32_t frame)
     else
         pool->frames[q->tail].next = frame;
     q->tail = frame;
-    account_in(pool, q, f);
+    f->queued = true;
+    q->count++;
+    q->jobs += f->jobs;
+    pool->count++;
+    pool->bytes += f->bytes;
     return true;
-}
-
-void queue_push_front(struct queue_pool *pool, struct queue *q, uint32_t frame)
-{
-    SP_ASSERT(frame < pool->size);
-    struct queue_frame *f = &pool->frames[frame];
-
-    SP_ASSERT(!f->queued);
-    f->next = q->head;
-    q->head = frame;
-    if (q->tail == QUEUE_NONE)
-        q->tail = frame;
-    account_in(pool, q, f);
 }
 
 /* Unlinks the frame that follows `before` (QUEUE_NONE: the head). */

@@ -47,8 +47,6 @@ void queue_pool_fini(struct queue_pool *pool);
 void queue_init(struct queue *q);
 /* Effect: appends the frame, whose facts are filled in. False: too many bytes wait already; nothing changed. */
 bool queue_push(struct queue_pool *pool, struct queue *q, uint32_t frame) SP_MUST_USE;
-/* Effect: puts the frame back in front; it was popped in the same step, so there is room. */
-void queue_push_front(struct queue_pool *pool, struct queue *q, uint32_t frame);
 /* Effect: takes the oldest, or returns QUEUE_NONE. */
 uint32_t queue_pop(struct queue_pool *pool, struct queue *q);
 /* Effect: takes the first that has expired at now, or returns QUEUE_NONE. */

@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include <cmocka.h>
+#include <string.h>
+
+#include "principal.h"
+
+static const uint8_t seed[16] = {9};
+static uint8_t zero[32];
+
+static struct rec_principal row(const char *name, uint8_t role, const uint8_t *curve)
+{
+    return (struct rec_principal){
+        .name = sp_str_of(name), .role = role, .curve = curve, .sign = zero, .adapters = sp_str_of("exec")};
+}
+
+static void test_put_and_find(void **state)
+{
+    struct principal_table t;
+    uint8_t a[32] = {1}, b[32] = {2};
+    struct rec_principal pa = row("a", SP_ROLE_WORKER, a), pb = row("b", SP_ROLE_KEEPER, b);
+    uint32_t ia, ib;
+
+    (void)state;
+    assert_true(principal_init(&t, 4, seed));
+    assert_int_equal(principal_put(&t, &pa, false, &ia), SP_OK);
+    assert_int_equal(principal_put(&t, &pb, true, &ib), SP_OK);
+    assert_int_equal(principal_by_name(&t, sp_str_of("a")), ia);
+    assert_int_equal(principal_by_curve(&t, b), ib);
+    assert_int_equal(principal_by_name(&t, sp_str_of("c")), PRINCIPAL_NONE);
+    pa.curve = b; /* the key of another name */
+    assert_int_equal(principal_put(&t, &pa, false, &ia), SP_E_EXISTS);
+    pb.revoked = true; /* the file outranks the set */
+    assert_int_equal(principal_put(&t, &pb, false, &ib), SP_E_AUTHORITY);
+    assert_false(t.rows[ib].revoked);
+    struct rec_principal bad = row("not a name", SP_ROLE_WORKER, a), none = row("x", SP_ROLE_NONE, a);
+
+    assert_int_equal(principal_put(&t, &bad, false, &ia), SP_E_INVALID);
+    assert_int_equal(principal_put(&t, &none, false, &ia), SP_E_INVALID);
+    principal_check(&t);
+    principal_fini(&t);
+}
+
+static void test_user_id_dies_with_the_key(void **state)
+{
+    struct principal_table t;
+    uint8_t a[32] = {1}, b[32] = {2};
+    struct rec_principal p = row("a", SP_ROLE_WORKER, a);
+    uint32_t i;
+    char id[PRINCIPAL_USER_ID_BYTES], role_id[PRINCIPAL_USER_ID_BYTES];
+
+    (void)state;
+    assert_true(principal_init(&t, 4, seed));
+    assert_int_equal(principal_put(&t, &p, false, &i), SP_OK);
+    principal_user_id(&t, i, id);
+    assert_int_equal(principal_by_user_id(&t, id), i);
+    p.curve = b;
+    assert_int_equal(principal_put(&t, &p, false, &i), SP_OK);
+    assert_int_equal(principal_by_user_id(&t, id), PRINCIPAL_NONE);
+    assert_int_equal(principal_by_curve(&t, a), PRINCIPAL_NONE);
+    principal_user_id(&t, i, role_id);
+    p.role = SP_ROLE_READER;
+    assert_int_equal(principal_put(&t, &p, false, &i), SP_OK);
+    assert_int_equal(principal_by_user_id(&t, role_id), PRINCIPAL_NONE);
+    static const char *const nobody[] = {NULL, "", "0", "0000000", "zzzzzzzz", "000000000", "ffffffff", "0000000A"};
+
+    for (size_t k = 0; k < sizeof nobody / sizeof nobody[0]; k++)
+        assert_int_equal(principal_by_user_id(&t, nobody[k]), PRINCIPAL_NONE);
+    principal_fini(&t);
+}
+
+static void test_validity(void **state)
+{
+    struct principal p = {.used = true, .not_after_s = 100};
+
+    (void)state;
+    assert_true(principal_is_valid(&p, 99));
+    assert_false(principal_is_valid(&p, 100));
+    p.not_after_s = 0;
+    assert_true(principal_is_valid(&p, UINT64_MAX));
+    p.revoked = true;
+    assert_false(principal_is_valid(&p, 1));
+}
+
+/* Encodes rows named by letters as one part. */
+static enum sp_rc apply(struct principal_table *t, uint64_t version, uint32_t part, bool last, const char *letters, uint32_t *bad)
+{
+    uint8_t buf[4096];
+    struct msg_principal_set m = {.version = version, .part = part, .last = last};
+    struct msg_principal_set back;
+    struct sp_packer w;
+
+    sp_packer_init(&w, buf, sizeof buf);
+    assert_int_equal(msg_principal_set_begin(&w, &m), SP_OK);
+    for (; *letters != '\0'; letters++) {
+        char name[2] = {*letters, '\0'};
+        uint8_t curve[32] = {(uint8_t)*letters};
+        struct rec_principal p = row(name, SP_ROLE_WORKER, curve);
+
+        assert_int_equal(rec_principal_put(&w, &p), SP_OK);
+    }
+    assert_int_equal(msg_principal_set_end(&w), SP_OK);
+    assert_int_equal(msg_principal_set_decode(buf, sp_packer_bytes(&w), &back), SP_OK);
+    enum sp_rc rc = principal_set(t, &back, bad);
+
+    principal_check(t);
+    return rc;
+}
+
+static bool has(const struct principal_table *t, const char *name)
+{
+    return principal_by_name(t, sp_str_of(name)) != PRINCIPAL_NONE;
+}
+
+static void test_sets(void **state)
+{
+    struct principal_table t;
+    uint8_t f[32] = {'f'};
+    struct rec_principal file = row("f", SP_ROLE_KEEPER, f);
+    uint32_t i, bad = 0;
+
+    (void)state;
+    assert_true(principal_init(&t, 5, seed));
+    assert_int_equal(principal_put(&t, &file, true, &i), SP_OK);
+    assert_int_equal(apply(&t, 1, 0, false, "ab", &bad), SP_OK);
+    assert_int_equal(apply(&t, 1, 1, true, "c", &bad), SP_OK);
+    assert_true(has(&t, "a") && has(&t, "b") && has(&t, "c") && has(&t, "f"));
+    assert_int_equal(apply(&t, 2, 0, true, "bf", &bad), SP_OK); /* a and c are gone; f is the file's */
+    assert_true(!has(&t, "a") && has(&t, "b") && !has(&t, "c") && has(&t, "f"));
+    assert_int_equal(t.rows[principal_by_name(&t, sp_str_of("f"))].role, SP_ROLE_KEEPER);
+    assert_int_equal(bad, 0);
+    assert_int_equal(apply(&t, 1, 0, true, "a", &bad), SP_E_STALE); /* older */
+    assert_int_equal(apply(&t, 3, 0, false, "b", &bad), SP_OK);
+    assert_int_equal(apply(&t, 3, 2, true, "c", &bad), SP_E_STALE); /* part 1 is missing */
+    assert_true(has(&t, "b") && !has(&t, "c"));
+    assert_int_equal(apply(&t, 4, 0, true, "bcdeg", &bad), SP_OK); /* one row too many */
+    assert_int_equal(bad, 1);
+    principal_fini(&t);
+}
+
+static void test_file_again(void **state)
+{
+    struct principal_table t;
+    uint8_t a[32] = {1}, b[32] = {2};
+    struct rec_principal pa = row("a", SP_ROLE_WORKER, a), pb = row("b", SP_ROLE_WORKER, b);
+    uint32_t i, bad = 0;
+
+    (void)state;
+    assert_true(principal_init(&t, 8, seed));
+    assert_int_equal(principal_put(&t, &pa, true, &i), SP_OK);
+    assert_int_equal(principal_put(&t, &pb, true, &i), SP_OK);
+    assert_int_equal(apply(&t, 1, 0, true, "e", &bad), SP_OK);
+    principal_file_begin(&t);
+    assert_int_equal(principal_put(&t, &pb, true, &i), SP_OK);
+    principal_file_end(&t);
+    assert_true(!has(&t, "a") && has(&t, "b") && has(&t, "e"));
+    principal_fini(&t);
+}
+
+static void test_adapters(void **state)
+{
+    struct principal_table t;
+
+    (void)state;
+    assert_true(principal_init(&t, 1, seed));
+    uint64_t exec = principal_adapter_bits(&t, sp_str_of("exec")), http = principal_adapter_bits(&t, sp_str_of("http"));
+
+    assert_true(exec != 0 && http != 0 && (exec & http) == 0);
+    assert_int_equal(principal_adapter_bits(&t, sp_str_of("http, exec")), exec | http);
+    assert_true(principal_adapter_bits(&t, sp_str_of("*")) == UINT64_MAX);
+    assert_int_equal(principal_adapter_bits(&t, sp_str_of("")), 0);
+    assert_int_equal(principal_adapter_bits(&t, sp_str_of("no name,exec")), exec);
+    for (unsigned i = 0; i < 100; i++) {
+        char name[8];
+
+        snprintf(name, sizeof name, "a%u", i);
+        (void)principal_adapter_bits(&t, sp_str_of(name));
+    }
+    assert_int_equal(t.adapters, PRINCIPAL_ADAPTERS_MAX);
+    assert_int_equal(principal_adapter_bits(&t, sp_str_of("one-more")), 0);
+    principal_fini(&t);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_put_and_find), cmocka_unit_test(test_user_id_dies_with_the_key),
+        cmocka_unit_test(test_validity),     cmocka_unit_test(test_sets),
+        cmocka_unit_test(test_file_again),   cmocka_unit_test(test_adapters),
+    };
+
+    return cmocka_run_group_tests_name("principal", tests, NULL, NULL);
+}
