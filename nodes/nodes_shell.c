@@ -417,6 +417,7 @@ static enum sp_rc shell_open_bus(struct nodes_shell *s, struct sp_err *err)
     struct sp_bus_options o = {.loop = s->loop,
                                .conf = s->conf,
                                .keys = s->keys,
+                               .core = s->core_keys,
                                .stats = s->stats,
                                .name = s->name,
                                .role = SP_ROLE_KEEPER,

@@ -308,6 +308,7 @@ static enum sp_rc open_bus(struct scheduler_shell *self, struct sp_err *err)
     struct sp_bus_options o = {.loop = self->opt.loop,
                                .conf = self->opt.conf,
                                .keys = self->opt.keys,
+                               .core = self->opt.core_keys,
                                .stats = self->stats,
                                .name = self->opt.name,
                                .role = SP_ROLE_SCHEDULER,
