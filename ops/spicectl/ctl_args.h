@@ -47,7 +47,6 @@ enum ctl_opt {
     CTL_OPT_TTL,
     CTL_OPT_WAIT,
     CTL_OPT_FOR,
-    CTL_OPT_PARAMS,
     CTL_OPT_NETWORK,
     CTL_OPT_RESIDENT,
     CTL_OPT_ARGUMENTS,

@@ -45,7 +45,6 @@ static const struct ctl_opt_row cmd_options[] = {
     [CTL_OPT_TTL] = {"ttl", 0, "SPAN", "the invitation ends after this time (default 1h)", false},
     [CTL_OPT_WAIT] = {"wait", 'w', NULL, "wait until it is done and show the outcome", false},
     [CTL_OPT_FOR] = {"for", 0, "SPAN", "end after this time", false},
-    [CTL_OPT_PARAMS] = {"params", 0, "JSON", "parameters of the check that calls the plugin", false},
     [CTL_OPT_NETWORK] = {"network", 0, NULL, "manifest: the plugin may use the network", false},
     [CTL_OPT_RESIDENT] = {"resident", 0, NULL, "manifest: the plugin stays up and answers one line per check", false},
     [CTL_OPT_ARGUMENTS] = {"arguments", 0, "PATTERN,...", "manifest: every argument must match one of these (default: *)", false},
@@ -60,6 +59,10 @@ static const char cmd_more_apply[] =
     "What is already so is left alone, so applying twice changes nothing.";
 static const char cmd_more_run[] = "Nodes are given by name or with -l; without either, all nodes the check selects.\n"
                                    "A draft is only tested: its results are shown and count for nothing.";
+static const char cmd_more_verify[] =
+    "PLUGIN is the name of a plugin in the configured directories, or the path of its file; arguments follow, after -- when\n"
+    "they begin with a dash. It is tried in the sandbox it will run in. --timeout is the deadline of one run.\n"
+    "  spicectl check verify check_disk -- -w 10% -c 3% -p /";
 static const char cmd_more_invite[] = "Prints a token. On the new host: spice-worker --enrol TOKEN. It can be used once.";
 static const char cmd_more_manifest[] =
     "PLUGIN is the plugin, or NAME.manifest.yaml to sign it as it is. The manifest and its signature are written to\n"
@@ -99,8 +102,8 @@ static const struct ctl_cmd cmd_table[] = {
     {"check", "run", "NAME [NODE...]", 1, CTL_MANY, true, PICK | CTL_BIT(CTL_OPT_WAIT), "check", "run a check now", cmd_more_run,
      ctl_check_run},
     {"check", "delete", "[NAME...]", 0, CTL_MANY, true, PICK, "check", "forget checks", NULL, ctl_check_delete},
-    {"check", "verify", "PLUGIN [ARG...]", 1, CTL_MANY, false, CTL_BIT(CTL_OPT_KEY) | CTL_BIT(CTL_OPT_PARAMS), "file",
-     "try a plugin against its contract, on this host", NULL, ctl_verify_run},
+    {"check", "verify", "PLUGIN [ARG...]", 1, CTL_MANY, false, CTL_BIT(CTL_OPT_NODE), "file",
+     "try a plugin against its contract, on this host", cmd_more_verify, ctl_verify_run},
 
     {"profile", "list", "[NAME...]", 0, CTL_MANY, false, 0, "profile", "scheduling profiles", NULL, ctl_profile_list},
     {"profile", "show", "NAME...", 1, CTL_MANY, false, 0, "profile", "everything about a profile", NULL, ctl_profile_show},
