@@ -477,7 +477,7 @@ bool rec_%(c)s_next(struct sp_list *list, struct rec_%(c)s *r)
     struct sp_unpacker u = {list->p, list->p + list->bytes, SP_OK, 0};
     read_%(c)s(&u, r, false);
     SP_ASSERT(u.rc == SP_OK);
-    list->bytes = (uint32_t)sp_left(&u);
+    list->bytes = (uint32_t)sp_unpacker_left(&u);
     list->p = u.p;
     list->count--;
     return true;

@@ -91,8 +91,7 @@ enum sp_rc sp_envelope_decode(const uint8_t *p, size_t n, struct sp_envelope *ou
     return SP_OK;
 }
 
-enum sp_refusal sp_envelope_admit(const struct sp_envelope *e, enum sp_role from, enum sp_role self,
-                                  const struct msg_info **info)
+enum sp_refusal sp_envelope_admit(const struct sp_envelope *e, enum sp_role from, enum sp_role self, const struct msg_info **info)
 {
     const struct msg_info *row = msg_find(e->type);
     if (row == NULL)

@@ -25,7 +25,7 @@
 /* Memory that is enough to send any message whose body has n bytes. */
 #define SP_ENVELOPE_BUFFER(n) ((n) + SP_ENVELOPE_HEAD_MAX + SP_ENVELOPE_TAIL_MAX)
 /* Largest body that fits a frame whatever the names and numbers. */
-#define SP_BODY_BYTES_MAX (SP_FRAME_BYTES_MAX - SP_ENVELOPE_HEAD_MAX - SP_ENVELOPE_TAIL_MAX)
+#define SP_BODY_BYTES_MAX   (SP_FRAME_BYTES_MAX - SP_ENVELOPE_HEAD_MAX - SP_ENVELOPE_TAIL_MAX)
 #define SP_DEPLOYMENT_BYTES 16u
 /* "SPICE1:", the longest message name, ":", the deployment id */
 #define SP_AUTH_PREFIX_MAX 64u

@@ -77,6 +77,12 @@ static inline uint32_t sp_packer_count(const struct sp_packer *w)
     return w->list_count;
 }
 
+/* Bytes not read yet. */
+static inline size_t sp_unpacker_left(const struct sp_unpacker *u)
+{
+    return (size_t)(u->end - u->p);
+}
+
 /* Appends bytes that are already encoded. SP_E_FULL: they do not fit, nothing was written. */
 enum sp_rc sp_packer_raw(struct sp_packer *w, const uint8_t *p, size_t n) SP_MUST_USE;
 

@@ -9,11 +9,6 @@
 #include "sp_pack.h"
 #include "sp_pack_text.h"
 
-SP_INLINE size_t sp_left(const struct sp_unpacker *u)
-{
-    return (size_t)(u->end - u->p);
-}
-
 SP_INLINE void sp_unpack_fail(struct sp_unpacker *u, enum sp_rc rc)
 {
     u->p = u->end;
@@ -44,7 +39,7 @@ SP_INLINE uint64_t sp_take_be(const uint8_t *p, unsigned bytes)
 /* Reads the big-endian number of so many bytes after the tag; it must be above what a shorter form holds. */
 SP_INLINE uint64_t sp_take_wide(struct sp_unpacker *u, unsigned bytes, uint64_t above)
 {
-    if (sp_left(u) < 1 + bytes) {
+    if (sp_unpacker_left(u) < 1 + bytes) {
         sp_unpack_fail(u, SP_E_MALFORMED);
         return 0;
     }
@@ -60,17 +55,13 @@ SP_INLINE uint64_t sp_take_wide(struct sp_unpacker *u, unsigned bytes, uint64_t 
 SP_INLINE uint64_t sp_take_uint(struct sp_unpacker *u, uint64_t max)
 {
     uint64_t v = 0;
-    if (sp_left(u) < 1) {
+    if (sp_unpacker_left(u) < 1) {
         sp_unpack_fail(u, SP_E_MALFORMED);
         return 0;
     }
     uint8_t tag = *u->p;
-    if (tag < 0x80 && tag <= max) {
-        u->p++;
-        return tag;
-    }
     if (tag < 0x80)
-        v = tag;
+        v = *u->p++;
     else if (tag == 0xcc)
         v = sp_take_wide(u, 1, 0x7f);
     else if (tag == 0xcd)
@@ -90,7 +81,7 @@ SP_INLINE uint64_t sp_take_uint(struct sp_unpacker *u, uint64_t max)
 
 SP_INLINE bool sp_take_bool(struct sp_unpacker *u)
 {
-    if (sp_left(u) < 1 || (*u->p & 0xfe) != 0xc2) {
+    if (sp_unpacker_left(u) < 1 || (*u->p & 0xfe) != 0xc2) {
         sp_unpack_fail(u, SP_E_MALFORMED);
         return false;
     }
@@ -101,7 +92,7 @@ SP_INLINE bool sp_take_bool(struct sp_unpacker *u)
 SP_INLINE uint32_t sp_take_array(struct sp_unpacker *u)
 {
     uint64_t count = 0;
-    if (sp_left(u) < 1) {
+    if (sp_unpacker_left(u) < 1) {
         sp_unpack_fail(u, SP_E_MALFORMED);
         return 0;
     }
@@ -116,7 +107,7 @@ SP_INLINE uint32_t sp_take_array(struct sp_unpacker *u)
     } else {
         sp_unpack_fail(u, SP_E_MALFORMED);
     }
-    if (count > sp_left(u)) {
+    if (count > sp_unpacker_left(u)) {
         sp_unpack_fail(u, SP_E_MALFORMED);
         return 0;
     }
@@ -126,12 +117,12 @@ SP_INLINE uint32_t sp_take_array(struct sp_unpacker *u)
 /* Lends n bytes of the frame, already past their header. */
 SP_INLINE struct sp_str sp_take_view(struct sp_unpacker *u, uint64_t n, uint32_t max)
 {
-    struct sp_str none = {NULL, 0};
-    if (n > max || n > sp_left(u)) {
+    struct sp_str s = {NULL, 0};
+    if (n > max || n > sp_unpacker_left(u)) {
         sp_unpack_fail(u, n > max ? SP_E_LIMIT : SP_E_MALFORMED);
-        return none;
+        return s;
     }
-    struct sp_str s = {(const char *)u->p, (uint32_t)n};
+    s = sp_str_bytes(u->p, n);
     u->p += n;
     return s;
 }
@@ -139,7 +130,7 @@ SP_INLINE struct sp_str sp_take_view(struct sp_unpacker *u, uint64_t n, uint32_t
 SP_INLINE struct sp_str sp_take_bin(struct sp_unpacker *u, uint32_t max)
 {
     uint64_t n = 0;
-    uint8_t tag = sp_left(u) < 2 ? 0 : *u->p;
+    uint8_t tag = sp_unpacker_left(u) < 2 ? 0 : *u->p;
     if (tag == 0xc4) {
         n = u->p[1];
         u->p += 2;
@@ -157,7 +148,7 @@ SP_INLINE struct sp_str sp_take_bin(struct sp_unpacker *u, uint32_t max)
 SP_INLINE struct sp_str sp_take_str(struct sp_unpacker *u, uint32_t max, bool check)
 {
     uint64_t n = 0;
-    uint8_t tag = sp_left(u) < 1 ? 0 : *u->p;
+    uint8_t tag = sp_unpacker_left(u) < 1 ? 0 : *u->p;
     if ((tag & 0xe0) == 0xa0) {
         n = tag & 0x1f;
         u->p++;

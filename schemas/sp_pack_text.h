@@ -9,7 +9,7 @@
 
 #include "sp_pack.h"
 
-#define SP_INLINE static inline __attribute__((always_inline))
+#define SP_INLINE    static inline __attribute__((always_inline))
 #define SP_LIKELY(x) __builtin_expect(!!(x), 1)
 
 typedef signed char sp_v16 __attribute__((vector_size(16)));

@@ -20,15 +20,15 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define SP_TICKET_BYTES 144u
+#define SP_TICKET_BYTES        144u
 #define SP_TICKET_SEALED_BYTES 128u /* what the MAC covers */
-#define SP_TICKET_MAC_BYTES 16u
+#define SP_TICKET_MAC_BYTES    16u
 #define SP_TICKET_DIGEST_BYTES 32u
-#define SP_TICKET_NONCE_BYTES 32u
-#define SP_TICKET_FORMAT 1u
+#define SP_TICKET_NONCE_BYTES  32u
+#define SP_TICKET_FORMAT       1u
 
-#define SP_TICKET_TEST 0x0001u      /* test run: recorded, counts for nothing */
-#define SP_TICKET_SHADOW 0x0002u    /* shadow stage: recorded, counts for nothing */
+#define SP_TICKET_TEST        0x0001u /* test run: recorded, counts for nothing */
+#define SP_TICKET_SHADOW      0x0002u /* shadow stage: recorded, counts for nothing */
 #define SP_TICKET_FLAGS_KNOWN (SP_TICKET_TEST | SP_TICKET_SHADOW)
 
 struct sp_ticket {
@@ -40,9 +40,9 @@ struct sp_ticket {
     uint32_t slot;       /* scheduler's place of the pair */
     uint64_t job;        /* rising per scheduler store */
     uint64_t epoch;
-    uint64_t clock_boot; /* domain of issued_ms */
-    uint64_t issued_ms;  /* keeper clock, lower bound */
-    uint32_t life_ms;    /* an answer at or after issued_ms + life_ms is refused */
+    uint64_t clock_boot;                    /* domain of issued_ms */
+    uint64_t issued_ms;                     /* keeper clock, lower bound */
+    uint32_t life_ms;                       /* an answer at or after issued_ms + life_ms is refused */
     uint8_t digest[SP_TICKET_DIGEST_BYTES]; /* policy digest: SHA-256 of the encoded DefinitionBody */
     uint8_t nonce[SP_TICKET_NONCE_BYTES];   /* from the kernel */
 };

@@ -557,7 +557,7 @@ bool rec_route_spec_next(struct sp_list *list, struct rec_route_spec *r)
     struct sp_unpacker u = {list->p, list->p + list->bytes, SP_OK, 0};
     read_route_spec(&u, r, false);
     SP_ASSERT(u.rc == SP_OK);
-    list->bytes = (uint32_t)sp_left(&u);
+    list->bytes = (uint32_t)sp_unpacker_left(&u);
     list->p = u.p;
     list->count--;
     return true;
@@ -626,7 +626,7 @@ bool rec_counter_next(struct sp_list *list, struct rec_counter *r)
     struct sp_unpacker u = {list->p, list->p + list->bytes, SP_OK, 0};
     read_counter(&u, r, false);
     SP_ASSERT(u.rc == SP_OK);
-    list->bytes = (uint32_t)sp_left(&u);
+    list->bytes = (uint32_t)sp_unpacker_left(&u);
     list->p = u.p;
     list->count--;
     return true;
@@ -698,7 +698,7 @@ bool rec_gauge_next(struct sp_list *list, struct rec_gauge *r)
     struct sp_unpacker u = {list->p, list->p + list->bytes, SP_OK, 0};
     read_gauge(&u, r, false);
     SP_ASSERT(u.rc == SP_OK);
-    list->bytes = (uint32_t)sp_left(&u);
+    list->bytes = (uint32_t)sp_unpacker_left(&u);
     list->p = u.p;
     list->count--;
     return true;
@@ -776,7 +776,7 @@ bool rec_latency_next(struct sp_list *list, struct rec_latency *r)
     struct sp_unpacker u = {list->p, list->p + list->bytes, SP_OK, 0};
     read_latency(&u, r, false);
     SP_ASSERT(u.rc == SP_OK);
-    list->bytes = (uint32_t)sp_left(&u);
+    list->bytes = (uint32_t)sp_unpacker_left(&u);
     list->p = u.p;
     list->count--;
     return true;
@@ -854,7 +854,7 @@ bool rec_job_next(struct sp_list *list, struct rec_job *r)
     struct sp_unpacker u = {list->p, list->p + list->bytes, SP_OK, 0};
     read_job(&u, r, false);
     SP_ASSERT(u.rc == SP_OK);
-    list->bytes = (uint32_t)sp_left(&u);
+    list->bytes = (uint32_t)sp_unpacker_left(&u);
     list->p = u.p;
     list->count--;
     return true;
@@ -913,7 +913,7 @@ bool rec_returned_next(struct sp_list *list, struct rec_returned *r)
     struct sp_unpacker u = {list->p, list->p + list->bytes, SP_OK, 0};
     read_returned(&u, r, false);
     SP_ASSERT(u.rc == SP_OK);
-    list->bytes = (uint32_t)sp_left(&u);
+    list->bytes = (uint32_t)sp_unpacker_left(&u);
     list->p = u.p;
     list->count--;
     return true;
@@ -991,7 +991,7 @@ bool rec_definition_body_next(struct sp_list *list, struct rec_definition_body *
     struct sp_unpacker u = {list->p, list->p + list->bytes, SP_OK, 0};
     read_definition_body(&u, r, false);
     SP_ASSERT(u.rc == SP_OK);
-    list->bytes = (uint32_t)sp_left(&u);
+    list->bytes = (uint32_t)sp_unpacker_left(&u);
     list->p = u.p;
     list->count--;
     return true;
@@ -1079,7 +1079,7 @@ bool rec_result_next(struct sp_list *list, struct rec_result *r)
     struct sp_unpacker u = {list->p, list->p + list->bytes, SP_OK, 0};
     read_result(&u, r, false);
     SP_ASSERT(u.rc == SP_OK);
-    list->bytes = (uint32_t)sp_left(&u);
+    list->bytes = (uint32_t)sp_unpacker_left(&u);
     list->p = u.p;
     list->count--;
     return true;
@@ -1138,7 +1138,7 @@ bool rec_refused_result_next(struct sp_list *list, struct rec_refused_result *r)
     struct sp_unpacker u = {list->p, list->p + list->bytes, SP_OK, 0};
     read_refused_result(&u, r, false);
     SP_ASSERT(u.rc == SP_OK);
-    list->bytes = (uint32_t)sp_left(&u);
+    list->bytes = (uint32_t)sp_unpacker_left(&u);
     list->p = u.p;
     list->count--;
     return true;
@@ -1203,7 +1203,7 @@ bool rec_closed_next(struct sp_list *list, struct rec_closed *r)
     struct sp_unpacker u = {list->p, list->p + list->bytes, SP_OK, 0};
     read_closed(&u, r, false);
     SP_ASSERT(u.rc == SP_OK);
-    list->bytes = (uint32_t)sp_left(&u);
+    list->bytes = (uint32_t)sp_unpacker_left(&u);
     list->p = u.p;
     list->count--;
     return true;
@@ -1285,7 +1285,7 @@ bool rec_node_info_next(struct sp_list *list, struct rec_node_info *r)
     struct sp_unpacker u = {list->p, list->p + list->bytes, SP_OK, 0};
     read_node_info(&u, r, false);
     SP_ASSERT(u.rc == SP_OK);
-    list->bytes = (uint32_t)sp_left(&u);
+    list->bytes = (uint32_t)sp_unpacker_left(&u);
     list->p = u.p;
     list->count--;
     return true;
@@ -1381,7 +1381,7 @@ bool rec_check_info_next(struct sp_list *list, struct rec_check_info *r)
     struct sp_unpacker u = {list->p, list->p + list->bytes, SP_OK, 0};
     read_check_info(&u, r, false);
     SP_ASSERT(u.rc == SP_OK);
-    list->bytes = (uint32_t)sp_left(&u);
+    list->bytes = (uint32_t)sp_unpacker_left(&u);
     list->p = u.p;
     list->count--;
     return true;
@@ -1465,7 +1465,7 @@ bool rec_trust_entry_next(struct sp_list *list, struct rec_trust_entry *r)
     struct sp_unpacker u = {list->p, list->p + list->bytes, SP_OK, 0};
     read_trust_entry(&u, r, false);
     SP_ASSERT(u.rc == SP_OK);
-    list->bytes = (uint32_t)sp_left(&u);
+    list->bytes = (uint32_t)sp_unpacker_left(&u);
     list->p = u.p;
     list->count--;
     return true;
@@ -1549,7 +1549,7 @@ bool rec_principal_next(struct sp_list *list, struct rec_principal *r)
     struct sp_unpacker u = {list->p, list->p + list->bytes, SP_OK, 0};
     read_principal(&u, r, false);
     SP_ASSERT(u.rc == SP_OK);
-    list->bytes = (uint32_t)sp_left(&u);
+    list->bytes = (uint32_t)sp_unpacker_left(&u);
     list->p = u.p;
     list->count--;
     return true;

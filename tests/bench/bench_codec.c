@@ -15,10 +15,10 @@
 #include "sp_envelope.h"
 #include "sp_ticket.h"
 
-#define RECORDS 100u
+#define RECORDS      100u
 #define RECORD_BYTES 197u
-#define ROUNDS 61
-#define ROUND_NS 12000000.0
+#define ROUNDS       61
+#define ROUND_NS     12000000.0
 
 struct sample {
     struct rec_result record[RECORDS];
@@ -108,8 +108,8 @@ static void pack_theirs(void)
 
 static uint64_t use(const struct rec_result *r)
 {
-    return (uint64_t)r->ticket[0] + r->outcome + r->reason + r->detail.n + r->measures.n + r->evidence.n + r->checkpoint.n + r->trace +
-           r->wait_us + r->run_us;
+    return (uint64_t)r->ticket[0] + r->outcome + r->reason + r->detail.n + r->measures.n + r->evidence.n + r->checkpoint.n +
+           r->trace + r->wait_us + r->run_us;
 }
 
 static void unpack_ours(void)
@@ -138,10 +138,16 @@ static void unpack_theirs(void)
         abort();
     const msgpack_object_array *list = &result.data.via.array.ptr[2].via.array;
     for (unsigned i = 0; i < list->size; i++) {
-        static const msgpack_object_type types[10] = {
-            MSGPACK_OBJECT_BIN, MSGPACK_OBJECT_POSITIVE_INTEGER, MSGPACK_OBJECT_POSITIVE_INTEGER, MSGPACK_OBJECT_STR,
-            MSGPACK_OBJECT_STR, MSGPACK_OBJECT_BIN, MSGPACK_OBJECT_BIN, MSGPACK_OBJECT_POSITIVE_INTEGER,
-            MSGPACK_OBJECT_POSITIVE_INTEGER, MSGPACK_OBJECT_POSITIVE_INTEGER};
+        static const msgpack_object_type types[10] = {MSGPACK_OBJECT_BIN,
+                                                      MSGPACK_OBJECT_POSITIVE_INTEGER,
+                                                      MSGPACK_OBJECT_POSITIVE_INTEGER,
+                                                      MSGPACK_OBJECT_STR,
+                                                      MSGPACK_OBJECT_STR,
+                                                      MSGPACK_OBJECT_BIN,
+                                                      MSGPACK_OBJECT_BIN,
+                                                      MSGPACK_OBJECT_POSITIVE_INTEGER,
+                                                      MSGPACK_OBJECT_POSITIVE_INTEGER,
+                                                      MSGPACK_OBJECT_POSITIVE_INTEGER};
         const msgpack_object_array *a = &list->ptr[i].via.array;
         const msgpack_object *f = a->ptr;
         for (unsigned k = 0; k < 10; k++)
@@ -194,12 +200,13 @@ static void row(const char *name, void (*a)(void), void (*b)(void), double goal,
     qsort(mine, ROUNDS, sizeof mine[0], compare);
     qsort(other, ROUNDS, sizeof other[0], compare);
     double value = mine[ROUNDS / 2], reference = other[ROUNDS / 2], ratio = reference / value;
-    (void)printf("{\"figure\":\"codec %s, CPU per record\",\"value\":%.2f,\"unit\":\"ns\",\"reference\":\"msgpack-c\","
-                 "\"reference_value\":%.2f,\"ratio\":%.2f,\"bar\":\">= %g x less\",\"goal\":\">= %g x less\",\"met\":%s,\"bar_met\":%s,"
-                 "\"least\":%.2f,\"reference_least\":%.2f,"
-                 "\"spread\":%.2f,\"reference_spread\":%.2f,\"rounds\":%d}",
-                 name, value, reference, ratio, bar, goal, ratio >= goal ? "true" : "false", ratio >= bar ? "true" : "false", mine[0], other[0],
-                 mine[ROUNDS * 3 / 4] - mine[ROUNDS / 4], other[ROUNDS * 3 / 4] - other[ROUNDS / 4], ROUNDS);
+    (void)printf(
+        "{\"figure\":\"codec %s, CPU per record\",\"value\":%.2f,\"unit\":\"ns\",\"reference\":\"msgpack-c\","
+        "\"reference_value\":%.2f,\"ratio\":%.2f,\"bar\":\">= %g x less\",\"goal\":\">= %g x less\",\"met\":%s,\"bar_met\":%s,"
+        "\"least\":%.2f,\"reference_least\":%.2f,"
+        "\"spread\":%.2f,\"reference_spread\":%.2f,\"rounds\":%d}",
+        name, value, reference, ratio, bar, goal, ratio >= goal ? "true" : "false", ratio >= bar ? "true" : "false", mine[0],
+        other[0], mine[ROUNDS * 3 / 4] - mine[ROUNDS / 4], other[ROUNDS * 3 / 4] - other[ROUNDS / 4], ROUNDS);
 }
 
 int main(int argc, char **argv)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Every message body and record. Input: one byte that chooses (1 to 199: message number, from 200: record), then the bytes to decode.
- * What is accepted is encoded again: without elements of a newer peer that gives the same bytes, in any case the same values. */
+/* Every message body and record. Input: one byte that chooses (1 to 199: message number, from 200: record), then the bytes to
+ * decode. What is accepted is encoded again: without elements of a newer peer that gives the same bytes, in any case the same
+ * values. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,8 +22,9 @@ static union value {
 
 static const struct msg_shape *chosen(uint8_t number)
 {
-    static const char *const records[] = {"RouteSpec", "Counter", "Gauge", "Latency", "Job", "Returned", "DefinitionBody", "Result",
-                                          "RefusedResult", "Closed", "NodeInfo", "CheckInfo", "TrustEntry", "Principal"};
+    static const char *const records[] = {"RouteSpec", "Counter",        "Gauge",      "Latency",       "Job",
+                                          "Returned",  "DefinitionBody", "Result",     "RefusedResult", "Closed",
+                                          "NodeInfo",  "CheckInfo",      "TrustEntry", "Principal"};
     if (number < RECORD_FROM)
         return msg_fields_of(number);
     return msg_fields_of_record(sp_str_of(records[(number - RECORD_FROM) % SP_COUNT(records)]));

@@ -5,8 +5,8 @@
 #include <string.h>
 
 #define LONG_MAX_BYTES 260u
-#define LIST_TYPICAL 3u
-#define LIST_MAX 16u
+#define LIST_TYPICAL   3u
+#define LIST_MAX       16u
 
 static uint8_t *take(struct wire_arena *a, size_t n)
 {
@@ -18,7 +18,8 @@ static uint8_t *take(struct wire_arena *a, size_t n)
 
 static uint64_t largest(enum msg_kind kind)
 {
-    static const uint64_t most[] = {[MSG_U8] = UINT8_MAX, [MSG_U16] = UINT16_MAX, [MSG_U32] = UINT32_MAX, [MSG_U64] = UINT64_MAX, [MSG_BOOL] = 1};
+    static const uint64_t most[] = {
+        [MSG_U8] = UINT8_MAX, [MSG_U16] = UINT16_MAX, [MSG_U32] = UINT32_MAX, [MSG_U64] = UINT64_MAX, [MSG_BOOL] = 1};
     return most[kind];
 }
 
@@ -92,14 +93,16 @@ uint64_t wire_number(const struct msg_field *f, const void *p)
 static uint32_t random_length(struct sp_rng *rng, uint32_t max)
 {
     static const uint32_t edges[] = {0, 1, 3, 4, 7, 8, 15, 16, 17, 31, 32, 33, 255, 256, 257};
-    uint32_t n = sp_rng_below(rng, 4) == 0 ? (uint32_t)sp_rng_below(rng, (uint64_t)max + 1) : edges[sp_rng_below(rng, SP_COUNT(edges))];
+    uint32_t n =
+        sp_rng_below(rng, 4) == 0 ? (uint32_t)sp_rng_below(rng, (uint64_t)max + 1) : edges[sp_rng_below(rng, SP_COUNT(edges))];
     return n < max ? n : max;
 }
 
 /* Random UTF-8 of at most n bytes: mostly ASCII, now and then a longer sequence from the edges of its range. */
 static uint32_t random_text(struct sp_rng *rng, uint8_t *p, uint32_t n)
 {
-    static const char *const wide[] = {"\xc2\x80", "\xdf\xbf", "\xe0\xa0\x80", "\xed\x9f\xbf", "\xef\xbf\xbf", "\xf0\x90\x80\x80", "\xf4\x8f\xbf\xbf"};
+    static const char *const wide[] = {"\xc2\x80",     "\xdf\xbf",         "\xe0\xa0\x80",    "\xed\x9f\xbf",
+                                       "\xef\xbf\xbf", "\xf0\x90\x80\x80", "\xf4\x8f\xbf\xbf"};
     uint32_t at = 0;
     bool plain = sp_rng_below(rng, 2) == 0;
     while (at < n) {
@@ -132,7 +135,7 @@ static struct sp_str text_of(const struct msg_field *f, const struct wire_values
     }
     uint8_t *p = take(v->arena, n);
     for (uint32_t k = 0; k < n; k++)
-        p[k] = (uint8_t)"0123456789abcdef"[k % 16];
+        p[k] = (uint8_t) "0123456789abcdef"[k % 16];
     return sp_str_bytes(p, n);
 }
 

@@ -21,7 +21,7 @@ struct wire_values {
     enum wire_case how; /* WIRE_FULL: everything at its limit */
     struct sp_rng *rng; /* WIRE_RANDOM only */
     struct wire_arena *arena;
-    uint32_t list_max;  /* WIRE_FULL and WIRE_RANDOM: at most so many elements; 0: the limit of the model */
+    uint32_t list_max; /* WIRE_FULL and WIRE_RANDOM: at most so many elements; 0: the limit of the model */
 };
 
 /* Effect: fills the C struct at `to`. e: place of the element in its list, 0 outside. */

@@ -15,11 +15,11 @@
 #include "sp_envelope.h"
 #include "wire_fill.h"
 
-#define ARENA_BYTES (8u << 20)
-#define BODY_MAX (3u << 20)
-#define RANDOM_ROUNDS 150
+#define ARENA_BYTES     (8u << 20)
+#define BODY_MAX        (3u << 20)
+#define RANDOM_ROUNDS   150
 #define MUTATION_ROUNDS 1500
-#define LIST_SHORT 5u
+#define LIST_SHORT      5u
 
 static uint8_t arena_memory[ARENA_BYTES], made[BODY_MAX], changed[BODY_MAX];
 static struct sp_rng rng = {20240611};
@@ -308,8 +308,9 @@ static void cut_anywhere_is_malformed(void **state)
 
 static size_t mutate(size_t n)
 {
-    static const uint8_t tags[] = {0x00, 0x7f, 0x80, 0x8f, 0x90, 0x9f, 0xa0, 0xbf, 0xc0, 0xc1, 0xc2, 0xc3, 0xc4, 0xc5, 0xc6, 0xc7, 0xca,
-                                   0xcb, 0xcc, 0xcd, 0xce, 0xcf, 0xd0, 0xd1, 0xd2, 0xd3, 0xd4, 0xd9, 0xda, 0xdb, 0xdc, 0xde, 0xe0, 0xff};
+    static const uint8_t tags[] = {0x00, 0x7f, 0x80, 0x8f, 0x90, 0x9f, 0xa0, 0xbf, 0xc0, 0xc1, 0xc2, 0xc3,
+                                   0xc4, 0xc5, 0xc6, 0xc7, 0xca, 0xcb, 0xcc, 0xcd, 0xce, 0xcf, 0xd0, 0xd1,
+                                   0xd2, 0xd3, 0xd4, 0xd9, 0xda, 0xdb, 0xdc, 0xde, 0xe0, 0xff};
     size_t at = (size_t)sp_rng_below(&rng, n);
     switch (sp_rng_below(&rng, 5)) {
     case 0:
@@ -487,7 +488,8 @@ static void encoder_refuses_what_no_peer_would_take(void **state)
     sp_packer_init(&w, made, sizeof made);
     assert_int_equal(msg_refused_encode(&w, &m), SP_OK);
     size_t n = sp_packer_bytes(&w);
-    static const char *const bad[] = {"\xff", "abcdefgh\xc3", "abcdefghijklmnopqrstuvw\xed\xa0\x80", "\xc0\x80", "abcdefghijklmnop\xf5\x80\x80\x80"};
+    static const char *const bad[] = {"\xff", "abcdefgh\xc3", "abcdefghijklmnopqrstuvw\xed\xa0\x80", "\xc0\x80",
+                                      "abcdefghijklmnop\xf5\x80\x80\x80"};
     for (size_t i = 0; i < SP_COUNT(bad); i++) {
         m.detail = sp_str_of(bad[i]);
         assert_int_equal(msg_refused_encode(&w, &m), SP_E_INVALID);

@@ -15,7 +15,12 @@ static uint8_t buf[SP_FRAME_BYTES_MAX + 4096], body[SP_FRAME_BYTES_MAX];
 
 static struct sp_envelope head_of(const char *sender, const char *dest)
 {
-    struct sp_envelope e = {.type = SP_MSG_HEARTBEAT, .sender = sp_str_of(sender), .dest = sp_str_of(dest), .epoch = 7, .sequence = 300, .trace = 70000};
+    struct sp_envelope e = {.type = SP_MSG_HEARTBEAT,
+                            .sender = sp_str_of(sender),
+                            .dest = sp_str_of(dest),
+                            .epoch = 7,
+                            .sequence = 300,
+                            .trace = 70000};
     return e;
 }
 
@@ -66,7 +71,12 @@ static void largest_head_fits_its_room(void **state)
     char name[SP_NAME_BYTES_MAX + 1] = "";
     struct sp_frame frame;
     memset(name, 'x', SP_NAME_BYTES_MAX);
-    struct sp_envelope head = {.type = UINT16_MAX, .sender = sp_str_of(name), .dest = sp_str_of(name), .epoch = UINT64_MAX, .sequence = UINT64_MAX, .trace = UINT64_MAX};
+    struct sp_envelope head = {.type = UINT16_MAX,
+                               .sender = sp_str_of(name),
+                               .dest = sp_str_of(name),
+                               .epoch = UINT64_MAX,
+                               .sequence = UINT64_MAX,
+                               .trace = UINT64_MAX};
     assert_int_equal(make(&head, 70000, SP_AUTH_SIGN_BYTES, &frame), SP_OK);
     assert_ptr_equal(frame.p, buf); /* SP_ENVELOPE_HEAD_MAX is reached and not passed */
     assert_int_equal(frame.n, SP_ENVELOPE_BUFFER(70000));
@@ -78,7 +88,8 @@ static void largest_head_fits_its_room(void **state)
 static void names_are_checked_both_ways(void **state)
 {
     (void)state;
-    static const char *const bad[] = {"", "-a", ".a", "a b", "a/b", "a\xc3\xa4", "a\n", "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"};
+    static const char *const bad[] = {"",    "-a",        ".a",  "a b",
+                                      "a/b", "a\xc3\xa4", "a\n", "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"};
     struct sp_frame frame;
     struct sp_envelope e;
     for (size_t i = 0; i < SP_COUNT(bad); i++) {

@@ -95,9 +95,9 @@ static void unknown_bits_are_refused(void **state)
         unsigned at;
         uint8_t value;
         enum sp_rc want;
-    } cases[] = {{0, 0, SP_E_VERSION},    {0, 2, SP_E_VERSION},    {2, 4, SP_E_MALFORMED},  {2, 0x80, SP_E_MALFORMED},
-                 {3, 1, SP_E_MALFORMED},  {20, 1, SP_E_MALFORMED}, {23, 1, SP_E_MALFORMED}, {60, 1, SP_E_MALFORMED},
-                 {63, 0x80, SP_E_MALFORMED}};
+    } cases[] = {{0, 0, SP_E_VERSION},      {0, 2, SP_E_VERSION},    {2, 4, SP_E_MALFORMED},
+                 {2, 0x80, SP_E_MALFORMED}, {3, 1, SP_E_MALFORMED},  {20, 1, SP_E_MALFORMED},
+                 {23, 1, SP_E_MALFORMED},   {60, 1, SP_E_MALFORMED}, {63, 0x80, SP_E_MALFORMED}};
     for (size_t i = 0; i < SP_COUNT(cases); i++) {
         uint8_t b[SP_TICKET_BYTES];
         struct sp_ticket t = {.attempt = 77};

@@ -15,7 +15,7 @@
 #include "sp_ticket.h"
 #include "wire_fill.h"
 
-#define FILE_MAX (1u << 20)
+#define FILE_MAX    (1u << 20)
 #define ARENA_BYTES (4u << 20)
 
 static char text[FILE_MAX];
@@ -107,7 +107,14 @@ static const struct {
     enum wire_case body;
 } frames[] = {
     {"none", {.type = SP_MSG_CREDIT, .sender = {"worker-1", 8}, .dest = {"", 0}}, WIRE_TYPICAL},
-    {"mac", {.type = SP_MSG_LEASE_CLOSED, .sender = {"keeper", 6}, .dest = {"scheduler", 9}, .epoch = 7, .sequence = 1ull << 33, .trace = 65536}, WIRE_MIN},
+    {"mac",
+     {.type = SP_MSG_LEASE_CLOSED,
+      .sender = {"keeper", 6},
+      .dest = {"scheduler", 9},
+      .epoch = 7,
+      .sequence = 1ull << 33,
+      .trace = 65536},
+     WIRE_MIN},
     {"sign",
      {.type = SP_MSG_RESULT_BATCH,
       .sender = {"wwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwwww", 40},
@@ -175,8 +182,17 @@ static void fill_ticket(struct sp_ticket *t, const char *name)
         t->flags = SP_TICKET_FLAGS_KNOWN;
         return;
     }
-    *t = (struct sp_ticket){.attempt = 1, .flags = SP_TICKET_SHADOW, .check = 11, .node = 12, .generation = 13, .slot = 14,
-                            .job = 15ull << 40 | 16, .epoch = 15, .clock_boot = 0x1122334455667788u, .issued_ms = 17000, .life_ms = 300000};
+    *t = (struct sp_ticket){.attempt = 1,
+                            .flags = SP_TICKET_SHADOW,
+                            .check = 11,
+                            .node = 12,
+                            .generation = 13,
+                            .slot = 14,
+                            .job = 15ull << 40 | 16,
+                            .epoch = 15,
+                            .clock_boot = 0x1122334455667788u,
+                            .issued_ms = 17000,
+                            .life_ms = 300000};
     for (unsigned k = 0; k < SP_TICKET_DIGEST_BYTES; k++) {
         t->digest[k] = (uint8_t)k;
         t->nonce[k] = (uint8_t)(255 - k);
