@@ -116,7 +116,7 @@ static const struct sp_bind_table keeper_table = TABLE(sp_conf_keeper, "the keep
     {"drain", SP_BIND_SPAN, false, WORKER(drain_ms), .min = 0, .max = HOUR, .def = "30s", .help = "time for running checks when the worker is drained or stopped"}, \
     {"libexec", SP_BIND_PATH, false, WORKER(libexec), .help = "directory of spice-exec; none: beside the worker"},                    \
     {"resident_max", SP_BIND_U32, false, WORKER(resident_max), .min = 0, .max = 4096, .def = "64", .help = "most resident plugins"},  \
-    {"output_bytes", SP_BIND_U32, false, WORKER(output_bytes), .min = 256, .max = 1048576, .def = "65536", .help = "most output of one plugin run"}, \
+    {"output_bytes", SP_BIND_U32, false, WORKER(output_bytes), .min = 256, .max = 16384, .def = "8192", .help = "most output of one plugin run"}, \
     {"plugin_memory_mb", SP_BIND_U32, false, WORKER(plugin_memory_mb), .min = 0, .max = 1048576, .def = "512", .help = "most address space of one plugin; 0: no limit"}, \
     {"plugin_processes", SP_BIND_U32, false, WORKER(plugin_processes), .min = 1, .max = 65536, .def = "64", .help = "most processes of one plugin run"}, \
     {"settings", SP_BIND_ANY, false, WORKER(settings), .help = "settings of adapters: NAME: {KEY: VALUE}"}
