@@ -19,7 +19,6 @@
 
 #define READER_SENDS_MAX 4u         /* messages of one step */
 #define READER_LOOK_MS 250u         /* how soon the end of a lifetime is told */
-#define READER_ENTRIES_PER_NODE 16u /* pools */
 
 struct sp_reader {
     struct sp_reader_options options;
@@ -147,10 +146,11 @@ bool sp_reader_open(const struct sp_reader_options *options, struct sp_reader **
     }
     reader->options = *options;
     const struct sp_conf *conf = options->conf;
+    uint64_t ping_ms = conf->reader.ping_ms != 0 ? conf->reader.ping_ms : conf->keeper.beat_ms;
     struct reader_options core = {.boot = sp_random_u64(),
-                                  .ping_ms = conf->reader.ping_ms,
-                                  .stale_ms = conf->reader.ping_ms * (conf->reader.beats_missed > 0 ? conf->reader.beats_missed : 1),
-                                  .entries_max = conf->reader.nodes_max * READER_ENTRIES_PER_NODE};
+                                  .ping_ms = ping_ms,
+                                  .stale_ms = ping_ms * (conf->reader.beats_missed > 0 ? conf->reader.beats_missed : 1),
+                                  .entries_max = conf->reader.nodes_max};
     sp_random_bytes(core.hash_key, sizeof core.hash_key);
     reader->timer_fd = timerfd_create(CLOCK_BOOTTIME, TFD_NONBLOCK | TFD_CLOEXEC);
     struct sp_bus_options bus = {.loop = options->loop,
