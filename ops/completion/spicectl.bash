@@ -16,7 +16,7 @@ _spicectl_names() {
 _spicectl() {
   local cur="${COMP_WORDS[COMP_CWORD]}" prev="${COMP_WORDS[COMP_CWORD-1]}"
   local noun="" verb="" nouns="" verbs="" kind="" opts="" word i conf=()
-  local valued=" --config -c --name -n --timeout -t --selector -l --file -f --prefix -p --broker-tcp --workers --to -o --key -k --address --labels --node --check --limit --after --kind --pool --adapters --nodes --ttl --for --params --arguments "
+  local valued=" --config -c --name -n --timeout -t --selector -l --file -f --prefix -p --broker-tcp --workers --to -o --key -k --address --labels --node --check --limit --after --kind --pool --adapters --nodes --ttl --for --arguments "
   for ((i = 1; i < COMP_CWORD; i++)); do
     word="${COMP_WORDS[i]}"
     case "$word" in
@@ -59,7 +59,7 @@ _spicectl() {
     "check stage") kind="stage"; opts="--config --name --json --timeout --help --version --dry-run --yes --all --selector" ;;
     "check run") kind="check"; opts="--config --name --json --timeout --help --version --dry-run --yes --all --selector --wait" ;;
     "check delete") kind="check"; opts="--config --name --json --timeout --help --version --dry-run --yes --all --selector" ;;
-    "check verify") kind="file"; opts="--config --name --json --timeout --help --version --key --params" ;;
+    "check verify") kind="file"; opts="--config --name --json --timeout --help --version --node" ;;
     "profile list") kind="profile"; opts="--config --name --json --timeout --help --version" ;;
     "profile show") kind="profile"; opts="--config --name --json --timeout --help --version" ;;
     "profile select") kind="profile"; opts="--config --name --json --timeout --help --version --dry-run --yes --all --selector" ;;
@@ -68,7 +68,7 @@ _spicectl() {
     "pool show") kind="pool"; opts="--config --name --json --timeout --help --version" ;;
     "pool members") kind="pool"; opts="--config --name --json --timeout --help --version --all --selector" ;;
     "pool delete") kind="pool"; opts="--config --name --json --timeout --help --version --dry-run --yes" ;;
-    "result list") kind=""; opts="--config --name --json --timeout --help --version --node --check --limit --after" ;;
+    "result list") kind=""; opts="--config --name --json --timeout --help --version --node --check --limit --after --test" ;;
     "result history") kind="node"; opts="--config --name --json --timeout --help --version --limit" ;;
     "audit list") kind=""; opts="--config --name --json --timeout --help --version --node --limit --after" ;;
     "audit verify") kind=""; opts="--config --name --json --timeout --help --version" ;;

@@ -166,23 +166,36 @@ static size_t check_run_fresh(const json_t *before, const json_t *after, json_t 
     return json_array_size(fresh);
 }
 
-static bool check_run_results(struct ctl *ctl, const char *check, json_t **out, struct ctl_fault *fault)
+static bool check_run_results(struct ctl *ctl, const char *check, bool test, json_t **out, struct ctl_fault *fault)
 {
-    return ctl_fleet_try(ctl, "keeper", "result.list", ctl_json_need(json_pack("{s:s}", "check", check)), out, fault);
+    json_t *args = ctl_json_need(json_pack("{s:s, s:b}", "check", check, "test", test));
+    return ctl_fleet_try(ctl, "keeper", "result.list", args, out, fault);
+}
+
+/* All results of the check there are, of tests too. */
+static bool check_run_before(struct ctl *ctl, const char *check, json_t **out, struct ctl_fault *fault)
+{
+    json_t *tests = NULL;
+    if (!check_run_results(ctl, check, false, out, fault) || !check_run_results(ctl, check, true, &tests, fault))
+        return false;
+    (void)json_array_extend(*out, tests);
+    json_decref(tests);
+    return true;
 }
 
 /* Waits until `wanted` fresh results are there; prints what came. */
-static int check_run_wait(struct ctl *ctl, const char *check, const json_t *before, size_t wanted)
+static int check_run_wait(struct ctl *ctl, const char *check, bool test, const json_t *before, size_t wanted)
 {
+    uint32_t patience = ctl_args_has(&ctl->args, CTL_OPT_TIMEOUT) ? ctl_fleet_patience(ctl) : CHECK_WAIT_MS;
     struct ctl_fault fault;
     json_t *fresh = ctl_json_need(json_array());
     uint32_t waited = 0;
-    while (json_array_size(fresh) < wanted && waited < CHECK_WAIT_MS) {
+    while (json_array_size(fresh) < wanted && waited < patience) {
         json_t *after = NULL;
         if (!ctl_fleet_pause(ctl, CHECK_POLL_MS))
             break;
         waited += CHECK_POLL_MS;
-        if (!check_run_results(ctl, check, &after, &fault)) {
+        if (!check_run_results(ctl, check, test, &after, &fault)) {
             json_decref(fresh);
             return ctl_fleet_fail(ctl, &fault);
         }
@@ -207,7 +220,7 @@ int ctl_check_run(struct ctl *ctl)
     json_t *reply = NULL;
     json_t *nodes = ctl_json_need(json_array());
     int code = check_run_nodes(ctl, nodes);
-    if (code == CTL_OK && wait && !check_run_results(ctl, check, &before, &fault))
+    if (code == CTL_OK && wait && !check_run_before(ctl, check, &before, &fault))
         code = ctl_fleet_fail(ctl, &fault);
     if (code == CTL_OK) {
         json_t *args = json_pack("{s:s, s:O, s:b}", "check", check, "nodes", nodes, "dry_run", ctl->dry_run);
@@ -219,7 +232,7 @@ int ctl_check_run(struct ctl *ctl)
             ctl_out_print(&ctl->out, "check %s: %s on %zu nodes%s\n", check, ctl->dry_run ? "would run now" : "runs now", wanted,
                           ctl_json_true(reply, "test") ? " as a test; the results count for nothing" : "");
         if (wait)
-            code = check_run_wait(ctl, check, before, wanted);
+            code = check_run_wait(ctl, check, ctl_json_true(reply, "test"), before, wanted);
         else if (ctl->json)
             ctl_json_print(&ctl->out, reply);
     }

@@ -48,6 +48,7 @@ static const struct ctl_opt_row cmd_options[] = {
     [CTL_OPT_NETWORK] = {"network", 0, NULL, "manifest: the plugin may use the network", false},
     [CTL_OPT_RESIDENT] = {"resident", 0, NULL, "manifest: the plugin stays up and answers one line per check", false},
     [CTL_OPT_ARGUMENTS] = {"arguments", 0, "PATTERN,...", "manifest: every argument must match one of these (default: *)", false},
+    [CTL_OPT_TEST] = {"test", 0, NULL, "results of test runs of drafts, which count for nothing", false},
 };
 SP_STATIC_ASSERT(SP_COUNT(cmd_options) == CTL_OPT_COUNT, "one row per option");
 SP_STATIC_ASSERT(CTL_OPT_COUNT <= 64, "options are bits of a 64-bit word");
@@ -118,8 +119,8 @@ static const struct ctl_cmd cmd_table[] = {
     {"pool", "delete", "NAME...", 1, CTL_MANY, true, SURE, "pool", "forget pools", NULL, ctl_pool_delete},
 
     {"result", "list", "", 0, 0, false,
-     CTL_BIT(CTL_OPT_NODE) | CTL_BIT(CTL_OPT_CHECK) | CTL_BIT(CTL_OPT_LIMIT) | CTL_BIT(CTL_OPT_AFTER), "", "last results", NULL,
-     ctl_result_list},
+     CTL_BIT(CTL_OPT_NODE) | CTL_BIT(CTL_OPT_CHECK) | CTL_BIT(CTL_OPT_LIMIT) | CTL_BIT(CTL_OPT_AFTER) | CTL_BIT(CTL_OPT_TEST), "",
+     "last results", NULL, ctl_result_list},
     {"result", "history", "NODE [CHECK]", 1, 2, false, CTL_BIT(CTL_OPT_LIMIT), "node", "runs of equal outcomes, newest first", NULL,
      ctl_result_history},
     {"audit", "list", "", 0, 0, false, CTL_BIT(CTL_OPT_LIMIT) | CTL_BIT(CTL_OPT_AFTER) | CTL_BIT(CTL_OPT_NODE), "",

@@ -35,17 +35,20 @@ static void node_pools(const json_t *pools, char *to, size_t size)
     }
 }
 
-/* Why the node is not in the first pool it is not in: the line a person looks for. */
-static const char *node_why(const json_t *pools)
+/* "POOL: why" for the first pool that selects the node and does not have it: the line a person looks for. */
+static void node_why(const json_t *pools, char *to, size_t size)
 {
     const char *key;
     json_t *pool;
+    to[0] = '\0';
     json_object_foreach((json_t *)(uintptr_t)pools, key, pool)
     {
-        if (!ctl_json_true(pool, "member"))
-            return ctl_json_text(pool, "why");
+        const char *why = ctl_json_text(pool, "why");
+        if (ctl_json_true(pool, "member") || strstr(why, "does not select") != NULL)
+            continue;
+        (void)snprintf(to, size, "%s: %s", key, why);
+        return;
     }
-    return "";
 }
 
 static bool node_in_pool_asked(const struct ctl *ctl, const json_t *row)
@@ -71,7 +74,8 @@ static void node_table(struct ctl *ctl, const json_t *list)
         node_pools(pools, text, NODE_POOLS_TEXT_MAX);
         ctl_table_cell(table, text);
         ctl_table_cell(table, ctl_json_labels(json_object_get(row, "labels"), text, sizeof text));
-        ctl_table_cell(table, node_why(pools));
+        node_why(pools, text, sizeof text);
+        ctl_table_cell(table, text);
     }
     ctl_table_print(table, &ctl->out, "No node. Register one with: spicectl node add NAME");
     ctl_table_destroy(&table);

@@ -28,6 +28,8 @@ static bool query_args(struct ctl *ctl, json_t *args)
     }
     if (ctl_args_has(&ctl->args, CTL_OPT_AFTER))
         (void)json_object_set_new(args, "after", ctl_json_need(json_integer((json_int_t)number)));
+    if (ctl_args_has(&ctl->args, CTL_OPT_TEST))
+        (void)json_object_set_new(args, "test", json_true());
     for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
         if (ctl_args_has(&ctl->args, texts[i].option))
             (void)json_object_set_new(args, texts[i].name, ctl_json_need(json_string(ctl->args.values[texts[i].option])));
