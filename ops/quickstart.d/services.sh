@@ -163,7 +163,7 @@ kind: check
 name: attestation
 adapter: oat
 params:
-  server: https://localhost:$oat_port
+  server: https://localhost:$oat_port/AttestationService/resources
   version: "1"
   ca: $work/ca.pem
   cert: $work/client.pem
