@@ -283,24 +283,30 @@ static double at(struct series *s, unsigned quarter)
     return s->value[(rounds - 1) * quarter / 4];
 }
 
-static void print_row(const char *figure, const char *unit, const char *reference, struct series *mine, struct series *other,
-                      struct series *judged, const char *goal, const char *bar, double limits[2], bool more_is_better)
+struct row {
+    const char *figure, *unit, *reference, *goal, *bar;
+    struct series *mine, *other, *judged;
+    double goal_limit, bar_limit;
+    bool more_is_better;
+};
+
+static void print_row(const struct row *r)
 {
     static bool first = true;
-    double ratio = at(judged, 2);
-    bool met = more_is_better ? ratio >= limits[0] : ratio <= limits[0];
-    bool bar_met = more_is_better ? ratio >= limits[1] : ratio <= limits[1];
-    (void)printf(
-        "%s{\"figure\":\"%s\",\"value\":%.2f,\"unit\":\"%s\",\"reference\":\"%s\",\"reference_value\":%.2f,\"ratio\":%.3f,"
-        "\"goal\":\"%s\",\"bar\":\"%s\",\"met\":%s,\"bar_met\":%s,\"spread\":%.2f,\"reference_spread\":%.2f,\"ratio_spread\":%.3f,"
-        "\"rounds\":%u}",
-        first ? "[" : ",\n ", figure, at(mine, 2), unit, reference, at(other, 2), ratio, goal, bar, met ? "true" : "false",
-        bar_met ? "true" : "false", at(mine, 3) - at(mine, 1), at(other, 3) - at(other, 1), at(judged, 3) - at(judged, 1), rounds);
+    double ratio = at(r->judged, 2);
+    bool met = r->more_is_better ? ratio >= r->goal_limit : ratio <= r->goal_limit;
+    bool bar_met = r->more_is_better ? ratio >= r->bar_limit : ratio <= r->bar_limit;
+    (void)printf("%s{\"figure\":\"%s\",\"value\":%.2f,\"unit\":\"%s\",\"reference\":\"%s\",\"reference_value\":%.2f,\"ratio\":%.3f,"
+                 "\"goal\":\"%s\",\"bar\":\"%s\",\"met\":%s,\"bar_met\":%s,\"spread\":%.2f,\"reference_spread\":%.2f,"
+                 "\"ratio_spread\":%.3f,\"rounds\":%u}",
+                 first ? "[" : ",\n ", r->figure, at(r->mine, 2), r->unit, r->reference, at(r->other, 2), ratio, r->goal, r->bar,
+                 met ? "true" : "false", bar_met ? "true" : "false", at(r->mine, 3) - at(r->mine, 1),
+                 at(r->other, 3) - at(r->other, 1), at(r->judged, 3) - at(r->judged, 1), rounds);
     first = false;
     (void)fflush(stdout);
 }
 
-static void figure_exec(const char *plugin, const char *kind, double *exec_cpu)
+static void figure_exec(const char *plugin, const char *kind)
 {
     struct series mine, other, above, mine_rate, other_rate, share;
     char path[640];
@@ -316,13 +322,12 @@ static void figure_exec(const char *plugin, const char *kind, double *exec_cpu)
         other_rate.value[i] = b.rate;
         share.value[i] = o.rate / b.rate;
     }
-    (void)snprintf(title, sizeof title, "exec CPU per check, %s plugin; ratio = above bare spawn", kind);
-    print_row(title, "us", "bare posix_spawn", &mine, &other, &above, "<= 20 us above", "<= 60 us above", (double[]){20, 60},
-              false);
+    (void)snprintf(title, sizeof title, "exec CPU per check, %s plugin; ratio = us above bare spawn", kind);
+    print_row(
+        &(struct row){title, "us", "bare posix_spawn", "<= 20 us above", "<= 60 us above", &mine, &other, &above, 20, 60, false});
     (void)snprintf(title, sizeof title, "exec checks/s, %s plugin, both cores", kind);
-    print_row(title, "/s", "bare posix_spawn", &mine_rate, &other_rate, &share, ">= 0.95 of bare", ">= 0.85 of bare",
-              (double[]){0.95, 0.85}, true);
-    *exec_cpu = at(&mine, 2);
+    print_row(&(struct row){title, "/s", "bare posix_spawn", ">= 0.95 of bare", ">= 0.85 of bare", &mine_rate, &other_rate, &share,
+                            0.95, 0.85, true});
 }
 
 static void figure_resident(void)
@@ -335,8 +340,8 @@ static void figure_resident(void)
         other.value[i] = once.cpu;
         less.value[i] = once.cpu / up.cpu;
     }
-    print_row("resident plugin CPU per check; ratio = times less than exec", "us", "exec, dynamic plugin", &mine, &other, &less,
-              ">= 80 x less", ">= 40 x less", (double[]){80, 40}, true);
+    print_row(&(struct row){"resident plugin CPU per check; ratio = times less than exec", "us", "exec, dynamic plugin",
+                            ">= 80 x less", ">= 40 x less", &mine, &other, &less, 80, 40, true});
 }
 
 int main(int argc, char **argv)
@@ -373,9 +378,8 @@ int main(int argc, char **argv)
     sign("count_static", false);
     sign("count_dynamic", false);
     sign("resident", true);
-    double cpu;
-    figure_exec("count_static", "static", &cpu);
-    figure_exec("count_dynamic", "dynamic", &cpu);
+    figure_exec("count_static", "static");
+    figure_exec("count_dynamic", "dynamic");
     figure_resident();
     (void)printf("]\n");
     static const char *const names[] = {"count_static", "count_dynamic", "resident"};

@@ -16,14 +16,18 @@
 #include <unistd.h>
 
 #include "exec_options.h"
+#include "exec_queue.h"
 #include "exec_run.h"
 #include "sp_clock.h"
 
-#define EVENTS_MAX        64
-#define PACKETS_PER_TURN  4u
-#define REAP_EVERY_STARTS 4u
-#define ID_PEER           (UINT64_MAX - 1)
-#define ID_CHILD          (UINT64_MAX - 2)
+#define EVENTS_MAX       64
+#define PACKETS_PER_TURN 4u
+#define STARTS_PER_TURN  32u
+#define TELL_WITHIN_US   1000u /* results wait so long for company, and only while there are runs to start */
+#define TELL_BYTES       4096u
+#define BLOCKED_US       10000u
+#define ID_PEER          (UINT64_MAX - 1)
+#define ID_CHILD         (UINT64_MAX - 2)
 
 struct helper {
     struct exec_options options;
@@ -33,8 +37,9 @@ struct helper {
     int epoll_fd;
     int signal_fd;
     uint64_t now_us;
-    uint32_t starts;
-    bool wants_out; /* the epoll set has EPOLLOUT for the peer */
+    struct exec_queue queue;
+    uint64_t told_us; /* when the oldest unsent result was written; 0: none */
+    bool wants_out;   /* the epoll set has EPOLLOUT for the peer */
 };
 
 static struct helper helper; /* one per process; 300 KiB would not be kind to the stack */
@@ -57,22 +62,17 @@ static void on_record(void *self, const struct exec_record *record, int fd)
     const void *body = record;
     bool enough = record->bytes >= sizeof(struct exec_load); /* exec_cancel is as long */
     if (record->type == EXEC_SPAWN && record->bytes >= sizeof(struct exec_spawn)) {
-        exec_run_start(&h->runs, body, h->now_us);
-        h->starts++;
-        if (h->starts % REAP_EVERY_STARTS == 0) { /* a long packet must not hold up results and deadlines */
-            update_now();
-            exec_run_reap(&h->runs, h->now_us);
-            exec_run_tick(&h->runs, h->now_us);
-            if (h->starts % (4 * REAP_EVERY_STARTS) == 0)
-                exec_peer_flush(&h->peer);
-        }
+        if (!exec_queue_push(&h->queue, body))
+            exec_run_refuse_busy(&h->runs, ((const struct exec_spawn *)body)->run);
     } else if (record->type == EXEC_LOAD && enough) {
         exec_run_load(&h->runs, body, fd);
         return;
     } else if (record->type == EXEC_UNLOAD && enough) {
         exec_run_unload(&h->runs, body);
     } else if (record->type == EXEC_CANCEL && enough) {
-        exec_run_cancel(&h->runs, ((const struct exec_cancel *)body)->run);
+        uint64_t run = ((const struct exec_cancel *)body)->run;
+        if (!exec_queue_cancel(&h->queue, run))
+            exec_run_cancel(&h->runs, run);
     }
     if (fd >= 0)
         (void)close(fd);
@@ -115,30 +115,72 @@ static void on_event(struct helper *h, const struct epoll_event *event)
     }
 }
 
-static int wait_ms(const struct helper *h)
+/* Effect: starts what waits, as far as it may. Order after order of the same packets: the plugin was loaded before. */
+static void start_queued(struct helper *h)
+{
+    for (uint32_t i = 0; i < STARTS_PER_TURN && h->queue.count > 0 && exec_run_may_start(&h->runs, h->now_us); i++) {
+        struct exec_spawn *order = exec_queue_pop(&h->queue);
+        if (order == NULL)
+            return;
+        exec_run_start(&h->runs, order, h->now_us);
+        free(order);
+        update_now();
+        exec_run_reap(&h->runs, h->now_us);
+    }
+}
+
+/* Effect: sends results: at once when there is nothing else to do, else a few together. A wake-up of the worker for each would cost
+ * more than the result. */
+static void tell(struct helper *h)
+{
+    if (h->peer.out_bytes == 0) {
+        h->told_us = 0;
+        return;
+    }
+    if (h->told_us == 0)
+        h->told_us = h->now_us;
+    if (h->queue.count > 0 && h->peer.out_bytes < TELL_BYTES && h->now_us - h->told_us < TELL_WITHIN_US)
+        return;
+    exec_peer_flush(&h->peer);
+    h->told_us = h->peer.out_bytes > 0 ? h->told_us : 0;
+}
+
+static uint64_t next_us(const struct helper *h)
 {
     uint64_t next = exec_run_next_us(&h->runs);
+    uint64_t start = h->queue.count > 0 ? exec_run_may_start_us(&h->runs) : UINT64_MAX;
+    uint64_t told = h->told_us != 0 && !h->peer.blocked ? h->told_us + TELL_WITHIN_US : UINT64_MAX;
+    next = start < next ? start : next;
+    return told < next ? told : next;
+}
+
+/* How long to wait; NULL: until something comes. */
+static const struct timespec *wait_time(const struct helper *h, struct timespec *time)
+{
+    uint64_t next = next_us(h);
     uint64_t now = sp_clock_mono_ns() / 1000;
     if (next == UINT64_MAX)
-        return -1;
-    if (next <= now)
-        return h->peer.blocked ? 10 : 0; /* nothing can be told before the worker reads */
-    uint64_t ms = (next - now + 999) / 1000;
-    return ms > 60000 ? 60000 : (int)ms;
+        return NULL;
+    uint64_t us = next > now ? next - now : 0;
+    if (us == 0 && h->peer.blocked)
+        us = BLOCKED_US; /* nothing can be told before the worker reads */
+    *time = (struct timespec){.tv_sec = (time_t)(us / 1000000), .tv_nsec = (long)(us % 1000000) * 1000};
+    return time;
 }
 
 static void loop(struct helper *h)
 {
     struct epoll_event events[EVENTS_MAX];
+    struct timespec time;
     while (!h->peer.gone) {
-        int n = epoll_wait(h->epoll_fd, events, EVENTS_MAX, wait_ms(h));
+        int n = epoll_pwait2(h->epoll_fd, events, EVENTS_MAX, wait_time(h, &time), NULL);
         update_now();
         for (int i = 0; i < n; i++)
             on_event(h, &events[i]);
         exec_run_reap(&h->runs, h->now_us);
-        update_now();
+        start_queued(h);
         exec_run_tick(&h->runs, h->now_us);
-        exec_peer_flush(&h->peer);
+        tell(h);
         if (h->peer.blocked != h->wants_out) {
             h->wants_out = h->peer.blocked;
             (void)add_event(EXEC_SOCKET_FD, h->wants_out ? EPOLLIN | EPOLLOUT : EPOLLIN, ID_PEER, EPOLL_CTL_MOD);
@@ -196,7 +238,7 @@ int main(int argc, char **argv)
     exec_peer_init(&h->peer, EXEC_SOCKET_FD);
     quiet_standard_files();
     open_loop();
-    if (!exec_run_init(&h->runs, h->options.slots, h->epoll_fd, &h->peer))
+    if (!exec_run_init(&h->runs, h->options.slots, h->epoll_fd, &h->peer) || !exec_queue_init(&h->queue, h->options.slots))
         die("no memory");
     h->runs.sandbox = &h->sandbox;
     h->runs.env = h->options.env;

@@ -358,6 +358,31 @@ void exec_run_start(struct exec_run *self, const struct exec_spawn *order, uint6
     (void)close(ends[0]);
 }
 
+void exec_run_refuse_busy(struct exec_run *self, uint64_t run)
+{
+    refuse(self, run, EXEC_END_BUSY, 0);
+}
+
+/* The run that has to become old or end before another may start; EXEC_RUN_NONE: none. */
+static uint32_t in_the_way(const struct exec_run *self)
+{
+    uint32_t i = self->newest;
+    for (uint32_t n = 1; n < EXEC_RUN_YOUNG_MAX && i != EXEC_RUN_NONE; n++)
+        i = self->slot[i].older;
+    return i;
+}
+
+uint64_t exec_run_may_start_us(const struct exec_run *self)
+{
+    uint32_t i = in_the_way(self);
+    return i == EXEC_RUN_NONE ? 0 : self->slot[i].started_us + EXEC_RUN_YOUNG_US;
+}
+
+bool exec_run_may_start(const struct exec_run *self, uint64_t now_us)
+{
+    return exec_run_may_start_us(self) <= now_us;
+}
+
 void exec_run_cancel(struct exec_run *self, uint64_t run)
 {
     uint32_t i = sp_map_get(&self->by_run, run);

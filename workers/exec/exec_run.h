@@ -22,6 +22,8 @@
 #define EXEC_RUN_WATCH_AFTER_US 20000u  /* age at which the pipe of a run is watched */
 #define EXEC_RUN_SCAN_EVERY_US  500000u /* search for strays while runs happen */
 #define EXEC_RUN_SCAN_AGAIN_US  5000u   /* and again after one was found */
+#define EXEC_RUN_YOUNG_US       1000u   /* a start each such time at least, per EXEC_RUN_YOUNG_MAX */
+#define EXEC_RUN_YOUNG_MAX      2u
 #define EXEC_RUN_NONE           UINT32_MAX
 
 enum exec_run_state {
@@ -87,6 +89,13 @@ void exec_run_reap(struct exec_run *self, uint64_t now_us);
 void exec_run_readable(struct exec_run *self, uint32_t slot, uint64_t now_us);
 /* Effect: deadlines, pipes to watch, search for strays. */
 void exec_run_tick(struct exec_run *self, uint64_t now_us);
+/* True when another run may be started now. Runs younger than EXEC_RUN_YOUNG_US are probably still using a processor: with more of
+ * them than EXEC_RUN_YOUNG_MAX, processes would only take it from each other. Older ones wait for something and do not count. */
+bool exec_run_may_start(const struct exec_run *self, uint64_t now_us);
+/* Returns when that will be, if nothing ends before. */
+uint64_t exec_run_may_start_us(const struct exec_run *self);
+/* Effect: tells the worker that there is no room for this run. */
+void exec_run_refuse_busy(struct exec_run *self, uint64_t run);
 /* Returns when tick has to be called next, UINT64_MAX: no time. */
 uint64_t exec_run_next_us(const struct exec_run *self);
 /* Effect: kills all runs. */

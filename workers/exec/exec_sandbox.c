@@ -29,9 +29,21 @@ static bool limit(int what, uint64_t most)
     return setrlimit((__rlimit_resource_t)what, &wanted) == 0;
 }
 
+/* Address sanitizer reserves terabytes of addresses: with it, the limit would end the helper itself. */
+#if defined(__SANITIZE_ADDRESS__)
+#define SANDBOX_LIMITS_MEMORY 0
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define SANDBOX_LIMITS_MEMORY 0
+#endif
+#endif
+#ifndef SANDBOX_LIMITS_MEMORY
+#define SANDBOX_LIMITS_MEMORY 1
+#endif
+
 static bool set_limits(const struct exec_sandbox_options *o)
 {
-    return limit(RLIMIT_CORE, 0) && limit(RLIMIT_NOFILE, o->files) && limit(RLIMIT_AS, o->memory) &&
+    return limit(RLIMIT_CORE, 0) && limit(RLIMIT_NOFILE, o->files) && (!SANDBOX_LIMITS_MEMORY || limit(RLIMIT_AS, o->memory)) &&
            limit(RLIMIT_FSIZE, o->file_size) && limit(RLIMIT_MEMLOCK, SANDBOX_LOCKED_BYTES) && limit(RLIMIT_MSGQUEUE, 0) &&
            limit(RLIMIT_NPROC, o->processes);
 }
