@@ -64,7 +64,7 @@ static const char cmd_more_verify[] =
     "PLUGIN is the name of a plugin in the configured directories, or the path of its file; arguments follow, after -- when\n"
     "they begin with a dash. It is tried in the sandbox it will run in. --timeout is the deadline of one run.\n"
     "  spicectl check verify check_disk -- -w 10% -c 3% -p /";
-static const char cmd_more_invite[] = "Prints a token. On the new host: spice-worker --enrol TOKEN. It can be used once.";
+static const char cmd_more_invite[] = "Prints a token. On the new host: spice-worker enrol TOKEN. It can be used once.";
 static const char cmd_more_manifest[] =
     "PLUGIN is the plugin, or NAME.manifest.yaml to sign it as it is. The manifest and its signature are written to\n"
     "the directory the configuration names (worker: manifest_dir), or to --to DIR. What an older manifest says is kept.\n"

@@ -85,22 +85,58 @@ static int pack_reachable(struct ctl *ctl, const struct pack *pack)
     return CTL_OK;
 }
 
-/* The configuration of the other host: the same, with a relative prefix and only endpoints it can reach. */
+/* Paths were made absolute when the configuration was loaded; under the prefix they are relative again. */
+static void pack_relative(const char *prefix, char *path)
+{
+    size_t n = strlen(prefix);
+    if (strncmp(path, prefix, n) == 0 && path[n] == '/')
+        memmove(path, path + n + 1, strlen(path + n + 1) + 1);
+}
+
+static void pack_relative_worker(const char *prefix, struct sp_conf_worker *worker)
+{
+    pack_relative(prefix, worker->manifest_dir);
+    pack_relative(prefix, worker->spool);
+    pack_relative(prefix, worker->libexec);
+    for (uint32_t i = 0; i < worker->plugin_dir_count; i++)
+        pack_relative(prefix, worker->plugin_dirs[i]);
+}
+
+static uint32_t pack_only_tcp(char list[][SP_CONF_ENDPOINT_BYTES], uint32_t count)
+{
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        if (!pack_is_tcp(list[i]))
+            continue;
+        if (kept != i)
+            memcpy(list[kept], list[i], SP_CONF_ENDPOINT_BYTES);
+        kept++;
+    }
+    return kept;
+}
+
+/* The configuration of the other host: the same settings, the paths of the archive, and only endpoints that reach it. */
 static void pack_conf(const struct pack *pack, struct sp_conf *copy, struct sp_buf *b)
 {
+    const char *prefix = pack->conf->prefix;
     *copy = *pack->conf;
     (void)snprintf(copy->prefix, sizeof copy->prefix, "..");
+    (void)snprintf(copy->principals, sizeof copy->principals, "etc/principals.yaml");
+    (void)snprintf(copy->keys, sizeof copy->keys, "keys");
+    (void)snprintf(copy->state, sizeof copy->state, "state");
+    (void)snprintf(copy->run, sizeof copy->run, "run");
+    pack_relative(prefix, copy->broker.principals_cache);
+    pack_relative(prefix, copy->scheduler.store);
+    pack_relative(prefix, copy->keeper.store);
+    pack_relative(prefix, copy->keeper.audit_export);
+    pack_relative(prefix, copy->keeper.nodes_file);
+    pack_relative_worker(prefix, &copy->worker);
+    for (uint32_t i = 0; i < copy->worker_count; i++)
+        pack_relative_worker(prefix, &copy->workers[i]);
     for (uint32_t i = 0; i < copy->broker_count; i++) {
         struct sp_conf_link *link = &copy->brokers[i];
-        uint32_t kept = 0;
-        for (uint32_t e = 0; e < link->endpoint_count; e++) {
-            if (!pack_is_tcp(link->endpoints[e]))
-                continue;
-            if (kept != e)
-                memcpy(link->endpoints[kept], link->endpoints[e], sizeof link->endpoints[0]);
-            kept++;
-        }
-        link->endpoint_count = kept;
+        link->endpoint_count = pack_only_tcp(link->endpoints, link->endpoint_count);
+        link->bind_count = pack_only_tcp(link->bind, link->bind_count);
     }
     sp_buf_text(b, "# SPICE on this host, written by spicectl host export. All keys and their defaults: spice.yaml(5).\n");
     sp_conf_print(copy, b);
