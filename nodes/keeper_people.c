@@ -2,10 +2,11 @@
 #include "keeper_people.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "keeper_admin.h"
+#include "keeper_invite.h"
 #include "sp_conf.h"
-#include "sp_enrol.h"
 #include "sp_hex.h"
 #include "sp_log.h"
 #include "sp_random.h"
@@ -73,18 +74,28 @@ static void people_put(void *ctx, const struct sp_bus_principal *row)
     struct nodes_shell *s = ctx;
     const struct sp_bus_principal *had = sp_bus_principal_find(s->bus, row->name);
     if (had != NULL && had->from_file) {
-        if (row->revoked) {
-            (void)sp_bus_principal_revoke(s->bus, row->name);
+        if (row->revoked && had->slot < NODES_SLOTS_MAX) {
+            s->revoked[had->slot] = true; /* the file cannot be changed from here, but nobody has to listen */
         }
         return;
     }
     (void)sp_bus_principal_put(s->bus, row);
 }
 
+/* K38: the journal may hold results of a key that was revoked before they were folded. */
+static void people_void(void *ctx, const struct sp_bus_principal *row)
+{
+    struct keeper_event ev = {.kind = KEEPER_EV_REVOKED, .u.name = sp_str_of(row->name)};
+    if (row->revoked) {
+        nodes_shell_step(ctx, &ev);
+    }
+}
+
 enum sp_rc keeper_people_load(struct nodes_shell *s)
 {
     s->principals_version = keeper_store_meta(&s->store, "principals");
-    return people_each(s, people_put, s);
+    enum sp_rc rc = people_each(s, people_put, s);
+    return rc == SP_OK ? people_each(s, people_void, s) : rc;
 }
 
 /* ---- publishing ---- */
@@ -200,9 +211,9 @@ static bool people_invitation_find(struct nodes_shell *s, const uint8_t hash[32]
 
 static enum sp_refusal people_judge(const struct msg_enrol_request *r, const char **detail)
 {
-    uint8_t proof[SP_ENROL_PROOF_BYTES];
+    uint8_t proof[KEEPER_INVITE_PROOF_BYTES];
     struct sp_crypto_verifier *v = NULL;
-    size_t n = sp_enrol_proof(r->token, r->curve, r->sign, proof);
+    size_t n = keeper_invite_proof(r, proof);
     if (!sp_crypto_public_ok(r->sign) || sp_crypto_verifier_new(r->sign, &v) != SP_OK) {
         *detail = "the signing key is no good key";
         return SP_REFUSAL_BAD_REQUEST;
@@ -346,28 +357,35 @@ void keeper_people_expire(struct nodes_shell *s)
 
 /* ---- verbs ---- */
 
+struct people_list {
+    const struct nodes_shell *s;
+    json_t *list;
+};
+
 static void people_list_row(void *ctx, const struct sp_bus_principal *row)
 {
     char curve[65], sign[65], print[48];
+    struct people_list *out = ctx;
+    bool revoked = row->revoked || (row->slot < NODES_SLOTS_MAX && out->s->revoked[row->slot]);
     if (row->role == SP_ROLE_ENROL) {
         return; /* an invitation, not a principal one could revoke */
     }
     sp_hex_write(row->curve, 32, curve);
     sp_hex_write(row->sign, 32, sign);
     people_fingerprint(row->curve, row->sign, print);
-    json_array_append_new(ctx, json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:b, s:s}", "name", row->name, "role", sp_role_name(row->role),
+    json_array_append_new(out->list, json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:b, s:s}", "name", row->name, "role", sp_role_name(row->role),
                                          "curve", curve, "sign", sign, "adapters", row->adapters, "nodes", row->nodes, "not_after",
-                                         (json_int_t)row->not_after_s, "revoked", row->revoked, "fingerprint", print));
+                                         (json_int_t)row->not_after_s, "revoked", revoked, "fingerprint", print));
 }
 
 json_t *keeper_people_list(struct nodes_shell *s)
 {
-    json_t *list = json_array();
+    struct people_list out = {s, json_array()};
     const struct sp_bus_principal *row;
     for (uint32_t i = 0; (row = sp_bus_principal_at(s->bus, i)) != NULL; i++) {
-        people_list_row(list, row);
+        people_list_row(&out, row);
     }
-    return list;
+    return out.list;
 }
 
 static bool people_invite_words(const struct keeper_act *act, struct people_invitation *inv)
@@ -402,33 +420,11 @@ static enum sp_rc people_invite_store(struct nodes_shell *s, const struct people
     return sp_db_run(q);
 }
 
-static void people_invite_fleet(const struct nodes_shell *s, struct sp_enrol *e)
-{
-    memcpy(e->deployment, s->conf->deployment, 16);
-    (void)sp_str_copy(e->keeper, sizeof e->keeper, sp_str_of(s->name));
-    memcpy(e->keeper_sign, s->keys->pub.sign, 32);
-    for (uint32_t i = 0; i < s->conf->broker_count && e->broker_count < SP_ENROL_BROKERS_MAX; i++) {
-        const struct sp_conf_link *link = &s->conf->brokers[i];
-        const struct sp_bus_principal *p = sp_bus_principal_find(s->bus, link->name);
-        const char *endpoint = link->endpoint_count > 0 ? link->endpoints[0] : "";
-        for (uint32_t n = 0; n < link->endpoint_count; n++) { /* another host can use tcp only */
-            endpoint = strncmp(link->endpoints[n], "tcp://", 6) == 0 ? link->endpoints[n] : endpoint;
-        }
-        if (p != NULL && endpoint[0] != '\0') {
-            struct sp_enrol_broker *b = &e->brokers[e->broker_count++];
-            (void)sp_str_copy(b->name, sizeof b->name, sp_str_of(link->name));
-            (void)sp_str_copy(b->endpoint, sizeof b->endpoint, sp_str_of(endpoint));
-            memcpy(b->curve, p->curve, 32);
-        }
-    }
-}
-
 json_t *keeper_people_invite(struct nodes_shell *s, struct keeper_act *act)
 {
     struct people_invitation inv;
-    struct sp_enrol e;
-    uint8_t curve_secret[32], curve[32];
-    char text[SP_ENROL_TEXT_BYTES], expires[32];
+    struct keeper_invite drawn;
+    char expires[32];
     json_int_t ttl = json_integer_value(json_object_get(act->args, "ttl_ms"));
     uint64_t ttl_ms = ttl > 0 ? (uint64_t)ttl : s->conf->keeper.enrol_ttl_ms;
     if (!people_invite_words(act, &inv) || ttl_ms < PEOPLE_INVITE_MS_MIN || ttl_ms > PEOPLE_INVITE_MS_MAX) {
@@ -442,38 +438,75 @@ json_t *keeper_people_invite(struct nodes_shell *s, struct keeper_act *act)
     if (act->dry) {
         return json_pack("{s:s, s:b}", "name", inv.name, "dry_run", 1);
     }
-    memset(&e, 0, sizeof e);
-    people_invite_fleet(s, &e);
-    (void)sp_str_copy(e.worker, sizeof e.worker, sp_str_of(inv.name));
-    sp_random_bytes(e.secret, sizeof e.secret);
-    sp_enrol_name(e.secret, inv.enrol);
     uint64_t expires_ms = nodes_shell_now(s).wall.ms + ttl_ms;
-    enum sp_rc rc = sp_enrol_curve(e.secret, curve_secret, curve);
-    sp_crypto_wipe(curve_secret, sizeof curve_secret);
-    rc = rc == SP_OK ? sp_enrol_write(&e, text, sizeof text) : rc;
-    if (rc != SP_OK || !nodes_shell_rows(s)) {
-        return keeper_admin_refuse(act, SP_REFUSAL_STORE, inv.name, "the invitation cannot be made now", NULL);
-    }
+    enum sp_rc rc = keeper_invite_draw(&drawn);
+    char *text = rc == SP_OK ? keeper_invite_text(s, &drawn, inv.name, expires_ms / SP_MS_PER_S) : NULL;
+    (void)sp_str_copy(inv.enrol, sizeof inv.enrol, sp_str_of(drawn.enrol));
     (void)snprintf(act->why, sizeof act->why, "adapters %.150s", inv.adapters);
-    rc = people_invite_store(s, &inv, e.secret, curve, expires_ms / SP_MS_PER_S + 1);
-    sp_crypto_wipe(e.secret, sizeof e.secret);
-    rc = rc == SP_OK ? people_bump(s) : rc;
-    rc = rc == SP_OK ? keeper_admin_audit(s, act) : rc;
-    if (!nodes_shell_commit_rows(s, rc)) {
-        return keeper_admin_refuse(act, SP_REFUSAL_STORE, inv.name, "the invitation cannot be stored now", NULL);
+    bool stored = text != NULL && nodes_shell_rows(s);
+    if (stored) {
+        rc = people_invite_store(s, &inv, drawn.secret, drawn.curve, expires_ms / SP_MS_PER_S + 1);
+        rc = rc == SP_OK ? people_bump(s) : rc;
+        rc = rc == SP_OK ? keeper_admin_audit(s, act) : rc;
+        stored = nodes_shell_commit_rows(s, rc);
+    }
+    sp_crypto_wipe(&drawn, sizeof drawn);
+    if (!stored) {
+        free(text);
+        return keeper_admin_refuse(act, SP_REFUSAL_STORE, inv.name, "the invitation cannot be made now", "see the keeper's log");
     }
     s->enrol_end_ms = s->enrol_end_ms == 0 || expires_ms < s->enrol_end_ms ? expires_ms + SP_MS_PER_S : s->enrol_end_ms;
     people_changed(s);
     sp_time_format_wall((struct sp_wall){expires_ms}, expires, sizeof expires);
     json_t *done = json_pack("{s:s, s:s, s:s}", "name", inv.name, "token", text, "expires", expires);
-    sp_crypto_wipe(text, sizeof text);
+    sp_crypto_wipe(text, strlen(text));
+    free(text);
     return done;
+}
+
+static bool people_is_invited(struct nodes_shell *s, const char *name)
+{
+    struct sp_db_stmt *q = NULL;
+    enum sp_rc rc = keeper_store_query(&s->store, "SELECT 1 FROM invitation WHERE name=?1", &q);
+    if (rc == SP_OK) {
+        sp_db_text(q, 1, sp_str_of(name));
+        rc = sp_db_row(q);
+        sp_db_reset(q);
+    }
+    return rc == SP_OK;
+}
+
+/* The worker never came: its invitation ends. */
+static json_t *people_uninvite(struct nodes_shell *s, struct keeper_act *act)
+{
+    struct sp_db_stmt *q = NULL;
+    const char *name = keeper_admin_text(act, "name");
+    if (act->dry) {
+        return json_pack("{s:s, s:b}", "name", name, "dry_run", 1);
+    }
+    (void)snprintf(act->to, sizeof act->to, "invitation ended");
+    enum sp_rc rc = nodes_shell_rows(s) ? keeper_store_query(&s->store, "DELETE FROM invitation WHERE name=?1", &q) : SP_E_AGAIN;
+    if (rc == SP_OK) {
+        sp_db_text(q, 1, sp_str_of(name));
+        rc = sp_db_run(q);
+        rc = rc == SP_OK ? people_bump(s) : rc;
+        rc = rc == SP_OK ? keeper_admin_audit(s, act) : rc;
+        rc = nodes_shell_commit_rows(s, rc) ? SP_OK : SP_E_AGAIN;
+    }
+    if (rc != SP_OK) {
+        return keeper_admin_refuse(act, SP_REFUSAL_STORE, "store", "takes no rows now", NULL);
+    }
+    people_changed(s);
+    return json_pack("{s:s, s:b}", "name", name, "revoked", 1);
 }
 
 json_t *keeper_people_revoke(struct nodes_shell *s, struct keeper_act *act)
 {
     const char *name = keeper_admin_text(act, "name");
     const struct sp_bus_principal *had = name != NULL ? sp_bus_principal_find(s->bus, name) : NULL;
+    if (had == NULL && name != NULL && people_is_invited(s, name)) {
+        return people_uninvite(s, act);
+    }
     if (had == NULL || had->role == SP_ROLE_ENROL) {
         return keeper_admin_refuse(act, SP_REFUSAL_NOT_FOUND, name != NULL ? name : "name", "no such principal", "see spicectl key list");
     }

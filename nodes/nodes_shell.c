@@ -214,6 +214,10 @@ static void shell_on_core_message(struct nodes_shell *s, const struct sp_bus_mes
 static void shell_on_message(void *self, const struct sp_bus_message *m)
 {
     struct nodes_shell *s = self;
+    if (m->from->slot < NODES_SLOTS_MAX && s->revoked[m->from->slot]) {
+        s->revoked_messages++; /* K20: from the instant of the revocation on */
+        return;
+    }
     switch (m->type) {
     case SP_MSG_ADMIN_REQUEST:
         keeper_admin_on_request(s, m);
@@ -271,6 +275,7 @@ static void shell_on_stats(void *self)
     shell_set(s, "keeper.audit_lost", c->audit_lost);
     shell_set(s, "keeper.commits", s->commits);
     shell_set(s, "keeper.unsent", s->unsent);
+    shell_set(s, "keeper.refused.principal", s->revoked_messages);
     shell_set(s, "keeper.nodes", keeper_core_nodes(s->core)->count);
     shell_set(s, "keeper.pairs", keeper_core_nodes(s->core)->pairs);
     shell_set(s, "keeper.text_bytes", keeper_core_texts(s->core)->bytes);

@@ -102,6 +102,7 @@ static enum sp_refusal keeper_intake_once(struct keeper_core *core, struct keepe
     }
     p->job_before = pair->job;
     pair->job = p->result.job;
+    node->open = true;
     p->counts = true;
     return SP_REFUSAL_NONE;
 }
@@ -293,6 +294,7 @@ static void keeper_intake_apply(struct keeper_core *core, struct keeper_effects 
             core->ring.stamps[p->stamp % RESULT_RING_SIZE].durable_us = core->now.mono.us;
         }
         if (p->counts) {
+            node_registry_mark_fold(&core->nodes, node_registry_at(&core->nodes, p->node)); /* the number is taken in any case */
             keeper_intake_fold(core, p, fx);
         }
     }
@@ -300,6 +302,11 @@ static void keeper_intake_apply(struct keeper_core *core, struct keeper_effects 
 
 static void keeper_intake_clear(struct keeper_core *core)
 {
+    for (uint32_t i = 0; i < core->pending_count; i++) {
+        if (core->pending[i].counts) {
+            node_registry_at(&core->nodes, core->pending[i].node)->open = false;
+        }
+    }
     core->pending_count = 0;
     core->pending_bytes = 0;
     core->batch_count = 0;

@@ -4,6 +4,26 @@
 #include "node_record.h"
 #include "sp_assert.h"
 
+#define RECORD_CLOCK_BYTES 8u /* a record begins with the clock domain its instants are of */
+
+/* Instants of another clock domain say nothing: results are void, a hold-down runs again in full rather than not at all (SI-13). */
+static void keeper_restore_void(struct keeper_core *core, struct node_row *row, uint64_t now_ms)
+{
+    for (uint32_t i = 0; i < row->pair_count; i++) {
+        pair_state_void(&row->pairs[i]);
+    }
+    for (uint32_t p = 0; p < core->pool_count; p++) {
+        struct membership *m = &row->members[p];
+        m->hold_until_ms = m->flaps == 0 ? 0 : now_ms + membership_hold_ms(core->pools[p].hold_down_ms, m->flaps);
+    }
+    node_registry_mark_fold(&core->nodes, row);
+}
+
+static bool keeper_restore_is_ours(const struct keeper_core *core, uint64_t clock_boot)
+{
+    return clock_boot == core->options.clock_boot;
+}
+
 static uint32_t keeper_restore_names(const struct keeper_core *core, const char *names[POOL_ROWS_MAX])
 {
     for (uint32_t p = 0; p < core->pool_count; p++) {
@@ -65,18 +85,47 @@ enum sp_rc keeper_core_restore_record(struct keeper_core *core, uint32_t node, s
 {
     const char *names[POOL_ROWS_MAX];
     uint32_t pools = keeper_restore_names(core, names);
+    uint64_t clock_boot = 0;
     struct node_row *row = node_registry_at(&core->nodes, node);
-    if (row == NULL || row->pair_count != 0) {
+    if (row == NULL || row->pair_count != 0 || record.n < RECORD_CLOCK_BYTES) {
         return SP_E_CORRUPT;
     }
-    return node_record_read(&core->nodes, row, &core->texts, names, pools, record);
+    for (uint32_t i = 0; i < RECORD_CLOCK_BYTES; i++) {
+        clock_boot |= (uint64_t)(uint8_t)record.p[i] << 8 * i;
+    }
+    struct sp_str rest = {record.p + RECORD_CLOCK_BYTES, record.n - RECORD_CLOCK_BYTES};
+    enum sp_rc rc = node_record_read(&core->nodes, row, &core->texts, names, pools, rest);
+    if (rc == SP_OK && !keeper_restore_is_ours(core, clock_boot)) {
+        keeper_restore_void(core, row, keeper_now_ms(core));
+    }
+    return rc;
+}
+
+/* Gives the pairs of the row the job numbers from before (or with) results whose commit is not known yet. */
+static void keeper_restore_rewind(const struct keeper_core *core, const struct node_row *row, bool before)
+{
+    for (uint32_t n = 0; row->open && n < core->pending_count; n++) {
+        const struct keeper_pending *p = &core->pending[before ? core->pending_count - 1 - n : n];
+        for (uint32_t i = 0; p->counts && p->node == row->id && i < row->pair_count; i++) {
+            if (row->pairs[i].check_id == p->check) {
+                row->pairs[i].job = before ? p->job_before : p->result.job;
+            }
+        }
+    }
 }
 
 void keeper_core_write_record(const struct keeper_core *core, const struct node_row *row, struct sp_buf *out)
 {
     const char *names[POOL_ROWS_MAX];
+    uint8_t head[RECORD_CLOCK_BYTES];
     uint32_t pools = keeper_restore_names(core, names);
+    for (uint32_t i = 0; i < RECORD_CLOCK_BYTES; i++) {
+        head[i] = (uint8_t)(core->options.clock_boot >> 8 * i & 0xff);
+    }
+    sp_buf_append(out, head, sizeof head);
+    keeper_restore_rewind(core, row, true); /* else a replay would take the journal's rows for contained */
     node_record_write(row, &core->texts, names, pools, out);
+    keeper_restore_rewind(core, row, false);
 }
 
 /* One result of a journal row: the same fold as at run time, if the record does not contain it already. */
@@ -98,7 +147,8 @@ static void keeper_replay_result(struct keeper_core *core, const struct keeper_j
         return;
     }
     pair->job = t.job; /* stays taken even when the rest no longer fits (SI-4) */
-    if (memcmp(check->digest, t.digest, sizeof t.digest) != 0) {
+    node_registry_mark_fold(&core->nodes, node);
+    if (!keeper_restore_is_ours(core, t.clock_boot) || memcmp(check->digest, t.digest, sizeof t.digest) != 0) {
         return;
     }
     struct keeper_pending p = {.detail = r->detail, .measures = r->measures, .node = t.node, .check = t.check, .counts = true};
@@ -133,16 +183,7 @@ enum sp_rc keeper_core_replay(struct keeper_core *core, const struct keeper_jour
 void keeper_core_void_all(struct keeper_core *core, uint64_t now_ms)
 {
     for (uint32_t id = 1; id <= core->nodes.count; id++) {
-        struct node_row *row = node_registry_at(&core->nodes, id);
-        for (uint32_t i = 0; i < row->pair_count; i++) {
-            pair_state_void(&row->pairs[i]);
-        }
-        for (uint32_t p = 0; p < core->pool_count; p++) {
-            struct membership *m = &row->members[p];
-            /* The old instant means nothing now; the whole hold-down runs again rather than none. */
-            m->hold_until_ms = m->flaps == 0 ? 0 : now_ms + membership_hold_ms(core->pools[p].hold_down_ms, m->flaps);
-        }
-        node_registry_mark_fold(&core->nodes, row);
+        keeper_restore_void(core, node_registry_at(&core->nodes, id), now_ms);
     }
 }
 

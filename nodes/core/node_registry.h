@@ -25,6 +25,7 @@ struct node_row {
     bool judge;     /* private: waits to be judged */
     bool grant;       /* private to the keeper's judgement: a membership waits for its audit row */
     bool fold;      /* private: differs from the store */
+    bool open;      /* private to the keeper's intake: results of it wait for their commit */
     uint64_t version; /* registry version of the last change */
     char *name;       /* owned, terminated */
     char *address;    /* owned, terminated */

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "keeper_invite.h"
+
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "sp_hex.h"
+#include "sp_random.h"
+
+static const char invite_alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+
+enum sp_rc keeper_invite_draw(struct keeper_invite *inv)
+{
+    uint8_t hash[32];
+    char hex[33];
+    sp_random_bytes(inv->secret, sizeof inv->secret);
+    sp_random_bytes(inv->curve_secret, sizeof inv->curve_secret);
+    sp_crypto_sha256(inv->secret, sizeof inv->secret, hash);
+    sp_hex_write(hash, 16, hex);
+    (void)snprintf(inv->enrol, sizeof inv->enrol, "enrol-%s", hex);
+    return sp_crypto_curve_public(inv->curve_secret, inv->curve);
+}
+
+static json_t *invite_hex(const uint8_t *p, size_t n)
+{
+    char hex[65];
+    sp_hex_write(p, n, hex);
+    return json_string(hex);
+}
+
+static json_t *invite_peer(const struct sp_bus_principal *p)
+{
+    return json_pack("{s:s, s:o, s:o}", "name", p->name, "sign", invite_hex(p->sign, 32), "curve", invite_hex(p->curve, 32));
+}
+
+static json_t *invite_brokers(const struct nodes_shell *s)
+{
+    json_t *list = json_array();
+    for (uint32_t i = 0; i < s->conf->broker_count; i++) {
+        const struct sp_conf_link *link = &s->conf->brokers[i];
+        const struct sp_bus_principal *p = sp_bus_principal_find(s->bus, link->name);
+        json_t *endpoints = json_array();
+        for (uint32_t n = 0; n < link->endpoint_count; n++) { /* other hosts have no use for a local socket */
+            if (strncmp(link->endpoints[n], "tcp://", 6) == 0) {
+                json_array_append_new(endpoints, json_string(link->endpoints[n]));
+            }
+        }
+        bool local = json_array_size(endpoints) == 0;
+        for (uint32_t n = 0; n < link->endpoint_count && local; n++) {
+            json_array_append_new(endpoints, json_string(link->endpoints[n])); /* one host only */
+        }
+        if (p != NULL && json_array_size(endpoints) > 0) {
+            json_array_append_new(list, json_pack("{s:s, s:O, s:o}", "name", link->name, "endpoints", endpoints, "curve", invite_hex(p->curve, 32)));
+        }
+        json_decref(endpoints);
+    }
+    return list;
+}
+
+static const struct sp_bus_principal *invite_role(const struct nodes_shell *s, uint8_t role)
+{
+    const struct sp_bus_principal *row;
+    for (uint32_t i = 0; (row = sp_bus_principal_at(s->bus, i)) != NULL; i++) {
+        if (row->role == role && !row->revoked) {
+            return row;
+        }
+    }
+    return NULL;
+}
+
+static char *invite_base64(const char *text)
+{
+    size_t n = strlen(text), used = 0;
+    char *out = malloc(n * 4 / 3 + 4);
+    for (size_t i = 0; i < n && out != NULL; i += 3) {
+        uint32_t left = (uint32_t)(n - i);
+        uint32_t word = (uint32_t)(uint8_t)text[i] << 16 | (left > 1 ? (uint32_t)(uint8_t)text[i + 1] << 8 : 0) |
+                        (left > 2 ? (uint32_t)(uint8_t)text[i + 2] : 0);
+        for (uint32_t c = 0; c < (left > 2 ? 4 : left + 1); c++) {
+            out[used++] = invite_alphabet[word >> (18 - 6 * c) & 63];
+        }
+    }
+    if (out != NULL) {
+        out[used] = '\0';
+    }
+    return out;
+}
+
+char *keeper_invite_text(const struct nodes_shell *s, const struct keeper_invite *inv, const char *worker, uint64_t expires_s)
+{
+    const struct sp_bus_principal *keeper = sp_bus_principal_find(s->bus, s->name), *scheduler = invite_role(s, SP_ROLE_SCHEDULER);
+    if (keeper == NULL || scheduler == NULL) {
+        return NULL;
+    }
+    json_t *token = json_pack("{s:i, s:o, s:s, s:s, s:o, s:o, s:I, s:o, s:o, s:o}", "v", 1, "deployment", invite_hex(s->conf->deployment, 16),
+                              "name", worker, "enrol", inv->enrol, "enrol_curve_secret", invite_hex(inv->curve_secret, 32), "secret",
+                              invite_hex(inv->secret, 32), "expires", (json_int_t)expires_s, "brokers", invite_brokers(s), "keeper",
+                              invite_peer(keeper), "scheduler", invite_peer(scheduler));
+    char *json = token != NULL ? json_dumps(token, JSON_COMPACT) : NULL;
+    char *text = json != NULL ? invite_base64(json) : NULL;
+    if (json != NULL) {
+        sp_crypto_wipe(json, strlen(json));
+    }
+    free(json);
+    json_decref(token);
+    return text;
+}
+
+size_t keeper_invite_proof(const struct msg_enrol_request *r, uint8_t to[KEEPER_INVITE_PROOF_BYTES])
+{
+    static const char purpose[] = "SPICE1 enrol:";
+    size_t n = sizeof purpose - 1;
+    memcpy(to, purpose, n);
+    memcpy(to + n, r->token, 32);
+    memcpy(to + n + 32, r->curve, 32);
+    memcpy(to + n + 64, r->sign, 32);
+    return n + 96;
+}
