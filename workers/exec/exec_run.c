@@ -375,6 +375,8 @@ static uint32_t in_the_way(const struct exec_run *self)
 uint64_t exec_run_may_start_us(const struct exec_run *self)
 {
     uint32_t i = in_the_way(self);
+    if (self->free_head == EXEC_RUN_NONE)
+        return UINT64_MAX; /* the slots of runs that were told as ended are free only when they are dead */
     return i == EXEC_RUN_NONE ? 0 : self->slot[i].started_us + EXEC_RUN_YOUNG_US;
 }
 
