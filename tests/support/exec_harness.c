@@ -59,6 +59,7 @@ void exec_harness_dir(void)
         return;
     (void)snprintf(h->dir, sizeof h->dir, "/tmp/exec_harness.XXXXXX");
     assert_non_null(mkdtemp(h->dir));
+    assert_int_equal(chmod(h->dir, 0711), 0); /* plugins run as another user and have their directory in it */
 }
 
 bool exec_harness_open(bool required, const char *more)
@@ -76,10 +77,9 @@ bool exec_harness_open(bool required, const char *more)
     h->rig.on_finish = on_finish;
     h->rig.on_log = on_log;
     h->log[0] = '\0';
-    (void)snprintf(
-        json, sizeof json,
-        "{\"plugin_dirs\":[\"%s\",\"%s/plugins\"],\"manifest_required\":%s,\"manifest_keys\":[\"%s\"],\"tmp\":\"/tmp\"%s}", h->dir,
-        build_dir(), required ? "true" : "false", key, more);
+    (void)snprintf(json, sizeof json,
+                   "{\"plugin_dirs\":[\"%s\",\"%s/plugins\"],\"manifest_required\":%s,\"manifest_keys\":[\"%s\"],\"tmp\":\"%s\"%s}",
+                   h->dir, build_dir(), required ? "true" : "false", key, h->dir, more);
     bool ok = param_parse(adapter_exec.settings, adapter_exec.settings_count, sp_str_of(json), &v, why) &&
               adapter_exec.init(&h->rig.host, v.row, &h->instance, why);
     if (!ok)
@@ -118,7 +118,10 @@ void exec_harness_sign(const char *plugin, const char *name, bool network, bool 
                          .max_output = 8192};
     exec_harness_dir();
     (void)snprintf(m.name, sizeof m.name, "%s", name);
-    (void)snprintf(m.plugin, sizeof m.plugin, "%s/plugins/%s", build_dir(), plugin);
+    if (plugin[0] == '/')
+        (void)snprintf(m.plugin, sizeof m.plugin, "%s", plugin);
+    else
+        (void)snprintf(m.plugin, sizeof m.plugin, "%s/plugins/%s", build_dir(), plugin);
     (void)snprintf(path, sizeof path, "%s/%s" MANIFEST_SUFFIX, h->dir, name);
     assert_int_equal(sp_crypto_signer_new(seed, &signer), SP_OK);
     assert_int_equal(manifest_digest(m.plugin, m.sha256, &err), SP_OK);
@@ -181,6 +184,19 @@ const struct exec_harness_seen *exec_harness_run(const char *json, uint32_t time
     return &h->seen[0];
 }
 
+static size_t read_proc(const char *pid, const char *file, char *to, size_t size)
+{
+    char path[64];
+    (void)snprintf(path, sizeof path, "/proc/%.20s/%s", pid, file);
+    int fd = open(path, O_RDONLY);
+    ssize_t n = fd >= 0 ? read(fd, to, size - 1) : -1;
+    if (fd >= 0)
+        (void)close(fd);
+    to[n > 0 ? n : 0] = '\0';
+    return n > 0 ? (size_t)n : 0;
+}
+
+/* Ours only: other suites run the same plugins at the same time, but with another private directory. */
 uint32_t exec_harness_processes(const char *plugin)
 {
     char want[640];
@@ -189,15 +205,11 @@ uint32_t exec_harness_processes(const char *plugin)
     DIR *proc = opendir("/proc");
     assert_non_null(proc);
     for (struct dirent *e = readdir(proc); e != NULL; e = readdir(proc)) {
-        char path[64];
-        char text[640] = "";
-        (void)snprintf(path, sizeof path, "/proc/%.20s/cmdline", e->d_name);
-        int fd = open(path, O_RDONLY);
-        if (fd < 0)
+        char text[2048];
+        if (read_proc(e->d_name, "cmdline", text, sizeof text) == 0 || strcmp(text, want) != 0)
             continue;
-        if (read(fd, text, sizeof text - 1) > 0 && strcmp(text, want) == 0)
-            n++;
-        (void)close(fd);
+        size_t length = read_proc(e->d_name, "environ", text, sizeof text);
+        n += memmem(text, length, h->dir, strlen(h->dir)) != NULL ? 1 : 0;
     }
     (void)closedir(proc);
     return n;

@@ -38,8 +38,8 @@ extern struct exec_harness exec_harness;
  * required, only signed plugins run. False: it does not start (why is printed). */
 bool exec_harness_open(bool required, const char *more);
 void exec_harness_close(void);
-/* Effect: writes a manifest for a built plugin into the harness directory, signed with the key of seed {1, 2, 3}. Before or after
- * open. */
+/* Effect: writes a manifest for a built plugin (or one given by its path) into the harness directory, signed with the key of seed
+ * {1, 2, 3}. Before or after open. */
 void exec_harness_sign(const char *plugin, const char *name, bool network, bool resident);
 /* Effect: makes the harness directory (exec_harness_open does it as well). */
 void exec_harness_dir(void);

@@ -99,6 +99,22 @@ static void test_resident(void **state)
     assert_int_equal(level_of("resident"), EXEC_VERIFY_BAD);
 }
 
+/* The example people copy, under the sandbox: a script reaches its own text, and Python finds its library. */
+static void test_examples(void **state)
+{
+    static const char *const args[] = {"1e6", "1e6"};
+    static const char *const age[] = {"/etc/passwd", "1000000000", "2000000000"};
+    (void)state;
+    exec_harness_sign(SPICE_SOURCE_DIR "/ops/examples/plugins/check_loadavg.py", "check_loadavg", false, true);
+    verify("check_loadavg", args, 2);
+    assert_int_equal(level_of("resident"), EXEC_VERIFY_OK);
+    exec_harness_sign(SPICE_SOURCE_DIR "/ops/examples/plugins/check_age.sh", "check_age", false, false);
+    verify("check_age", age, 3);
+    assert_int_equal(bad(), 0);
+    assert_int_equal(level_of("run"), EXEC_VERIFY_OK);
+    assert_int_equal(level_of("measures"), EXEC_VERIFY_OK);
+}
+
 static int setup(void **state)
 {
     (void)state;
@@ -116,6 +132,7 @@ static int teardown(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_good), cmocka_unit_test(test_bad), cmocka_unit_test(test_resident)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_good), cmocka_unit_test(test_bad), cmocka_unit_test(test_resident),
+                                       cmocka_unit_test(test_examples)};
     return cmocka_run_group_tests(tests, setup, teardown);
 }
