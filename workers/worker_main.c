@@ -134,14 +134,19 @@ int main(int argc, char **argv)
     };
     const struct sp_opt opt = {"spice-worker", "[enrol TOKEN]", "Runs checks through adapters and reports each exactly once.", rows,
                                SP_COUNT(rows), false};
+    /* The verb comes first, its options may follow the token. */
+    bool enrols = argc > 1 && strcmp(argv[1], "enrol") == 0;
+    const char *token = enrols && argc > 2 && argv[2][0] != '-' ? argv[2] : NULL;
+    int skip = enrols ? 1 + (token != NULL) : 0;
+    argv[skip] = argv[0];
+    argc -= skip;
+    argv += skip;
     enum sp_opt_result parsed = sp_opt_parse(&opt, argc, argv, &first, &err);
     if (parsed != SP_OPT_GO) {
         return parsed == SP_OPT_DONE ? SP_OPT_EXIT_OK : fail(&err, SP_OPT_EXIT_USAGE);
     }
-    if (first < argc && strcmp(argv[first], "enrol") == 0) {
-        const struct enrol_options o = {.token = argc - first == 2 ? argv[first + 1] : NULL,
-                                        .prefix = p.common.prefix,
-                                        .wait_ms = wait_ms};
+    if (enrols) {
+        const struct enrol_options o = {.token = token, .prefix = p.common.prefix, .wait_ms = wait_ms};
         return enrol_run(&o, &err) == SP_OK ? SP_OPT_EXIT_OK : fail(&err, SP_OPT_EXIT_FAILED);
     }
     if (first < argc) {
