@@ -133,21 +133,56 @@ static void test_cancel(void **state)
     assert_int_equal(exec_harness_run("{\"plugin\":\"noop_static\"}", 10000)->outcome, SP_OUTCOME_PASS);
 }
 
-/* What the sandbox refuses, letter by letter (see the plugin): nothing worked that must not, what may be done did. */
+/* Process id of a run of that plugin. */
+static int pid_of(const char *plugin)
+{
+    char want[256];
+    int pid = 0;
+    (void)snprintf(want, sizeof want, "%s/plugins/%s", SPICE_BINARY_DIR, plugin);
+    DIR *proc = opendir("/proc");
+    assert_non_null(proc);
+    for (struct dirent *e = readdir(proc); e != NULL && pid == 0; e = readdir(proc)) {
+        char path[64];
+        char text[256] = "";
+        (void)snprintf(path, sizeof path, "/proc/%.20s/cmdline", e->d_name);
+        int fd = open(path, O_RDONLY);
+        if (fd >= 0 && read(fd, text, sizeof text - 1) > 0 && strcmp(text, want) == 0)
+            pid = (int)strtol(e->d_name, NULL, 10);
+        if (fd >= 0)
+            (void)close(fd);
+    }
+    (void)closedir(proc);
+    return pid;
+}
+
+/* What the sandbox refuses, letter by letter (see the plugin): nothing worked that must not, what may be done did. A neighbour of
+ * the same user runs meanwhile: its output cannot be opened, so nobody can speak for another check. */
 static void test_sandbox(void **state)
 {
     char secret[128];
     char json[512];
     (void)state;
     (void)snprintf(secret, sizeof secret, "%s/secret", h->dir);
-    int fd = open(secret, O_CREAT | O_WRONLY, 0644); /* readable by anybody: only Landlock or the directory's mode hides it */
+    int fd = open(secret, O_CREAT | O_WRONLY, 0644); /* readable by anybody: only Landlock hides it */
     assert_true(fd >= 0);
     (void)close(fd);
     assert_int_equal(chmod(h->dir, 0777), 0);
+    void *hang = exec_harness_compile("{\"plugin\":\"hang\"}");
+    exec_harness_start(1, hang, 20000);
+    adapter_exec.turn(h->instance);
+    uint64_t limit = sp_clock_mono_ns() + 10ull * 1000000000;
+    while (exec_harness_processes("hang") == 0) {
+        assert_true(sp_clock_mono_ns() < limit);
+        exec_rig_turn(&h->rig, 5);
+    }
     (void)snprintf(json, sizeof json, "{\"plugin\":\"probe\",\"args\":[\"%s\",\"%s\",\"/proc/%d/fd/1\"]}", secret, h->dir,
-                   (int)getpid());
+                   pid_of("hang"));
     const struct exec_harness_seen *s = exec_harness_run(json, 10000);
     assert_string_equal(s->detail, "sunpmxckrgohwfedTZQ");
+    adapter_exec.cancel(h->instance, &h->job[1]);
+    exec_harness_release(hang);
+    exec_harness_expect_gone("hang");
+    assert_int_equal(chmod(h->dir, 0711), 0);
 }
 
 static pid_t helper_pid(void)
