@@ -93,8 +93,10 @@ static enum sp_rc check_change(struct call *c)
     enum sp_rc rc = text == NULL ? SP_E_NOMEM : store_begin(c->a->store);
     rc = commit(c, rc == SP_OK ? store_check_put(c->a->store, &row) : rc);
     free(text);
-    if (rc != SP_OK)
+    if (rc != SP_OK) {
+        json_decref(change->json);
         return rc;
+    }
     struct scheduler_core_event e = {.kind = SCHEDULER_EV_CHECK_PUT};
     e.u.check = &change->def;
     catalog_check_keep(c->a->catalog, change);
@@ -273,8 +275,10 @@ static enum sp_rc profile_put(struct call *c)
     rc = text == NULL ? SP_E_NOMEM : store_begin(c->a->store);
     rc = commit(c, rc == SP_OK ? store_profile_put(c->a->store, change->profile.name, sp_str_of(text)) : rc);
     free(text);
-    if (rc != SP_OK)
+    if (rc != SP_OK) {
+        json_decref(change->json);
         return rc;
+    }
     struct scheduler_core_event e = {.kind = SCHEDULER_EV_PROFILE_PUT};
     e.u.profile = &change->profile;
     catalog_profile_keep(c->a->catalog, change);

@@ -1,0 +1,298 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Operators' verbs over a real store and the real core: what is answered, what is stored, what a restart brings back. */
+#include "admin.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "scheduler_world.h"
+#include "sp_crypto.h"
+#include "sp_db_fault.h"
+#include "sp_log.h"
+
+static char directory[64];
+static struct scheduler_world *w;
+static struct store *store;
+static struct catalog catalog;
+static struct admin *admin;
+static uint64_t next_id;
+
+static enum sp_rc apply(void *shell, struct scheduler_core_event *event)
+{
+    (void)shell;
+    return scheduler_world_step(w, event);
+}
+
+static void begin(void)
+{
+    struct sp_err err = {0};
+    w = scheduler_world_new(10000);
+    assert_int_equal(store_open(directory, 0, &store, &err), SP_OK);
+    assert_true(catalog_init(&catalog, store_check_next(store)));
+    admin = calloc(1, sizeof *admin);
+    *admin = (struct admin){.core = &w->core, .catalog = &catalog, .store = store, .name = "scheduler", .apply = apply};
+    assert_true(admin_restore(admin, &err));
+}
+
+static void end(void)
+{
+    free(admin);
+    catalog_fini(&catalog);
+    store_close(&store);
+    scheduler_world_destroy(&w);
+}
+
+static int setup(void **state)
+{
+    (void)state;
+    (void)snprintf(directory, sizeof directory, "/tmp/admin_test.XXXXXX");
+    assert_non_null(mkdtemp(directory));
+    next_id = 1;
+    begin();
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    char path[128];
+    end();
+    static const char *const files[] = {"scheduler.db", "scheduler.db-wal", "scheduler.db-shm", "scheduler.db-journal"};
+    for (unsigned i = 0; i < 4; i++) {
+        (void)snprintf(path, sizeof path, "%s/%s", directory, files[i]);
+        (void)unlink(path);
+    }
+    return rmdir(directory);
+}
+
+static json_t *ask_id(uint64_t id, const char *verb, const char *args, enum sp_refusal want)
+{
+    json_t *answer = NULL;
+    struct msg_admin_request r = {.id = id, .verb = sp_str_of(verb), .args = sp_str_of(args)};
+    enum sp_refusal got = admin_answer(admin, &r, "anna", w->now, &answer);
+    assert_non_null(answer);
+    if (got != want) {
+        char *text = json_dumps(answer, 0);
+        print_error("%s %s: %s\n", verb, args, text);
+        free(text);
+    }
+    assert_int_equal(got, want);
+    if (want != SP_REFUSAL_NONE)
+        assert_true(json_is_string(json_object_get(answer, "error")) && json_is_string(json_object_get(answer, "where")) &&
+                    json_is_string(json_object_get(answer, "hint")));
+    return answer;
+}
+
+static void ask(const char *verb, const char *args, enum sp_refusal want)
+{
+    json_decref(ask_id(next_id++, verb, args, want));
+}
+
+/* The row of that name, lent by *list (to be released). */
+static json_t *row_of(const char *verb, const char *name, json_t **list)
+{
+    size_t i;
+    json_t *row;
+    *list = ask_id(0, verb, "{}", SP_REFUSAL_NONE);
+    json_array_foreach(*list, i, row)
+    {
+        if (strcmp(json_string_value(json_object_get(row, "name")), name) == 0)
+            return row;
+    }
+    return NULL;
+}
+
+static json_int_t number_of(const char *verb, const char *name, const char *member)
+{
+    json_t *list, *row = row_of(verb, name, &list);
+    json_int_t value = row == NULL ? -1 : json_integer_value(json_object_get(row, member));
+    json_decref(list);
+    return value;
+}
+
+static void text_is(const char *verb, const char *name, const char *member, const char *want)
+{
+    json_t *list, *row = row_of(verb, name, &list);
+    assert_non_null(row);
+    assert_string_equal(json_string_value(json_object_get(row, member)), want);
+    json_decref(list);
+}
+
+static void checks_live_through_a_restart(void **state)
+{
+    (void)state;
+    ask("profile.put", "{\"name\":\"p\",\"period\":\"5s\"}", SP_REFUSAL_NONE);
+    ask("check.put", "{\"name\":\"c1\",\"adapter\":\"exec\",\"profile\":\"p\",\"params\":{\"command\":\"/bin/true\"}}", SP_REFUSAL_NONE);
+    ask("check.put", "{\"name\":\"c2\",\"adapter\":\"http\",\"timeout\":\"3s\"}", SP_REFUSAL_NONE);
+    ask("profile.select", "{\"all\":true,\"profile\":\"p\"}", SP_REFUSAL_NONE);
+    ask("profile.select", "{\"check\":\"c1\",\"profile\":\"default\"}", SP_REFUSAL_NONE);
+    uint64_t version = w->core.version;
+    uint8_t digest[32];
+    memcpy(digest, catalog_check_find(&catalog, "c1")->def.digest, 32);
+    end();
+    begin();
+    assert_int_equal(store_version(store), version);
+    assert_int_equal(number_of("check.list", "c1", "id"), 1);
+    assert_int_equal(number_of("check.list", "c2", "id"), 2);
+    assert_int_equal(number_of("check.list", "c2", "timeout_ms"), 3000);
+    assert_memory_equal(catalog_check_find(&catalog, "c1")->def.digest, digest, 32);
+    text_is("check.list", "c1", "in_force", "default");
+    text_is("check.list", "c2", "in_force", "p");
+    /* numbers are never given twice */
+    ask("check.delete", "{\"name\":\"c2\"}", SP_REFUSAL_NONE);
+    end();
+    begin();
+    assert_int_equal(number_of("check.list", "c2", "id"), -1);
+    ask("check.put", "{\"name\":\"c2\",\"adapter\":\"http\"}", SP_REFUSAL_NONE);
+    assert_int_equal(number_of("check.list", "c2", "id"), 3);
+}
+
+static void revision_follows_the_digest(void **state)
+{
+    (void)state;
+    ask("check.put", "{\"name\":\"c1\",\"adapter\":\"exec\"}", SP_REFUSAL_NONE);
+    ask("check.put", "{\"name\":\"c1\",\"adapter\":\"exec\",\"runbook\":\"x\",\"rise\":3}", SP_REFUSAL_NONE);
+    assert_int_equal(number_of("check.list", "c1", "revision"), 1); /* results stay valid */
+    ask("check.put", "{\"name\":\"c1\",\"adapter\":\"exec\",\"params\":{\"a\":1}}", SP_REFUSAL_NONE);
+    assert_int_equal(number_of("check.list", "c1", "revision"), 2);
+    ask("check.stage", "{\"name\":\"c1\",\"stage\":\"shadow\"}", SP_REFUSAL_NONE);
+    assert_int_equal(number_of("check.list", "c1", "revision"), 2);
+    text_is("check.list", "c1", "stage", "shadow");
+    uint64_t version = w->core.version;
+    ask("check.put", "{\"name\":\"c1\",\"adapter\":\"exec\",\"params\":{\"a\":1},\"stage\":\"shadow\"}", SP_REFUSAL_NONE);
+    assert_int_equal(w->core.version, version); /* nothing new */
+}
+
+static void a_request_counts_once(void **state)
+{
+    (void)state;
+    json_decref(ask_id(50, "check.put", "{\"name\":\"c1\",\"adapter\":\"exec\"}", SP_REFUSAL_NONE));
+    json_decref(ask_id(50, "check.delete", "{\"name\":\"c1\"}", SP_REFUSAL_REPLAY));
+    json_decref(ask_id(49, "check.delete", "{\"name\":\"c1\"}", SP_REFUSAL_REPLAY));
+    json_decref(ask_id(1, "check.list", "{}", SP_REFUSAL_NONE)); /* looking is harmless */
+    json_decref(ask_id(1, "check.delete", "{\"name\":\"c1\",\"dry_run\":true}", SP_REFUSAL_NONE));
+    end();
+    begin();
+    json_decref(ask_id(50, "check.delete", "{\"name\":\"c1\"}", SP_REFUSAL_REPLAY));
+    json_decref(ask_id(51, "check.delete", "{\"name\":\"c1\"}", SP_REFUSAL_NONE));
+}
+
+static void dry_run_changes_nothing(void **state)
+{
+    (void)state;
+    ask("check.put", "{\"name\":\"c1\",\"adapter\":\"exec\"}", SP_REFUSAL_NONE);
+    uint64_t version = store_version(store);
+    static const char *const calls[][2] = {
+        {"check.put", "{\"name\":\"c2\",\"adapter\":\"exec\",\"dry_run\":true}"},
+        {"check.put", "{\"name\":\"c1\",\"adapter\":\"http\",\"dry_run\":true}"},
+        {"check.delete", "{\"name\":\"c1\",\"dry_run\":true}"},
+        {"profile.put", "{\"name\":\"p\",\"dry_run\":true}"},
+        {"profile.select", "{\"all\":true,\"profile\":\"default\",\"dry_run\":true}"},
+        {"check.run", "{\"check\":\"c1\",\"nodes\":[],\"dry_run\":true}"},
+    };
+    for (unsigned i = 0; i < sizeof calls / sizeof calls[0]; i++) {
+        json_t *answer = ask_id(0, calls[i][0], calls[i][1], SP_REFUSAL_NONE);
+        assert_true(json_is_true(json_object_get(answer, "dry_run")));
+        json_decref(answer);
+    }
+    assert_int_equal(store_version(store), version);
+    assert_int_equal(w->core.checks.live, 1);
+    text_is("check.list", "c1", "adapter", "exec");
+}
+
+static void wrong_requests_say_why(void **state)
+{
+    (void)state;
+    ask("check.put", "{\"name\":\"c1\",\"adapter\":\"exec\"}", SP_REFUSAL_NONE);
+    ask("profile.put", "{\"name\":\"p\"}", SP_REFUSAL_NONE);
+    ask("check.put", "{\"name\":\"c2\",\"adapter\":\"exec\",\"profile\":\"pp\"}", SP_REFUSAL_NOT_FOUND);
+    ask("check.put", "{\"name\":\"c2\",\"adaptor\":\"exec\"}", SP_REFUSAL_BAD_REQUEST);
+    ask("check.put", "{\"name\":\"c2\",\"name\":\"c3\",\"adapter\":\"exec\"}", SP_REFUSAL_BAD_REQUEST);
+    ask("check.put", "no json", SP_REFUSAL_BAD_REQUEST);
+    ask("check.put", "[]", SP_REFUSAL_BAD_REQUEST);
+    ask("check.delete", "{\"name\":\"c9\"}", SP_REFUSAL_NOT_FOUND);
+    ask("check.stage", "{\"name\":\"c1\",\"stage\":\"live\"}", SP_REFUSAL_BAD_REQUEST);
+    ask("check.enable", "{\"name\":\"c1\",\"enabled\":\"no\"}", SP_REFUSAL_BAD_REQUEST);
+    ask("check.run", "{\"check\":\"c1\",\"nodes\":[\"nope\"]}", SP_REFUSAL_NOT_FOUND);
+    ask("check.run", "{\"check\":\"c1\",\"nodes\":[7]}", SP_REFUSAL_NOT_FOUND);
+    ask("profile.delete", "{\"name\":\"default\"}", SP_REFUSAL_CONFLICT);
+    ask("profile.select", "{\"profile\":\"p\"}", SP_REFUSAL_BAD_REQUEST);
+    ask("profile.select", "{\"all\":true,\"profile\":\"q\"}", SP_REFUSAL_NOT_FOUND);
+    ask("profile.select", "{\"all\":true,\"profile\":\"p\"}", SP_REFUSAL_NONE);
+    ask("profile.delete", "{\"name\":\"p\"}", SP_REFUSAL_CONFLICT);
+    ask("trace.get", "{\"job\":\"x-1\"}", SP_REFUSAL_BAD_REQUEST);
+    ask("check.lst", "{}", SP_REFUSAL_BAD_REQUEST);
+    assert_int_equal(w->core.checks.live, 1);
+}
+
+static void runs_and_pairs(void **state)
+{
+    (void)state;
+    scheduler_world_start(w);
+    assert_int_equal(scheduler_world_nodes(w, 1, 0, 0, 5), SP_OK);
+    ask("check.put", "{\"name\":\"c1\",\"adapter\":\"noop\",\"selector\":\"zone=z0\",\"profile\":\"default\"}", SP_REFUSAL_NONE);
+    assert_int_equal(number_of("check.list", "c1", "pairs"), 2);
+    json_t *answer = ask_id(next_id++, "check.run", "{\"check\":\"c1\",\"nodes\":[]}", SP_REFUSAL_NONE);
+    assert_int_equal(json_integer_value(json_object_get(answer, "runs")), 2);
+    json_decref(answer);
+    assert_int_equal(scheduler_world_credit(w, "noop", 100), SP_OK);
+    assert_int_equal(w->job_count, 2);
+    answer = ask_id(0, "pairs.list", "{\"check\":\"c1\"}", SP_REFUSAL_NONE);
+    assert_int_equal(json_array_size(answer), 2);
+    assert_string_equal(json_string_value(json_object_get(json_array_get(answer, 0), "state")), "running");
+    json_decref(answer);
+    answer = ask_id(0, "trace.get", "{\"job\":\"1-1\"}", SP_REFUSAL_NONE);
+    assert_int_equal(json_array_size(json_object_get(answer, "stamps")), 2);
+    assert_true(json_is_true(json_object_get(answer, "open")));
+    json_decref(answer);
+    answer = ask_id(0, "stats.get", "{}", SP_REFUSAL_NONE);
+    assert_int_equal(json_integer_value(json_object_get(answer, "issued")), 2);
+    json_decref(answer);
+    json_decref(ask_id(0, "ping", "", SP_REFUSAL_NONE));
+}
+
+static void a_full_disk_changes_nothing(void **state)
+{
+    (void)state;
+    ask("check.put", "{\"name\":\"c1\",\"adapter\":\"exec\"}", SP_REFUSAL_NONE);
+    end();
+    sp_db_fault_arm(SP_DB_FAULT_FULL, UINT32_MAX, false);
+    begin(); /* through the fault layer */
+    sp_db_fault_arm(SP_DB_FAULT_FULL, 1, true);
+    ask("check.put", "{\"name\":\"c2\",\"adapter\":\"exec\"}", SP_REFUSAL_STORE);
+    ask("check.delete", "{\"name\":\"c1\"}", SP_REFUSAL_STORE);
+    assert_int_equal(w->core.checks.live, 1);
+    assert_int_equal(catalog.check_count, 1);
+    sp_db_fault_disarm();
+    ask("check.put", "{\"name\":\"c2\",\"adapter\":\"exec\"}", SP_REFUSAL_NONE);
+    assert_int_equal(w->core.checks.live, 2);
+}
+
+static void epoch_rises(void **state)
+{
+    (void)state;
+    assert_int_equal(store_epoch(store), 0);
+    assert_int_equal(store_epoch_set(store, 7), SP_OK);
+    end();
+    begin();
+    assert_int_equal(store_epoch(store), 7);
+}
+
+#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        T(checks_live_through_a_restart), T(revision_follows_the_digest), T(a_request_counts_once), T(dry_run_changes_nothing),
+        T(wrong_requests_say_why),        T(runs_and_pairs),              T(a_full_disk_changes_nothing), T(epoch_rises),
+    };
+    if (sp_crypto_init() != SP_OK || !sp_log_level_set(NULL, SP_LOG_ERROR))
+        return 1;
+    return cmocka_run_group_tests_name("admin", tests, NULL, NULL);
+}
