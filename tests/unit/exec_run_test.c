@@ -229,6 +229,27 @@ static void test_helper_dies(void **state)
         assert_int_equal(exec_harness_run("{\"plugin\":\"noop_static\"}", 10000)->outcome, SP_OUTCOME_PASS);
 }
 
+/* What a killed worker could not take away, the next one does. */
+static void test_old_directory(void **state)
+{
+    char path[128];
+    char note[128];
+    (void)state;
+    exec_harness_close();
+    exec_harness_dir();
+    (void)snprintf(path, sizeof path, "%s/spice-plugins-old000", h->dir);
+    (void)snprintf(note, sizeof note, "%s/exec.tmp", h->dir);
+    assert_int_equal(mkdir(path, 0711), 0);
+    FILE *f = fopen(note, "w");
+    assert_non_null(f);
+    assert_true(fputs(path, f) >= 0);
+    assert_int_equal(fclose(f), 0);
+    assert_int_equal(chmod(note, 0600), 0);
+    assert_true(exec_harness_open(false, ",\"helper_slots\":16"));
+    assert_int_equal(access(path, F_OK), -1);
+    assert_int_equal(access(note, F_OK), 0);
+}
+
 static const char *cgroup_base(void)
 {
     static char path[128];
@@ -294,9 +315,10 @@ static int teardown(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_outcomes), cmocka_unit_test(test_garbage), cmocka_unit_test(test_hang),
-        cmocka_unit_test(test_strays),   cmocka_unit_test(test_many),    cmocka_unit_test(test_cancel),
-        cmocka_unit_test(test_sandbox),  cmocka_unit_test(test_cgroup),  cmocka_unit_test(test_helper_dies)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_outcomes),      cmocka_unit_test(test_garbage),
+                                       cmocka_unit_test(test_hang),          cmocka_unit_test(test_strays),
+                                       cmocka_unit_test(test_many),          cmocka_unit_test(test_cancel),
+                                       cmocka_unit_test(test_sandbox),       cmocka_unit_test(test_cgroup),
+                                       cmocka_unit_test(test_old_directory), cmocka_unit_test(test_helper_dies)};
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* exec - runs plugins: one process per check through the spawn helpers, or one question to a plugin that stays up. */
+#include <ftw.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,7 +20,9 @@
 #include "sp_crypto.h"
 
 #define ARGS_JSON_MAX 65536u /* bytes of the argument list in a question to a resident plugin */
-#define RETRIES_MAX   1u     /* a resident plugin that died is asked once more */
+#define TMP_NAME      "spice-plugins-"
+#define TMP_DEPTH     16 /* descriptors used to walk through it */
+#define RETRIES_MAX   1u /* a resident plugin that died is asked once more */
 
 enum { P_PLUGIN, P_ARGS, P_MODE };
 enum { MODE_AUTO, MODE_ONCE, MODE_RESIDENT };
@@ -99,6 +102,7 @@ struct exec {
     uint32_t output_max;
     bool turned; /* a run or question waits for exec_turn */
     char tmp[SP_FS_PATH_BYTES];
+    char note[SP_FS_PATH_BYTES];         /* file that holds the name of tmp while we run */
     struct sp_buf json;                  /* argument list of one question */
     const char *expanded[EXEC_ARGS_MAX]; /* arguments of one run */
     char text[EXEC_ARGS_BYTES_MAX];      /* and their bytes */
@@ -404,16 +408,43 @@ static bool read_plugin_settings(struct exec *self, const struct sp_param_value 
     return true;
 }
 
+static int remove_entry(const char *path, const struct stat *st, int type, struct FTW *at)
+{
+    (void)st;
+    (void)type;
+    (void)at;
+    (void)remove(path);
+    return 0;
+}
+
+/* Effect: removes the directory an earlier worker of this name noted and, killed, could not remove itself. */
+static void remove_old_tmp(const char *note)
+{
+    char path[SP_FS_PATH_BYTES];
+    size_t n = 0;
+    struct stat st;
+    if (sp_fs_read_into(note, path, sizeof path - 1, SP_FS_OWNED, &n, NULL) != SP_OK)
+        return;
+    path[n] = '\0';
+    if (strstr(path, "/" TMP_NAME) != NULL && lstat(path, &st) == 0 && S_ISDIR(st.st_mode) && st.st_uid == geteuid())
+        (void)nftw(path, remove_entry, TMP_DEPTH, FTW_DEPTH | FTW_PHYS);
+}
+
 /* Effect: a directory of our own that the plugins' user can reach, in self->tmp. */
 static bool make_tmp(struct exec *self, const char *base, char *why)
 {
-    int n = snprintf(self->tmp, sizeof self->tmp, "%s/spice-plugins-XXXXXX", base[0] != '\0' ? base : "/tmp");
+    if (base[0] == '\0')
+        base = "/tmp";
+    if (sp_fs_join(self->note, sizeof self->note, self->host->state_dir, "exec.tmp") == SP_OK)
+        remove_old_tmp(self->note);
+    int n = snprintf(self->tmp, sizeof self->tmp, "%s/" TMP_NAME "XXXXXX", base);
     if (n < 0 || (size_t)n >= sizeof self->tmp || mkdtemp(self->tmp) == NULL || chmod(self->tmp, 0711) != 0) {
-        (void)snprintf(why, SP_ADAPTER_WHY_MAX, "no private directory for plugins can be made below %.150s",
-                       base[0] != '\0' ? base : "/tmp");
+        (void)snprintf(why, SP_ADAPTER_WHY_MAX, "no private directory for plugins can be made below %.150s", base);
         self->tmp[0] = '\0';
         return false;
     }
+    if (sp_fs_write(self->note, self->tmp, (size_t)n, 0600, NULL) != SP_OK)
+        self->host->log(self->host->self, 'w', "exec: the plugins' directory cannot be noted; if this worker is killed it stays");
     return true;
 }
 
@@ -444,8 +475,10 @@ static void exec_fini(void *instance)
     exec_resident_destroy(&self->resident);
     exec_pool_destroy(&self->pool);
     exec_plugins_fini(&self->plugins);
-    if (self->tmp[0] != '\0')
+    if (self->tmp[0] != '\0') {
         (void)rmdir(self->tmp);
+        (void)unlink(self->note);
+    }
     sp_buf_fini(&self->json);
     free(self->slot);
     free(self);
