@@ -171,10 +171,19 @@ static void on_admin(struct broker_shell *s, const struct broker_effect *f)
 
 void broker_shell_publish(struct broker_shell *s)
 {
-    if (!broker_zap_publish(s->zap, &s->core->who, sp_loop_now(s->loop)->wall.ms / SP_MS_PER_S))
+    const struct principal_table *who = &s->core->who;
+    uint64_t wall_s = sp_loop_now(s->loop)->wall.ms / SP_MS_PER_S;
+
+    if (!broker_zap_publish(s->zap, who, wall_s)) {
         SP_LOG(SP_LOG_ERROR, "broker", "admission", SP_LOG_S("why", "no memory for the table; the old one stays"));
-    else
-        s->zap_changes = s->core->who.changes;
+        return;
+    }
+    s->zap_changes = who->changes;
+    s->valid_until_s = UINT64_MAX;
+    for (uint32_t i = 0; i < who->size; i++)
+        if (principal_is_valid(&who->rows[i], wall_s) && who->rows[i].not_after_s != 0 &&
+            who->rows[i].not_after_s < s->valid_until_s)
+            s->valid_until_s = who->rows[i].not_after_s;
 }
 
 static void on_principals(struct broker_shell *s, const struct broker_effect *f)

@@ -46,6 +46,7 @@ struct broker_shell {
     uint8_t *buffer; /* SP_ENVELOPE_BUFFER(SP_BODY_BYTES_MAX) */
     uint64_t sequence, zap_changes, violations, frames_in;
     uint64_t stats_us, look_us, probe_us; /* when they are due */
+    uint64_t valid_until_s;               /* wall clock: the first key that admission knows ends here */
     uint64_t told;                        /* activity at the latest Stats */
     uint32_t probe_failures;
     bool proven; /* the self-probe was refused at least once */

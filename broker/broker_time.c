@@ -131,7 +131,8 @@ static void look(struct broker_shell *s)
                SP_LOG_U("limit_mb", s->conf->broker.memory_mb));
         broker_time_fatal(s, "more memory than broker.memory_mb");
     }
-    broker_shell_publish(s); /* validity of keys ends with time as well */
+    if (sp_loop_now(s->loop)->wall.ms / SP_MS_PER_S >= s->valid_until_s)
+        broker_shell_publish(s);
     sp_log_tick(*sp_loop_now(s->loop));
 }
 

@@ -50,8 +50,8 @@ static bool set_options(struct sp_bus_link *link)
            zmq_setsockopt(s, ZMQ_CURVE_SECRETKEY, keys->curve_secret_z85, SP_HEX_Z85_KEY_BYTES) == 0 &&
            zmq_setsockopt(s, ZMQ_MAXMSGSIZE, &message_max, sizeof message_max) == 0 && set_int(s, ZMQ_LINGER, 0) &&
            set_int(s, ZMQ_IMMEDIATE, 1) && set_int(s, ZMQ_SNDHWM, (int)conf->queue_messages) &&
-           set_int(s, ZMQ_RCVHWM, (int)conf->queue_messages) && set_int(s, ZMQ_HEARTBEAT_IVL, SP_BUS_PING_MS) &&
-           set_int(s, ZMQ_HEARTBEAT_TIMEOUT, SP_BUS_PING_TIMEOUT_MS) && set_int(s, ZMQ_HEARTBEAT_TTL, SP_BUS_PING_TIMEOUT_MS) &&
+           set_int(s, ZMQ_RCVHWM, (int)conf->queue_messages) && set_int(s, ZMQ_HEARTBEAT_IVL, (int)conf->heartbeat_ms) &&
+           set_int(s, ZMQ_HEARTBEAT_TIMEOUT, (int)conf->lost_ms) && set_int(s, ZMQ_HEARTBEAT_TTL, (int)conf->lost_ms) &&
            set_int(s, ZMQ_HANDSHAKE_IVL, (int)conf->handshake_ms) && set_int(s, ZMQ_TCP_KEEPALIVE, 1) &&
            set_int(s, ZMQ_TCP_KEEPALIVE_IDLE, 30) && set_int(s, ZMQ_TCP_KEEPALIVE_INTVL, 10) &&
            set_int(s, ZMQ_TCP_KEEPALIVE_CNT, 3) && set_int(s, ZMQ_IPV6, 1) && set_reconnect(link);
@@ -307,6 +307,9 @@ void sp_bus_link_tick(struct sp_bus_link *link, uint64_t now_us)
     }
     if (!link->up || now_us < link->beat_due_us)
         return;
+    link->beat_due_us = SP_NEVER;
+    if (!(msg_find(SP_MSG_HEARTBEAT)->from & 1u << link->bus->o.role))
+        return; /* an enrolment is over in seconds */
     struct msg_heartbeat beat = {.progress = sp_loop_turns(link->bus->o.loop), .backlog = link->bus->backlog};
     uint8_t body[MSG_HEARTBEAT_BYTES_MAX];
     struct sp_packer w;

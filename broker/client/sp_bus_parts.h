@@ -15,9 +15,7 @@
 
 #define SP_BUS_HELLO_RETRY_MS       1000u /* no Welcome: say Hello again after this, doubling */
 #define SP_BUS_HELLO_RETRY_MS_MAX   8000u
-#define SP_BUS_SILENCE_BEATS        3u   /* heartbeats a broker may miss */
-#define SP_BUS_PING_MS              2000 /* ZMTP heartbeat, pitfall A23 */
-#define SP_BUS_PING_TIMEOUT_MS      6000
+#define SP_BUS_SILENCE_BEATS        3u    /* heartbeats a broker may miss */
 #define SP_BUS_SEAL_BYTES           64u   /* what CURVE adds to a frame */
 #define SP_BUS_RECONNECT_IPC_MS_MAX 5000u /* a broker on this host is back soon and there is no storm to fear */
 

@@ -5,7 +5,9 @@
  * without store and checks. The difference to bench_chain is the price of all that. Real broker process; one process per role; CPU
  * is user+sys of all of them.
  */
+#include <dirent.h>
 #include <getopt.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -39,7 +41,8 @@ struct shared {
 static struct bus_rig rig;
 static struct shared *shared;
 static uint64_t records = 1000000;
-static unsigned batch = 100;
+static unsigned batch = 100, idle_s;
+static const char *heartbeat = "2s", *lost = "6s";
 
 struct part {
     struct sp_bus *bus;
@@ -83,7 +86,7 @@ static void scheduler_flush(struct part *p)
 {
     static uint8_t ticket[SP_TICKET_BYTES] = {SP_TICKET_FORMAT, 1};
 
-    while (p->sent < records && p->sent < p->granted) {
+    while (idle_s == 0 && p->sent < records && p->sent < p->granted) {
         uint64_t n = p->granted - p->sent;
         struct msg_job_batch m = {.route = {sp_str_of("noop"), {NULL, 0}}, .expires_ms = 10000};
         struct sp_packer w;
@@ -277,6 +280,66 @@ static double cpu_of(pid_t pid, const char *name)
     return s;
 }
 
+/* All threads of the process, in the kernel's nanoseconds; ticks are too coarse for an idle one. */
+static double cpu_of_threads(pid_t pid)
+{
+    char path[64];
+    double all = 0;
+
+    snprintf(path, sizeof path, "/proc/%d/task", (int)pid);
+    DIR *dir = opendir(path);
+
+    for (struct dirent *e = dir != NULL ? readdir(dir) : NULL; e != NULL; e = readdir(dir)) {
+        char file[400];
+        unsigned long long ns = 0;
+
+        if (e->d_name[0] == '.')
+            continue;
+        snprintf(file, sizeof file, "%s/%s/schedstat", path, e->d_name);
+        FILE *f = fopen(file, "r");
+
+        if (f != NULL && fscanf(f, "%llu", &ns) == 1)
+            all += (double)ns / 1e9;
+        if (f != NULL)
+            fclose(f);
+    }
+    if (dir != NULL)
+        closedir(dir);
+    return all;
+}
+
+static double cpu_of_all(const pid_t *pids)
+{
+    double all = cpu_of_threads(rig.pids[0]);
+
+    for (size_t i = 0; i < FLEET; i++)
+        all += cpu_of_threads(pids[i]);
+    return all;
+}
+
+/* Sessions, heartbeats and statistics alone. */
+static int run_idle(const pid_t *pids)
+{
+    const uint64_t settle_ns = 3000000000u, idle_ns = (uint64_t)idle_s * 1000000000u;
+    uint64_t start = sp_clock_mono_ns();
+    double before;
+
+    while (sp_clock_mono_ns() < start + settle_ns)
+        poll(NULL, 0, 100);
+    start = sp_clock_mono_ns();
+    before = cpu_of_all(pids);
+    while (sp_clock_mono_ns() < start + idle_ns)
+        poll(NULL, 0, 1000);
+    printf("{\"bus\":\"idle\",\"processes\":%zu,\"seconds\":%u,\"percent_of_a_core\":%.4f}\n", FLEET + 1, idle_s,
+           (cpu_of_all(pids) - before) * 100.0 / (double)idle_s);
+    for (size_t i = 0; i < FLEET; i++) {
+        kill(pids[i], SIGTERM);
+        waitpid(pids[i], NULL, 0);
+    }
+    bus_rig_fini(&rig);
+    return 0;
+}
+
 static uint64_t number_of(const char *text)
 {
     char *end = NULL;
@@ -291,9 +354,11 @@ static uint64_t number_of(const char *text)
 
 int main(int argc, char **argv)
 {
-    static const struct option options[] = {
-        {"records", required_argument, NULL, 'r'}, {"batch", required_argument, NULL, 'b'}, {0}};
+    static const struct option options[] = {{"records", required_argument, NULL, 'r'}, {"batch", required_argument, NULL, 'b'},
+                                            {"idle", required_argument, NULL, 'i'},    {"heartbeat", required_argument, NULL, 'h'},
+                                            {"lost", required_argument, NULL, 'l'},    {0}};
     pid_t pids[FLEET];
+    char extra[256];
     double cpu = 0;
     sigset_t wanted;
     int c, got;
@@ -303,6 +368,12 @@ int main(int argc, char **argv)
             records = number_of(optarg);
         else if (c == 'b')
             batch = (unsigned)number_of(optarg);
+        else if (c == 'h')
+            heartbeat = optarg;
+        else if (c == 'l')
+            lost = optarg;
+        else if (c == 'i')
+            idle_s = (unsigned)number_of(optarg);
         else
             return 64;
     }
@@ -310,15 +381,19 @@ int main(int argc, char **argv)
     sigaddset(&wanted, SIGUSR1);
     sigprocmask(SIG_BLOCK, &wanted, NULL);
     shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    bus_rig_init(
-        &rig, 1, fleet, FLEET,
-        "bus:\n  queue_messages: 60000\nbroker:\n  credit_window: 65536\n  peer_queue_messages: 60000\n  memory_mb: 4096\n");
+    snprintf(extra, sizeof extra,
+             "bus:\n  queue_messages: 60000\n  heartbeat: %s\n  lost: %s\nbroker:\n  credit_window: 65536\n"
+             "  peer_queue_messages: 60000\n  memory_mb: 4096\n",
+             heartbeat, lost);
+    bus_rig_init(&rig, 1, fleet, FLEET, extra);
     bus_rig_start(&rig, 0);
     for (size_t i = 0; i < FLEET; i++) {
         pids[i] = fork();
         if (pids[i] == 0)
             run_part(fleet[i].name);
     }
+    if (idle_s > 0)
+        return run_idle(pids);
     sigwait(&wanted, &got);
     printf("{\"bus\":\"curve, signed batches\",\"batch\":%u,\"records\":%llu,", batch, (unsigned long long)shared->done);
     for (size_t i = 0; i < FLEET; i++)

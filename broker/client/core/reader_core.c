@@ -196,6 +196,7 @@ static void reader_on_snapshot(struct reader_core *r, struct sp_mono now, struct
         return;
     }
     r->part++;
+    r->heard_us = now.us;
     struct sp_list list = m.entries;
     struct rec_trust_entry t;
     while (rec_trust_entry_next(&list, &t)) {
@@ -302,6 +303,7 @@ static void reader_subscribe(struct reader_core *r, struct sp_mono now, const ui
     out->bytes = (uint32_t)sp_packer_bytes(&w);
     memcpy(r->nonce, nonce, sizeof r->nonce);
     r->asked_us = now.us;
+    r->heard_us = now.us;
     r->retry_us = now.us + READER_RETRY_MS * SP_US_PER_MS;
     r->state = READER_JOINING;
     r->part = 0;
@@ -335,7 +337,7 @@ bool reader_core_step(struct reader_core *r, struct sp_mono now, const uint8_t n
         r->counters.stale++;
         reader_away(r, changes);
     }
-    if (r->state == READER_JOINING && now.us - r->asked_us >= READER_JOIN_MS * SP_US_PER_MS) {
+    if (r->state == READER_JOINING && now.us - r->heard_us >= READER_JOIN_MS * SP_US_PER_MS) {
         reader_away(r, changes);
     }
     if (r->state == READER_AWAY && now.us >= r->retry_us) {
@@ -372,7 +374,7 @@ struct sp_mono reader_core_next_deadline(const struct reader_core *r)
         return (struct sp_mono){r->retry_us};
     }
     if (r->state == READER_JOINING) {
-        return (struct sp_mono){r->asked_us + READER_JOIN_MS * SP_US_PER_MS};
+        return (struct sp_mono){r->heard_us + READER_JOIN_MS * SP_US_PER_MS};
     }
     uint64_t stale_us = r->proven_us + r->options.stale_ms * SP_US_PER_MS;
     return (struct sp_mono){r->ping_due_us < stale_us ? r->ping_due_us : stale_us};

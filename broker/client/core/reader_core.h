@@ -20,7 +20,7 @@
 #define READER_NAME_BYTES 65u
 #define READER_WHY_BYTES 257u
 #define READER_CHANGES_MAX 256u     /* entries of one message */
-#define READER_JOIN_MS 5000u        /* a snapshot takes longer: ask again */
+#define READER_JOIN_MS 1000u        /* no next part of a snapshot for so long: ask again */
 #define READER_RETRY_MS 500u        /* least distance of two Subscribes */
 #define READER_DRIFT_PPM 500u       /* how wrong two clocks may run against each other */
 
@@ -71,6 +71,7 @@ struct reader_core {
     uint32_t part;     /* next part of the snapshot */
     uint8_t nonce[16]; /* of the open Subscribe */
     uint64_t asked_us; /* when it was sent */
+    uint64_t heard_us; /* when it was sent, or its latest part came */
     uint8_t ping_nonce[16];
     uint64_t ping_us;    /* when the open ping was sent; 0: none */
     uint64_t ping_due_us;
