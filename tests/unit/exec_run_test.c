@@ -163,7 +163,7 @@ static void test_sandbox(void **state)
     char json[512];
     (void)state;
     (void)snprintf(secret, sizeof secret, "%s/secret", h->dir);
-    int fd = open(secret, O_CREAT | O_WRONLY, 0644); /* readable by anybody: only Landlock hides it */
+    int fd = open(secret, O_CREAT | O_WRONLY, geteuid() == 0 ? 0600 : 0644); /* as the same user, only Landlock hides it */
     assert_true(fd >= 0);
     (void)close(fd);
     assert_int_equal(chmod(h->dir, 0777), 0);

@@ -462,6 +462,10 @@ static bool open_pool(struct exec *self, const struct sp_param_value *v, char *w
                                   .cgroup = v[S_CGROUP].str,
                                   .memory_mb = (uint32_t)v[S_MEMORY].num,
                                   .processes = (uint32_t)v[S_PROCESSES].num};
+    /* Another user is kept out of keys and state by their modes. Our own has to be kept out by Landlock, which costs that entries
+     * made later beside the hidden places cannot be read. */
+    if (geteuid() == 0)
+        o.hide[0] = NULL;
     (void)snprintf(why, SP_ADAPTER_WHY_MAX, "a path is too long");
     if (sp_fs_join(program, sizeof program, host->libexec_dir, "spice-exec") != SP_OK ||
         sp_fs_join(keys, sizeof keys, host->prefix, "keys") != SP_OK)
