@@ -10,6 +10,7 @@
 
 #include "broker_core.h"
 #include "keeper_core.h"
+#include "reader_core.h"
 #include "resend.h"
 #include "scheduler_core.h"
 #include "sp_hash.h"
@@ -17,12 +18,14 @@
 #include "sp_rng.h"
 #include "worker_core.h"
 
-enum { SIM_NODES = 7, SIM_CHECKS = 5, SIM_POOLS = 2, SIM_WORKERS = 3 };
-enum { SIM_BROKER, SIM_SCHEDULER, SIM_KEEPER, SIM_WORKER, SIM_LIAR = SIM_WORKER + SIM_WORKERS, SIM_PROCESSES };
+enum { SIM_NODES = 7, SIM_CHECKS = 5, SIM_POOLS = 2, SIM_WORKERS = 3, SIM_READERS = 2 };
+enum { SIM_BROKER, SIM_SCHEDULER, SIM_KEEPER, SIM_WORKER, SIM_READER = SIM_WORKER + SIM_WORKERS, SIM_LIAR = SIM_READER + SIM_READERS, SIM_PROCESSES };
 #define SIM_EVENTS_MAX 16384u
 #define SIM_RUNS_MAX 200000u
 #define SIM_PERIOD_MS 2000u
 #define SIM_MAX_AGE_MS 9000u
+#define SIM_STALE_MS 3000u   /* what a reader was told is proven for so long */
+#define SIM_OUTBOX_US 60000000u /* in quiet times no batch is older */
 
 enum sim_kind { SIM_NOTHING, SIM_DELIVER, SIM_WAKE, SIM_COMMIT, SIM_FINISH, SIM_START, SIM_FAULT };
 
@@ -65,11 +68,13 @@ struct sim_run {
     uint64_t epoch;
     uint32_t check, node, generation;
     uint16_t flags;
-    uint8_t outcome;
-    bool issued, executed, committed;
+    uint8_t outcome;   /* as committed */
+    uint8_t outcomes;  /* bit per outcome a worker found */
+    bool executed, accepted, committed;
+    uint8_t worker;    /* process that reported it */
     uint8_t digest[32];
-    uint8_t nonce[32];
-    uint64_t committed_us; /* true time */
+    uint64_t clock_boot;
+    uint64_t seal;     /* hash of the whole ticket */
     uint32_t previous;     /* committed run of the same pair before this one, UINT32_MAX */
 };
 
@@ -80,6 +85,7 @@ struct sim_found {
     uint32_t generation, passes;
     uint64_t best_ms;
     uint8_t digest[32];
+    uint64_t clock_boot;
 };
 
 struct sim_knobs {
@@ -91,6 +97,7 @@ struct sim_knobs {
 struct sim_journal {
     struct keeper_journal row;
     uint8_t *body;
+    bool folded; /* trimmed: contained in the records */
 };
 
 struct sim_audit {
@@ -115,6 +122,15 @@ struct sim_store {
     uint32_t generation[SIM_NODES + 1];
     uint64_t version[SIM_NODES + 1];
     uint8_t state[SIM_NODES + 1];
+    uint8_t identity[SIM_NODES + 1];
+    struct sp_buf record[SIM_NODES + 1], record_open[SIM_NODES + 1];
+    bool record_dirty[SIM_NODES + 1];
+    struct {
+        uint32_t ids[SIM_NODES], count, next, to;
+        uint32_t trim_open; /* trimmed in the open transaction, up to here */
+        bool on;
+    } fold;
+    uint32_t trimmed;
     bool full;
 };
 
@@ -126,6 +142,7 @@ struct sim_worker {
         uint64_t sequence;
         uint8_t *results; /* encoded elements */
         uint32_t bytes, count;
+        uint64_t born_us; /* true time */
     } *outbox; /* on disk */
     uint32_t outbox_count;
     uint64_t outbox_next;
@@ -160,6 +177,7 @@ struct sim {
         uint8_t *p;
         size_t n;
         bool held;
+        uint32_t from; /* process at the other end */
     } held[512];
     struct scheduler_core *scheduler;
     struct scheduler_core_effects scheduler_fx;
@@ -171,6 +189,12 @@ struct sim {
     uint8_t *keeper_bodies[KEEPER_BATCHES_MAX * 4]; /* frames that must live until the commit */
     uint32_t keeper_body_count;
     struct sim_worker worker[SIM_WORKERS];
+    struct reader_core reader[SIM_READERS];
+    struct {
+        uint64_t boot, clock_boot; /* starts of the keeper and the clock domain of each */
+    } keeper_starts[4096];
+    uint32_t keeper_start_count;
+    uint64_t liar_hello_us, liar_boot;
     /* reference */
     struct sim_run *runs;
     uint32_t run_count;
@@ -178,6 +202,9 @@ struct sim {
     struct sim_found found[SIM_NODES + 1][SIM_CHECKS + 1];
     uint64_t clock_boot;
     bool visible[SIM_NODES + 1][SIM_POOLS];
+    uint64_t visible_us[SIM_NODES + 1][SIM_POOLS]; /* true time at which the keeper last said member; 0: never */
+    uint8_t tickets[64][SP_TICKET_BYTES];         /* the liar came by these */
+    uint32_t ticket_count;
     uint8_t *liar_frames[64];
     size_t liar_bytes[64];
     uint32_t liar_count;
@@ -244,10 +271,21 @@ void sim_worker_wake(struct sim *s, uint32_t process);
 void sim_worker_finish(struct sim *s, uint32_t process, uint32_t slot);
 void sim_worker_stop(struct sim *s, uint32_t process);
 
+void sim_reader_start(struct sim *s, uint32_t process);
+void sim_reader_message(struct sim *s, uint32_t process, const struct sp_envelope *e);
+void sim_reader_wake(struct sim *s, uint32_t process);
+void sim_reader_stop(struct sim *s, uint32_t process);
+void sim_liar_learn(struct sim *s, const uint8_t ticket[SP_TICKET_BYTES]);
+void sim_liar_act(struct sim *s);
+
 /* sim_ref.c: an independent, naive account of what may be trusted */
 void sim_ref_issued(struct sim *s, const uint8_t ticket[SP_TICKET_BYTES]);
 void sim_ref_executed(struct sim *s, const uint8_t ticket[SP_TICKET_BYTES], uint8_t outcome);
+void sim_ref_accepted(struct sim *s, const struct keeper_journal *row); /* the moment of intake, before the commit */
 void sim_ref_committed(struct sim *s, const struct keeper_journal *row);
+void sim_ref_taken_back(struct sim *s, const struct keeper_journal *row);
+void sim_ref_acknowledged(struct sim *s, const struct sim_outbox *batch, const struct msg_result_ack *ack);
+void sim_ref_restored(struct sim *s); /* the keeper has started */
 bool sim_ref_allows(struct sim *s, uint32_t node, uint32_t pool, uint64_t keeper_ms);
 bool sim_ref_demands(const struct sim *s, uint32_t node, uint32_t pool); /* the truth says: member */
 void sim_ref_check(struct sim *s);

@@ -34,6 +34,15 @@ static void let_go(struct sim *s, uint32_t handle)
     s->held[handle].held = false;
 }
 
+/* SI-8: what the broker lets through is said by who it claims to be from. */
+static void look_at_sender(struct sim *s, uint32_t handle)
+{
+    struct sp_envelope e;
+    const char *owner = s->process[s->held[handle].from].name;
+    SIM_REQUIRE(s, sp_envelope_decode(s->held[handle].p, s->held[handle].n, &e) == SP_OK, "SI-8: the broker forwards what does not decode");
+    SIM_REQUIRE(s, sp_str_is(e.sender, owner), "SI-8: the broker forwards %s of %s in another's name", msg_name(e.type), owner);
+}
+
 static void reply(struct sim *s, const struct broker_effect *fx)
 {
     uint8_t frame[SP_ENVELOPE_BUFFER(4096)];
@@ -76,6 +85,7 @@ static void step(struct sim *s, const struct broker_event *first)
                     queue[count++].conn = fx->conn;
                     break;
                 }
+                look_at_sender(s, fx->frame);
                 sim_forward(s, fx->conn, s->held[fx->frame].p, s->held[fx->frame].n);
                 if (fx->last)
                     let_go(s, fx->frame);
@@ -114,6 +124,7 @@ void sim_broker_frame(struct sim *s, uint32_t conn, uint32_t from, const uint8_t
     memcpy(s->held[handle].p, p, n);
     s->held[handle].n = n;
     s->held[handle].held = true;
+    s->held[handle].from = from;
     struct broker_event ev = event_of(s, BROKER_EV_FRAME);
     ev.frame = handle;
     ev.conn = conn;

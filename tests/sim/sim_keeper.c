@@ -39,6 +39,8 @@ static void store_journal(struct sim *s, const struct keeper_journal *row)
     SIM_REQUIRE(s, j->body != NULL, "no memory");
     memcpy(j->body, row->body, row->bytes);
     j->row.body = j->body;
+    j->folded = false;
+    sim_ref_accepted(s, &j->row);
 }
 
 static void store_audit(struct sim *s, const struct keeper_audit *row)
@@ -113,7 +115,7 @@ static struct node_def node_def(struct sim *s, uint32_t node, char name[16])
 {
     node_text(node, name);
     struct node_def d = {.name = sp_str_of(name), .address = sp_str_of(""), .labels = sp_str_of(node % 2 ? "zone=a" : "zone=b"),
-                         .key = {(uint8_t)node, 1}, .state = s->store.state[node], .origin = NODE_ORIGIN_FILE};
+                         .key = {(uint8_t)node, 1, s->store.identity[node]}, .state = s->store.state[node], .origin = NODE_ORIGIN_FILE};
     return d;
 }
 
@@ -157,7 +159,10 @@ static void restore(struct sim *s)
         struct node_def d = node_def(s, i, name);
         SIM_REQUIRE(s, keeper_core_restore_node(s->keeper, &d, st->generation[i], st->version[i]) == SP_OK, "restore node");
     }
-    for (uint32_t i = 0; i < st->journal_count; i++) {
+    for (uint32_t i = 1; i <= SIM_NODES; i++)
+        if (st->record[i].n > 0)
+            SIM_REQUIRE(s, keeper_core_restore_record(s->keeper, i, sp_buf_view(&st->record[i])) == SP_OK, "restore record");
+    for (uint32_t i = st->trimmed; i < st->journal_count; i++) {
         SIM_REQUIRE(s, keeper_core_replay(s->keeper, &st->journal[i].row, &s->keeper_fx) == SP_OK, "replay");
         keeper_effects_reset(&s->keeper_fx);
     }
@@ -194,8 +199,12 @@ void sim_keeper_start(struct sim *s)
         restore(s);
         if (st->clock_boot != s->clock_boot)
             keeper_core_void_all(s->keeper, sp_mono_ms(now.mono));
+        sim_ref_restored(s);
     }
     st->clock_boot = s->clock_boot;
+    SIM_REQUIRE(s, s->keeper_start_count < SP_COUNT(s->keeper_starts), "too many starts of the keeper");
+    s->keeper_starts[s->keeper_start_count].boot = s->process[SIM_KEEPER].boot;
+    s->keeper_starts[s->keeper_start_count++].clock_boot = s->clock_boot;
     sim_hello(s, SIM_KEEPER, "", 0);
     sim_wake_at(s, SIM_KEEPER, now.mono.us);
 }
@@ -211,11 +220,52 @@ static void forget_bodies(struct sim *s)
 static void roll_back(struct sim *s)
 {
     struct sim_store *st = &s->store;
-    while (st->journal_count > st->journal_durable)
-        free(st->journal[--st->journal_count].body);
+    while (st->journal_count > st->journal_durable) {
+        sim_ref_taken_back(s, &st->journal[--st->journal_count].row);
+        free(st->journal[st->journal_count].body);
+    }
+    for (uint32_t i = 1; s->keeper != NULL && st->fold.on && i <= SIM_NODES; i++)
+        node_registry_mark_fold(keeper_core_nodes(s->keeper), node_registry_at(keeper_core_nodes(s->keeper), i));
+    memset(st->record_dirty, 0, sizeof st->record_dirty);
+    st->fold.trim_open = st->trimmed;
+    st->fold.on = false;
     st->audit_count = st->audit_durable;
     st->worker_count = st->worker_durable;
     st->epoch_dirty = st->checks_dirty = false;
+}
+
+/* A fold takes down which nodes differ from their records, writes these over several commits, and then trims the journal. */
+static void fold_begin(struct sim *s)
+{
+    struct sim_store *st = &s->store;
+    struct node_registry *nodes = keeper_core_nodes(s->keeper);
+    if (st->fold.on || st->journal_count != st->journal_durable || !sim_chance(s, 80))
+        return;
+    st->fold.on = true;
+    st->fold.count = nodes->fold_count;
+    st->fold.next = 0;
+    st->fold.to = st->journal_count;
+    for (uint32_t i = 0; i < nodes->fold_count; i++) {
+        st->fold.ids[i] = nodes->fold[i];
+        node_registry_at(nodes, nodes->fold[i])->fold = false;
+    }
+    nodes->fold_count = 0;
+}
+
+static void fold_some(struct sim *s)
+{
+    struct sim_store *st = &s->store;
+    for (uint64_t some = 1 + sim_below(s, 3); st->fold.on && some > 0 && st->fold.next < st->fold.count; some--) {
+        uint32_t id = st->fold.ids[st->fold.next++];
+        sp_buf_reset(&st->record_open[id]);
+        keeper_core_write_record(s->keeper, node_registry_at(keeper_core_nodes(s->keeper), id), &st->record_open[id]);
+        SIM_REQUIRE(s, !st->record_open[id].failed, "a record does not fit");
+        st->record_dirty[id] = true;
+    }
+    if (st->fold.on && st->fold.next == st->fold.count) {
+        st->fold.on = false;
+        st->fold.trim_open = st->fold.to;
+    }
 }
 
 void sim_keeper_stop(struct sim *s)
@@ -231,6 +281,15 @@ static void make_durable(struct sim *s)
     struct sim_store *st = &s->store;
     for (; st->journal_durable < st->journal_count; st->journal_durable++)
         sim_ref_committed(s, &st->journal[st->journal_durable].row);
+    for (uint32_t i = 1; i <= SIM_NODES; i++)
+        if (st->record_dirty[i]) {
+            struct sp_buf was = st->record[i];
+            st->record[i] = st->record_open[i];
+            st->record_open[i] = was;
+            st->record_dirty[i] = false;
+        }
+    for (; st->trimmed < st->fold.trim_open; st->trimmed++)
+        st->journal[st->trimmed].folded = true;
     st->audit_durable = st->audit_count;
     st->worker_durable = st->worker_count;
     if (st->epoch_dirty) {
@@ -255,9 +314,13 @@ void sim_keeper_commit(struct sim *s)
     struct keeper_event e = event_of(s, s->store.full ? KEEPER_EV_STORE_FAILED : KEEPER_EV_COMMITTED);
     if (s->store.full)
         roll_back(s);
-    else
+    else {
+        fold_some(s);
         make_durable(s);
+    }
     step(s, &e);
+    if (!s->store.full)
+        fold_begin(s);
     if (!s->commit_planned)
         forget_bodies(s);
 }
@@ -268,17 +331,32 @@ void sim_keeper_wake(struct sim *s)
     step(s, &e);
 }
 
-/* An administrator: maintenance, quarantine, back in service. Durable at once, as the shell does it before telling the core. */
+/* An administrator: another state, or another identity under the same name. Durable at once, as the shell does it before telling the core. */
 void sim_keeper_operator(struct sim *s)
 {
     uint32_t node = 1 + (uint32_t)sim_below(s, SIM_NODES);
+    uint64_t what = sim_below(s, 16);
+    char name[16];
     struct keeper_event e = event_of(s, KEEPER_EV_NODE_STATE);
-    e.u.state.id = node;
-    e.u.state.state = (uint8_t)sim_below(s, 3);
-    s->store.state[node] = e.u.state.state;
+    if (what < 12) {
+        static const uint8_t states[12] = {0, 0, 0, 0, 0, 0, 1, 1, 2, 2, 2, 3};
+        e.u.state.id = node;
+        e.u.state.state = states[what];
+        s->store.state[node] = e.u.state.state;
+    } else { /* a name gets another key only by way of retirement */
+        struct keeper_event retire = event_of(s, KEEPER_EV_NODE_STATE);
+        retire.u.state.id = node;
+        retire.u.state.state = SP_NODE_STATE_RETIRED;
+        step(s, &retire);
+        e.kind = KEEPER_EV_NODE_PUT;
+        s->store.identity[node]++;
+        s->store.state[node] = SP_NODE_STATE_IN_SERVICE;
+        e.u.node = node_def(s, node, name);
+    }
     step(s, &e);
     s->store.version[node] = node_registry_at(keeper_core_nodes(s->keeper), node)->version;
     s->store.generation[node] = node_registry_at(keeper_core_nodes(s->keeper), node)->generation;
+    SIM_REQUIRE(s, what < 12 || s->store.generation[node] > 1, "SI-12: another key and the same generation");
 }
 
 void sim_keeper_message(struct sim *s, const struct sp_envelope *e, uint32_t sender)

@@ -139,7 +139,8 @@ void sim_hello(struct sim *s, uint32_t process, const char *adapters, uint32_t s
     uint8_t body[1024];
     struct sp_packer w;
     struct msg_hello m = {.boot = s->process[process].boot, .software = sp_str_of("sim"), .adapters = sp_str_of(adapters),
-                          .labels = sp_str_of(""), .slots = slots, .topics = 0};
+                          .labels = sp_str_of(""), .slots = slots,
+                          .topics = s->process[process].role == SP_ROLE_READER ? 1u << SP_TOPIC_TRUST : 0};
     sp_packer_init(&w, body, sizeof body);
     SIM_REQUIRE(s, msg_hello_encode(&w, &m) == SP_OK, "hello");
     (void)sim_send(s, process, SP_MSG_HELLO, "", 0, 0, body, sp_packer_bytes(&w));
@@ -164,12 +165,12 @@ void sim_hostile_frame(struct sim *s)
         for (uint64_t i = 0, flips = 1 + sim_below(s, 3); i < flips; i++)
             frame[sim_below(s, n)] ^= (uint8_t)(1u << sim_below(s, 8));
     }
-    if (way <= 1 && sim_chance(s, 500)) {
+    if (way <= 2 && sim_chance(s, 500)) {
         travel(s, SIM_BROKER, SIM_LIAR, liar->conn, &liar->last_out_us, frame, n); /* as a worker with a stolen key */
         return;
     }
     /* as a hostile broker: any recorded or bent frame to anybody, late and again */
-    uint32_t to = (uint32_t)(SIM_SCHEDULER + sim_below(s, SIM_WORKERS + 2));
+    uint32_t to = (uint32_t)(SIM_SCHEDULER + sim_below(s, SIM_LIAR - SIM_SCHEDULER));
     if (s->process[to].alive)
         travel(s, to, SIM_BROKER, s->process[to].conn, &s->process[to].last_in_us, frame, n);
 }

@@ -14,6 +14,12 @@ static struct sim_run *find(const struct sim *s, uint64_t job)
     return at == SP_MAP_NONE ? NULL : &s->runs[at];
 }
 
+static uint64_t seal_of(const uint8_t ticket[SP_TICKET_BYTES])
+{
+    static const uint8_t key[16] = {42};
+    return sp_hash_sip(key, ticket, SP_TICKET_BYTES);
+}
+
 void sim_ref_issued(struct sim *s, const uint8_t ticket[SP_TICKET_BYTES])
 {
     struct sp_ticket t;
@@ -22,10 +28,9 @@ void sim_ref_issued(struct sim *s, const uint8_t ticket[SP_TICKET_BYTES])
     SIM_REQUIRE(s, s->run_count < SIM_RUNS_MAX, "more runs than the reference holds");
     struct sim_run *r = &s->runs[s->run_count];
     *r = (struct sim_run){.job = t.job, .issued_ms = sp_mono_ms(sim_clock(s, SIM_KEEPER).mono), .epoch = t.epoch, .check = t.check,
-                          .node = t.node, .generation = t.generation, .flags = t.flags, .issued = true};
+                          .node = t.node, .generation = t.generation, .flags = t.flags, .clock_boot = t.clock_boot, .seal = seal_of(ticket)};
     memcpy(r->digest, t.digest, 32);
-    memcpy(r->nonce, t.nonce, 32);
-    SIM_REQUIRE(s, t.clock_boot != s->clock_boot || t.issued_ms <= r->issued_ms, "the scheduler dates a job %" PRIu64 " ms in the future",
+    SIM_REQUIRE(s, t.clock_boot != s->clock_boot || t.issued_ms <= r->issued_ms, "SI-2: the scheduler dates a job %" PRIu64 " ms in the future",
                 t.issued_ms - r->issued_ms);
     SIM_REQUIRE(s, sp_map_put(&s->run_by_job, t.job, s->run_count++), "no memory");
 }
@@ -35,39 +40,121 @@ void sim_ref_executed(struct sim *s, const uint8_t ticket[SP_TICKET_BYTES], uint
     struct sp_ticket t;
     SIM_REQUIRE(s, sp_ticket_decode(ticket, &t) == SP_OK, "a ticket does not decode");
     struct sim_run *r = find(s, t.job);
-    if (r == NULL || r->executed)
-        return; /* a repeated frame made it run twice: the first answer may win or the second; both are dated by the ticket */
+    if (r == NULL || r->seal != seal_of(ticket))
+        return; /* bent on the way; the keeper must see that */
     r->executed = true;
-    r->outcome = outcome;
+    r->outcomes |= (uint8_t)(1u << outcome); /* a repeated frame makes it run twice: either answer may win, both are dated by the ticket */
 }
 
-void sim_ref_committed(struct sim *s, const struct keeper_journal *row)
+/* Calls fn for each result of the row that the keeper let in. */
+static void each(struct sim *s, const struct keeper_journal *row, void (*fn)(struct sim *, const struct keeper_journal *, const struct rec_result *))
 {
     struct msg_result_batch m;
     struct rec_result result;
     uint32_t index = 0;
     SIM_REQUIRE(s, msg_result_batch_decode(row->body, row->bytes, &m) == SP_OK, "the journal holds a batch that does not decode");
-    for (struct sp_list l = m.results; rec_result_next(&l, &result); index++) {
-        if (!(row->mask[index / 8] >> index % 8 & 1))
-            continue;
+    for (struct sp_list l = m.results; rec_result_next(&l, &result); index++)
+        if (row->mask[index / 8] >> index % 8 & 1)
+            fn(s, row, &result);
+}
+
+static struct sim_run *run_of(struct sim *s, const struct rec_result *result, struct sp_ticket *t)
+{
+    SIM_REQUIRE(s, sp_ticket_decode(result->ticket, t) == SP_OK, "SI-8: accepted a ticket that does not decode");
+    struct sim_run *r = find(s, t->job);
+    SIM_REQUIRE(s, r != NULL, "SI-8: accepted a result for job %" PRIx64 " that nobody issued", t->job);
+    SIM_REQUIRE(s, r->seal == seal_of(result->ticket), "SI-4: the ticket accepted for job %" PRIx64 " is not the one issued", t->job);
+    return r;
+}
+
+static void accepted(struct sim *s, const struct keeper_journal *row, const struct rec_result *result)
+{
+    struct sp_ticket t;
+    struct sim_run *r = run_of(s, result, &t);
+    const struct check_table *checks = keeper_core_checks(s->keeper);
+    uint32_t index = check_table_find(checks, t.check);
+    uint64_t now_ms = sp_mono_ms(sim_clock(s, SIM_KEEPER).mono);
+    SIM_REQUIRE(s, !r->accepted, "SI-4: job %" PRIx64 " accepted twice", t.job);
+    SIM_REQUIRE(s, t.epoch >= s->store.epoch, "SI-5: accepted epoch %" PRIu64 " below %" PRIu64, t.epoch, s->store.epoch);
+    SIM_REQUIRE(s, t.clock_boot == s->clock_boot, "SI-13: accepted a result dated by another clock");
+    SIM_REQUIRE(s, now_ms < t.issued_ms + t.life_ms, "SI-2: accepted an answer %" PRIu64 " ms after its time", now_ms - t.issued_ms - t.life_ms);
+    SIM_REQUIRE(s, t.generation == node_registry_at(keeper_core_nodes(s->keeper), t.node)->generation,
+                "SI-12: accepted a result of node-%u under another identity", t.node);
+    SIM_REQUIRE(s, index != CHECK_ROW_NONE && memcmp(check_table_at(checks, index)->digest, t.digest, 32) == 0,
+                "SI-12: accepted a result of another definition of check-%u", t.check);
+    SIM_REQUIRE(s, s->store.state[t.node] != SP_NODE_STATE_RETIRED, "SI-8: accepted a result of a retired node");
+    SIM_REQUIRE(s, row->worker >= 1 && row->worker <= s->store.worker_count, "SI-8: accepted a result of nobody");
+    r->worker = (uint8_t)sim_process_of(s, sp_str_of(s->store.workers[row->worker - 1]));
+    if (r->worker == SIM_LIAR)
+        SIM_REQUIRE(s, t.node == 1, "SI-8: accepted a result of node-%u from a worker that may speak about node-1 only", t.node);
+    else
+        SIM_REQUIRE(s, r->outcomes >> result->outcome & 1, "SI-8: accepted for job %" PRIx64 " what no worker found", t.job);
+    r->accepted = true;
+}
+
+static void committed(struct sim *s, const struct keeper_journal *row, const struct rec_result *result)
+{
+    struct sp_ticket t;
+    struct sim_run *r = run_of(s, result, &t);
+    struct sim_found *f = &s->found[t.node][t.check];
+    (void)row;
+    SIM_REQUIRE(s, !r->committed, "SI-4: job %" PRIx64 " stored twice", t.job);
+    r->committed = true;
+    r->outcome = result->outcome;
+    r->previous = f->newest;
+    f->newest = (uint32_t)(r - s->runs);
+    f->valid = false;
+}
+
+static void taken_back(struct sim *s, const struct keeper_journal *row, const struct rec_result *result)
+{
+    struct sp_ticket t;
+    (void)row;
+    run_of(s, result, &t)->accepted = false;
+}
+
+void sim_ref_accepted(struct sim *s, const struct keeper_journal *row)
+{
+    each(s, row, accepted);
+}
+
+void sim_ref_committed(struct sim *s, const struct keeper_journal *row)
+{
+    each(s, row, committed);
+}
+
+void sim_ref_taken_back(struct sim *s, const struct keeper_journal *row)
+{
+    each(s, row, taken_back);
+}
+
+void sim_ref_acknowledged(struct sim *s, const struct sim_outbox *batch, const struct msg_result_ack *ack)
+{
+    bool refused[MSG_RESULT_BATCH_RESULTS_MAX] = {false};
+    struct rec_refused_result no;
+    struct rec_result result;
+    uint32_t index = 0;
+    for (struct sp_list l = ack->refused; rec_refused_result_next(&l, &no);)
+        refused[no.index % MSG_RESULT_BATCH_RESULTS_MAX] = true;
+    for (struct sp_list l = {batch->results, batch->bytes, (uint16_t)batch->count}; rec_result_next(&l, &result); index++) {
         struct sp_ticket t;
-        SIM_REQUIRE(s, sp_ticket_decode(result.ticket, &t) == SP_OK, "accepted ticket does not decode");
-        struct sim_run *r = find(s, t.job);
-        SIM_REQUIRE(s, r != NULL, "SI-8: accepted a result for job %" PRIx64 " that nobody issued", t.job);
-        SIM_REQUIRE(s, !r->committed, "SI-4: job %" PRIx64 " accepted twice", t.job);
-        SIM_REQUIRE(s, r->node == t.node && r->check == t.check && memcmp(r->nonce, t.nonce, 32) == 0 && memcmp(r->digest, t.digest, 32) == 0,
-                    "SI-4: accepted ticket differs from the issued one");
-        SIM_REQUIRE(s, t.epoch >= s->store.epoch, "SI-5: accepted epoch %" PRIu64 " below %" PRIu64, t.epoch, s->store.epoch);
-        SIM_REQUIRE(s, t.clock_boot == s->clock_boot, "SI-13: accepted a result dated by another clock");
-        SIM_REQUIRE(s, r->executed, "SI-8: accepted a result of job %" PRIx64 " that no worker ran", t.job);
-        r->committed = true;
-        r->outcome = result.outcome;
-        r->committed_us = s->now_us;
-        struct sim_found *f = &s->found[t.node][t.check];
-        r->previous = f->newest;
-        f->newest = (uint32_t)(r - s->runs);
-        f->valid = false;
+        if (refused[index] || sp_ticket_decode(result.ticket, &t) != SP_OK || t.flags != 0)
+            continue; /* what counts for nothing needs no row */
+        const struct sim_run *r = find(s, t.job);
+        SIM_REQUIRE(s, r != NULL && r->committed, "SI-6: the result of job %" PRIx64 " was acknowledged and is not durable", t.job);
     }
+}
+
+void sim_ref_restored(struct sim *s)
+{
+    for (uint32_t n = 1; n <= SIM_NODES; n++)
+        for (uint32_t c = 1; c <= SIM_CHECKS; c++) {
+            const struct node_row *row = node_registry_at(keeper_core_nodes(s->keeper), n);
+            const struct pair_state *pair = trust_eval_pair(row->pairs, row->pair_count, c);
+            uint32_t newest = s->found[n][c].newest;
+            SIM_REQUIRE(s, newest == UINT32_MAX || (pair != NULL && pair->job >= s->runs[newest].job),
+                        "SI-6: after the restart the keeper does not know job %" PRIx64 " which it had stored", s->runs[newest].job);
+        }
 }
 
 /* Walks the committed runs of a pair from the newest back to the last fail: passes since then, and when the newest was issued. */
@@ -78,10 +165,11 @@ static void look(const struct sim *s, struct sim_found *f, const struct check_ro
     f->passes = 0;
     f->best_ms = 0;
     f->generation = generation;
+    f->clock_boot = s->clock_boot;
     memcpy(f->digest, c->digest, 32);
     for (uint32_t i = f->newest; i != UINT32_MAX; i = s->runs[i].previous) {
         const struct sim_run *r = &s->runs[i];
-        if (r->flags != 0 || r->generation != generation || memcmp(r->digest, c->digest, 32) != 0)
+        if (r->flags != 0 || r->generation != generation || r->clock_boot != s->clock_boot || memcmp(r->digest, c->digest, 32) != 0)
             continue;
         if (r->outcome == SP_OUTCOME_FAIL)
             return;
@@ -100,7 +188,7 @@ static bool met(struct sim *s, uint32_t node, const struct check_row *c, uint64_
     struct sim_found *f = &s->found[node][c->id];
     if (!c->present || c->stage != SP_STAGE_ENFORCING)
         return false;
-    if (!f->valid || f->generation != generation || memcmp(f->digest, c->digest, 32) != 0)
+    if (!f->valid || f->generation != generation || f->clock_boot != s->clock_boot || memcmp(f->digest, c->digest, 32) != 0)
         look(s, f, c, generation);
     return f->any && f->passes >= c->rise && keeper_ms < f->best_ms + c->max_age_ms;
 }
@@ -130,8 +218,8 @@ bool sim_ref_demands(const struct sim *s, uint32_t node, uint32_t pool)
     if (pool == 0)
         return s->bad[node][1] == SP_OUTCOME_PASS && s->bad[node][2] == SP_OUTCOME_PASS;
     uint32_t good = 0;
-    for (uint32_t c = 2; c <= 3; c++) /* check-4 of the group is in stage shadow */
-        good += s->bad[node][c] == SP_OUTCOME_PASS || s->bad[node][c] == SP_OUTCOME_WARN;
+    for (uint32_t c = 2; c <= 4; c++)
+        good += s->check[c].stage == SP_STAGE_ENFORCING && (s->bad[node][c] == SP_OUTCOME_PASS || s->bad[node][c] == SP_OUTCOME_WARN);
     return good >= 2;
 }
 
@@ -144,10 +232,39 @@ static bool audited(const struct sim *s, uint32_t node, uint32_t pool)
     return false;
 }
 
-void sim_ref_check(struct sim *s)
+static uint64_t domain_of(const struct sim *s, uint64_t keeper_boot)
 {
-    if (!s->process[SIM_KEEPER].alive)
+    for (uint32_t i = s->keeper_start_count; i-- > 0;)
+        if (s->keeper_starts[i].boot == keeper_boot)
+            return s->keeper_starts[i].clock_boot;
+    return 0;
+}
+
+/* A reader may not know a loss for as long as its last proof counts; a lifetime it must know to the millisecond. */
+static void check_reader(struct sim *s, uint32_t process)
+{
+    const struct reader_core *r = &s->reader[process - SIM_READER];
+    struct sp_mono now = sim_clock(s, process).mono;
+    uint64_t keeper_ms = sp_mono_ms(sim_clock(s, SIM_KEEPER).mono);
+    if (!reader_core_fresh(r, now))
         return;
+    for (uint32_t i = 0; i < r->count; i++) {
+        const struct reader_entry *e = &r->entries[i];
+        struct reader_answer a;
+        reader_core_answer(r, now, e, &a);
+        if (!a.member)
+            continue;
+        uint32_t n = (uint32_t)(e->node[5] - '0'), p = e->pool[0] == 't' ? 0 : 1;
+        SIM_REQUIRE(s, domain_of(s, r->boot) != s->clock_boot || keeper_ms < e->until_ms, "SI-2: %s trusts node-%u beyond its lifetime",
+                    s->process[process].name, n);
+        uint64_t ago = s->now_us - s->visible_us[n][p];
+        SIM_REQUIRE(s, s->visible_us[n][p] != 0 && ago <= SIM_STALE_MS * 1001ull + 2000,
+                    "SI-1: %s trusts node-%u in pool %u, which left it %" PRIu64 " ms ago", s->process[process].name, n, p, ago / 1000);
+    }
+}
+
+static void check_keeper(struct sim *s)
+{
     uint64_t now_ms = sp_mono_ms(sim_clock(s, SIM_KEEPER).mono);
     for (uint32_t n = 1; n <= SIM_NODES; n++)
         for (uint32_t p = 0; p < SIM_POOLS; p++) {
@@ -159,19 +276,47 @@ void sim_ref_check(struct sim *s)
                 SIM_REQUIRE(s, v.until_ms > now_ms, "SI-2: node-%u in pool %u beyond its lifetime", n, p);
                 if (!s->visible[n][p])
                     SIM_REQUIRE(s, audited(s, n, p), "SI-7: node-%u entered pool %u without a durable audit row", n, p);
+                s->visible_us[n][p] = s->now_us;
             }
             s->visible[n][p] = v.member;
         }
 }
 
+void sim_ref_check(struct sim *s)
+{
+    if (s->process[SIM_KEEPER].alive)
+        check_keeper(s);
+    for (uint32_t i = SIM_READER; i < SIM_READER + SIM_READERS; i++)
+        if (s->process[i].alive)
+            check_reader(s, i);
+}
+
+static void final_at(struct sim *s, uint32_t n, uint32_t p)
+{
+    struct keeper_view v;
+    bool truth = sim_ref_demands(s, n, p);
+    const char *pool = keeper_core_pool(s->keeper, p)->name;
+    const struct node_row *row = node_registry_at(keeper_core_nodes(s->keeper), n);
+    keeper_core_view(s->keeper, row, p, sp_mono_ms(sim_clock(s, SIM_KEEPER).mono), &v);
+    SIM_REQUIRE(s, v.member == truth, "SI-14: faults ended long ago, node-%u in pool %u: keeper says %d (why %u), truth %d", n, p, v.member,
+                v.verdict.why, truth);
+    for (uint32_t i = 0; i < SIM_READERS; i++) {
+        struct reader_answer a;
+        reader_core_lookup(&s->reader[i], sim_clock(s, SIM_READER + i).mono, sp_str_of(row->name), NULL, sp_str_of(pool), &a);
+        SIM_REQUIRE(s, a.member == truth, "SI-14: faults ended long ago, node-%u in pool %u: reader-%u says %d (%s), truth %d", n, p, i + 1,
+                    a.member, a.why, truth);
+    }
+}
+
 void sim_ref_final(struct sim *s)
 {
-    uint64_t now_ms = sp_mono_ms(sim_clock(s, SIM_KEEPER).mono);
+    for (uint32_t i = 0; i < SIM_LIAR; i++)
+        SIM_REQUIRE(s, s->process[i].alive, "SI-14: %s did not come back", s->process[i].name);
+    for (uint32_t w = 0; w < SIM_WORKERS; w++)
+        for (uint32_t i = 0; i < s->worker[w].outbox_count; i++)
+            SIM_REQUIRE(s, s->now_us - s->worker[w].outbox[i].born_us < SIM_OUTBOX_US,
+                        "SI-6: a batch of worker-%u was never delivered", w + 1);
     for (uint32_t n = 1; n <= SIM_NODES; n++)
-        for (uint32_t p = 0; p < SIM_POOLS; p++) {
-            struct keeper_view v;
-            keeper_core_view(s->keeper, node_registry_at(keeper_core_nodes(s->keeper), n), p, now_ms, &v);
-            SIM_REQUIRE(s, v.member == sim_ref_demands(s, n, p), "SI-14: faults ended long ago, node-%u in pool %u: keeper says %d (why %u), truth %d", n,
-                        p, v.member, v.verdict.why, sim_ref_demands(s, n, p));
-        }
+        for (uint32_t p = 0; p < SIM_POOLS; p++)
+            final_at(s, n, p);
 }

@@ -31,6 +31,13 @@ void sim_scheduler_start(struct sim *s)
     sim_hello(s, SIM_SCHEDULER, "", 0);
 }
 
+static void issued(struct sim *s, const uint8_t ticket[SP_TICKET_BYTES])
+{
+    sim_ref_issued(s, ticket);
+    if (sim_chance(s, 250))
+        sim_liar_learn(s, ticket);
+}
+
 static void perform(struct sim *s)
 {
     struct scheduler_core_event stored, sent_event;
@@ -49,7 +56,7 @@ static void perform(struct sim *s)
                 struct rec_job job;
                 SIM_REQUIRE(s, msg_job_batch_decode(fx->body, fx->bytes, &m) == SP_OK, "JobBatch does not decode");
                 for (struct sp_list l = m.jobs; rec_job_next(&l, &job);)
-                    sim_ref_issued(s, job.ticket);
+                    issued(s, job.ticket);
             }
             if (fx->batch == SCHEDULER_CORE_NO_BATCH)
                 continue;
@@ -80,7 +87,9 @@ void sim_scheduler_wake(struct sim *s)
         uint32_t i = 1 + (uint32_t)sim_below(s, SIM_CHECKS);
         struct check_def *c = &s->check[i];
         c->revision++;
-        for (int k = 0; k < 32; k++)
+        if (i == 4 && sim_chance(s, 600)) /* another stage: what was found out so far does not count */
+            c->stage = c->stage == SP_STAGE_SHADOW ? SP_STAGE_ENFORCING : SP_STAGE_SHADOW;
+        for (int k = 0; k < 32 && (i != 4 || sim_chance(s, 300)); k++)
             c->digest[k] = (uint8_t)sp_rng_next(&s->rng);
         define(s, i);
     }

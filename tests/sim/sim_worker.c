@@ -75,7 +75,7 @@ static void flush(struct sim *s, uint32_t process)
         uint8_t *copy = malloc(w->collected_bytes);
         SIM_REQUIRE(s, w->outbox != NULL && copy != NULL, "no memory");
         memcpy(copy, w->collected, w->collected_bytes);
-        w->outbox[w->outbox_count++] = (struct sim_outbox){++w->outbox_next, copy, w->collected_bytes, w->collected_count};
+        w->outbox[w->outbox_count++] = (struct sim_outbox){++w->outbox_next, copy, w->collected_bytes, w->collected_count, s->now_us};
         struct resend_place place = {.sequence = w->outbox_next, .bytes = w->collected_bytes, .results = w->collected_count};
         (void)resend_add(&w->resend, &place);
         w->collected_bytes = w->collected_count = 0;
@@ -200,6 +200,7 @@ static void acknowledged(struct sim *s, uint32_t process, const struct sp_envelo
         return;
     for (uint32_t i = 0; i < w->outbox_count; i++)
         if (w->outbox[i].sequence == place.sequence) {
+            sim_ref_acknowledged(s, &w->outbox[i], &m);
             free(w->outbox[i].results);
             w->outbox[i] = w->outbox[--w->outbox_count];
             break;

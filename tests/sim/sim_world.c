@@ -71,8 +71,10 @@ static void start(struct sim *s, uint32_t process)
         sim_scheduler_start(s);
     else if (process == SIM_KEEPER)
         sim_keeper_start(s);
-    else if (process < SIM_LIAR)
+    else if (process < SIM_READER)
         sim_worker_start(s, process);
+    else if (process < SIM_LIAR)
+        sim_reader_start(s, process);
     if (process != SIM_LIAR)
         sim_wake_at(s, process, sim_clock(s, process).mono.us);
 }
@@ -102,6 +104,8 @@ void sim_crash(struct sim *s, uint32_t process)
         scheduler_core_fini(s->scheduler);
     } else if (process == SIM_KEEPER) {
         sim_keeper_stop(s);
+    } else if (process >= SIM_READER) {
+        sim_reader_stop(s, process);
     } else {
         sim_worker_stop(s, process);
     }
@@ -114,7 +118,11 @@ static void reboot_keeper(struct sim *s)
 {
     sim_crash(s, SIM_KEEPER);
     s->clock_boot = sp_rng_next(&s->rng) | 1;
-    s->process[SIM_KEEPER].offset_us = sim_below(s, 1000000000);
+    uint64_t *offset = &s->process[SIM_KEEPER].offset_us;
+    if (sim_chance(s, 500))
+        *offset = sim_below(s, 1000000000);
+    else /* the worst case: the new clock shows nearly what the old one did */
+        *offset = *offset > 6000000 ? *offset - sim_below(s, 6000000) : *offset + sim_below(s, 1000000);
 }
 
 static void fault(struct sim *s)
@@ -129,6 +137,9 @@ static void fault(struct sim *s)
     if (at < k->crash) {
         if (process == SIM_KEEPER && sim_chance(s, 200))
             reboot_keeper(s);
+        else if (sim_chance(s, 60)) /* the power fails */
+            for (uint32_t i = 0; i < SIM_LIAR; i++)
+                sim_crash(s, i);
         else
             sim_crash(s, process);
     } else if ((at -= k->crash) < k->freeze) {
@@ -147,7 +158,7 @@ static void fault(struct sim *s)
         uint32_t n = 1 + (uint32_t)sim_below(s, SIM_NODES), c = 1 + (uint32_t)sim_below(s, SIM_CHECKS);
         s->bad[n][c] = sim_chance(s, 500) ? SP_OUTCOME_PASS : (uint8_t)(1 + sim_below(s, 2));
     } else {
-        sim_hostile_frame(s);
+        sim_liar_act(s);
     }
 }
 
@@ -185,8 +196,10 @@ static void receive(struct sim *s, const struct sim_event *e)
         sim_scheduler_message(s, &envelope);
     else if (e->to == SIM_KEEPER)
         sim_keeper_message(s, &envelope, sender);
-    else if (e->to < SIM_LIAR)
+    else if (e->to < SIM_READER)
         sim_worker_message(s, e->to, &envelope);
+    else if (e->to < SIM_LIAR)
+        sim_reader_message(s, e->to, &envelope);
 }
 
 /* What the bus client does by itself: heartbeats, and a new Hello when the broker does not know us. */
@@ -231,8 +244,10 @@ static void wake(struct sim *s, uint32_t process)
         sim_scheduler_wake(s);
     else if (process == SIM_KEEPER)
         sim_keeper_wake(s);
-    else if (process < SIM_LIAR)
+    else if (process < SIM_READER)
         sim_worker_wake(s, process);
+    else if (process < SIM_LIAR)
+        sim_reader_wake(s, process);
     keep_link(s, process);
 }
 
@@ -310,6 +325,9 @@ void sim_check(struct sim *s)
             worker_core_check(s->worker[i].core);
             resend_check(&s->worker[i].resend);
         }
+    for (uint32_t i = 0; i < SIM_READERS; i++)
+        if (s->process[SIM_READER + i].alive)
+            SIM_REQUIRE(s, reader_core_check(&s->reader[i], sim_clock(s, SIM_READER + i).mono), "SI-2: reader's invariants");
 }
 
 static void init_process(struct sim *s, uint32_t i, const char *name, uint8_t role)
@@ -378,6 +396,10 @@ void sim_init(struct sim *s, uint64_t seed, uint64_t steps)
     for (uint32_t n = 0; n <= SIM_NODES; n++)
         for (uint32_t c = 0; c <= SIM_CHECKS; c++)
             s->found[n][c].newest = UINT32_MAX;
+    for (uint32_t n = 0; n <= SIM_NODES; n++) {
+        sp_buf_init(&s->store.record[n], 1u << 20);
+        sp_buf_init(&s->store.record_open[n], 1u << 20);
+    }
     s->clock_boot = sp_rng_next(&s->rng) | 1;
     init_process(s, SIM_BROKER, "broker-1", SP_ROLE_BROKER);
     init_process(s, SIM_SCHEDULER, "scheduler", SP_ROLE_SCHEDULER);
@@ -386,6 +408,11 @@ void sim_init(struct sim *s, uint64_t seed, uint64_t steps)
         char name[16];
         (void)snprintf(name, sizeof name, "worker-%u", i + 1);
         init_process(s, SIM_WORKER + i, name, SP_ROLE_WORKER);
+    }
+    for (uint32_t i = 0; i < SIM_READERS; i++) {
+        char name[16];
+        (void)snprintf(name, sizeof name, "reader-%u", i + 1);
+        init_process(s, SIM_READER + i, name, SP_ROLE_READER);
     }
     init_process(s, SIM_LIAR, "liar", SP_ROLE_WORKER);
     init_checks(s);
@@ -412,6 +439,10 @@ void sim_fini(struct sim *s)
         free(s->store.journal[i].body);
     free(s->store.journal);
     free(s->store.audit);
+    for (uint32_t n = 0; n <= SIM_NODES; n++) {
+        sp_buf_fini(&s->store.record[n]);
+        sp_buf_fini(&s->store.record_open[n]);
+    }
     for (uint32_t w = 0; w < SIM_WORKERS; w++) {
         for (uint32_t i = 0; i < s->worker[w].outbox_count; i++)
             free(s->worker[w].outbox[i].results);
