@@ -26,7 +26,7 @@ MAY = {
     "broker": CLIENT + ["broker/core"],
     "scheduler": CLIENT + ["scheduler/core"],
     "nodes": CLIENT + ["nodes/core"],
-    "workers": CLIENT + ["workers/core", "workers/exec_client"],
+    "workers": CLIENT + ["workers/core", "workers/exec_client", "workers/adapters"],
     "workers/adapters": WORDS + ["workers", "workers/core", "workers/exec_client", "ops/runtime"],
     "workers/exec_client": WORDS + ["workers", "workers/exec", "workers/core", "ops/runtime"],
     "workers/exec": RUNTIME + ["workers"],
@@ -127,6 +127,7 @@ def check_source(name, raw):
         return 0
     lines = raw.count("\n")
     limit = LINES_H if name.endswith(".h") else LINES_C
+    limit += limit // 2 if name.startswith("tests/") else 0  # tables of cases are long
     if lines > limit:
         problem("length", name, f"{lines} lines, at most {limit}")
     count = 0
@@ -137,7 +138,7 @@ def check_source(name, raw):
         if size > LINES_FUNCTION:
             problem("function", f"{name}:{function}", f"{size} lines, at most {LINES_FUNCTION}")
         parameters = m.group(1)[m.group(1).index("("):].count(",") + 1
-        if parameters > PARAMETERS:
+        if parameters > PARAMETERS and not name.startswith("tests/"):
             problem("parameters", f"{name}:{function}", f"{parameters}, at most {PARAMETERS}")
     return count
 
