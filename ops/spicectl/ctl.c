@@ -31,14 +31,14 @@ int ctl_fail(struct ctl *ctl, enum ctl_exit code, const char *where, const char 
     (void)fflush(ctl->out.file);
     if (ctl->json) {
         ctl_fail_json(text, where, hint);
-        return code;
+        return (int)code;
     }
     (void)fprintf(stderr, "spicectl: %s\n", ctl_out_safe(safe, sizeof safe, text));
     if (where != NULL && where[0] != '\0')
         (void)fprintf(stderr, "  where: %s\n", ctl_out_safe(safe, sizeof safe, where));
     if (hint != NULL && hint[0] != '\0')
         (void)fprintf(stderr, "  hint:  %s\n", ctl_out_safe(safe, sizeof safe, hint));
-    return code;
+    return (int)code;
 }
 
 void ctl_note(struct ctl *ctl, const char *what, ...)

@@ -122,8 +122,8 @@ static void fleet_results(struct ctl_doctor *doctor, size_t checks)
     size_t i;
     int64_t youngest = -1;
     char age[CTL_SPAN_MAX];
-    json_t *args = ctl_json_need(json_pack("{s:i}", "limit", 1000));
-    if (checks == 0 || !ctl_fleet_try(doctor->ctl, "keeper", "result.list", args, &rows, &fault))
+    if (checks == 0 ||
+        !ctl_fleet_try(doctor->ctl, "keeper", "result.list", ctl_json_need(json_pack("{s:i}", "limit", 1000)), &rows, &fault))
         return;
     json_array_foreach(rows, i, row)
     {

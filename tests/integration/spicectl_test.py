@@ -218,14 +218,11 @@ class Fleet(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.fleet = support.Fleet(workers=2)
+        cls.addClassCleanup(lambda: cls.fleet.__exit__(None, None, None))
         cls.fleet.start().ready()
         cls.fleet.apply(DEFINITIONS)
         for node in ("n1", "n2", "n3"):
             cls.fleet.wait_member(node, True)
-
-    @classmethod
-    def tearDownClass(cls):
-        cls.fleet.__exit__(None, None, None)
 
     def ctl(self, *args, code=0, stdin=None):
         done = self.fleet.ctl(*args, check=False, input=stdin)
