@@ -476,7 +476,8 @@ static enum sp_rc open_core(struct worker_shell *self, const struct sp_conf_work
                                .waiting_max = clamp(w->slots * 2, 16, WORKER_SHELL_WAITING),
                                .definitions_max = w->definitions_max,
                                .adapters = WORKER_ADAPTERS_ROWS,
-                               .brokers = clamp(self->opt.conf->broker_count, 1, SP_BUS_BROKERS_MAX)};
+                               .brokers = clamp(self->opt.conf->broker_count, 1, SP_BUS_BROKERS_MAX),
+                               .credit_max = self->opt.conf->bus.queue_messages};
     self->core = worker_core_new(&o);
     self->stats = sp_stats_new();
     uint32_t slots = self->core != NULL ? worker_core_slots(self->core) : 1;

@@ -403,6 +403,7 @@ static void on_turn(struct worker_core *self, const struct worker_event *ev, str
     uint64_t room = used < limit ? limit - used : 0;
     uint64_t results = ev->u.turn.results_room > used ? ev->u.turn.results_room - used : 0;
     room = results < room ? results : room;
+    room = self->opt.credit_max > 0 && room > self->opt.credit_max ? self->opt.credit_max : room;
     for (uint32_t b = 0; b < self->opt.brokers; b++) {
         if (fx->count < WORKER_EFFECTS_MAX && credit_grant(&self->credit, b, room)) {
             struct worker_effect *e = emit(fx, WORKER_CREDIT);

@@ -39,6 +39,7 @@ struct worker_options {
     uint32_t adapters;
     uint32_t adapter_max[WORKER_ADAPTERS_MAX]; /* jobs at once per adapter; 0: running_max */
     uint32_t brokers;
+    uint32_t credit_max; /* most credit unused at one time: what the queues on the way can hold at one job per message; 0: any */
 };
 
 enum worker_event_kind {
