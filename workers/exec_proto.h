@@ -14,16 +14,17 @@
 #include <stdint.h>
 
 #define EXEC_PROTO_VERSION  1u
-#define EXEC_SOCKET_FD      3         /* the helper's end, by convention of its start */
-#define EXEC_PACKET_MAX     65536u    /* bytes of one packet */
-#define EXEC_PLUGINS_MAX    1024u     /* plugin numbers are below this */
-#define EXEC_SLOTS_MAX      4096u     /* runs at once in one helper */
-#define EXEC_ARGS_MAX       64u       /* arguments of one run, argv[0] included */
-#define EXEC_ARGS_BYTES_MAX 16384u    /* bytes of all arguments with their NULs */
-#define EXEC_OUTPUT_MAX     16384u    /* most bytes of output one run may be allowed */
-#define EXEC_OUTPUT_DEFAULT 8192u     /* what a run is allowed when nothing else is said */
-#define EXEC_TIMEOUT_MS_MAX 86400000u /* longest run */
-#define EXEC_TEXT_MAX       240u      /* bytes of the text of EXEC_FATAL and EXEC_NOTE */
+#define EXEC_SOCKET_FD      3              /* the helper's end, by convention of its start */
+#define EXEC_PACKET_MAX     65536u         /* bytes of one packet */
+#define EXEC_PLUGINS_MAX    1024u          /* plugin numbers are below this */
+#define EXEC_SLOTS_MAX      4096u          /* runs at once in one helper */
+#define EXEC_ARGS_MAX       64u            /* arguments of one run, argv[0] included */
+#define EXEC_ARGS_BYTES_MAX 16384u         /* bytes of all arguments with their NULs */
+#define EXEC_OUTPUT_MAX     16384u         /* most bytes of output one run may be allowed */
+#define EXEC_OUTPUT_DEFAULT 8192u          /* what a run is allowed when nothing else is said */
+#define EXEC_TIMEOUT_US_MAX 86400000000ull /* longest run */
+#define EXEC_GRACE_US       250000u        /* the helper's own deadline is a second line: the worker cancels first */
+#define EXEC_TEXT_MAX       240u           /* bytes of the text of EXEC_FATAL and EXEC_NOTE */
 
 enum exec_type {
     /* worker -> helper */
@@ -57,12 +58,13 @@ struct exec_load {
 
 struct exec_spawn {
     struct exec_record record;
-    uint64_t run; /* chosen by the worker, unique while the run lives */
+    uint64_t run;         /* chosen by the worker, unique while the run lives */
+    uint64_t deadline_us; /* CLOCK_MONOTONIC; past it a run is not started any more (ignored for resident plugins) */
     uint32_t plugin;
-    uint32_t timeout_ms; /* ignored for resident plugins */
     uint32_t output_max; /* bytes; one more and the run is killed */
     uint16_t argc;
     uint16_t args_bytes; /* argc texts, each with its NUL, follow */
+    uint32_t unused;
 };
 
 struct exec_cancel {

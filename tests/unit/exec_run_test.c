@@ -2,6 +2,7 @@
 /* The exec adapter with real helpers and real plugins, each as bad as plugins get. */
 #include <dirent.h>
 #include <fcntl.h>
+#include <glob.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -229,6 +230,54 @@ static void test_helper_dies(void **state)
         assert_int_equal(exec_harness_run("{\"plugin\":\"noop_static\"}", 10000)->outcome, SP_OUTCOME_PASS);
 }
 
+static uint32_t executions(void)
+{
+    char pattern[128];
+    glob_t found;
+    uint32_t n = 0;
+    (void)snprintf(pattern, sizeof pattern, "%s/spice-plugins-*/*/count", h->dir);
+    if (glob(pattern, 0, NULL, &found) == 0) {
+        for (size_t i = 0; i < found.gl_pathc; i++) {
+            struct stat st;
+            n += stat(found.gl_pathv[i], &st) == 0 ? (uint32_t)st.st_size : 0;
+        }
+        globfree(&found);
+    }
+    return n;
+}
+
+/* A helper that stood still does not catch up with runs whose time is over, whether it heard of their end or not. */
+static void test_frozen_helper(void **state)
+{
+    char path[64];
+    char text[256];
+    pid_t pids[8];
+    uint32_t n = 0;
+    (void)state;
+    (void)snprintf(path, sizeof path, "/proc/self/task/%d/children", (int)getpid());
+    FILE *f = fopen(path, "r");
+    assert_non_null(f);
+    assert_non_null(fgets(text, sizeof text, f));
+    (void)fclose(f);
+    for (char *at = text; n < 8 && *at >= '0' && *at <= '9'; at += strspn(at, " "))
+        pids[n++] = (pid_t)strtol(at, &at, 10);
+    void *check = exec_harness_compile("{\"plugin\":\"count_dynamic\"}");
+    uint32_t before = executions();
+    for (uint32_t i = 0; i < n; i++)
+        assert_int_equal(kill(pids[i], SIGSTOP), 0);
+    for (uint32_t i = 0; i < EXEC_HARNESS_SLOTS; i++)
+        exec_harness_start(i, check, 100);
+    exec_harness_wait(EXEC_HARNESS_SLOTS);
+    for (uint32_t i = 0; i < n; i++)
+        assert_int_equal(kill(pids[i], SIGCONT), 0);
+    for (uint32_t i = 0; i < EXEC_HARNESS_SLOTS; i++)
+        assert_int_equal(h->seen[i].reason, SP_REASON_DEADLINE);
+    assert_int_equal(exec_harness_run("{\"plugin\":\"count_dynamic\"}", 10000)->outcome, SP_OUTCOME_PASS);
+    assert_int_equal(exec_harness_run("{\"plugin\":\"count_dynamic\"}", 10000)->outcome, SP_OUTCOME_PASS);
+    assert_int_equal(executions() - before, 2);
+    exec_harness_release(check);
+}
+
 /* What a killed worker could not take away, the next one does. */
 static void test_old_directory(void **state)
 {
@@ -315,10 +364,10 @@ static int teardown(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_outcomes),      cmocka_unit_test(test_garbage),
-                                       cmocka_unit_test(test_hang),          cmocka_unit_test(test_strays),
-                                       cmocka_unit_test(test_many),          cmocka_unit_test(test_cancel),
-                                       cmocka_unit_test(test_sandbox),       cmocka_unit_test(test_cgroup),
-                                       cmocka_unit_test(test_old_directory), cmocka_unit_test(test_helper_dies)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_outcomes),      cmocka_unit_test(test_garbage),    cmocka_unit_test(test_hang),
+        cmocka_unit_test(test_strays),        cmocka_unit_test(test_many),       cmocka_unit_test(test_cancel),
+        cmocka_unit_test(test_sandbox),       cmocka_unit_test(test_cgroup),     cmocka_unit_test(test_old_directory),
+        cmocka_unit_test(test_frozen_helper), cmocka_unit_test(test_helper_dies)};
     return cmocka_run_group_tests(tests, setup, teardown);
 }

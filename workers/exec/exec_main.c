@@ -21,7 +21,7 @@
 #include "sp_clock.h"
 
 #define EVENTS_MAX       64
-#define PACKETS_PER_TURN 4u
+#define PACKETS_PER_TURN 256u /* all there is, as a rule: a cancel must be heard before its order is started */
 #define STARTS_PER_TURN  32u
 #define TELL_WITHIN_US   1000u /* results wait so long for company, and only while there are runs to start */
 #define TELL_BYTES       4096u

@@ -296,9 +296,9 @@ static void enter(struct exec_run *self, uint32_t i, const struct exec_spawn *or
                                 .started_us = now_us};
     (void)sp_map_put(&self->by_pid, (uint64_t)pid, i); /* room was reserved */
     (void)sp_map_put(&self->by_run, order->run, i);
-    uint64_t timeout_ms = order->timeout_ms > EXEC_TIMEOUT_MS_MAX ? EXEC_TIMEOUT_MS_MAX : order->timeout_ms;
     if (!resident) {
-        sp_heap_set(&self->deadlines, i, now_us + timeout_ms * 1000);
+        uint64_t latest = now_us + EXEC_TIMEOUT_US_MAX;
+        sp_heap_set(&self->deadlines, i, (order->deadline_us < latest ? order->deadline_us : latest) + EXEC_GRACE_US);
         age_append(self, i);
     }
     if (self->scan_at_us == 0)
@@ -329,6 +329,10 @@ void exec_run_start(struct exec_run *self, const struct exec_spawn *order, uint6
     }
     bool resident = (order->record.flags & EXEC_SPAWN_RESIDENT) != 0;
     int ends[2];
+    if (!resident && order->deadline_us <= now_us) {
+        refuse(self, order->run, EXEC_END_DEADLINE, 0); /* we or the worker stood still: somebody else may run it by now */
+        return;
+    }
     if (!make_channel(resident, ends)) {
         refuse(self, order->run, EXEC_END_SPAWN, errno);
         return;

@@ -11,13 +11,13 @@
 
 #include "exec_helper.h"
 #include "sp_assert.h"
+#include "sp_clock.h"
 
 #define CLASSES          2u
 #define PACKETS_PER_TURN 8u
 #define ARGV_MAX         (24u + 2u * EXEC_POOL_HIDE_MAX)
 #define TEXT_BYTES       32u
 #define REMOVE_DEPTH     16
-#define GRACE_MS         250u /* the helper's own deadline is a second line: the worker cancels first */
 #define NO_HELPER        UINT32_MAX
 
 struct member {
@@ -135,9 +135,9 @@ static bool dispatch(struct exec_pool *pool, struct exec_pool_run *run, struct e
     }
     if (best == NULL || !exec_helper_load(&best->helper, run->plugin) || !exec_helper_has_room(&best->helper, order->record.bytes))
         return false;
+    /* The loop's clock need not be the one we share with the helper. */
     uint64_t now_us = pool->host->now_us(pool->host->self);
-    uint64_t left_us = run->deadline_us > now_us ? run->deadline_us - now_us : 0;
-    order->timeout_ms = (uint32_t)(left_us / 1000 < EXEC_TIMEOUT_MS_MAX ? left_us / 1000 : EXEC_TIMEOUT_MS_MAX) + GRACE_MS;
+    order->deadline_us = sp_clock_mono_ns() / 1000 + (run->deadline_us > now_us ? run->deadline_us - now_us : 0);
     exec_helper_put(&best->helper, order, order->record.bytes);
     best->helper.runs++;
     run->helper = (uint32_t)(best - pool->member);
