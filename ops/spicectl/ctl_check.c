@@ -82,8 +82,11 @@ static json_t *check_enable_args(struct ctl *ctl, const char *name, const void *
 static int check_enable(struct ctl *ctl, bool enabled)
 {
     struct ctl_pick pick = {.noun = "check", .role = "scheduler"};
-    struct ctl_pick_deed deed = {"check.enable", enabled ? "Enable" : "Disable", enabled ? "enabled" : "disabled",
-                                 check_enable_args, enabled ? "" : NULL};
+    struct ctl_pick_deed deed = {.verb = "check.enable",
+                                 .doing = enabled ? "Enable" : "Disable",
+                                 .done = enabled ? "enabled" : "disabled",
+                                 .args = check_enable_args,
+                                 .more = enabled ? "" : NULL};
     int code = ctl_pick_open(ctl, &pick, 0);
     if (code == CTL_OK)
         code = ctl_pick_each(ctl, &pick, &deed);
@@ -120,7 +123,8 @@ int ctl_check_stage(struct ctl *ctl)
                         "no stage \"%s\"", stage);
     }
     struct ctl_pick pick = {.noun = "check", .role = "scheduler"};
-    struct ctl_pick_deed deed = {"check.stage", "Change the stage of", stages[i], check_stage_args, stages[i]};
+    struct ctl_pick_deed deed = {
+        .verb = "check.stage", .doing = "Change the stage of", .done = stages[i], .args = check_stage_args, .more = stages[i]};
     int code = ctl_pick_open(ctl, &pick, 1);
     if (code == CTL_OK)
         code = ctl_pick_each(ctl, &pick, &deed);

@@ -271,7 +271,7 @@ int ctl_key_rotate(struct ctl *ctl)
 int ctl_key_revoke(struct ctl *ctl)
 {
     struct ctl_pick pick = {.noun = "key", .role = "keeper"};
-    struct ctl_pick_deed deed = {"key.revoke", "Revoke", "revoked", ctl_pick_name_args, NULL};
+    struct ctl_pick_deed deed = {.verb = "key.revoke", .doing = "Revoke", .done = "revoked", .args = ctl_pick_name_args};
     int code = ctl_pick_open(ctl, &pick, 0);
     if (code == CTL_OK)
         code = ctl_pick_each(ctl, &pick, &deed);

@@ -182,7 +182,8 @@ int ctl_node_state(struct ctl *ctl)
         i++;
     SP_ASSERT(i < SP_COUNT(rows));
     struct ctl_pick pick = {.noun = "node", .role = "keeper"};
-    struct ctl_pick_deed deed = {"node.state", rows[i].doing, rows[i].done, node_state_args, rows[i].state};
+    struct ctl_pick_deed deed = {
+        .verb = "node.state", .doing = rows[i].doing, .done = rows[i].done, .args = node_state_args, .more = rows[i].state};
     int code = ctl_pick_open(ctl, &pick, 0);
     if (code == CTL_OK)
         code = ctl_pick_each(ctl, &pick, &deed);
@@ -234,7 +235,8 @@ int ctl_node_label(struct ctl *ctl)
 {
     json_t *labels = ctl_json_need(json_object());
     struct ctl_pick pick = {.noun = "node", .role = "keeper"};
-    struct ctl_pick_deed deed = {"node.labels", "Label", "labelled", node_label_args, labels};
+    struct ctl_pick_deed deed = {
+        .verb = "node.labels", .doing = "Label", .done = "labelled", .args = node_label_args, .more = labels};
     int code = node_label_words(ctl, labels);
     if (code == CTL_OK)
         code = ctl_pick_open(ctl, &pick, 0);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ctl_pick.h"
 
-#include "ctl_fleet.h"
 #include "ctl_json.h"
 
 #include "sp_selector.h"
@@ -179,7 +178,9 @@ int ctl_pick_each(struct ctl *ctl, const struct ctl_pick *pick, const struct ctl
     for (size_t i = 0; i < pick->count; i++) {
         json_t *reply = NULL;
         bool done = ctl->dry_run;
-        if (!done)
+        if (!done && deed->send != NULL)
+            done = deed->send(ctl, pick->names[i], &fault);
+        else if (!done)
             done = ctl_fleet_try(ctl, pick->role, deed->verb, deed->args(ctl, pick->names[i], deed->more), &reply, &fault);
         json_decref(reply);
         good += done ? 1 : 0;
@@ -229,7 +230,7 @@ int ctl_pick_delete(struct ctl *ctl, const char *noun, const char *role)
 {
     char verb[PICK_VERB_MAX];
     struct ctl_pick pick = {.noun = noun, .role = role};
-    struct ctl_pick_deed deed = {verb, "Delete", "deleted", ctl_pick_name_args, NULL};
+    struct ctl_pick_deed deed = {.verb = verb, .doing = "Delete", .done = "deleted", .args = ctl_pick_name_args};
     (void)snprintf(verb, sizeof verb, "%s.delete", noun);
     int code = ctl_pick_open(ctl, &pick, 0);
     if (code == CTL_OK)

@@ -7,6 +7,7 @@
 #define CTL_PICK_H
 
 #include "ctl.h"
+#include "ctl_fleet.h"
 
 #include <jansson.h>
 
@@ -39,6 +40,8 @@ struct ctl_pick_deed {
     /* Gives the arguments of the request for one name. */
     json_t *(*args)(struct ctl *ctl, const char *name, const void *more);
     const void *more; /* borrowed, handed to args */
+    /* Does it, when one request to pick->role is not enough; NULL: that. False: fault says why not. */
+    bool (*send)(struct ctl *ctl, const char *name, struct ctl_fault *fault);
 };
 
 /* Confirms, asks for each object in turn, prints one line each (or one JSON array) and returns the exit code. */

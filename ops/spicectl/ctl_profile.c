@@ -95,7 +95,8 @@ int ctl_profile_select(struct ctl *ctl)
     if (ctl_args_has(&ctl->args, CTL_OPT_ALL) && ctl->args.names_count == 1)
         return profile_select_all(ctl, profile);
     struct ctl_pick pick = {.noun = "check", .role = "scheduler"};
-    struct ctl_pick_deed deed = {"profile.select", "Change the profile of", profile, profile_select_args, profile};
+    struct ctl_pick_deed deed = {
+        .verb = "profile.select", .doing = "Change the profile of", .done = profile, .args = profile_select_args, .more = profile};
     int code = ctl_pick_open(ctl, &pick, 1);
     if (code == CTL_OK)
         code = ctl_pick_each(ctl, &pick, &deed);

@@ -9,6 +9,8 @@
 #include "ctl_span.h"
 #include "ctl_table.h"
 
+#include "sp_bus.h"
+#include "sp_conf.h"
 #include "sp_time.h"
 
 #include <string.h>
@@ -84,6 +86,18 @@ int ctl_worker_list(struct ctl *ctl)
     return code;
 }
 
+/* A broker that only this host can reach makes an invitation that is of no use elsewhere. */
+static void worker_warn_local(struct ctl *ctl)
+{
+    for (uint32_t b = 0; b < ctl->conf->broker_count; b++) {
+        for (uint32_t e = 0; e < ctl->conf->brokers[b].endpoint_count; e++) {
+            if (strncmp(ctl->conf->brokers[b].endpoints[e], "tcp://", 6) == 0)
+                return;
+        }
+    }
+    ctl_note(ctl, "note: no broker has a tcp endpoint, so this invitation is good on this host only");
+}
+
 int ctl_worker_invite(struct ctl *ctl)
 {
     const struct ctl_args *args = &ctl->args;
@@ -109,6 +123,7 @@ int ctl_worker_invite(struct ctl *ctl)
     if (ctl->json) {
         ctl_json_print(&ctl->out, reply);
     } else {
+        worker_warn_local(ctl);
         ctl_note(ctl, "On the new host: spice-worker enrol TOKEN --prefix DIR   (once, within %s)", ttl != NULL ? ttl : "1h");
         ctl_out_print(&ctl->out, "%s\n", ctl_json_text(reply, "token"));
     }
@@ -116,10 +131,34 @@ int ctl_worker_invite(struct ctl *ctl)
     return CTL_OK;
 }
 
+/* A worker is connected to every broker and takes jobs from each: all must know. */
+static bool worker_drain_everywhere(struct ctl *ctl, const char *name, struct ctl_fault *fault)
+{
+    struct ctl_fault missing = {0};
+    bool told = false;
+    if (!ctl_fleet_open(ctl, fault))
+        return false;
+    struct sp_bus *bus = ctl_fleet_bus(ctl);
+    for (unsigned i = 0; i < sp_bus_brokers(bus); i++) {
+        json_t *reply = NULL;
+        if (!sp_bus_is_up(bus, i))
+            continue;
+        if (ctl_fleet_try(ctl, sp_bus_broker_name(bus, i), "worker.drain", ctl_pick_name_args(ctl, name, NULL), &reply, fault))
+            told = true;
+        else
+            missing = *fault;
+        json_decref(reply);
+    }
+    if (!told)
+        *fault = missing;
+    return told;
+}
+
 int ctl_worker_drain(struct ctl *ctl)
 {
     struct ctl_pick pick = {.noun = "worker", .role = "broker", .lists = "peers.list"};
-    struct ctl_pick_deed deed = {"worker.drain", "Drain", "draining", ctl_pick_name_args, NULL};
+    struct ctl_pick_deed deed = {
+        .verb = "worker.drain", .doing = "Drain", .done = "draining", .args = ctl_pick_name_args, .send = worker_drain_everywhere};
     int code = ctl_pick_open(ctl, &pick, 0);
     if (code == CTL_OK)
         code = ctl_pick_each(ctl, &pick, &deed);
@@ -130,7 +169,7 @@ int ctl_worker_drain(struct ctl *ctl)
 int ctl_worker_remove(struct ctl *ctl)
 {
     struct ctl_pick pick = {.noun = "worker", .role = "keeper", .lists = "key.list"};
-    struct ctl_pick_deed deed = {"worker.remove", "Remove", "removed", ctl_pick_name_args, NULL};
+    struct ctl_pick_deed deed = {.verb = "worker.remove", .doing = "Remove", .done = "removed", .args = ctl_pick_name_args};
     int code = ctl_pick_open(ctl, &pick, 0);
     if (code == CTL_OK)
         code = ctl_pick_each(ctl, &pick, &deed);
