@@ -21,6 +21,13 @@
 
 static struct exec_harness *const h = &exec_harness;
 
+static void expect_pass(const char *json)
+{
+    const struct exec_harness_seen *s = exec_harness_run(json, 10000);
+    if (s->outcome != SP_OUTCOME_PASS)
+        fail_msg("%s: reason %u, \"%s\"; log: %s", json, s->reason, s->detail, h->log);
+}
+
 static void test_outcomes(void **state)
 {
     static const struct {
@@ -131,7 +138,7 @@ static void test_cancel(void **state)
         assert_true(after - before <= 8);
     }
     exec_harness_release(check);
-    assert_int_equal(exec_harness_run("{\"plugin\":\"noop_static\"}", 10000)->outcome, SP_OUTCOME_PASS);
+    expect_pass("{\"plugin\":\"noop_static\"}");
 }
 
 /* Process id of a run of that plugin. */
@@ -227,7 +234,7 @@ static void test_helper_dies(void **state)
     exec_harness_release(check);
     exec_harness_expect_gone("hang");
     for (int i = 0; i < 4; i++)
-        assert_int_equal(exec_harness_run("{\"plugin\":\"noop_static\"}", 10000)->outcome, SP_OUTCOME_PASS);
+        expect_pass("{\"plugin\":\"noop_static\"}");
 }
 
 static uint32_t executions(void)
@@ -272,8 +279,8 @@ static void test_frozen_helper(void **state)
         assert_int_equal(kill(pids[i], SIGCONT), 0);
     for (uint32_t i = 0; i < EXEC_HARNESS_SLOTS; i++)
         assert_int_equal(h->seen[i].reason, SP_REASON_DEADLINE);
-    assert_int_equal(exec_harness_run("{\"plugin\":\"count_dynamic\"}", 10000)->outcome, SP_OUTCOME_PASS);
-    assert_int_equal(exec_harness_run("{\"plugin\":\"count_dynamic\"}", 10000)->outcome, SP_OUTCOME_PASS);
+    expect_pass("{\"plugin\":\"count_dynamic\"}");
+    expect_pass("{\"plugin\":\"count_dynamic\"}");
     assert_int_equal(executions() - before, 2);
     exec_harness_release(check);
 }

@@ -10,8 +10,22 @@ bool exec_queue_init(struct exec_queue *q, uint32_t size)
     return q->order != NULL;
 }
 
+/* Effect: closes the gaps cancelled orders have left. */
+static void close_gaps(struct exec_queue *q)
+{
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < q->count; i++) {
+        struct exec_spawn *order = q->order[(q->head + i) % q->size];
+        if (order != NULL)
+            q->order[(q->head + kept++) % q->size] = order;
+    }
+    q->count = kept;
+}
+
 bool exec_queue_push(struct exec_queue *q, const struct exec_spawn *order)
 {
+    if (q->count == q->size)
+        close_gaps(q);
     struct exec_spawn *copy = q->count < q->size ? malloc(order->record.bytes) : NULL;
     if (copy == NULL)
         return false;
