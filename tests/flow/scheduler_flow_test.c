@@ -10,8 +10,6 @@
 
 #include <cmocka.h>
 
-#include "sp_rng.h"
-
 #define S 1000000ull
 #define PLENTY (1ull << 40)
 
@@ -562,102 +560,6 @@ static void keeper_silence_stops_jobs(void **state)
     assert_int_equal(w->job_count, had + 10);
 }
 
-static void pairs_have_a_limit(void **state)
-{
-    (void)state;
-    scheduler_world_destroy(&w);
-    w = scheduler_world_new(100);
-    fleet(150, 1000);
-    assert_int_equal(w->core.pairs.count, 100);
-    assert_int_equal(scheduler_world_run_now(w, "c1", "n149", false), 0);
-    scheduler_world_run(w, 2 * S);
-    assert_true(w->job_count >= 100);
-}
-
-/* ---- everything at once ---- */
-
-/* Random acts and answers: the tables always agree (no pair has two jobs out, nothing waits for nothing) and job numbers rise. */
-static void random_life(uint64_t seed)
-{
-    struct sp_rng r = {seed};
-    fleet(40, 2000);
-    struct profile_def p = {.name = "q", .period_ms = 3000, .jitter_percent = 20, .max_running = 5, .max_per_node = 2, .priority = 1};
-    assert_int_equal(scheduler_world_profile_put(w, &p), SP_OK);
-    for (unsigned step = 0; step < 1500; step++) {
-        char name[16];
-        (void)snprintf(name, sizeof name, "c%u", 1 + (unsigned)sp_rng_below(&r, 5));
-        uint32_t before = w->job_count;
-        switch (sp_rng_below(&r, 14)) {
-        case 0:
-            (void)scheduler_world_check(w, name, sp_rng_below(&r, 2) ? "p" : "q", sp_rng_below(&r, 2) ? "rack=r2" : "");
-            break;
-        case 1:
-            (void)scheduler_world_select(w, sp_rng_below(&r, 2) ? NULL : name, sp_rng_below(&r, 2) ? "q" : "");
-            break;
-        case 2:
-            (void)scheduler_world_nodes(w, w->core.nodes_version + 1, 0, (uint32_t)sp_rng_below(&r, 20), 20 + (uint32_t)sp_rng_below(&r, 20));
-            break;
-        case 3: {
-            char node[16];
-            (void)snprintf(node, sizeof node, "n%u", (unsigned)sp_rng_below(&r, 60));
-            (void)scheduler_world_run_now(w, name, node, sp_rng_below(&r, 2) != 0);
-            break;
-        }
-        case 4:
-            scheduler_world_link(w, false, 5);
-            scheduler_world_link(w, true, 5 + sp_rng_below(&r, 3));
-            (void)scheduler_world_credit(w, "noop", sp_rng_below(&r, 50));
-            break;
-        case 5:
-            (void)scheduler_world_credit(w, "noop", w->core.lanes.list[0].credit[0].sent + sp_rng_below(&r, 30));
-            break;
-        case 6:
-            scheduler_world_freeze(w, sp_rng_below(&r, 20 * S));
-            scheduler_world_tick(w);
-            break;
-        case 7: {
-            struct scheduler_core_event e = {.kind = SCHEDULER_EV_CHECK_DELETE, .version = ++w->version};
-            e.u.name = name;
-            (void)scheduler_world_step(w, &e);
-            break;
-        }
-        case 8:
-            w->now.wall.ms += sp_rng_below(&r, 10000000); /* a wall clock step */
-            scheduler_world_tick(w);
-            break;
-        default:
-            for (unsigned i = 0; i < 10 && w->job_count > 0; i++) {
-                uint64_t back = sp_rng_below(&r, w->job_count < 40 ? w->job_count : 40);
-                struct scheduler_world_job job = w->jobs[w->job_count - 1 - back];
-                if (sp_rng_below(&r, 10) == 0)
-                    (void)scheduler_world_return(w, &job);
-                else
-                    (void)scheduler_world_close(w, &job, (uint8_t)sp_rng_below(&r, 4), sp_rng_below(&r, 8) == 0 ? SP_REFUSAL_DIGEST : 0, "");
-            }
-            scheduler_world_run(w, sp_rng_below(&r, S));
-            break;
-        }
-        assert_true(scheduler_core_check(&w->core));
-        for (uint32_t i = before; i < w->job_count; i++)
-            for (uint32_t k = i + 1; k < w->job_count; k++)
-                assert_true(w->jobs[i].ticket.job < w->jobs[k].ticket.job);
-        if (w->job_count > SCHEDULER_WORLD_JOBS_MAX / 2)
-            break;
-        w->sent_count = 0;
-    }
-    assert_true(w->job_count > 500);
-}
-
-static void random_lives(void **state)
-{
-    (void)state;
-    for (uint64_t seed = 1; seed <= 12; seed++) {
-        random_life(seed);
-        scheduler_world_destroy(&w);
-        w = scheduler_world_new(100000);
-    }
-}
-
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -685,8 +587,6 @@ int main(void)
         T(node_sets),
         T(new_identity_is_checked_soon),
         T(keeper_silence_stops_jobs),
-        T(pairs_have_a_limit),
-        T(random_lives),
     };
     return cmocka_run_group_tests_name("scheduler_flow", tests, NULL, NULL);
 }
