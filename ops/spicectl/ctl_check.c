@@ -148,8 +148,29 @@ static int check_run_nodes(struct ctl *ctl, json_t *nodes)
     return code;
 }
 
-/* Rows of result.list of this check that were issued by a job other than in `before`. */
-static size_t check_run_fresh(const json_t *before, const json_t *after, json_t *fresh)
+/* What a waiting "check run" waits for. All borrowed. */
+struct check_wait {
+    const char *check;
+    const json_t *nodes; /* names; empty: every node the check selects */
+    const json_t *before;
+    size_t wanted;
+    bool test;
+};
+
+static bool check_wait_means(const struct check_wait *wait, const char *node)
+{
+    size_t i;
+    json_t *name;
+    json_array_foreach(wait->nodes, i, name)
+    {
+        if (strcmp(json_string_value(name), node) == 0)
+            return true;
+    }
+    return json_array_size(wait->nodes) == 0;
+}
+
+/* Rows of result.list for the nodes meant that come from another job than in `before`. */
+static void check_run_fresh(const struct check_wait *wait, const json_t *after, json_t *fresh)
 {
     size_t i;
     size_t j;
@@ -158,16 +179,16 @@ static size_t check_run_fresh(const json_t *before, const json_t *after, json_t 
     json_array_clear(fresh);
     json_array_foreach(after, i, row)
     {
-        bool seen = false;
-        json_array_foreach(before, j, old)
+        const char *node = ctl_json_text(row, "node");
+        bool seen = !check_wait_means(wait, node);
+        json_array_foreach(wait->before, j, old)
         {
-            seen = seen || (strcmp(ctl_json_text(old, "node"), ctl_json_text(row, "node")) == 0 &&
+            seen = seen || (strcmp(ctl_json_text(old, "node"), node) == 0 &&
                             strcmp(ctl_json_text(old, "job"), ctl_json_text(row, "job")) == 0);
         }
         if (!seen)
             (void)json_array_append(fresh, row);
     }
-    return json_array_size(fresh);
 }
 
 static bool check_run_results(struct ctl *ctl, const char *check, bool test, json_t **out, struct ctl_fault *fault)
@@ -187,32 +208,32 @@ static bool check_run_before(struct ctl *ctl, const char *check, json_t **out, s
     return true;
 }
 
-/* Waits until `wanted` fresh results are there; prints what came. */
-static int check_run_wait(struct ctl *ctl, const char *check, bool test, const json_t *before, size_t wanted)
+/* Waits until the wanted fresh results are there; prints what came. */
+static int check_run_wait(struct ctl *ctl, const struct check_wait *wait)
 {
     uint32_t patience = ctl_args_has(&ctl->args, CTL_OPT_TIMEOUT) ? ctl_fleet_patience(ctl) : CHECK_WAIT_MS;
     struct ctl_fault fault;
     json_t *fresh = ctl_json_need(json_array());
     uint32_t waited = 0;
-    while (json_array_size(fresh) < wanted && waited < patience) {
+    while (json_array_size(fresh) < wait->wanted && waited < patience) {
         json_t *after = NULL;
         if (!ctl_fleet_pause(ctl, CHECK_POLL_MS))
             break;
         waited += CHECK_POLL_MS;
-        if (!check_run_results(ctl, check, test, &after, &fault)) {
+        if (!check_run_results(ctl, wait->check, wait->test, &after, &fault)) {
             json_decref(fresh);
             return ctl_fleet_fail(ctl, &fault);
         }
-        (void)check_run_fresh(before, after, fresh);
+        check_run_fresh(wait, after, fresh);
         json_decref(after);
     }
     size_t got = json_array_size(fresh);
     ctl_result_print(ctl, fresh);
     json_decref(fresh);
-    if (got >= wanted)
+    if (got >= wait->wanted)
         return CTL_OK;
-    return ctl_fail(ctl, got > 0 ? CTL_PARTLY : CTL_FAILED, check, "look at: spicectl doctor; spicectl stats",
-                    "%zu of %zu results came", got, wanted);
+    return ctl_fail(ctl, got > 0 ? CTL_PARTLY : CTL_FAILED, wait->check, "look at: spicectl doctor; spicectl stats",
+                    "%zu of %zu results came", got, wait->wanted);
 }
 
 int ctl_check_run(struct ctl *ctl)
@@ -236,7 +257,7 @@ int ctl_check_run(struct ctl *ctl)
             ctl_out_print(&ctl->out, "check %s: %s on %zu nodes%s\n", check, ctl->dry_run ? "would run now" : "runs now", wanted,
                           ctl_json_true(reply, "test") ? " as a test; the results count for nothing" : "");
         if (wait)
-            code = check_run_wait(ctl, check, ctl_json_true(reply, "test"), before, wanted);
+            code = check_run_wait(ctl, &(struct check_wait){check, nodes, before, wanted, ctl_json_true(reply, "test")});
         else if (ctl->json)
             ctl_json_print(&ctl->out, reply);
     }
