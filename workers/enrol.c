@@ -307,6 +307,19 @@ static void undo(struct enrol *e)
     }
 }
 
+/* "-": the token comes by standard input, so that it is in no list of processes. Lends the text. */
+static const char *token_text(const char *token, char *line, size_t size)
+{
+    if (strcmp(token, "-") != 0) {
+        return token;
+    }
+    line[0] = '\0';
+    if (fgets(line, (int)size, stdin) != NULL) {
+        line[strcspn(line, " \t\r\n")] = '\0';
+    }
+    return line;
+}
+
 enum sp_rc enrol_run(const struct enrol_options *options, struct sp_err *err)
 {
     if (options->token == NULL || options->prefix == NULL) {
@@ -320,7 +333,13 @@ enum sp_rc enrol_run(const struct enrol_options *options, struct sp_err *err)
         return sp_err_set(err, SP_E_NOMEM, "enrol", "cannot start");
     }
     e->prefix = options->prefix;
-    enum sp_rc rc = enrol_token_parse(options->token, &e->token, err);
+    char *line = calloc(1, ENROL_TOKEN_CHARS_MAX + 2);
+    enum sp_rc rc = line == NULL ? sp_err_set(err, SP_E_NOMEM, "enrol", "no memory")
+                                 : enrol_token_parse(token_text(options->token, line, ENROL_TOKEN_CHARS_MAX + 2), &e->token, err);
+    if (line != NULL) {
+        sp_crypto_wipe(line, ENROL_TOKEN_CHARS_MAX + 2);
+        free(line);
+    }
     rc = rc == SP_OK ? perform(e, options->wait_ms, err) : rc;
     if (rc == SP_OK) {
         (void)printf("%s is a worker of this fleet now. Start it:\n  spice-worker --config %s --name %s\n", e->token.name, e->conf_path,
