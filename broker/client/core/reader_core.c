@@ -171,6 +171,8 @@ static void reader_away(struct reader_core *r, struct reader_changes *changes)
 
 void reader_core_lost(struct reader_core *r, struct reader_changes *changes)
 {
+    changes->count = 0;
+    changes->all = false;
     reader_away(r, changes);
     r->retry_us = 0;
 }
