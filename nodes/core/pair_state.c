@@ -74,7 +74,9 @@ bool pair_state_apply(struct pair_state *p, const struct pair_result *r, const s
     p->issued_ms = r->issued_ms & PAIR_MS_MAX;
     p->outcome = r->outcome & 0xfu;
     p->reason = r->reason;
-    p->worker = r->worker;
+    if (r->outcome != SP_OUTCOME_ERROR || (p->up == 0 && p->down == 0)) {
+        p->worker = r->worker; /* an error must not hide who is to be blamed for what stands (K20) */
+    }
     p->attempt = r->attempt;
     p->known = 1;
     if (r->outcome == SP_OUTCOME_PASS || r->outcome == SP_OUTCOME_WARN) {

@@ -27,7 +27,7 @@ enum { SIM_BROKER, SIM_SCHEDULER, SIM_KEEPER, SIM_WORKER, SIM_READER = SIM_WORKE
 #define SIM_STALE_MS 3000u   /* what a reader was told is proven for so long */
 #define SIM_OUTBOX_US 60000000u /* in quiet times no batch is older */
 
-enum sim_kind { SIM_NOTHING, SIM_DELIVER, SIM_WAKE, SIM_COMMIT, SIM_FINISH, SIM_START, SIM_FAULT };
+enum sim_kind { SIM_NOTHING, SIM_DELIVER, SIM_WAKE, SIM_COMMIT, SIM_FINISH, SIM_START, SIM_FAULT, SIM_CRASH };
 
 struct sim_event {
     enum sim_kind kind;
@@ -71,6 +71,7 @@ struct sim_run {
     uint8_t outcome;   /* as committed */
     uint8_t outcomes;  /* bit per outcome a worker found */
     bool executed, accepted, committed;
+    bool is_void;      /* its reporter's key was revoked afterwards */
     uint8_t worker;    /* process that reported it */
     uint8_t digest[32];
     uint64_t clock_boot;
@@ -195,6 +196,8 @@ struct sim {
     } keeper_starts[4096];
     uint32_t keeper_start_count;
     uint64_t liar_hello_us, liar_boot;
+    bool liar_revoked;  /* its key; durable */
+    bool crash_again;   /* the next start of the keeper does not last */
     /* reference */
     struct sim_run *runs;
     uint32_t run_count;
@@ -285,6 +288,7 @@ void sim_ref_accepted(struct sim *s, const struct keeper_journal *row); /* the m
 void sim_ref_committed(struct sim *s, const struct keeper_journal *row);
 void sim_ref_taken_back(struct sim *s, const struct keeper_journal *row);
 void sim_ref_acknowledged(struct sim *s, const struct sim_outbox *batch, const struct msg_result_ack *ack);
+void sim_ref_revoked(struct sim *s); /* what the liar reported is void */
 void sim_ref_restored(struct sim *s); /* the keeper has started */
 bool sim_ref_allows(struct sim *s, uint32_t node, uint32_t pool, uint64_t keeper_ms);
 bool sim_ref_demands(const struct sim *s, uint32_t node, uint32_t pool); /* the truth says: member */

@@ -168,6 +168,13 @@ static void restore(struct sim *s)
     }
 }
 
+static void revoke_liar(struct sim *s)
+{
+    struct keeper_event e = event_of(s, KEEPER_EV_REVOKED);
+    e.u.name = sp_str_of(s->process[SIM_LIAR].name);
+    step(s, &e);
+}
+
 void sim_keeper_start(struct sim *s)
 {
     struct sim_store *st = &s->store;
@@ -200,6 +207,8 @@ void sim_keeper_start(struct sim *s)
         if (st->clock_boot != s->clock_boot)
             keeper_core_void_all(s->keeper, sp_mono_ms(now.mono));
         sim_ref_restored(s);
+        if (s->liar_revoked)
+            revoke_liar(s); /* the journal may hold what it reported */
     }
     st->clock_boot = s->clock_boot;
     SIM_REQUIRE(s, s->keeper_start_count < SP_COUNT(s->keeper_starts), "too many starts of the keeper");
@@ -335,9 +344,17 @@ void sim_keeper_wake(struct sim *s)
 void sim_keeper_operator(struct sim *s)
 {
     uint32_t node = 1 + (uint32_t)sim_below(s, SIM_NODES);
-    uint64_t what = sim_below(s, 16);
+    uint64_t what = sim_below(s, 17);
     char name[16];
     struct keeper_event e = event_of(s, KEEPER_EV_NODE_STATE);
+    if (what == 16) {
+        if (!s->liar_revoked && !s->commit_planned && sim_chance(s, 300)) { /* the shell commits what is open before it revokes a key */
+            s->liar_revoked = true;
+            sim_ref_revoked(s);
+            revoke_liar(s);
+        }
+        return;
+    }
     if (what < 12) {
         static const uint8_t states[12] = {0, 0, 0, 0, 0, 0, 1, 1, 2, 2, 2, 3};
         e.u.state.id = node;

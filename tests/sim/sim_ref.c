@@ -145,6 +145,14 @@ void sim_ref_acknowledged(struct sim *s, const struct sim_outbox *batch, const s
     }
 }
 
+void sim_ref_revoked(struct sim *s)
+{
+    for (uint32_t i = 0; i < s->run_count; i++)
+        s->runs[i].is_void = s->runs[i].accepted && s->runs[i].worker == SIM_LIAR;
+    for (uint32_t c = 1; c <= SIM_CHECKS; c++)
+        s->found[1][c].valid = false;
+}
+
 void sim_ref_restored(struct sim *s)
 {
     for (uint32_t n = 1; n <= SIM_NODES; n++)
@@ -171,10 +179,12 @@ static void look(const struct sim *s, struct sim_found *f, const struct check_ro
         const struct sim_run *r = &s->runs[i];
         if (r->flags != 0 || r->generation != generation || r->clock_boot != s->clock_boot || memcmp(r->digest, c->digest, 32) != 0)
             continue;
-        if (r->outcome == SP_OUTCOME_FAIL)
+        if (r->outcome == SP_OUTCOME_FAIL && !r->is_void)
             return;
         if (r->outcome == SP_OUTCOME_PASS || r->outcome == SP_OUTCOME_WARN) {
-            f->passes++;
+            f->passes++; /* a void one may have helped to rise, it does not carry */
+            if (r->is_void)
+                continue;
             f->any = true;
             f->best_ms = r->issued_ms > f->best_ms ? r->issued_ms : f->best_ms;
         }

@@ -65,6 +65,11 @@ static void start(struct sim *s, uint32_t process)
     p->sequence = 0;
     p->wake = SP_HEAP_NONE;
     p->heartbeat_us = 0;
+    if (process == SIM_KEEPER && s->crash_again) {
+        struct sim_event again = {.kind = SIM_CRASH, .to = process, .life = p->life};
+        (void)sim_schedule(s, s->now_us + sim_below(s, 3000000), &again);
+        s->crash_again = false;
+    }
     if (process == SIM_BROKER)
         sim_broker_start(s);
     else if (process == SIM_SCHEDULER)
@@ -118,6 +123,7 @@ static void reboot_keeper(struct sim *s)
 {
     sim_crash(s, SIM_KEEPER);
     s->clock_boot = sp_rng_next(&s->rng) | 1;
+    s->crash_again = sim_chance(s, 500);
     uint64_t *offset = &s->process[SIM_KEEPER].offset_us;
     if (sim_chance(s, 500))
         *offset = sim_below(s, 1000000000);
@@ -189,7 +195,7 @@ static void receive(struct sim *s, const struct sim_event *e)
     if (sp_envelope_decode(e->frame, e->bytes, &envelope) != SP_OK)
         return;
     uint32_t sender = sim_process_of(s, envelope.sender);
-    if (sender == SIM_PROCESSES || sp_envelope_admit(&envelope, s->process[sender].role, p->role, &info) != SP_REFUSAL_NONE ||
+    if (sender == SIM_PROCESSES || (sender == SIM_LIAR && s->liar_revoked) || sp_envelope_admit(&envelope, s->process[sender].role, p->role, &info) != SP_REFUSAL_NONE ||
         !sim_seal_fits(s, &envelope, sender))
         return;
     if (e->to == SIM_SCHEDULER)
@@ -270,6 +276,9 @@ static void run(struct sim *s, struct sim_event *e)
     case SIM_START:
         start(s, e->to);
         break;
+    case SIM_CRASH:
+        sim_crash(s, e->to);
+        break;
     case SIM_FAULT:
         if (!s->stop_faults) {
             fault(s);
@@ -316,12 +325,12 @@ void sim_check(struct sim *s)
         return; /* the cores' own checks walk all their tables */
     if (s->process[SIM_KEEPER].alive)
         SIM_REQUIRE(s, keeper_core_check(s->keeper, sp_mono_ms(sim_clock(s, SIM_KEEPER).mono)), "keeper's invariants");
-    if (s->process[SIM_SCHEDULER].alive)
+    if (s->process[SIM_SCHEDULER].alive && s->steps % 256 == 0) /* walks the whole wheel */
         SIM_REQUIRE(s, scheduler_core_check(s->scheduler), "scheduler's invariants");
     if (s->process[SIM_BROKER].alive)
         broker_core_check(&s->broker);
     for (uint32_t i = 0; i < SIM_WORKERS; i++)
-        if (s->process[SIM_WORKER + i].alive) {
+        if (s->process[SIM_WORKER + i].alive && s->steps % 64 == 0) {
             worker_core_check(s->worker[i].core);
             resend_check(&s->worker[i].resend);
         }
