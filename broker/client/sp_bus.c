@@ -294,7 +294,9 @@ bool sp_bus_open(const struct sp_bus_options *options, struct sp_bus **out, char
     bus->stats_due_us = SP_NEVER;
     if (!take_options(bus, options, why, why_bytes))
         goto failed;
-    bus->buffer = malloc(SP_ENVELOPE_BUFFER(SP_BODY_BYTES_MAX));
+    bus->current = &bus->buffers[0];
+    bus->current->p = malloc(SP_ENVELOPE_BUFFER(SP_BODY_BYTES_MAX));
+    bus->buffer = bus->current->p;
     bus->own_stats = options->stats == NULL ? sp_stats_new() : NULL;
     bus->stats = options->stats == NULL ? bus->own_stats : options->stats;
     bus->zmq = zmq_ctx_new();
@@ -362,7 +364,8 @@ void sp_bus_close(struct sp_bus **bus_p, int linger_ms)
     if (bus->has_mac)
         sp_crypto_hmac_fini(&bus->mac);
     sp_stats_destroy(&bus->own_stats);
-    free(bus->buffer);
+    for (unsigned i = 0; i < SP_BUS_BUFFERS; i++)
+        free(bus->buffers[i].p); /* the end of the context gave all of them back */
     free(bus);
 }
 

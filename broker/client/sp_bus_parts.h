@@ -4,6 +4,8 @@
 #ifndef SP_BUS_PARTS_H
 #define SP_BUS_PARTS_H
 
+#include <stdatomic.h>
+
 #include "sp_bus.h"
 #include "sp_conf.h"
 #include "sp_crypto.h"
@@ -18,6 +20,15 @@
 #define SP_BUS_SILENCE_BEATS        3u    /* heartbeats a broker may miss */
 #define SP_BUS_SEAL_BYTES           64u   /* what CURVE adds to a frame */
 #define SP_BUS_RECONNECT_IPC_MS_MAX 5000u /* a broker on this host is back soon and there is no storm to fear */
+
+#define SP_BUS_BUFFERS    8u    /* frames being built or on their way out without a copy */
+#define SP_BUS_LEND_BYTES 8192u /* frames from this size are lent to libzmq */
+
+/* Room for one frame. While lent, libzmq reads it, and nobody writes. */
+struct sp_bus_buffer {
+    uint8_t *p;
+    atomic_bool lent;
+};
 
 /* One broker: socket, its monitor, and where the session stands. connected: CURVE handshake done. greeted: Hello is out. up:
  * Welcome came; from then on messages flow. Between Hello and Welcome nothing else is sent, so that counts start together. */
@@ -56,7 +67,9 @@ struct sp_bus {
     struct sp_crypto_hmac mac;
     bool has_mac;
     struct sp_stats *stats, *own_stats;
-    uint8_t *buffer; /* SP_ENVELOPE_BUFFER(SP_BODY_BYTES_MAX) bytes */
+    struct sp_bus_buffer buffers[SP_BUS_BUFFERS];
+    struct sp_bus_buffer *current; /* never lent */
+    uint8_t *buffer;               /* of the current one: SP_ENVELOPE_BUFFER(SP_BODY_BYTES_MAX) bytes */
     uint64_t sequence;
     uint32_t backlog;
     int timer_fd, wake_fd;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Sending: envelope and seal around a body, choice of the broker, Stats. */
 #include <errno.h>
+#include <stdlib.h>
 #include <zmq.h>
 
 #include "sp_bus_parts.h"
@@ -44,14 +45,61 @@ static enum sp_bus_sent frame_make(struct sp_bus *bus, const struct msg_info *in
     return SP_BUS_SENT;
 }
 
-/* zmq_send copies the frame once into memory of libzmq. Handing the buffer over instead saves that copy and costs an allocation, an
- * atomic counter and a call back from the I/O thread: more, up to the sizes our batches have (ops/docs/decisions). */
+/* Called by libzmq, usually on its I/O thread, when it is done with a buffer. */
+static void give_back(void *data, void *hint)
+{
+    (void)data;
+    atomic_store_explicit(&((struct sp_bus_buffer *)hint)->lent, false, memory_order_release);
+}
+
+/* Another buffer to build the next frame in while this one is away; NULL: all are away, or no memory. */
+static struct sp_bus_buffer *spare_buffer(struct sp_bus *bus)
+{
+    for (unsigned i = 0; i < SP_BUS_BUFFERS; i++) {
+        struct sp_bus_buffer *b = &bus->buffers[i];
+
+        if (b == bus->current || atomic_load_explicit(&b->lent, memory_order_acquire))
+            continue;
+        if (b->p == NULL)
+            b->p = malloc(SP_ENVELOPE_BUFFER(SP_BODY_BYTES_MAX));
+        return b->p != NULL ? b : NULL;
+    }
+    return NULL;
+}
+
+/* Large frames are lent to libzmq and come back when they are on the wire; small ones are copied, which is cheaper than the
+ * bookkeeping. A frame that could not be sent is given back by the close. */
+static int frame_lend(struct sp_bus_link *link, const struct sp_frame *frame)
+{
+    struct sp_bus *bus = link->bus;
+    struct sp_bus_buffer *next = frame->n < SP_BUS_LEND_BYTES ? NULL : spare_buffer(bus);
+    zmq_msg_t m;
+
+    if (next == NULL)
+        return zmq_send(link->socket, frame->p, frame->n, ZMQ_DONTWAIT);
+    atomic_store_explicit(&bus->current->lent, true, memory_order_release);
+    if (zmq_msg_init_data(&m, frame->p, frame->n, give_back, bus->current) != 0) {
+        give_back(NULL, bus->current);
+        return -1;
+    }
+    if (zmq_msg_send(&m, link->socket, ZMQ_DONTWAIT) < 0) {
+        int error = errno;
+
+        zmq_msg_close(&m);
+        errno = error;
+        return -1;
+    }
+    bus->current = next;
+    bus->buffer = next->p;
+    return 0;
+}
+
 static enum sp_bus_sent frame_send(struct sp_bus_link *link, const struct sp_frame *frame)
 {
     int rc;
 
     do
-        rc = zmq_send(link->socket, frame->p, frame->n, ZMQ_DONTWAIT);
+        rc = frame_lend(link, frame);
     while (rc < 0 && zmq_errno() == EINTR);
     if (rc >= 0)
         return SP_BUS_SENT;
