@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include <cmocka.h>
+
+#include "sp_registry.h"
+
+static struct sp_bus_principal row(const char *name, uint8_t role, bool from_file)
+{
+    struct sp_bus_principal p = {.role = role, .from_file = from_file};
+
+    snprintf(p.name, sizeof p.name, "%s", name);
+    return p;
+}
+
+static void test_rows_stay_where_they_are(void **state)
+{
+    struct sp_registry r;
+    struct sp_bus_principal p = row("w0", SP_ROLE_WORKER, false);
+
+    (void)state;
+    sp_registry_init(&r);
+    assert_int_equal(sp_registry_put(&r, &p), SP_OK);
+    const struct sp_registry_row *first = sp_registry_find(&r, sp_str_of("w0"));
+
+    for (unsigned i = 1; i < 500; i++) {
+        snprintf(p.name, sizeof p.name, "w%u", i);
+        assert_int_equal(sp_registry_put(&r, &p), SP_OK);
+        assert_int_equal(sp_registry_find(&r, sp_str_of(p.name))->p.slot, i);
+    }
+    assert_ptr_equal(sp_registry_find(&r, sp_str_of("w0")), first);
+    p = row("w0", SP_ROLE_READER, false);
+    assert_int_equal(sp_registry_put(&r, &p), SP_OK);
+    assert_int_equal(first->p.slot, 0);
+    assert_int_equal(first->p.role, SP_ROLE_READER);
+    assert_null(sp_registry_find(&r, sp_str_of("nobody")));
+    sp_registry_fini(&r);
+}
+
+static void test_what_is_refused(void **state)
+{
+    struct sp_registry r;
+    struct sp_bus_principal p = row("keeper", SP_ROLE_KEEPER, true), q = row("keeper", SP_ROLE_WORKER, false),
+                            bad = row("no name", SP_ROLE_WORKER, false), none = row("x", SP_ROLE_NONE, false);
+
+    (void)state;
+    sp_registry_init(&r);
+    assert_int_equal(sp_registry_put(&r, &p), SP_OK);
+    assert_int_equal(sp_registry_put(&r, &q), SP_E_AUTHORITY);
+    assert_int_equal(sp_registry_find(&r, sp_str_of("keeper"))->p.role, SP_ROLE_KEEPER);
+    assert_int_equal(sp_registry_put(&r, &bad), SP_E_INVALID);
+    assert_int_equal(sp_registry_put(&r, &none), SP_E_INVALID);
+    sp_registry_fini(&r);
+}
+
+static enum sp_rc apply(struct sp_registry *r, uint64_t version, uint32_t part, bool last, const char *letters)
+{
+    uint8_t buf[4096], key[32] = {0};
+    struct msg_principal_set m = {.version = version, .part = part, .last = last};
+    struct sp_packer w;
+
+    sp_packer_init(&w, buf, sizeof buf);
+    assert_int_equal(msg_principal_set_begin(&w, &m), SP_OK);
+    for (; *letters != '\0'; letters++) {
+        struct rec_principal p = {
+            .name = sp_str_bytes(letters, 1), .role = SP_ROLE_WORKER, .curve = key, .sign = key, .adapters = sp_str_of("exec")};
+
+        assert_int_equal(rec_principal_put(&w, &p), SP_OK);
+    }
+    assert_int_equal(msg_principal_set_end(&w), SP_OK);
+    assert_int_equal(msg_principal_set_decode(buf, sp_packer_bytes(&w), &m), SP_OK);
+    return sp_registry_set(r, &m);
+}
+
+static bool talks(const struct sp_registry *r, const char *name)
+{
+    const struct sp_registry_row *p = sp_registry_find(r, sp_str_of(name));
+
+    return p != NULL && sp_registry_valid(&p->p, (struct sp_wall){1000});
+}
+
+static void test_sets(void **state)
+{
+    struct sp_registry r;
+    struct sp_bus_principal file = row("f", SP_ROLE_SCHEDULER, true);
+
+    (void)state;
+    sp_registry_init(&r);
+    assert_int_equal(sp_registry_put(&r, &file), SP_OK);
+    assert_int_equal(apply(&r, 1, 0, false, "ab"), SP_OK);
+    assert_int_equal(apply(&r, 1, 1, true, "c"), SP_OK);
+    assert_true(talks(&r, "a") && talks(&r, "b") && talks(&r, "c") && talks(&r, "f"));
+    assert_int_equal(apply(&r, 2, 0, true, "b"), SP_OK);
+    assert_true(!talks(&r, "a") && talks(&r, "b") && !talks(&r, "c") && talks(&r, "f"));
+    assert_int_equal(apply(&r, 1, 0, true, "a"), SP_E_STALE);
+    assert_int_equal(apply(&r, 3, 1, true, "a"), SP_E_STALE);
+    assert_false(talks(&r, "a"));
+    assert_int_equal(apply(&r, 3, 0, true, "a"), SP_OK); /* comes back under its old slot */
+    assert_true(talks(&r, "a"));
+    assert_int_equal(sp_registry_find(&r, sp_str_of("a"))->p.slot, 1);
+    sp_registry_fini(&r);
+}
+
+static void test_validity(void **state)
+{
+    struct sp_bus_principal p = row("a", SP_ROLE_WORKER, false);
+
+    (void)state;
+    p.not_after_s = 10;
+    assert_true(sp_registry_valid(&p, (struct sp_wall){9999}));
+    assert_false(sp_registry_valid(&p, (struct sp_wall){10000}));
+    p.not_after_s = 0;
+    p.revoked = true;
+    assert_false(sp_registry_valid(&p, (struct sp_wall){0}));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_rows_stay_where_they_are),
+        cmocka_unit_test(test_what_is_refused),
+        cmocka_unit_test(test_sets),
+        cmocka_unit_test(test_validity),
+    };
+
+    return cmocka_run_group_tests_name("sp_registry", tests, NULL, NULL);
+}
