@@ -59,10 +59,11 @@ class Load(Fleet):
             f.write(conf)
         self.pairs = nodes * checks
         self.start().ready()
+        text = [f"kind: node\nname: n{i}\n" for i in range(nodes)]
+        self.ctl("apply", "-f", "-", input="---\n".join(text), timeout=600)
         text = [f"kind: profile\nname: load\nperiod: {period}\n"]
-        text += [f"kind: node\nname: n{i}\n" for i in range(nodes)]
         text += [f"kind: check\nname: c{i}\nadapter: noop\nprofile: load\ntimeout: 2s\nmax_age: 1h\n" for i in range(checks)]
-        self.ctl("apply", "--timeout", "60s", "-f", "-", input="---\n".join(text), timeout=600)
+        self.ctl("apply", "-f", "-", input="---\n".join(text), timeout=600)
 
     def gauge(self, process, name):
         return next(g["value"] for g in self.process_stats()[process]["gauges"] if g["name"] == name)
