@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The frame around every message: one msgpack array
  *     [version, type, sender, dest, epoch, sequence, trace, body(bin), auth(bin)]
- * The signed bytes are the purpose prefix (sp_envelope_auth_prefix) followed by all bytes of the array before the auth field,
- * exactly as they lie in the frame; nothing is ever encoded a second time to be verified.
+ * MAC and signature are made over the purpose prefix (sp_envelope_auth_prefix) and the SHA-256 of `sealed`: all bytes of the array
+ * before the auth field, exactly as they lie in the frame; nothing is ever encoded a second time to be verified. sp_seal.h does it.
  *
  * Sending, without copying the body:
  *     sp_envelope_begin(&w, buf, sizeof buf);          leaves room for the head, which is written last
  *     msg_NAME_encode(&w, &m) or msg_NAME_begin(&w, ...) ...
  *     sp_envelope_finish(&w, &head, auth_bytes, &frame);
- *     fill frame.auth from frame.sealed, send frame.p[0..n)
+ *     fill frame.auth (sp_seal.h), send frame.p[0..n)
  * The frame starts somewhere inside of the first SP_ENVELOPE_HEAD_MAX bytes of the buffer.
  *
- * Receiving, in this order: sp_envelope_decode, sp_envelope_admit, verify e.auth over e.sealed, msg_NAME_decode(e.body). */
+ * Receiving, in this order: sp_envelope_decode, sp_envelope_admit, verify e.auth (sp_seal.h), msg_NAME_decode(e.body). */
 #ifndef SP_ENVELOPE_H
 #define SP_ENVELOPE_H
 
@@ -39,14 +39,14 @@ struct sp_envelope {
     uint64_t trace;       /* follows one piece of work through the processes; 0: none */
     struct sp_str body;   /* encoded message */
     struct sp_str auth;   /* MAC or signature, or empty */
-    struct sp_str sealed; /* bytes that auth covers, after the prefix */
+    struct sp_str sealed; /* bytes whose SHA-256 auth covers, after the prefix */
 };
 
 /* A finished frame inside the sender's buffer; lent until the buffer is used again. */
 struct sp_frame {
     uint8_t *p;
     size_t n;
-    struct sp_str sealed; /* to be covered by auth, after the prefix */
+    struct sp_str sealed; /* its SHA-256 is to be covered by auth, after the prefix */
     uint8_t *auth;        /* zeros to be replaced with auth_bytes bytes; NULL: none asked for */
 };
 

@@ -18,6 +18,8 @@ import os
 import struct
 import sys
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.path.dirname(HERE), "wire"))
@@ -76,14 +78,17 @@ def envelope_file():
     body = wire.encode("ResultBatch", values(wire.MESSAGES["ResultBatch"], "typical"))
 
     def mac(sealed):
-        return hmac.new(KEY, wire.auth_prefix("LeaseClosed", DEPLOYMENT) + sealed, hashlib.sha256).digest()
+        return hmac.new(KEY, wire.covered("LeaseClosed", DEPLOYMENT, sealed), hashlib.sha256).digest()
+
+    def sign(sealed):
+        return Ed25519PrivateKey.from_private_bytes(KEY).sign(wire.covered("ResultBatch", DEPLOYMENT, sealed))
     frames = {
         "none": wire.envelope(4, "worker-1", "", wire.encode("Credit", values(wire.MESSAGES["Credit"], "typical"))),
         "mac": wire.envelope(22, "keeper", "scheduler", wire.encode("LeaseClosed", values(wire.MESSAGES["LeaseClosed"], "min")), mac,
                              epoch=7, sequence=1 << 33, trace=65536),
-        "sign": wire.envelope(20, "w" * 40, "k" * 40, body, lambda sealed: bytes(range(64)), epoch=2**64 - 1, sequence=255, trace=128),
+        "sign": wire.envelope(20, "w" * 40, "k" * 40, body, sign, epoch=2**64 - 1, sequence=255, trace=128),
     }
-    lines = ["# Whole frames. mac: HMAC-SHA-256 under bytes 00..1f, deployment id 64..73; sign: a stand-in of bytes 00..3f"]
+    lines = ["# Whole frames. mac: HMAC-SHA-256 under bytes 00..1f, deployment id 64..73; sign: Ed25519 with that as its seed"]
     return "\n".join(lines + ["%s %s" % (case, frame.hex()) for case, frame in frames.items()]) + "\n"
 
 

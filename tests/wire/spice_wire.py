@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The wire format of SPICE in Python, made from schemas/spice.model and python3-msgpack alone: no generated file, no C code.
+"""The wire format of SPICE in Python, made from schemas/spice.model alone: no generated file, no C code. python3-msgpack writes;
+reading walks the bytes itself, for that library takes long forms and mixes text with bytes.
 
 It is the second opinion of the tests. encode and decode take and give dictionaries by field name; text is str, bytes are bytes,
 lists are lists of dictionaries. Everything a peer may not send raises WireError."""
 
+import hashlib
 import os
 import re
 
@@ -255,9 +257,9 @@ def decode(name, data):
     return take_fields(MESSAGES.get(name) or RECORDS[name], value, extra), extra.count
 
 
-def auth_prefix(name, deployment):
-    """What stands before the sealed bytes when they are signed."""
-    return b"SPICE1:" + name.encode() + b":" + deployment
+def covered(name, deployment, sealed):
+    """What a MAC or signature is made over: purpose prefix, then the SHA-256 of the sealed bytes."""
+    return b"SPICE1:" + name.encode() + b":" + deployment + hashlib.sha256(sealed).digest()
 
 
 def envelope(number, sender, dest, body, auth=lambda sealed: b"", epoch=0, sequence=0, trace=0):
