@@ -484,6 +484,18 @@ void wheel_queue_remove(struct wheel *w, struct wheel_queue *q, uint32_t slot)
 
 /* ---- invariants ---- */
 
+/* Walks one list; false when its links are wrong. */
+static bool list_right(const struct wheel *w, uint32_t list, uint32_t *seen)
+{
+    uint32_t prev = MARK_HEAD | list;
+    for (uint32_t slot = w->heads[list]; slot != WHEEL_NONE; slot = w->entries[slot].next) {
+        if (w->entries[slot].prev != prev || ++*seen > w->count)
+            return false;
+        prev = slot;
+    }
+    return prev != (MARK_HEAD | list); /* its bit says that there is something */
+}
+
 bool wheel_check(const struct wheel *w)
 {
     uint32_t seen = w->near_count;
@@ -492,16 +504,12 @@ bool wheel_check(const struct wheel *w)
         if (w->entries[n->slot].prev != MARK_NEAR || w->entries[n->slot].at != n->at || (i > 0 && w->near[(i - 1) / 2].at > n->at))
             return false;
     }
-    for (uint32_t list = 0; list < LISTS; list++) {
-        bool bit = (w->map[list / 64] >> (list % 64) & 1) != 0;
-        if (bit != (w->heads[list] != WHEEL_NONE) || (bit && !(w->sum[list / 4096] >> (list / 64 % 64) & 1)))
+    for (uint32_t word = 0; word < LISTS / 64; word++) {
+        if ((w->map[word] != 0) != ((w->sum[word / 64] >> (word % 64) & 1) != 0))
             return false;
-        uint32_t prev = MARK_HEAD | list;
-        for (uint32_t slot = w->heads[list]; slot != WHEEL_NONE; slot = w->entries[slot].next) {
-            if (w->entries[slot].prev != prev || ++seen > w->count)
+        for (uint64_t bits = w->map[word]; bits != 0; bits &= bits - 1)
+            if (!list_right(w, word * 64 + (uint32_t)__builtin_ctzll(bits), &seen))
                 return false;
-            prev = slot;
-        }
     }
     return seen == w->count;
 }

@@ -13,7 +13,7 @@
 
 #define S 1000000ull
 #define PLENTY (1ull << 40)
-#define SEEDS 12u
+#define SEEDS 8u
 
 static struct scheduler_world *w;
 
