@@ -66,7 +66,8 @@ static const char cmd_more_verify[] =
     "  spicectl check verify check_disk -- -w 10% -c 3% -p /";
 static const char cmd_more_invite[] = "Prints a token. On the new host: spice-worker enrol TOKEN. It can be used once.";
 static const char cmd_more_manifest[] =
-    "PLUGIN is the plugin, or NAME.manifest.yaml to sign it as it is. The manifest and its signature are written to\n"
+    "PLUGIN is the plugin, or NAME.manifest.yaml (or NAME, when it has one) to sign that as it is. The manifest and its signature "
+    "are written to\n"
     "the directory the configuration names (worker: manifest_dir), or to --to DIR. What an older manifest says is kept.\n"
     "The key is the operator's unless --key names another; its public half must be among worker: manifest_keys.";
 static const char cmd_more_host[] =

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ctl_fleet.h"
 
+#include "ctl_cmd.h"
 #include "ctl_host.h"
 #include "ctl_json.h"
 
@@ -33,7 +34,7 @@ struct ctl_fleet {
     const char *name;
     uint64_t last_id; /* of requests; never used twice */
     char id_path[SP_FS_PATH_BYTES];
-    bool id_changed;
+    bool id_matters;
     bool crypto;
     bool interrupted;
     void (*watch)(void *self, const struct sp_bus_message *message);
@@ -133,7 +134,7 @@ static void fleet_id_load(struct ctl_fleet *fleet, const struct sp_conf *conf)
 static void fleet_id_save(const struct ctl_fleet *fleet)
 {
     char text[FLEET_ID_BYTES_MAX];
-    if (!fleet->id_changed || fleet->id_path[0] == '\0')
+    if (!fleet->id_matters || fleet->last_id == 0 || fleet->id_path[0] == '\0')
         return;
     int n = snprintf(text, sizeof text, "%" PRIu64, fleet->last_id);
     /* Losing it costs a refused request after a clock was set back; that is no reason to fail now. */
@@ -147,7 +148,6 @@ static uint64_t fleet_id_next(struct ctl_fleet *fleet)
     if (id <= fleet->last_id)
         id = fleet->last_id + 1;
     fleet->last_id = id;
-    fleet->id_changed = true;
     return id;
 }
 
@@ -209,6 +209,7 @@ bool ctl_fleet_open(struct ctl *ctl, struct ctl_fault *fault)
     if (fleet == NULL)
         return fleet_fault(fault, CTL_FAILED, "", "", "out of memory");
     fleet->name = name;
+    fleet->id_matters = ctl->args.cmd->mutates && !ctl->dry_run; /* owners remember the numbers of writes only */
     sp_buf_init(&fleet->reply, CTL_FLEET_REPLY_MAX);
     fleet_id_load(fleet, conf);
     ctl->fleet = fleet;

@@ -37,8 +37,13 @@ void ctl_help_overview(struct ctl_out *out)
     size_t count;
     const struct ctl_cmd *table = ctl_cmd_table(&count);
     ctl_out_print(out, "spicectl: operate a SPICE fleet\n\nUsage: spicectl [OPTION...] COMMAND [ARGUMENT...]\n\n");
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
+        /* A blank line around the commands of a noun, so that the eye finds it. */
+        bool grouped =
+            i > 0 && (table[i].verb != NULL || table[i - 1].verb != NULL) && strcmp(table[i].noun, table[i - 1].noun) != 0;
+        ctl_out_print(out, grouped ? "\n" : "");
         help_row(out, &table[i]);
+    }
     ctl_out_print(out, "\nOptions of every command:\n");
     help_options(out, UINT64_MAX, true);
     ctl_out_print(out, "\nFirst steps:\n"

@@ -31,6 +31,18 @@ static bool manifest_is_one(const char *path)
     return n > suffix && strcmp(path + n - suffix, MANIFEST_SUFFIX) == 0;
 }
 
+/* True when given is the name of a plugin that has a manifest in the configured directory: then that one is meant. */
+static bool manifest_known(struct ctl *ctl, const char *given, char path[SP_FS_PATH_BYTES])
+{
+    const struct sp_conf *conf;
+    struct sp_err err;
+    char file[MANIFEST_NAME_BYTES + sizeof MANIFEST_SUFFIX];
+    if (strchr(given, '/') != NULL || strlen(given) >= MANIFEST_NAME_BYTES || !ctl_host_conf(ctl, &conf, &err))
+        return false;
+    (void)snprintf(file, sizeof file, "%s%s", given, MANIFEST_SUFFIX);
+    return sp_fs_join(path, SP_FS_PATH_BYTES, conf->worker.manifest_dir, file) == SP_OK && access(path, F_OK) == 0;
+}
+
 /* Where the manifest of a plugin is: --to DIR, else the directory of the configuration. */
 static int manifest_find(struct ctl *ctl, struct manifest_place *place)
 {
@@ -44,6 +56,8 @@ static int manifest_find(struct ctl *ctl, struct manifest_place *place)
         (void)snprintf(place->path, sizeof place->path, "%s", given);
         return CTL_OK;
     }
+    if (manifest_known(ctl, given, place->path))
+        return CTL_OK;
     char *real = realpath(given, NULL);
     bool fits = real != NULL && sp_str_copy(place->plugin, sizeof place->plugin, sp_str_of(real));
     free(real);

@@ -143,7 +143,8 @@ static void top_picture(struct ctl *ctl, const struct ctl_gather *gather, const 
     char at[32];
     char safe[CTL_OUT_SAFE_MAX];
     sp_time_format_wall(sp_clock_read().wall, at, sizeof at);
-    ctl_out_print(&ctl->out, "%sSPICE at %s%s\n\n", live ? top_home : "", at, live ? "   (Ctrl-C ends)" : "");
+    ctl_out_print(&ctl->out, "%sSPICE at %s%s\n\n", live && ctl->out.columns > 0 ? top_home : "", at,
+                  live ? "   (Ctrl-C ends)" : "");
     top_pools(ctl, world->pools);
     if (world->trouble[0] != '\0') {
         ctl_out_tone(&ctl->out, CTL_BAD, ctl_out_safe(safe, sizeof safe, world->trouble));
