@@ -31,8 +31,10 @@ static bool set_reconnect(struct sp_bus_link *link)
     uint32_t base = link->bus->o.reconnect_ms != 0 ? link->bus->o.reconnect_ms : (uint32_t)conf->reconnect_ms;
     uint32_t max = (uint32_t)conf->reconnect_max_ms;
 
-    if (strncmp(link->conf->endpoints[link->endpoint], "ipc://", 6) == 0 && max > SP_BUS_RECONNECT_IPC_MS_MAX)
-        max = SP_BUS_RECONNECT_IPC_MS_MAX;
+    if (strncmp(link->conf->endpoints[link->endpoint], "ipc://", 6) == 0) {
+        base = base < SP_BUS_RECONNECT_IPC_MS ? base : SP_BUS_RECONNECT_IPC_MS;
+        max = max < SP_BUS_RECONNECT_IPC_MS_MAX ? max : SP_BUS_RECONNECT_IPC_MS_MAX;
+    }
     base += jitter_ms(link, base);
     return set_int(link->socket, ZMQ_RECONNECT_IVL, (int)base) &&
            set_int(link->socket, ZMQ_RECONNECT_IVL_MAX, (int)(max > base ? max : base));

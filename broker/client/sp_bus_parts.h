@@ -15,11 +15,13 @@
 #include "sp_registry.h"
 #include "sp_stats.h"
 
-#define SP_BUS_HELLO_RETRY_MS       1000u /* no Welcome: say Hello again after this, doubling */
-#define SP_BUS_HELLO_RETRY_MS_MAX   8000u
-#define SP_BUS_SILENCE_BEATS        3u    /* heartbeats a broker may miss */
-#define SP_BUS_SEAL_BYTES           64u   /* what CURVE adds to a frame */
-#define SP_BUS_RECONNECT_IPC_MS_MAX 5000u /* a broker on this host is back soon and there is no storm to fear */
+#define SP_BUS_HELLO_RETRY_MS     1000u /* no Welcome: say Hello again after this, doubling */
+#define SP_BUS_HELLO_RETRY_MS_MAX 8000u
+#define SP_BUS_SILENCE_BEATS      3u  /* heartbeats a broker may miss */
+#define SP_BUS_SEAL_BYTES         64u /* what CURVE adds to a frame */
+/* A broker on this host is back soon, refuses at once while it is away, and has few clients that could storm it. */
+#define SP_BUS_RECONNECT_IPC_MS     100u
+#define SP_BUS_RECONNECT_IPC_MS_MAX 1000u
 
 #define SP_BUS_BUFFERS    8u    /* frames being built or on their way out without a copy */
 #define SP_BUS_LEND_BYTES 8192u /* frames from this size are lent to libzmq */
