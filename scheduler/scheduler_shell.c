@@ -204,7 +204,11 @@ static void on_message(void *ctx, const struct sp_bus_message *m)
                    SP_LOG_V("detail", r.detail));
         return;
     }
-    struct scheduler_core_event ev = {.kind = SCHEDULER_EV_MESSAGE, .now = *sp_loop_now(self->opt.loop)};
+    /* The keeper's clock counts from a moment that is certainly after it was read: the time of this turn may be older (an operator's
+     * request that was stored in between), and then our tickets would be dated in the keeper's future. */
+    bool clock = m->type == SP_MSG_KEEPER_CLOCK;
+    struct scheduler_core_event ev = {.kind = SCHEDULER_EV_MESSAGE,
+                                      .now = clock ? *sp_loop_refresh(self->opt.loop) : *sp_loop_now(self->opt.loop)};
     ev.u.message.type = m->type;
     ev.u.message.broker = m->broker;
     ev.u.message.from = m->from->name;
