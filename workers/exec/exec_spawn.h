@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Starting one program: the child shares our memory until it has become the program (vfork), so nothing is copied, however it is
- * built. It gets its own session, its own Landlock domain, a clean signal state and dies with the helper. */
+ * built. It gets its own process group, its own Landlock domain, a clean signal state and dies with the helper. */
 #ifndef EXEC_SPAWN_H
 #define EXEC_SPAWN_H
 
