@@ -48,8 +48,8 @@ static void run(const char *const argv[])
     int status = 0;
     pid_t pid = fork();
     if (pid == 0) {
-        (void)freopen("/dev/null", "w", stderr);
-        (void)freopen("/dev/null", "w", stdout);
+        if (freopen("/dev/null", "w", stderr) == NULL || freopen("/dev/null", "w", stdout) == NULL)
+            _exit(126);
         (void)execvp(argv[0], (char *const *)(uintptr_t)argv);
         _exit(127);
     }
@@ -224,7 +224,7 @@ static void bare_open(struct bare *b)
         (void)curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L);
         (void)curl_easy_setopt(e, CURLOPT_PROXY, "");
         (void)curl_easy_setopt(e, CURLOPT_MAXAGE_CONN, 3600L);
-        (void)curl_easy_setopt(e, CURLOPT_TIMEOUT_MS, 20000L);
+        (void)curl_easy_setopt(e, CURLOPT_TIMEOUT_MS, 60000L);
         (void)curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, drop_body);
     }
 }
@@ -313,7 +313,10 @@ static void ours_finish(void *self, struct sp_adapter_job *job, const struct sp_
     char detail[SP_ADAPTER_DETAIL_MAX];
     char measures[SP_ADAPTER_MEASURES_MAX];
     struct rec_result r = {.ticket = s->ticket, .outcome = result->outcome, .reason = result->reason};
-    SP_ASSERT(result->outcome == SP_OUTCOME_PASS);
+    if (result->outcome != SP_OUTCOME_PASS) {
+        (void)fprintf(stderr, "bench_http: %s: %s\n", s->node, result->detail);
+        exit(1);
+    }
     r.detail = sp_str_bytes(detail, line_clean(sp_str_of(result->detail), detail, sizeof detail, NULL));
     r.measures = sp_str_bytes(measures, line_clean(sp_str_of(result->measures), measures, sizeof measures, NULL));
     if (rec_result_put(&o->results, &r) != SP_OK) {
@@ -335,7 +338,7 @@ static void ours_job(struct ours *o)
     ev.kind = WORKER_EV_JOB;
     (void)snprintf(node, sizeof node, "n%lu", o->next++ % ENDPOINTS);
     ev.u.job.broker = 0;
-    ev.u.job.timeout_ms = 20000;
+    ev.u.job.timeout_ms = 60000;
     ev.u.job.expires_ms = 60000;
     ev.u.job.lease = 0;
     ev.u.job.job = o->next;
@@ -407,7 +410,7 @@ static void ours_open(struct ours *o)
     param_fini(&v);
     (void)snprintf(params, sizeof params,
                    "{\"url\":\"https://{node}.bench.test/health\",\"connect\":\"127.0.0.1:%u\",\"ca\":\"ca.pem\",\"cert\":\"client.pem\","
-                   "\"key\":\"client.key\",\"json\":{\"/status\":\"ok\"}}",
+                   "\"key\":\"client.key\",\"connect_timeout\":\"20s\",\"low_speed\":0,\"json\":{\"/status\":\"ok\"}}",
                    tls_port);
     SP_ASSERT(param_parse(adapter_http.params, adapter_http.params_count, sp_str_of(params), &v, why));
     o->check = adapter_http.compile(o->instance, v.row, why);
