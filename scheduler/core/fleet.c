@@ -118,13 +118,11 @@ static bool wanted(const struct checks_check *check, const struct registry_node 
     return check->selector.count == 0 || sp_selector_match(&check->selector, registry_name(node), registry_labels(node));
 }
 
-/* Makes one pair be there or not. */
-static enum sp_rc fit(struct scheduler_core *s, uint32_t check, uint32_t node, bool fresh)
+/* Makes one pair be there or not. bare: it is known not to be there, which saves a walk along the node's pairs. */
+static enum sp_rc fit(struct scheduler_core *s, uint32_t check, uint32_t node, bool bare, bool fresh)
 {
     bool want = wanted(s->checks.list[check], &s->registry.nodes[node]);
-    uint32_t slot = s->checks.list[check]->pairs == 0
-                        ? WHEEL_NONE
-                        : pairs_find(&s->pairs, s->registry.nodes[node].first_pair, (uint16_t)check, false);
+    uint32_t slot = bare ? WHEEL_NONE : pairs_find(&s->pairs, s->registry.nodes[node].first_pair, (uint16_t)check, false);
     if (!want && slot != WHEEL_NONE)
         fleet_drop(s, slot);
     if (!want || slot != WHEEL_NONE)
@@ -137,8 +135,9 @@ static enum sp_rc fit(struct scheduler_core *s, uint32_t check, uint32_t node, b
 
 enum sp_rc fleet_fit_check(struct scheduler_core *s, uint32_t check, bool fresh)
 {
+    bool bare = s->checks.list[check]->pairs == 0;
     for (uint32_t node = 0; node < s->registry.count; node++) {
-        enum sp_rc rc = fit(s, check, node, fresh);
+        enum sp_rc rc = fit(s, check, node, bare, fresh);
         if (rc != SP_OK)
             return rc;
     }
@@ -159,7 +158,7 @@ enum sp_rc fleet_fit_node(struct scheduler_core *s, uint32_t node, bool fresh)
                 first_plan(s, add(s, check, node), fresh);
             continue;
         }
-        enum sp_rc rc = fit(s, check, node, fresh);
+        enum sp_rc rc = fit(s, check, node, s->checks.list[check]->pairs == 0, fresh);
         if (rc != SP_OK)
             return rc;
     }
