@@ -93,7 +93,7 @@ struct sp_bus_options {
     uint32_t slots;                  /* Hello of a worker */
     uint32_t topics;                 /* Hello: 1 << topic */
     uint64_t boot;                   /* 0: drawn from the kernel */
-    uint32_t reconnect_ms;           /* 0: 1000 plus jitter by name, doubling to 60 s; tests set 50 */
+    uint32_t reconnect_ms;           /* 0: as configured. First wait, plus jitter by name; doubles */
     void *self;                      /* first argument of the handlers */
     /* A verified message. Refused (to us) and Drain come here too; Welcome and broker Heartbeat do not. */
     void (*on_message)(void *self, const struct sp_bus_message *message);
