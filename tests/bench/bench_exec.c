@@ -39,7 +39,7 @@ extern const struct sp_adapter adapter_exec;
 
 static unsigned rounds = 7;
 static unsigned runs = 1500;
-static unsigned at_once = 16; /* jobs under way in our rounds */
+static unsigned at_once = 64; /* jobs under way in our rounds */
 static char dir[64];
 static char build[256];
 static const uint8_t seed[32] = {7};

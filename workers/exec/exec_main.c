@@ -235,7 +235,7 @@ int main(int argc, char **argv)
         (void)fputs("spice-exec: started by spice-worker, not by hand (no socket on descriptor 3)\n", stderr);
         return 2;
     }
-    (void)setsid(); /* no terminal, and its signals are not for us: the worker decides when we end */
+    (void)setpgid(0, 0); /* signals of a terminal are not for us: the worker decides when we end */
     exec_peer_init(&h->peer, EXEC_SOCKET_FD);
     quiet_standard_files();
     open_loop();
