@@ -306,17 +306,67 @@ json_t *ctl_def_of_row(enum ctl_def_kind kind, const json_t *row)
 
 /* ---- JSON to YAML ---- */
 
+/* U+0085, U+2028 and U+2029 end a line in YAML, even between quotes. Returns how many bytes such a character has here, or 0. */
+static size_t canon_line_end(const char *text, unsigned *code)
+{
+    const unsigned char *c = (const unsigned char *)text;
+    if (c[0] == 0xc2 && c[1] == 0x85) {
+        *code = 0x85;
+        return 2;
+    }
+    if (c[0] != 0xe2 || c[1] != 0x80 || (c[2] != 0xa8 && c[2] != 0xa9))
+        return 0;
+    *code = 0x2000u + (c[2] & 0x3fu);
+    return 3;
+}
+
+/* Writes a text so that it reads back the same; between braces and brackets everything but names is quoted. */
+static void canon_text(const char *text, struct sp_buf *b, bool flow)
+{
+    unsigned code = 0;
+    const char *at = text;
+    while (*at != '\0' && canon_line_end(at, &code) == 0)
+        at++;
+    if (*at == '\0') {
+        if (flow && !sp_str_is_name(sp_str_of(text), 64))
+            sp_yaml_json_string(sp_str_of(text), b);
+        else
+            sp_yaml_scalar(sp_str_of(text), b);
+        return;
+    }
+    sp_buf_text(b, "\"");
+    for (at = text; *at != '\0';) {
+        size_t n = canon_line_end(at, &code);
+        if (n > 0)
+            sp_buf_format(b, "\\u%04x", code);
+        else if (*at == '"' || *at == '\\')
+            sp_buf_format(b, "\\%c", *at);
+        else if ((unsigned char)*at < 0x20 || *at == 0x7f)
+            sp_buf_format(b, "\\u%04x", (unsigned)*at);
+        else
+            sp_buf_append(b, at, 1);
+        at += n > 0 ? n : 1;
+    }
+    sp_buf_text(b, "\"");
+}
+
+/* As jansson writes it: a real stays one ("0.0", not "0") when it is read again. */
+static void canon_real(const json_t *value, struct sp_buf *b)
+{
+    char *text = ctl_json_dump(value);
+    sp_buf_text(b, text);
+    free(text);
+}
+
 static void canon_scalar(const json_t *value, struct sp_buf *b, bool flow)
 {
     const char *text = json_string_value(value);
-    if (text != NULL && flow && !sp_str_is_name(sp_str_of(text), 64))
-        sp_yaml_json_string(sp_str_of(text), b);
-    else if (text != NULL)
-        sp_yaml_scalar(sp_str_of(text), b);
+    if (text != NULL)
+        canon_text(text, b, flow);
     else if (json_is_integer(value))
         sp_buf_format(b, "%" JSON_INTEGER_FORMAT, json_integer_value(value));
     else if (json_is_real(value))
-        sp_buf_format(b, "%.17g", json_real_value(value));
+        canon_real(value, b);
     else
         sp_buf_text(b, json_is_true(value) ? "true" : (json_is_false(value) ? "false" : "null"));
 }
@@ -340,9 +390,7 @@ static void canon_flow(const json_t *value, struct sp_buf *b, unsigned depth)
         json_object_foreach((json_t *)(uintptr_t)value, key, each)
         {
             sp_buf_text(b, n++ > 0 ? ", " : "");
-            json_t *name = ctl_json_need(json_string(key));
-            canon_scalar(name, b, true);
-            json_decref(name);
+            canon_text(key, b, true);
             sp_buf_text(b, ": ");
             canon_flow(each, b, depth + 1);
         }
@@ -368,7 +416,7 @@ static void canon_block(const char *name, const json_t *value, struct sp_buf *b)
         json_object_foreach((json_t *)(uintptr_t)value, key, each)
         {
             sp_buf_text(b, "\n  ");
-            sp_yaml_scalar(sp_str_of(key), b);
+            canon_text(key, b, false);
             sp_buf_text(b, ": ");
             if (canon_is_scalar(each))
                 canon_scalar(each, b, false);

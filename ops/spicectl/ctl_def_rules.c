@@ -10,6 +10,7 @@
 #include "sp_cron.h"
 #include "sp_time.h"
 
+#include <jansson.h>
 #include <string.h>
 
 #define RULES_UUID_BYTES      36
@@ -55,6 +56,22 @@ static enum sp_rc rules_category(const struct rules_place *place, const char *jo
     return SP_OK;
 }
 
+/* Parameters travel as JSON: numbers and texts that JSON cannot hold are refused here, with their place. */
+static enum sp_rc rules_json(const struct rules_place *place, const struct sp_buf *text, struct sp_err *err)
+{
+    json_error_t error;
+    if (text->failed)
+        return sp_yaml_error(err, SP_E_LIMIT, place->file, rules_at(place, "params"), "params are longer than %u bytes",
+                             PARAM_JSON_MAX);
+    json_t *value = json_loadb((const char *)text->p, text->n, JSON_REJECT_DUPLICATES, &error);
+    json_decref(value);
+    if (value != NULL)
+        return SP_OK;
+    (void)sp_yaml_error(err, SP_E_INVALID, place->file, rules_at(place, "params"), "params hold what JSON cannot: %s", error.text);
+    sp_err_hint(err, "write numbers that are out of range, and texts with control characters, otherwise");
+    return SP_E_INVALID;
+}
+
 /* Parameters against the table of the adapter, when this program knows the adapter; a foreign one is the worker's to judge. */
 static enum sp_rc rules_params(const struct rules_place *place, const struct ctl_def_check *check, struct sp_err *err)
 {
@@ -67,20 +84,16 @@ static enum sp_rc rules_params(const struct rules_place *place, const struct ctl
         return sp_yaml_error(err, SP_E_INVALID, place->file, params, "params is a map of parameters");
     for (size_t i = 0; sp_adapters[i] != NULL && adapter == NULL; i++)
         adapter = strcmp(sp_adapters[i]->name, check->adapter) == 0 ? sp_adapters[i] : NULL;
-    if (adapter == NULL)
-        return SP_OK;
     memset(&values, 0, sizeof values);
     sp_buf_init(&text, PARAM_JSON_MAX);
     if (params != NULL)
         sp_yaml_json(params, &text);
-    bool good = !text.failed && param_parse(adapter->params, adapter->params_count, sp_buf_view(&text), &values, why);
-    if (text.failed)
-        (void)sp_yaml_error(err, SP_E_LIMIT, place->file, params, "params are longer than %u bytes", PARAM_JSON_MAX);
-    else if (!good)
-        (void)sp_yaml_error(err, SP_E_INVALID, place->file, rules_at(place, "params"), "%s", why);
+    enum sp_rc rc = params != NULL ? rules_json(place, &text, err) : SP_OK;
+    if (rc == SP_OK && adapter != NULL && !param_parse(adapter->params, adapter->params_count, sp_buf_view(&text), &values, why))
+        rc = sp_yaml_error(err, SP_E_INVALID, place->file, rules_at(place, "params"), "%s", why);
     param_fini(&values);
     sp_buf_fini(&text);
-    return good ? SP_OK : SP_E_INVALID;
+    return rc;
 }
 
 static enum sp_rc rules_check(const struct rules_place *place, const struct ctl_def_check *check, struct sp_err *err)

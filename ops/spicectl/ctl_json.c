@@ -194,3 +194,13 @@ json_t *ctl_json_need(json_t *value)
     }
     return value;
 }
+
+char *ctl_json_dump(const json_t *value)
+{
+    char *text = json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY | JSON_REAL_PRECISION(17));
+    if (text == NULL) {
+        (void)fputs("spicectl: out of memory\n", stderr);
+        exit(1);
+    }
+    return text;
+}

@@ -39,6 +39,9 @@ void ctl_json_line(struct ctl_out *out, const json_t *value);
 /* Prints every member of an object as "name: value" lines, nested ones indented. Borrows. */
 void ctl_json_show(struct ctl_out *out, const json_t *object, unsigned indent);
 
+/* Gives the value as compact JSON (free it), numbers exactly; ends the program when memory is out. Borrows. */
+char *ctl_json_dump(const json_t *value);
+
 /* Gives what json_pack or the like returned; ends the program when memory is out. Takes. */
 json_t *ctl_json_need(json_t *value);
 

@@ -38,6 +38,7 @@ static void test_refused(void **state)
         {CHECK "category: [hardwear]\n", "f.yaml:4", "hardwear", "hardware"},
         {CHECK "params: {outcom: pass}\n", "f.yaml:4", "outcom", ""},
         {CHECK "params: 7\n", "f.yaml:4", "map", ""},
+        {"kind: check\nname: c\nadapter: foreign\nparams: {a: 1e400}\n", "f.yaml:4", "JSON", ""},
         {CHECK "timeout: 2m\nmax_age: 1m\n", "f.yaml:5", "shorter than the timeout", ""},
         {CHECK "name: d\n", "f.yaml:4", "name", ""},
         {"kind: check\nname: c\n", "f.yaml:1", "adapter", ""},
@@ -188,7 +189,7 @@ static void test_odd_texts_read_back(void **state)
     (void)state;
     struct ctl_defs defs =
         good("kind: check\nname: c\nadapter: foreign\nrunbook: 'a: b #c'\nparams:\n  a: '10'\n  b: 10\n  c: [x, 'y, z', '[']\n"
-             "  d: {e: ''}\n  'f: g': 'yes'\n  h: \"line\\nbreak\"\n  i: null\n  j: 1.5\n  k: 'null'\n");
+             "  d: {e: ''}\n  'f: g': 'yes'\n  h: \"line\\nbreak\"\n  i: null\n  j: 1.5\n  k: 'null'\n  l: 0e300\n  m: \"x\\Ny\\Lz\"\n");
     test_print_reads_back(&defs);
     ctl_def_clear(&defs);
 }
