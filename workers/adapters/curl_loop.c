@@ -223,11 +223,10 @@ uint16_t curl_loop_reason(CURL *easy, CURLcode code)
     case CURLE_RECV_ERROR:
         return SP_REASON_UNREACHABLE;
     case CURLE_URL_MALFORMAT:
-    case CURLE_UNSUPPORTED_PROTOCOL:
         return SP_REASON_BAD_PARAMETERS;
     case CURLE_OUT_OF_MEMORY:
         return SP_REASON_INTERNAL;
-    default:
+    default: /* CURLE_UNSUPPORTED_PROTOCOL among them: an answer without a status line */
         return SP_REASON_PROTOCOL;
     }
 }

@@ -173,6 +173,34 @@ static bool read_text(struct reader *r, struct sp_str *out)
     return true;
 }
 
+/* True when text is a number by the grammar of JSON (RFC 8259, section 6). */
+static bool is_number(const char *p)
+{
+    p += *p == '-';
+    size_t n = strspn(p, "0123456789");
+    if (n == 0 || (n > 1 && *p == '0')) {
+        return false;
+    }
+    p += n;
+    if (*p == '.') {
+        n = strspn(++p, "0123456789");
+        p += n;
+        if (n == 0) {
+            return false;
+        }
+    }
+    if (*p == 'e') {
+        p++;
+        p += *p == '-';
+        n = strspn(p, "0123456789");
+        p += n;
+        if (n == 0) {
+            return false;
+        }
+    }
+    return *p == '\0';
+}
+
 /* Reads a text, or a number or boolean as its literal text: people write `expect: 200` in YAML. */
 static bool read_scalar(struct reader *r, struct sp_str *out)
 {
@@ -185,8 +213,7 @@ static bool read_scalar(struct reader *r, struct sp_str *out)
     }
     *out = sp_str_bytes(start, (size_t)(r->out - start));
     *r->out++ = '\0';
-    bool digit = out->n > 0 && (start[0] == '-' || (start[0] >= '0' && start[0] <= '9'));
-    if (!digit && !sp_str_is(*out, "true") && !sp_str_is(*out, "false")) {
+    if (!is_number(start) && !sp_str_is(*out, "true") && !sp_str_is(*out, "false")) {
         return refuse(r, "a text, number or boolean is wanted");
     }
     return true;
