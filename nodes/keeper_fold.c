@@ -40,6 +40,7 @@ enum sp_rc keeper_store_fold_begin(struct keeper_store *s, struct keeper_core *c
         node_registry_at(nodes, s->fold_ids[i])->fold = false; /* what changes from now on belongs to the next fold */
     }
     nodes->fold_count = 0;
+    s->journal_results = 0;
     s->fold_to = s->journal_seq > 0 ? s->journal_seq : 1;
     return SP_OK;
 }

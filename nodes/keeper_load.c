@@ -125,19 +125,19 @@ static enum sp_rc load_flush(struct load *l)
 static enum sp_rc load_journal(struct load *l)
 {
     struct sp_db_stmt *q = NULL;
-    enum sp_rc rc = keeper_store_query(l->s, "SELECT seq, worker, now_ms, wall_ms, mask, body, mac FROM journal WHERE seq>?1 ORDER BY seq", &q);
+    enum sp_rc rc = keeper_store_query(l->s, "SELECT seq, worker, now_ms, wall_ms, count, body, mac FROM journal WHERE seq>?1 ORDER BY seq", &q);
     if (rc == SP_OK) {
         sp_db_int(q, 1, l->s->folded);
     }
     while (rc == SP_OK && (rc = sp_db_row(q)) == SP_OK) {
-        uint8_t mac[32], head[88];
-        struct sp_str mask = sp_db_get_blob(q, 4), body = sp_db_get_blob(q, 5), stored = sp_db_get_blob(q, 6);
+        uint8_t mac[32], head[32];
+        struct sp_str body = sp_db_get_blob(q, 5), stored = sp_db_get_blob(q, 6);
         struct keeper_journal j = {.body = (const uint8_t *)body.p,
                                    .bytes = body.n,
+                                   .count = (uint32_t)sp_db_get_int(q, 4),
                                    .worker = (uint32_t)sp_db_get_int(q, 1),
                                    .now_ms = (uint64_t)sp_db_get_int(q, 2),
                                    .wall_ms = (uint64_t)sp_db_get_int(q, 3)};
-        memcpy(j.mask, mask.p != NULL ? mask.p : "", mask.n < sizeof j.mask ? mask.n : sizeof j.mask);
         keeper_store_mac(l->s, "journal", sp_db_get_int(q, 0), keeper_store_journal_head(&j, head), body, mac);
         bool good = stored.n == sizeof mac && sp_crypto_equal(mac, stored.p, sizeof mac);
         if (!good || keeper_core_replay(l->core, &j, l->fx) != SP_OK) {

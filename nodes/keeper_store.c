@@ -14,7 +14,7 @@
 static const char store_schema[] =
     "CREATE TABLE meta(key TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;"
     "CREATE TABLE journal(seq INTEGER PRIMARY KEY, worker INTEGER NOT NULL, now_ms INTEGER NOT NULL, wall_ms INTEGER NOT NULL,"
-    " mask BLOB NOT NULL, body BLOB NOT NULL, mac BLOB NOT NULL);"
+    " count INTEGER NOT NULL, body BLOB NOT NULL, mac BLOB NOT NULL);"
     "CREATE TABLE node(id INTEGER PRIMARY KEY, name TEXT NOT NULL, key BLOB NOT NULL, address TEXT NOT NULL, labels TEXT NOT NULL,"
     " state INTEGER NOT NULL, origin INTEGER NOT NULL, generation INTEGER NOT NULL, version INTEGER NOT NULL);"
     "CREATE TABLE record(node INTEGER PRIMARY KEY, body BLOB NOT NULL, mac BLOB NOT NULL);"
@@ -217,29 +217,30 @@ void keeper_store_mac(const struct keeper_store *s, const char *purpose, int64_t
     sp_crypto_hmac(&s->mac, all, sizeof all, mac);
 }
 
-/* Times, worker and mask of a journal row as bytes, for its MAC. */
-struct sp_str keeper_store_journal_head(const struct keeper_journal *j, uint8_t head[88])
+/* Times, worker and count of a journal row as bytes, for its MAC. */
+struct sp_str keeper_store_journal_head(const struct keeper_journal *j, uint8_t head[32])
 {
-    memset(head, 0, 88);
+    memset(head, 0, 32);
     memcpy(head, &j->now_ms, 8);
     memcpy(head + 8, &j->wall_ms, 8);
     memcpy(head + 16, &j->worker, 4);
-    memcpy(head + 24, j->mask, sizeof j->mask);
-    return sp_str_bytes(head, 88);
+    memcpy(head + 24, &j->count, 4);
+    return sp_str_bytes(head, 32);
 }
 
 static enum sp_rc store_journal(struct keeper_store *s, const struct keeper_journal *j)
 {
-    uint8_t mac[32], head[88];
+    uint8_t mac[32], head[32];
     int64_t seq = ++s->journal_seq;
     keeper_store_mac(s, "journal", seq, keeper_store_journal_head(j, head), sp_str_bytes(j->body, j->bytes), mac);
     sp_db_int(s->journal, 1, seq);
     sp_db_int(s->journal, 2, j->worker);
     sp_db_int(s->journal, 3, (int64_t)j->now_ms);
     sp_db_int(s->journal, 4, (int64_t)j->wall_ms);
-    sp_db_blob(s->journal, 5, j->mask, sizeof j->mask);
+    sp_db_int(s->journal, 5, j->count);
     sp_db_blob(s->journal, 6, j->body, j->bytes);
     sp_db_blob(s->journal, 7, mac, sizeof mac);
+    s->journal_results += j->count;
     return sp_db_run(s->journal);
 }
 

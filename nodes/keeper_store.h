@@ -31,6 +31,7 @@ struct keeper_store {
     char reserve[512];
     uint64_t reserve_bytes;
     int64_t journal_seq; /* last row appended */
+    uint64_t journal_results; /* appended since the latest fold began */
     int64_t folded;      /* journal row up to which records have everything */
     int64_t fold_to;     /* journal row up to which the running fold will have everything; 0: no fold runs */
     uint32_t *fold_ids;  /* ids still to be written, rising */
@@ -98,7 +99,7 @@ SP_MUST_USE enum sp_rc keeper_store_expire(struct keeper_store *s, uint64_t wall
 /* MAC over a purpose, a number that ties the row to its place, and two pieces. For the store's own files. */
 void keeper_store_mac(const struct keeper_store *s, const char *purpose, int64_t place, struct sp_str a, struct sp_str b, uint8_t mac[32]);
 /* Effect: what of a journal row is not its body, as bytes for the MAC. Lends head. */
-struct sp_str keeper_store_journal_head(const struct keeper_journal *j, uint8_t head[88]);
+struct sp_str keeper_store_journal_head(const struct keeper_journal *j, uint8_t head[32]);
 
 /* ---- objects: each inside a transaction ---- */
 struct keeper_store_node {

@@ -313,10 +313,16 @@ static void shell_retry(struct nodes_shell *s, uint64_t now_ms)
     }
 }
 
+static bool shell_fold_due(const struct nodes_shell *s)
+{
+    uint64_t pairs = keeper_core_nodes(s->core)->pairs;
+    return s->store.journal_results >= (pairs > NODES_FOLD_RESULTS_MIN ? pairs : NODES_FOLD_RESULTS_MIN);
+}
+
 static void shell_background(struct nodes_shell *s, uint64_t now_ms)
 {
     enum sp_rc rc = SP_OK;
-    bool many = s->store.journal_seq - s->store.folded > NODES_FOLD_JOURNAL_MAX;
+    bool many = shell_fold_due(s);
     if (!keeper_store_folding(&s->store) && (now_ms >= s->fold_ms || many)) {
         rc = keeper_store_fold_begin(&s->store, s->core);
         s->fold_ms = now_ms + NODES_FOLD_MS;

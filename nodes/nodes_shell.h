@@ -13,8 +13,8 @@
 
 #define NODES_HOLD_BYTES (KEEPER_PENDING_BYTES_MAX + SP_FRAME_BYTES_MAX) /* bodies of results that wait for their commit */
 #define NODES_ROUNDS_MAX 8u            /* commits in a row before other work gets its turn */
-#define NODES_FOLD_MS 30000u           /* distance of background folds */
-#define NODES_FOLD_JOURNAL_MAX 20000   /* journal rows that start one earlier */
+#define NODES_FOLD_MS 600000u          /* longest distance of background folds */
+#define NODES_FOLD_RESULTS_MIN 100000u /* a fold rewrites whole nodes: it waits for as many results as there are pairs, at least so many */
 #define NODES_RETRY_MS 2000u           /* after a full disk */
 #define NODES_EXPORT_MS 30000u         /* audit head to its other file; the promise is a minute */
 #define NODES_EXPIRE_MS 3600000u       /* old history */

@@ -14,7 +14,7 @@
 
 enum keeper_effect_kind {
     KEEPER_SEND,    /* a message */
-    KEEPER_JOURNAL, /* store: a batch of results as it came, and which of them count */
+    KEEPER_JOURNAL, /* store: the accepted results of a batch */
     KEEPER_AUDIT,   /* store: a row of the audit chain */
     KEEPER_HISTORY, /* store: a finished run of equal outcomes */
     KEEPER_EPOCH,   /* store: the highest epoch granted and its holder */
@@ -30,11 +30,11 @@ struct keeper_send {
 };
 
 struct keeper_journal {
-    const uint8_t *body; /* lent by the RESULT event until the commit or its failure */
+    const uint8_t *body; /* accepted results in their stored form (keeper_journal.h), in keeper_effects.body */
     uint32_t bytes;
+    uint32_t count;
     uint32_t worker; /* number */
     uint64_t now_ms, wall_ms;
-    uint8_t mask[64]; /* bit i: result i was accepted */
 };
 
 struct keeper_audit {

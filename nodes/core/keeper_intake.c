@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Rules of intake: which results are let in, what is said about those that are not, and the fold after the commit. */
+#include "keeper_journal.h"
 #include "keeper_parts.h"
 
 #include "sp_assert.h"
@@ -202,6 +203,44 @@ static uint32_t keeper_intake_sender(struct keeper_core *core, const struct keep
     return number;
 }
 
+/* Detail, a line feed and measures as one text; without measures when they do not fit. Lends joined or the detail. */
+static struct sp_str keeper_intake_text(const struct keeper_pending *p, char joined[TEXT_POOL_TEXT_BYTES_MAX])
+{
+    if (p->measures.n == 0 || p->detail.n + 1 + p->measures.n > TEXT_POOL_TEXT_BYTES_MAX) {
+        return p->detail;
+    }
+    if (p->detail.n > 0) {
+        memcpy(joined, p->detail.p, p->detail.n);
+    }
+    joined[p->detail.n] = '\n';
+    memcpy(joined + p->detail.n + 1, p->measures.p, p->measures.n);
+    return (struct sp_str){joined, p->detail.n + 1 + p->measures.n};
+}
+
+/* The journal row of the batch that was just decided; none when nothing of it changes anything. */
+static void keeper_intake_journal(struct keeper_core *core, const struct keeper_batch *b, uint32_t worker, struct keeper_effects *fx)
+{
+    struct keeper_effect *e = keeper_effects_add(fx, KEEPER_JOURNAL);
+    struct keeper_journal *j = &e->u.journal;
+    *j = (struct keeper_journal){
+        .body = fx->body + fx->used, .worker = worker, .now_ms = keeper_now_ms(core), .wall_ms = core->now.wall.ms};
+    j->bytes = keeper_journal_begin(fx->body + fx->used, core->options.clock_boot);
+    for (uint32_t i = 0; i < b->count; i++) {
+        const struct keeper_pending *p = &core->pending[b->first + i];
+        char joined[TEXT_POOL_TEXT_BYTES_MAX];
+        if (p->counts) {
+            struct keeper_journal_entry entry = {p->node, p->check, p->result, keeper_intake_text(p, joined)};
+            j->bytes += keeper_journal_put(fx->body + fx->used + j->bytes, &entry);
+            j->count++;
+        }
+    }
+    if (j->count == 0) {
+        fx->count--;
+        return;
+    }
+    fx->used += j->bytes;
+}
+
 void keeper_intake_on_result_batch(struct keeper_core *core, const struct keeper_message *m, struct keeper_effects *fx)
 {
     struct msg_result_batch batch;
@@ -210,7 +249,7 @@ void keeper_intake_on_result_batch(struct keeper_core *core, const struct keeper
         return;
     }
     bool room = core->pending_count + batch.results.count <= KEEPER_PENDING_MAX && core->batch_count < KEEPER_BATCHES_MAX &&
-                core->pending_bytes + m->bytes <= KEEPER_PENDING_BYTES_MAX && keeper_effects_room(fx, 2, 0);
+                core->pending_bytes + m->bytes <= KEEPER_PENDING_BYTES_MAX && keeper_effects_room(fx, 2, KEEPER_JOURNAL_HEAD_BYTES + MSG_RESULT_BATCH_RESULTS_MAX * KEEPER_JOURNAL_ENTRY_MAX);
     uint32_t number = room && core->health.store_good ? keeper_intake_sender(core, m, fx) : 0;
     if (number == 0) {
         core->counters.batches_dropped++; /* not acknowledged: it will come again */
@@ -220,29 +259,16 @@ void keeper_intake_on_result_batch(struct keeper_core *core, const struct keeper
     struct keeper_batch *b = &core->batches[core->batch_count++];
     *b = (struct keeper_batch){.boot = batch.boot, .batch = batch.batch, .first = core->pending_count, .count = batch.results.count};
     (void)sp_str_copy(b->worker, sizeof b->worker, m->from);
-    struct keeper_effect *journal = keeper_effects_add(fx, KEEPER_JOURNAL);
-    journal->u.journal = (struct keeper_journal){.body = m->body,
-                                                 .bytes = m->bytes,
-                                                 .worker = number,
-                                                 .now_ms = keeper_now_ms(core),
-                                                 .wall_ms = core->now.wall.ms};
     struct sp_list list = batch.results;
     struct rec_result r;
-    bool any = false;
     for (uint16_t i = 0; rec_result_next(&list, &r); i++) {
         struct keeper_pending *p = &core->pending[core->pending_count++];
         keeper_intake_result(core, &r, &sender, p);
         p->index = i;
         core->counters.refused[p->code]++;
         core->counters.duplicates += p->duplicate;
-        if (p->counts) {
-            journal->u.journal.mask[i / 8] |= (uint8_t)(1u << i % 8);
-            any = true;
-        }
     }
-    if (!any) {
-        fx->count--; /* nothing of it changes anything: no row */
-    }
+    keeper_intake_journal(core, b, number, fx);
     core->counters.batches++;
     core->pending_bytes += m->bytes;
     core->results_seen += batch.results.count;
@@ -270,15 +296,8 @@ void keeper_intake_fold(struct keeper_core *core, const struct keeper_pending *p
         e->u.history.run = ended;
         (void)sp_str_copy(e->u.history.detail, sizeof e->u.history.detail, text_pool_text(&core->texts, before));
     }
-    struct sp_str text = p->detail;
     char joined[TEXT_POOL_TEXT_BYTES_MAX];
-    if (p->measures.n > 0 && p->detail.n + 1 + p->measures.n <= sizeof joined) {
-        memcpy(joined, p->detail.p, p->detail.n);
-        joined[p->detail.n] = '\n';
-        memcpy(joined + p->detail.n + 1, p->measures.p, p->measures.n);
-        text = (struct sp_str){joined, p->detail.n + 1 + p->measures.n};
-    }
-    pair->text = text_pool_keep(&core->texts, text);
+    pair->text = text_pool_keep(&core->texts, keeper_intake_text(p, joined));
     text_pool_drop(&core->texts, before);
     node_registry_mark_fold(&core->nodes, node);
     if (core->pool_count > 0) {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Start: the core is filled from the store. Nothing here makes a membership; what is still proven is judged like anything new. */
+#include "keeper_journal.h"
 #include "keeper_parts.h"
 #include "node_record.h"
 #include "sp_assert.h"
@@ -129,55 +130,36 @@ void keeper_core_write_record(const struct keeper_core *core, const struct node_
 }
 
 /* One result of a journal row: the same fold as at run time, if the record does not contain it already. */
-static void keeper_replay_result(struct keeper_core *core, const struct keeper_journal *row, const struct rec_result *r,
-                                 struct keeper_effects *fx)
+static void keeper_replay_entry(struct keeper_core *core, const struct keeper_journal *row, const struct keeper_journal_entry *e, bool ours,
+                                struct keeper_effects *fx)
 {
-    struct sp_ticket t;
-    if (sp_ticket_open(r->ticket, &core->options.ticket_mac, &t) != SP_OK || r->outcome > SP_OUTCOME_LAST) {
+    struct node_row *node = node_registry_at(&core->nodes, e->node);
+    struct pair_state *pair = node != NULL ? node_registry_pair(&core->nodes, node, e->check) : NULL;
+    if (pair == NULL || e->result.job <= pair->job) {
         return;
     }
-    struct node_row *node = node_registry_at(&core->nodes, t.node);
-    uint32_t index = check_table_find(&core->checks, t.check);
-    if (node == NULL || index == CHECK_ROW_NONE) {
-        return;
-    }
-    const struct check_row *check = check_table_at(&core->checks, index);
-    struct pair_state *pair = node_registry_pair(&core->nodes, node, t.check);
-    if (pair == NULL || t.job <= pair->job) {
-        return;
-    }
-    pair->job = t.job; /* stays taken even when the rest no longer fits (SI-4) */
+    pair->job = e->result.job; /* stays taken even when the rest no longer fits (SI-4) */
     node_registry_mark_fold(&core->nodes, node);
-    if (!keeper_restore_is_ours(core, t.clock_boot) || memcmp(check->digest, t.digest, sizeof t.digest) != 0) {
-        return;
+    if (!ours) {
+        return; /* its instants are of another clock domain (SI-13) */
     }
-    struct keeper_pending p = {.detail = r->detail, .measures = r->measures, .node = t.node, .check = t.check, .counts = true};
-    p.result = (struct pair_result){.job = t.job,
-                                    .issued_ms = t.issued_ms,
-                                    .wall_s = (uint32_t)(row->wall_ms / SP_MS_PER_S),
-                                    .generation = t.generation,
-                                    .policy = check->policy,
-                                    .reason = r->reason,
-                                    .worker = (uint16_t)row->worker,
-                                    .outcome = r->outcome,
-                                    .attempt = t.attempt};
+    struct keeper_pending p = {.detail = e->text, .node = e->node, .check = e->check, .counts = true, .result = e->result};
+    p.result.wall_s = (uint32_t)(row->wall_ms / SP_MS_PER_S);
+    p.result.worker = (uint16_t)row->worker;
     keeper_intake_fold(core, &p, fx);
 }
 
 enum sp_rc keeper_core_replay(struct keeper_core *core, const struct keeper_journal *row, struct keeper_effects *fx)
 {
-    struct msg_result_batch batch;
-    if (msg_result_batch_decode(row->body, row->bytes, &batch) != SP_OK) {
-        return SP_E_CORRUPT;
+    struct sp_str rest = sp_str_bytes(row->body, row->bytes);
+    struct keeper_journal_entry e;
+    uint64_t clock_boot = 0;
+    enum sp_rc rc = keeper_journal_head(&rest, &clock_boot);
+    bool ours = keeper_restore_is_ours(core, clock_boot);
+    while (rc == SP_OK && (rc = keeper_journal_next(&rest, &e)) == SP_OK) {
+        keeper_replay_entry(core, row, &e, ours, fx);
     }
-    struct sp_list list = batch.results;
-    struct rec_result r;
-    for (uint32_t i = 0; rec_result_next(&list, &r); i++) {
-        if (((uint32_t)row->mask[i / 8] >> i % 8 & 1u) != 0) {
-            keeper_replay_result(core, row, &r, fx);
-        }
-    }
-    return SP_OK;
+    return rc == SP_E_NOT_FOUND ? SP_OK : rc;
 }
 
 void keeper_core_void_all(struct keeper_core *core, uint64_t now_ms)

@@ -35,6 +35,8 @@ struct bed {
     bool dirty;
     bool store_fails;
     struct keeper_audit last_audit;
+    struct keeper_journal journal; /* the latest row */
+    uint8_t journal_body[4096];
     uint64_t job;
     uint64_t epoch;
     uint8_t hold[1 << 20];
@@ -79,7 +81,13 @@ static inline void bed_perform(struct bed *b)
         }
         assert_true(b->health.store_good); /* nothing is stored while the store is known to be bad */
         b->dirty = true;
-        b->journals += e->kind == KEEPER_JOURNAL;
+        if (e->kind == KEEPER_JOURNAL) {
+            b->journals++;
+            b->journal = e->u.journal;
+            assert_true(e->u.journal.bytes <= sizeof b->journal_body);
+            memcpy(b->journal_body, e->u.journal.body, e->u.journal.bytes);
+            b->journal.body = b->journal_body;
+        }
         b->histories += e->kind == KEEPER_HISTORY;
         b->epochs += e->kind == KEEPER_EPOCH;
         if (e->kind == KEEPER_AUDIT) {

@@ -560,9 +560,8 @@ static void replay_of_the_journal_gives_the_same_state(void **state)
         bed_tick(&b, 30);
         bed_ask(&b);
         bed_tell(&b, outcomes[i]);
-        struct keeper_journal j = {.body = b.hold, .bytes = b.held, .worker = 1, .wall_ms = b.now.wall.ms, .mask = {1}};
         for (unsigned twice = 0; twice < 2; twice++) {
-            assert_int_equal(keeper_core_replay(c.core, &j, &c.fx), SP_OK);
+            assert_int_equal(keeper_core_replay(c.core, &b.journal, &c.fx), SP_OK);
         }
         keeper_effects_reset(&c.fx);
         bed_commit(&b);
