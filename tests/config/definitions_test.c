@@ -187,9 +187,9 @@ static void test_examples(void **state)
 static void test_odd_texts_read_back(void **state)
 {
     (void)state;
-    struct ctl_defs defs =
-        good("kind: check\nname: c\nadapter: foreign\nrunbook: 'a: b #c'\nparams:\n  a: '10'\n  b: 10\n  c: [x, 'y, z', '[']\n"
-             "  d: {e: ''}\n  'f: g': 'yes'\n  h: \"line\\nbreak\"\n  i: null\n  j: 1.5\n  k: 'null'\n  l: 0e300\n  m: \"x\\Ny\\Lz\"\n");
+    struct ctl_defs defs = good(
+        "kind: check\nname: c\nadapter: foreign\nrunbook: 'a: b #c'\nparams:\n  a: '10'\n  b: 10\n  c: [x, 'y, z', '[']\n"
+        "  d: {e: ''}\n  'f: g': 'yes'\n  h: \"line\\nbreak\"\n  i: null\n  j: 1.5\n  k: 'null'\n  l: 0e300\n  m: \"x\\Ny\\Lz\"\n");
     test_print_reads_back(&defs);
     ctl_def_clear(&defs);
 }
