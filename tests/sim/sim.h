@@ -10,6 +10,7 @@
 
 #include "broker_core.h"
 #include "keeper_core.h"
+#include "keeper_journal.h"
 #include "reader_core.h"
 #include "resend.h"
 #include "scheduler_core.h"
@@ -65,6 +66,8 @@ struct sim_process {
 struct sim_run {
     uint64_t job;
     uint64_t issued_ms; /* keeper's clock at the true moment of issue */
+    uint64_t dated_ms;  /* as the ticket says */
+    uint32_t life_ms;
     uint64_t epoch;
     uint32_t check, node, generation;
     uint16_t flags;

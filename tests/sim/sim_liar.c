@@ -39,7 +39,8 @@ static void lie(struct sim *s, const uint8_t *first)
         r.outcome = sim_chance(s, 500) ? (uint8_t)SP_OUTCOME_PASS : r.outcome;
         SIM_REQUIRE(s, rec_result_put(&each, &r) == SP_OK, "a lie does not fit");
     }
-    struct msg_result_batch m = {.boot = s->liar_boot, .batch = 1 + sim_below(s, 1000), .results = {results, (uint32_t)sp_packer_bytes(&each), count}};
+    struct msg_result_batch m = {.boot = s->liar_boot, .batch = 1 + sim_below(s, 1000),
+                                 .results = {results, (uint32_t)sp_packer_bytes(&each), count}};
     sp_packer_init(&w, body, sizeof body);
     SIM_REQUIRE(s, msg_result_batch_encode(&w, &m) == SP_OK, "a batch of lies does not fit");
     (void)sim_send(s, SIM_LIAR, SP_MSG_RESULT_BATCH, "", 0, 0, body, sp_packer_bytes(&w));

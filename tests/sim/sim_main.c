@@ -78,18 +78,20 @@ static void run_list(const char *path, struct totals *t)
     (void)fclose(f);
 }
 
-static int run_share(uint64_t first, uint64_t seeds, uint64_t stride, uint64_t steps, int out)
+/* Every stride-th seed from first to last. */
+static int run_share(uint64_t first, uint64_t last, uint64_t stride, uint64_t steps, int out)
 {
     struct totals t = {0};
-    for (uint64_t i = first; i < seeds; i += stride)
-        run_seed(i + 1, steps, &t);
+    for (uint64_t seed = first; seed <= last; seed += stride)
+        run_seed(seed, steps, &t);
     return write(out, &t, sizeof t) == (ssize_t)sizeof t ? 0 : 1;
 }
 
 static void usage(FILE *to)
 {
-    (void)fprintf(to, "usage: spice-sim [--seeds N] [--seed N] [--steps N] [--jobs N] [--list FILE|--no-list]\n"
-                      "  --seeds N   seeds 1 to N (default 20)\n"
+    (void)fprintf(to, "usage: spice-sim [--seeds N] [--first N] [--seed N] [--steps N] [--jobs N] [--list FILE|--no-list]\n"
+                      "  --seeds N   so many seeds (default 20)\n"
+                      "  --first N   the first of them (default 1)\n"
                       "  --seed N    only this one, and again the same every time\n"
                       "  --steps N   events under fire for each seed (default 20000); a quiet time follows\n"
                       "  --jobs N    processes at once (default 1)\n"
@@ -110,12 +112,14 @@ static uint64_t number(const char *text)
 int main(int argc, char **argv)
 {
     static const struct option options[] = {{"seeds", 1, NULL, 'n'}, {"seed", 1, NULL, 's'},  {"steps", 1, NULL, 't'},  {"jobs", 1, NULL, 'j'},
-                                            {"list", 1, NULL, 'l'},  {"no-list", 0, NULL, 'L'}, {"help", 0, NULL, 'h'}, {NULL, 0, NULL, 0}};
+                                            {"first", 1, NULL, 'f'}, {"list", 1, NULL, 'l'},  {"no-list", 0, NULL, 'L'}, {"help", 0, NULL, 'h'}, {NULL, 0, NULL, 0}};
     const char *list = SEEDS_FILE;
-    uint64_t seeds = 20, seed = 0, steps = 20000, jobs = 1;
+    uint64_t seeds = 20, seed = 0, first = 1, steps = 20000, jobs = 1;
     for (int c; (c = getopt_long(argc, argv, "", options, NULL)) != -1;) {
         if (c == 'n')
             seeds = number(optarg);
+        else if (c == 'f')
+            first = number(optarg);
         else if (c == 's')
             seed = number(optarg);
         else if (c == 't')
@@ -141,7 +145,7 @@ int main(int argc, char **argv)
             return 1;
         for (uint64_t j = 0; j < jobs; j++)
             if (fork() == 0)
-                _exit(run_share(j, seeds, jobs, steps, pipes[1]));
+                _exit(run_share(first + j, first + seeds - 1, jobs, steps, pipes[1]));
         for (uint64_t j = 0; j < jobs; j++) {
             int status;
             if (wait(&status) < 0 || !WIFEXITED(status) || WEXITSTATUS(status) != 0)

@@ -28,7 +28,8 @@ void sim_ref_issued(struct sim *s, const uint8_t ticket[SP_TICKET_BYTES])
     SIM_REQUIRE(s, s->run_count < SIM_RUNS_MAX, "more runs than the reference holds");
     struct sim_run *r = &s->runs[s->run_count];
     *r = (struct sim_run){.job = t.job, .issued_ms = sp_mono_ms(sim_clock(s, SIM_KEEPER).mono), .epoch = t.epoch, .check = t.check,
-                          .node = t.node, .generation = t.generation, .flags = t.flags, .clock_boot = t.clock_boot, .seal = seal_of(ticket)};
+                          .node = t.node, .generation = t.generation, .flags = t.flags, .clock_boot = t.clock_boot, .seal = seal_of(ticket),
+                          .dated_ms = t.issued_ms, .life_ms = t.life_ms};
     memcpy(r->digest, t.digest, 32);
     SIM_REQUIRE(s, t.clock_boot != s->clock_boot || t.issued_ms <= r->issued_ms, "SI-2: the scheduler dates a job %" PRIu64 " ms in the future",
                 t.issued_ms - r->issued_ms);
@@ -46,71 +47,70 @@ void sim_ref_executed(struct sim *s, const uint8_t ticket[SP_TICKET_BYTES], uint
     r->outcomes |= (uint8_t)(1u << outcome); /* a repeated frame makes it run twice: either answer may win, both are dated by the ticket */
 }
 
-/* Calls fn for each result of the row that the keeper let in. */
-static void each(struct sim *s, const struct keeper_journal *row, void (*fn)(struct sim *, const struct keeper_journal *, const struct rec_result *))
+/* Calls fn for each result of the row. */
+static void each(struct sim *s, const struct keeper_journal *row,
+                 void (*fn)(struct sim *, const struct keeper_journal *, const struct keeper_journal_entry *))
 {
-    struct msg_result_batch m;
-    struct rec_result result;
-    uint32_t index = 0;
-    SIM_REQUIRE(s, msg_result_batch_decode(row->body, row->bytes, &m) == SP_OK, "the journal holds a batch that does not decode");
-    for (struct sp_list l = m.results; rec_result_next(&l, &result); index++)
-        if (row->mask[index / 8] >> index % 8 & 1)
-            fn(s, row, &result);
+    struct sp_str rest = sp_str_bytes(row->body, row->bytes);
+    struct keeper_journal_entry entry;
+    uint64_t clock_boot = 0;
+    uint32_t count = 0;
+    SIM_REQUIRE(s, keeper_journal_head(&rest, &clock_boot) == SP_OK, "the journal holds a row without a head");
+    for (; keeper_journal_next(&rest, &entry) == SP_OK; count++)
+        fn(s, row, &entry);
+    SIM_REQUIRE(s, rest.n == 0 && count == row->count, "the journal holds a row that does not decode");
 }
 
-static struct sim_run *run_of(struct sim *s, const struct rec_result *result, struct sp_ticket *t)
+static struct sim_run *run_of(struct sim *s, const struct keeper_journal_entry *e)
 {
-    SIM_REQUIRE(s, sp_ticket_decode(result->ticket, t) == SP_OK, "SI-8: accepted a ticket that does not decode");
-    struct sim_run *r = find(s, t->job);
-    SIM_REQUIRE(s, r != NULL, "SI-8: accepted a result for job %" PRIx64 " that nobody issued", t->job);
-    SIM_REQUIRE(s, r->seal == seal_of(result->ticket), "SI-4: the ticket accepted for job %" PRIx64 " is not the one issued", t->job);
+    struct sim_run *r = find(s, e->result.job);
+    SIM_REQUIRE(s, r != NULL, "SI-8: accepted a result for job %" PRIx64 " that nobody issued", e->result.job);
+    SIM_REQUIRE(s, r->node == e->node && r->check == e->check && r->generation == e->result.generation && r->dated_ms == e->result.issued_ms,
+                "SI-4: the ticket accepted for job %" PRIx64 " is not the one issued", e->result.job);
     return r;
 }
 
-static void accepted(struct sim *s, const struct keeper_journal *row, const struct rec_result *result)
+static void accepted(struct sim *s, const struct keeper_journal *row, const struct keeper_journal_entry *e)
 {
-    struct sp_ticket t;
-    struct sim_run *r = run_of(s, result, &t);
+    struct sim_run *r = run_of(s, e);
     const struct check_table *checks = keeper_core_checks(s->keeper);
-    uint32_t index = check_table_find(checks, t.check);
+    uint32_t index = check_table_find(checks, r->check);
     uint64_t now_ms = sp_mono_ms(sim_clock(s, SIM_KEEPER).mono);
-    SIM_REQUIRE(s, !r->accepted, "SI-4: job %" PRIx64 " accepted twice", t.job);
-    SIM_REQUIRE(s, t.epoch >= s->store.epoch, "SI-5: accepted epoch %" PRIu64 " below %" PRIu64, t.epoch, s->store.epoch);
-    SIM_REQUIRE(s, t.clock_boot == s->clock_boot, "SI-13: accepted a result dated by another clock");
-    SIM_REQUIRE(s, now_ms < t.issued_ms + t.life_ms, "SI-2: accepted an answer %" PRIu64 " ms after its time", now_ms - t.issued_ms - t.life_ms);
-    SIM_REQUIRE(s, t.generation == node_registry_at(keeper_core_nodes(s->keeper), t.node)->generation,
-                "SI-12: accepted a result of node-%u under another identity", t.node);
-    SIM_REQUIRE(s, index != CHECK_ROW_NONE && memcmp(check_table_at(checks, index)->digest, t.digest, 32) == 0,
-                "SI-12: accepted a result of another definition of check-%u", t.check);
-    SIM_REQUIRE(s, s->store.state[t.node] != SP_NODE_STATE_RETIRED, "SI-8: accepted a result of a retired node");
+    SIM_REQUIRE(s, !r->accepted, "SI-4: job %" PRIx64 " accepted twice", r->job);
+    SIM_REQUIRE(s, r->epoch >= s->store.epoch, "SI-5: accepted epoch %" PRIu64 " below %" PRIu64, r->epoch, s->store.epoch);
+    SIM_REQUIRE(s, r->clock_boot == s->clock_boot, "SI-13: accepted a result dated by another clock");
+    SIM_REQUIRE(s, now_ms < r->dated_ms + r->life_ms, "SI-2: accepted an answer %" PRIu64 " ms after its time", now_ms - r->dated_ms - r->life_ms);
+    SIM_REQUIRE(s, r->generation == node_registry_at(keeper_core_nodes(s->keeper), r->node)->generation,
+                "SI-12: accepted a result of node-%u under another identity", r->node);
+    SIM_REQUIRE(s, index != CHECK_ROW_NONE && memcmp(check_table_at(checks, index)->digest, r->digest, 32) == 0,
+                "SI-12: accepted a result of another definition of check-%u", r->check);
+    SIM_REQUIRE(s, s->store.state[r->node] != SP_NODE_STATE_RETIRED, "SI-8: accepted a result of a retired node");
     SIM_REQUIRE(s, row->worker >= 1 && row->worker <= s->store.worker_count, "SI-8: accepted a result of nobody");
     r->worker = (uint8_t)sim_process_of(s, sp_str_of(s->store.workers[row->worker - 1]));
     if (r->worker == SIM_LIAR)
-        SIM_REQUIRE(s, t.node == 1, "SI-8: accepted a result of node-%u from a worker that may speak about node-1 only", t.node);
+        SIM_REQUIRE(s, r->node == 1, "SI-8: accepted a result of node-%u from a worker that may speak about node-1 only", r->node);
     else
-        SIM_REQUIRE(s, r->outcomes >> result->outcome & 1, "SI-8: accepted for job %" PRIx64 " what no worker found", t.job);
+        SIM_REQUIRE(s, r->outcomes >> e->result.outcome & 1, "SI-8: accepted for job %" PRIx64 " what no worker found", r->job);
     r->accepted = true;
 }
 
-static void committed(struct sim *s, const struct keeper_journal *row, const struct rec_result *result)
+static void committed(struct sim *s, const struct keeper_journal *row, const struct keeper_journal_entry *e)
 {
-    struct sp_ticket t;
-    struct sim_run *r = run_of(s, result, &t);
-    struct sim_found *f = &s->found[t.node][t.check];
+    struct sim_run *r = run_of(s, e);
+    struct sim_found *f = &s->found[r->node][r->check];
     (void)row;
-    SIM_REQUIRE(s, !r->committed, "SI-4: job %" PRIx64 " stored twice", t.job);
+    SIM_REQUIRE(s, !r->committed, "SI-4: job %" PRIx64 " stored twice", r->job);
     r->committed = true;
-    r->outcome = result->outcome;
+    r->outcome = e->result.outcome;
     r->previous = f->newest;
     f->newest = (uint32_t)(r - s->runs);
     f->valid = false;
 }
 
-static void taken_back(struct sim *s, const struct keeper_journal *row, const struct rec_result *result)
+static void taken_back(struct sim *s, const struct keeper_journal *row, const struct keeper_journal_entry *e)
 {
-    struct sp_ticket t;
     (void)row;
-    run_of(s, result, &t)->accepted = false;
+    run_of(s, e)->accepted = false;
 }
 
 void sim_ref_accepted(struct sim *s, const struct keeper_journal *row)
@@ -153,6 +153,16 @@ void sim_ref_revoked(struct sim *s)
         s->found[1][c].valid = false;
 }
 
+/* A pair that knows the number of a job must hold its result, unless something voided it. */
+static void restored(struct sim *s, const struct node_row *row, const struct pair_state *pair, const struct sim_run *r)
+{
+    const struct check_table *checks = keeper_core_checks(s->keeper);
+    const struct check_row *c = check_table_at(checks, check_table_find(checks, r->check));
+    bool same = pair->known && pair->job == r->job && pair->policy == c->policy && r->generation == row->generation;
+    if (same && r->clock_boot == s->clock_boot && r->flags == 0 && memcmp(r->digest, c->digest, 32) == 0)
+        SIM_REQUIRE(s, pair->issued_ms == r->dated_ms, "SI-6: after the restart the stored result of job %" PRIx64 " is not in effect", r->job);
+}
+
 void sim_ref_restored(struct sim *s)
 {
     for (uint32_t n = 1; n <= SIM_NODES; n++)
@@ -162,6 +172,8 @@ void sim_ref_restored(struct sim *s)
             uint32_t newest = s->found[n][c].newest;
             SIM_REQUIRE(s, newest == UINT32_MAX || (pair != NULL && pair->job >= s->runs[newest].job),
                         "SI-6: after the restart the keeper does not know job %" PRIx64 " which it had stored", s->runs[newest].job);
+            if (newest != UINT32_MAX)
+                restored(s, row, pair, &s->runs[newest]);
         }
 }
 

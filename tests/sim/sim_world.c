@@ -195,8 +195,9 @@ static void receive(struct sim *s, const struct sim_event *e)
     if (sp_envelope_decode(e->frame, e->bytes, &envelope) != SP_OK)
         return;
     uint32_t sender = sim_process_of(s, envelope.sender);
-    if (sender == SIM_PROCESSES || (sender == SIM_LIAR && s->liar_revoked) || sp_envelope_admit(&envelope, s->process[sender].role, p->role, &info) != SP_REFUSAL_NONE ||
-        !sim_seal_fits(s, &envelope, sender))
+    if (sender == SIM_PROCESSES || (sender == SIM_LIAR && s->liar_revoked))
+        return;
+    if (sp_envelope_admit(&envelope, s->process[sender].role, p->role, &info) != SP_REFUSAL_NONE || !sim_seal_fits(s, &envelope, sender))
         return;
     if (e->to == SIM_SCHEDULER)
         sim_scheduler_message(s, &envelope);
