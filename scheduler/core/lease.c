@@ -63,12 +63,30 @@ static bool is_out(const struct scheduler_core *s, uint32_t slot, uint64_t job)
     return slot < s->pairs.top && s->pairs.list[slot].state == PAIRS_RUNNING && s->pairs.list[slot].job == job;
 }
 
+/* True when the question was good and only this answer could not be taken: what changed meanwhile, or the keeper's own trouble. Asked anew,
+ * soon; otherwise a pair with a long period would stay without a result for all of it. */
+static bool worth_asking_again(uint16_t code)
+{
+    switch (code) {
+    case SP_REFUSAL_DIGEST:
+    case SP_REFUSAL_IDENTITY:
+    case SP_REFUSAL_UNKNOWN_CHECK:
+    case SP_REFUSAL_FUTURE:
+    case SP_REFUSAL_LATE:
+    case SP_REFUSAL_STORE:
+    case SP_REFUSAL_NOT_READY:
+    case SP_REFUSAL_OVERLOAD:
+        return true;
+    default:
+        return false;
+    }
+}
+
 static void close_one(struct scheduler_core *s, const struct rec_closed *r)
 {
     struct pairs_pair *p = &s->pairs.list[r->slot];
     fleet_withdraw(s, r->slot);
     s->stats.closed++;
-    bool void_now = r->code == SP_REFUSAL_DIGEST || r->code == SP_REFUSAL_IDENTITY || r->code == SP_REFUSAL_UNKNOWN_CHECK;
     if (r->code != SP_REFUSAL_NONE) {
         s->stats.refused++;
     } else if (r->outcome == SP_OUTCOME_ERROR) {
@@ -78,9 +96,9 @@ static void close_one(struct scheduler_core *s, const struct rec_closed *r)
     } else if (!checkpoint_put(&s->checkpoints, &p->checkpoint, r->checkpoint)) {
         s->stats.no_checkpoint++;
     }
-    bool again = void_now && (p->flags & PAIRS_ADHOC) == 0;
+    bool again = worth_asking_again(r->code) && (p->flags & PAIRS_ADHOC) == 0;
     next_due(s, r->slot);
-    if (again) /* made under a definition or identity that changed meanwhile: ask anew, soon */
+    if (again)
         fleet_plan(s, r->slot, plan_prompt(fleet_profile(s, p), fleet_hash(s, p), s->now.mono.us, s->wall_offset_us));
 }
 

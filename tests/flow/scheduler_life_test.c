@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Random lives of the scheduler: operators, nodes, brokers, answers and time at random, from a seed. */
+/* Limits, refusals, and random lives of the scheduler: operators, nodes, brokers, answers and time at random, from a seed. */
 #include "scheduler_world.h"
 
 #include <setjmp.h>
@@ -37,6 +37,21 @@ static void pairs_have_a_limit(void **state)
     scheduler_world_run(w, 2 * S);
     assert_true(w->job_count >= 100);
     assert_true(scheduler_core_check(&w->core));
+    scheduler_world_destroy(&w);
+}
+
+static void refused_result_is_asked_again_soon(void **state)
+{
+    (void)state;
+    w = scheduler_world_new(100);
+    fleet(1, 3600000);
+    assert_int_equal(scheduler_world_run_now(w, "c1", "n0", false), 1);
+    assert_int_equal(scheduler_world_close(w, &w->jobs[0], SP_OUTCOME_PASS, SP_REFUSAL_FUTURE, ""), SP_OK);
+    scheduler_world_run(w, PLAN_PROMPT_SPAN_MS * 1000ull);
+    assert_int_equal(w->job_count, 2);
+    assert_int_equal(scheduler_world_close(w, &w->jobs[1], SP_OUTCOME_PASS, SP_REFUSAL_SCOPE, ""), SP_OK);
+    scheduler_world_run(w, PLAN_PROMPT_SPAN_MS * 1000ull);
+    assert_int_equal(w->job_count, 2); /* nothing that soon would be better */
     scheduler_world_destroy(&w);
 }
 
@@ -124,6 +139,6 @@ static void random_lives(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(pairs_have_a_limit), cmocka_unit_test(random_lives)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(pairs_have_a_limit), cmocka_unit_test(refused_result_is_asked_again_soon), cmocka_unit_test(random_lives)};
     return cmocka_run_group_tests_name("scheduler_life", tests, NULL, NULL);
 }
