@@ -32,7 +32,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct ctl_policy_world world = {0};
     struct sp_err err = {0};
     if (ctl_def_parse("input", sp_str_bytes(data, size), &defs, &err) == SP_OK) {
-        (void)ctl_policy_check(&defs, &world, &err);
+        enum sp_rc rc = ctl_policy_check(&defs, &world, &err);
+        SP_ASSERT(rc == SP_OK || err.text[0] != '\0');
         prints_back(&defs);
     } else {
         SP_ASSERT(defs.count == 0 && err.text[0] != '\0' && err.where[0] != '\0');
