@@ -199,8 +199,7 @@ struct sim {
     } keeper_starts[4096];
     uint32_t keeper_start_count;
     uint64_t liar_hello_us, liar_boot;
-    bool liar_revoked;  /* its key; durable */
-    bool crash_again;   /* the next start of the keeper does not last */
+    bool liar_revoked, crash_again; /* its key, durable; the next start of the keeper does not last */
     /* reference */
     struct sim_run *runs;
     uint32_t run_count;
