@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The keeper's store against the disk: what was committed comes back, what was edited counts for nothing, and a broken store is refused. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "keeper_journal.h"
+#include "keeper_store.h"
+
+struct rig {
+    char dir[256];
+    struct keeper_store store;
+    struct keeper_core *core;
+    struct keeper_effects fx;
+    struct keeper_store_loaded loaded;
+    struct sp_err err;
+};
+
+static void mac_none(void *ctx, const uint8_t *p, size_t n, uint8_t out[32])
+{
+    (void)ctx;
+    (void)p;
+    memset(out, (int)(n & 0xff), 32);
+}
+
+static enum sp_rc rig_open(struct rig *r)
+{
+    static const uint8_t key[32] = {9};
+    struct keeper_store_options so = {.dir = r->dir, .mac_key = key, .reserve_bytes = 1 << 20};
+    struct keeper_options o = {.boot = 1, .clock_boot = 7, .ticket_mac = {mac_none, NULL}, .text_bytes_max = 1 << 20};
+    assert_int_equal(keeper_core_init(&o, (struct sp_now){{1000000}, {1}}, &r->core), SP_OK);
+    assert_true(keeper_effects_init(&r->fx));
+    enum sp_rc rc = keeper_store_open(&r->store, &so, &r->err);
+    return rc == SP_OK ? keeper_store_load(&r->store, r->core, &r->fx, &r->loaded, &r->err) : rc;
+}
+
+static void rig_close(struct rig *r)
+{
+    keeper_store_close(&r->store);
+    keeper_core_fini(&r->core);
+    keeper_effects_fini(&r->fx);
+}
+
+static void rig_init(struct rig *r)
+{
+    memset(r, 0, sizeof *r);
+    (void)snprintf(r->dir, sizeof r->dir, "%s/keeper-store-XXXXXX", SPICE_BINARY_DIR);
+    assert_non_null(mkdtemp(r->dir));
+    assert_int_equal(sp_crypto_init(), SP_OK);
+    assert_int_equal(rig_open(r), SP_OK);
+}
+
+static void rig_fini(struct rig *r)
+{
+    static const char *const files[] = {"keeper.db", "keeper.db-wal", "keeper.db-shm", "reserve"};
+    char path[300];
+    rig_close(r);
+    for (size_t i = 0; i < SP_COUNT(files); i++) {
+        (void)snprintf(path, sizeof path, "%s/%s", r->dir, files[i]);
+        (void)unlink(path);
+    }
+    assert_int_equal(rmdir(r->dir), 0);
+    sp_crypto_fini();
+}
+
+static void put_node(struct rig *r)
+{
+    struct node_def def = {.name = sp_str_of("n1"), .key = {1}};
+    struct keeper_store_node n = {&def, 1, 1, 1};
+    assert_int_equal(keeper_store_begin(&r->store), SP_OK);
+    assert_int_equal(keeper_store_node(&r->store, &n), SP_OK);
+}
+
+static void put_result(struct rig *r, uint64_t job)
+{
+    uint8_t body[KEEPER_JOURNAL_HEAD_BYTES + KEEPER_JOURNAL_ENTRY_MAX];
+    struct keeper_journal_entry entry = {1, 1, {.job = job, .issued_ms = 500, .generation = 1, .policy = 1}, sp_str_of("ok")};
+    struct keeper_effect e = {.kind = KEEPER_JOURNAL};
+    e.u.journal = (struct keeper_journal){.body = body, .count = 1, .worker = 1};
+    e.u.journal.bytes = keeper_journal_begin(body, 7);
+    e.u.journal.bytes += keeper_journal_put(body + e.u.journal.bytes, &entry);
+    assert_int_equal(keeper_store_begin(&r->store), SP_OK);
+    assert_int_equal(keeper_store_perform(&r->store, r->core, &e), SP_OK);
+}
+
+static uint64_t job_of(struct rig *r)
+{
+    struct node_row *row = node_registry_at(keeper_core_nodes(r->core), 1);
+    return row != NULL && row->pair_count > 0 ? row->pairs[0].job : 0;
+}
+
+static void si6_committed_comes_back_and_rolled_back_does_not(void **state)
+{
+    (void)state;
+    static struct rig r;
+    rig_init(&r);
+    put_node(&r);
+    put_result(&r, 5);
+    assert_int_equal(keeper_store_commit(&r.store), SP_OK);
+    put_result(&r, 6);
+    keeper_store_rollback(&r.store);
+    rig_close(&r);
+    assert_int_equal(rig_open(&r), SP_OK);
+    assert_int_equal(r.loaded.nodes, 1);
+    assert_int_equal(r.loaded.replayed, 1);
+    assert_int_equal(job_of(&r), 5);
+    rig_fini(&r);
+}
+
+static void a_fold_keeps_everything_and_trims_the_journal(void **state)
+{
+    (void)state;
+    static struct rig r;
+    rig_init(&r);
+    put_node(&r);
+    put_result(&r, 5);
+    assert_int_equal(keeper_store_commit(&r.store), SP_OK);
+    rig_close(&r);
+    assert_int_equal(rig_open(&r), SP_OK);
+    node_registry_mark_fold(keeper_core_nodes(r.core), node_registry_at(keeper_core_nodes(r.core), 1));
+    assert_int_equal(keeper_store_fold_begin(&r.store, r.core), SP_OK);
+    assert_int_equal(keeper_store_begin(&r.store), SP_OK);
+    assert_int_equal(keeper_store_fold_step(&r.store, r.core, 1000), SP_OK);
+    assert_int_equal(keeper_store_commit(&r.store), SP_OK);
+    assert_false(keeper_store_folding(&r.store));
+    rig_close(&r);
+    assert_int_equal(rig_open(&r), SP_OK);
+    assert_int_equal(r.loaded.replayed, 0);
+    assert_int_equal(job_of(&r), 5);
+    rig_fini(&r);
+}
+
+static void k36_an_edited_row_counts_for_nothing(void **state)
+{
+    (void)state;
+    static struct rig r;
+    rig_init(&r);
+    put_node(&r);
+    put_result(&r, 5);
+    assert_int_equal(keeper_store_commit(&r.store), SP_OK);
+    assert_int_equal(sp_db_exec(r.store.db, "UPDATE journal SET worker=2"), SP_OK);
+    rig_close(&r);
+    assert_int_equal(rig_open(&r), SP_OK);
+    assert_int_equal(r.loaded.bad_records, 1);
+    assert_int_equal(job_of(&r), 0);
+    rig_fini(&r);
+}
+
+static void k37_the_chain_shows_edits_and_deletions(void **state)
+{
+    (void)state;
+    static const char *const attacks[] = {"UPDATE audit SET why='nothing happened' WHERE seq=3", "DELETE FROM audit WHERE seq=2",
+                                          "DELETE FROM audit WHERE seq=5"};
+    for (size_t a = 0; a < SP_COUNT(attacks); a++) {
+        static struct rig r;
+        uint64_t rows = 0;
+        int64_t bad = 0;
+        uint8_t head[32];
+        rig_init(&r);
+        for (unsigned i = 0; i < 5; i++) {
+            struct keeper_store_audit row = {i, "admin", "node.put", "n1", "", "", "because"};
+            assert_int_equal(keeper_store_begin(&r.store), SP_OK);
+            assert_int_equal(keeper_store_audit(&r.store, &row), SP_OK);
+            assert_int_equal(keeper_store_commit(&r.store), SP_OK);
+        }
+        assert_int_equal(keeper_store_verify(&r.store, &rows, &bad, head), SP_OK);
+        assert_int_equal(rows, 5);
+        assert_int_equal(bad, 0);
+        assert_int_equal(sp_db_exec(r.store.db, attacks[a]), SP_OK);
+        assert_int_equal(keeper_store_verify(&r.store, &rows, &bad, head), SP_OK);
+        assert_true(bad != 0);
+        rig_fini(&r);
+    }
+}
+
+static void another_version_is_refused_by_name(void **state)
+{
+    (void)state;
+    static struct rig r;
+    rig_init(&r);
+    assert_int_equal(sp_db_exec(r.store.db, "PRAGMA user_version=99"), SP_OK);
+    rig_close(&r);
+    assert_int_equal(rig_open(&r), SP_E_VERSION);
+    assert_non_null(strstr(r.err.where, "keeper.db"));
+    rig_fini(&r);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(si6_committed_comes_back_and_rolled_back_does_not),
+        cmocka_unit_test(a_fold_keeps_everything_and_trims_the_journal),
+        cmocka_unit_test(k36_an_edited_row_counts_for_nothing),
+        cmocka_unit_test(k37_the_chain_shows_edits_and_deletions),
+        cmocka_unit_test(another_version_is_refused_by_name),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
