@@ -182,8 +182,10 @@ static int bare_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *
     if (what == CURL_POLL_REMOVE) {
         (void)epoll_ctl(b->epoll, EPOLL_CTL_DEL, fd, NULL);
     } else {
-        (void)epoll_ctl(b->epoll, known != NULL ? EPOLL_CTL_MOD : EPOLL_CTL_ADD, fd, &ev);
-        (void)curl_multi_assign(b->multi, fd, b);
+        (void)known; /* a number may have been closed and used again: both ways are tried */
+        if (epoll_ctl(b->epoll, EPOLL_CTL_MOD, fd, &ev) != 0) {
+            (void)epoll_ctl(b->epoll, EPOLL_CTL_ADD, fd, &ev);
+        }
     }
     return 0;
 }
@@ -266,7 +268,7 @@ static void bare_round(struct bare *b, uint64_t total)
             if (timer && read(b->timer, &ticks, sizeof ticks) < 0) {
                 continue;
             }
-            int mask = ((ev[i].events & (EPOLLIN | EPOLLHUP)) ? CURL_CSELECT_IN : 0) | ((ev[i].events & EPOLLOUT) ? CURL_CSELECT_OUT : 0);
+            int mask = ((ev[i].events & (EPOLLIN | EPOLLHUP | EPOLLERR)) ? CURL_CSELECT_IN : 0) | ((ev[i].events & EPOLLOUT) ? CURL_CSELECT_OUT : 0);
             (void)curl_multi_socket_action(b->multi, timer ? CURL_SOCKET_TIMEOUT : ev[i].data.fd, timer ? 0 : mask, &running);
             bare_take(b);
         }
