@@ -280,7 +280,7 @@ static json_t *admin_node_labels(struct nodes_shell *s, struct keeper_act *act)
     if (!json_is_object(given) || !admin_labels(given, row->labels, labels, sizeof labels) || (def.labels = sp_str_of(labels), node_registry_fault(&def)) != NULL) {
         return keeper_admin_refuse(act, SP_REFUSAL_BAD_REQUEST, "labels", "are not {key: value or null, ...} with plain words", NULL);
     }
-    (void)snprintf(act->why, sizeof act->why, "%s", labels);
+    (void)sp_str_copy(act->why, sizeof act->why, sp_str_of(labels));
     return admin_node_write(s, act, &def, false);
 }
 

@@ -205,6 +205,7 @@ static void shell_on_core_message(struct nodes_shell *s, const struct sp_bus_mes
         memcpy(s->hold + s->hold_used, m->body, m->body_bytes);
         ev.u.message.body = s->hold + s->hold_used;
         s->hold_used += (uint32_t)m->body_bytes;
+        (void)sp_loop_refresh(s->loop); /* a job issued during this turn must not look dated in the future */
         s->intake_us = s->waiting ? s->intake_us : nodes_shell_now(s).mono.us;
         s->waiting = true;
     }

@@ -170,8 +170,10 @@ void broker_peers_on_heartbeat(struct broker_core *b, struct broker_in *in, stru
     }
     p->progress = m.progress;
     p->backlog = m.backlog;
-    if (p->has_worker)
+    if (p->has_worker && b->routes.workers[p->worker].stalled) {
         b->routes.workers[p->worker].stalled = false;
+        b->dirty = true; /* what waits for it is tried again */
+    }
     broker_send_begin(b, &w, MSG_HEARTBEAT_BYTES_MAX);
     if (msg_heartbeat_encode(&w, &back) != SP_OK)
         SP_UNREACHABLE();

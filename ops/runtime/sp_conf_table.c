@@ -118,7 +118,7 @@ static const struct sp_bind_table keeper_table = TABLE(sp_conf_keeper, "the keep
     {"resident_max", SP_BIND_U32, false, WORKER(resident_max), .min = 0, .max = 4096, .def = "64", .help = "most resident plugins"},  \
     {"output_bytes", SP_BIND_U32, false, WORKER(output_bytes), .min = 256, .max = 16384, .def = "8192", .help = "most output of one plugin run"}, \
     {"plugin_memory_mb", SP_BIND_U32, false, WORKER(plugin_memory_mb), .min = 0, .max = 1048576, .def = "512", .help = "most address space of one plugin; 0: no limit"}, \
-    {"plugin_processes", SP_BIND_U32, false, WORKER(plugin_processes), .min = 1, .max = 65536, .def = "64", .help = "most processes of one plugin run"}, \
+    {"plugin_processes", SP_BIND_U32, false, WORKER(plugin_processes), .min = 1, .max = 65536, .def = "2048", .help = "most processes of the plugins' user at once"}, \
     {"settings", SP_BIND_ANY, false, WORKER(settings), .help = "settings of adapters: NAME: {KEY: VALUE}"}
 
 static const struct sp_bind_key worker_keys[] = {WORKER_KEYS};
