@@ -109,9 +109,16 @@ static int on_curl_timer(CURLM *multi, long ms, void *arg)
     return 0;
 }
 
+/* The turn's time may be older than libcurl's own, so the timer may fire before what it waits for is due. libcurl then does nothing
+ * and, as its earliest timeout is still the one it told us, does not tell it again: ask, or that request stands still for good. */
 static void on_timer(struct sp_adapter_timer *timer)
 {
-    kick(timer->arg);
+    struct curl_loop *self = timer->arg;
+    long ms = -1;
+    kick(self);
+    if (curl_multi_timeout(self->multi, &ms) == CURLM_OK && ms >= 0) {
+        (void)on_curl_timer(self->multi, ms + 1, self);
+    }
 }
 
 bool curl_loop_init(struct curl_loop *self, const struct sp_adapter_host *host, long connections,
