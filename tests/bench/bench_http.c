@@ -69,6 +69,7 @@ static char *path(const char *name)
     return to;
 }
 
+static void write_file(const char *name, const char *format, ...) __attribute__((format(printf, 2, 3)));
 static void write_file(const char *name, const char *format, ...)
 {
     va_list ap;
