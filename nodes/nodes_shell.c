@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "keeper_admin.h"
+#include "keeper_bridge.h"
 #include "keeper_export.h"
 #include "keeper_people.h"
 #include "sp_clock.h"
@@ -222,6 +223,9 @@ static void shell_on_message(void *self, const struct sp_bus_message *m)
     switch (m->type) {
     case SP_MSG_ADMIN_REQUEST:
         keeper_admin_on_request(s, m);
+        break;
+    case SP_MSG_VIEW_REQUEST:
+        keeper_bridge_on_view_request(s, m);
         break;
     case SP_MSG_ENROL_REQUEST:
         keeper_people_on_enrol(s, m);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "admin.h"
+#include "bridge_view.h"
 #include "sp_bus.h"
 #include "sp_clock.h"
 #include "sp_crypto.h"
@@ -17,7 +18,7 @@
 
 enum gauge {
     G_PAIRS, G_CHECKS, G_NODES, G_EPOCH, G_READY, G_OPEN, G_BACKLOG, G_DUE, G_ISSUED, G_BATCHES, G_CLOSED, G_ERRORS, G_RETRIED, G_LOST,
-    G_RETURNED, G_REFUSED, G_STALE, G_MISSED, G_UNSENT, G_MALFORMED, G_COUNT
+    G_RETURNED, G_REFUSED, G_STALE, G_MISSED, G_UNSENT, G_MALFORMED, G_HINTS, G_SPARED, G_COUNT
 };
 
 static const char *const gauge_names[G_COUNT] = {
@@ -27,7 +28,8 @@ static const char *const gauge_names[G_COUNT] = {
     [G_BATCHES] = "scheduler.batches",   [G_CLOSED] = "scheduler.closed",     [G_ERRORS] = "scheduler.errors",
     [G_RETRIED] = "scheduler.retried",   [G_LOST] = "scheduler.lost",         [G_RETURNED] = "scheduler.returned",
     [G_REFUSED] = "scheduler.refused",   [G_STALE] = "scheduler.stale",       [G_MISSED] = "scheduler.missed",
-    [G_UNSENT] = "scheduler.unsent",     [G_MALFORMED] = "scheduler.malformed"};
+    [G_UNSENT] = "scheduler.unsent",     [G_MALFORMED] = "scheduler.malformed",
+    [G_HINTS] = "scheduler.hints",       [G_SPARED] = "scheduler.hints_spared"};
 
 struct scheduler_shell {
     struct scheduler_shell_options opt;
@@ -144,8 +146,15 @@ static enum sp_rc admin_apply(void *shell, struct scheduler_core_event *event)
     return step(shell, event);
 }
 
+/* One part of an answer to an operator or, of the same shape, to a bridge. */
+static enum sp_rc reply_encode(struct sp_packer *w, uint16_t type, const struct msg_admin_reply *m)
+{
+    const struct msg_view_reply view = {.id = m->id, .code = m->code, .part = m->part, .last = m->last, .data = m->data};
+    return type == SP_MSG_VIEW_REPLY ? msg_view_reply_encode(w, &view) : msg_admin_reply_encode(w, m);
+}
+
 /* Sends the text in as many parts as it needs. */
-static void reply(struct scheduler_shell *self, const char *to, uint64_t id, enum sp_refusal code, const char *text)
+static void reply(struct scheduler_shell *self, uint16_t type, const char *to, const struct msg_admin_reply *head, const char *text)
 {
     size_t left = strlen(text), at = 0;
     for (uint32_t part = 0;; part++) {
@@ -153,10 +162,10 @@ static void reply(struct scheduler_shell *self, const char *to, uint64_t id, enu
         struct sp_packer w;
         uint8_t *body = sp_bus_body(self->bus, &room);
         struct msg_admin_reply m = {
-            .id = id, .code = (uint16_t)code, .part = part, .last = n == left, .data = sp_str_bytes(text + at, n)};
+            .id = head->id, .code = head->code, .part = part, .last = n == left, .data = sp_str_bytes(text + at, n)};
         sp_packer_init(&w, body, room);
-        enum sp_rc rc = msg_admin_reply_encode(&w, &m);
-        struct sp_bus_out out = {.type = SP_MSG_ADMIN_REPLY, .dest = to, .broker = SP_BUS_ANY, .body = body, .body_bytes = sp_packer_bytes(&w)};
+        enum sp_rc rc = reply_encode(&w, type, &m);
+        struct sp_bus_out out = {.type = type, .dest = to, .broker = SP_BUS_ANY, .body = body, .body_bytes = sp_packer_bytes(&w)};
         enum sp_bus_sent sent = rc == SP_OK ? sp_bus_send(self->bus, &out) : SP_BUS_TOO_LARGE;
         if (sent != SP_BUS_SENT) {
             SP_LOG(SP_LOG_WARNING, SUB, "admin.reply", SP_LOG_S("to", to), SP_LOG_S("why", sp_bus_sent_text(sent)));
@@ -182,7 +191,24 @@ static void on_admin_request(struct scheduler_shell *self, const struct sp_bus_m
     enum sp_refusal code = admin_answer(&self->admin, &r, who, *sp_loop_now(self->opt.loop), &answer);
     char *text = answer != NULL ? json_dumps(answer, JSON_COMPACT | JSON_ENCODE_ANY) : NULL;
     json_decref(answer);
-    reply(self, who, r.id, code, text != NULL ? text : "null");
+    reply(self, SP_MSG_ADMIN_REPLY, who, &(struct msg_admin_reply){.id = r.id, .code = (uint16_t)code}, text != NULL ? text : "null");
+    free(text);
+}
+
+static void on_view_request(struct scheduler_shell *self, const struct sp_bus_message *m)
+{
+    struct msg_view_request r;
+    json_t *answer = NULL;
+    char who[SP_BUS_NAME_BYTES];
+    if (msg_view_request_decode(m->body, m->body_bytes, &r) != SP_OK) {
+        self->core.stats.malformed++;
+        return;
+    }
+    (void)sp_str_copy(who, sizeof who, sp_str_of(m->from->name));
+    enum sp_refusal code = bridge_view_answer(&self->admin, &r, &answer);
+    char *text = answer != NULL ? json_dumps(answer, JSON_COMPACT | JSON_ENCODE_ANY) : NULL;
+    json_decref(answer);
+    reply(self, SP_MSG_VIEW_REPLY, who, &(struct msg_admin_reply){.id = r.id, .code = (uint16_t)code}, text != NULL ? text : "null");
     free(text);
 }
 
@@ -193,6 +219,10 @@ static void on_message(void *ctx, const struct sp_bus_message *m)
     struct scheduler_shell *self = ctx;
     if (m->type == SP_MSG_ADMIN_REQUEST) {
         on_admin_request(self, m);
+        return;
+    }
+    if (m->type == SP_MSG_VIEW_REQUEST) {
+        on_view_request(self, m);
         return;
     }
     if (m->type == SP_MSG_PRINCIPAL_SET || m->type == SP_MSG_HEARTBEAT || m->type == SP_MSG_STATS)
@@ -247,7 +277,8 @@ static void on_stats(void *ctx)
         [G_READY] = scheduler_core_issues(c), [G_OPEN] = c->open_leases, [G_BACKLOG] = scheduler_core_backlog(c), [G_DUE] = t->due,
         [G_ISSUED] = t->issued,       [G_BATCHES] = t->batches,       [G_CLOSED] = t->closed,          [G_ERRORS] = t->errors,
         [G_RETRIED] = t->retried,     [G_LOST] = t->lost,             [G_RETURNED] = t->returned,      [G_REFUSED] = t->refused,
-        [G_STALE] = t->stale,         [G_MISSED] = t->missed,         [G_UNSENT] = t->unsent,          [G_MALFORMED] = t->malformed};
+        [G_STALE] = t->stale,         [G_MISSED] = t->missed,         [G_UNSENT] = t->unsent,          [G_MALFORMED] = t->malformed,
+        [G_HINTS] = t->hints,         [G_SPARED] = t->hints_spared};
     for (unsigned i = 0; i < G_COUNT; i++)
         sp_stats_set(self->stats, self->gauge[i], values[i]);
 }

@@ -2,7 +2,7 @@
 /* Ways out of the core: replies of our own, forwards, fan-out, refusals; and the counting that goes with them. */
 #include "broker_parts.h"
 
-#define EDGE_ROLES (1u << SP_ROLE_WORKER | 1u << SP_ROLE_OPERATOR | 1u << SP_ROLE_READER | 1u << SP_ROLE_ENROL)
+#define EDGE_ROLES (1u << SP_ROLE_WORKER | 1u << SP_ROLE_OPERATOR | 1u << SP_ROLE_READER | 1u << SP_ROLE_ENROL | 1u << SP_ROLE_BRIDGE)
 
 static struct broker_counter *counter(struct broker_core *b, uint16_t type, uint8_t role, unsigned outgoing)
 {

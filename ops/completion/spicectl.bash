@@ -8,7 +8,7 @@ _spicectl_names() {
     principal) spicectl "${conf[@]}" --timeout 2s key list --json 2>/dev/null |
         grep -o '"name": *"[^"]*"' | cut -d'"' -f4 ;;
     stage) echo draft shadow enforcing retired ;;
-    role) echo broker scheduler keeper worker reader operator ;;
+    role) echo broker scheduler keeper worker reader bridge operator ;;
     command) echo "$nouns" ;;
   esac
 }

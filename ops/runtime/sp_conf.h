@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * The configuration of a host: PREFIX/etc/spice.yaml, and the principals beside it (etc/principals.yaml). Tables in sp_conf_table.c give
- * every key its type, limits, default and help: a new key is one field here and one row there. Loaded once at start, never changed.
- * Relative paths start from `prefix`; a relative prefix starts from the directory of the file.
- */
+/* The configuration of a host: PREFIX/etc/spice.yaml, and the principals beside it (etc/principals.yaml). Tables in sp_conf_table.c give
+ * every key its type, limits, default and help. Loaded once at start, never changed. Relative paths start from `prefix`;
+ * a relative prefix starts from the directory of the file. */
 #ifndef SP_CONF_H
 #define SP_CONF_H
 
@@ -27,7 +25,8 @@ enum sp_conf_role {
     SP_CONF_ROLE_WORKER,
     SP_CONF_ROLE_OPERATOR,
     SP_CONF_ROLE_READER,
-    SP_CONF_ROLE_ENROL
+    SP_CONF_ROLE_ENROL,
+    SP_CONF_ROLE_BRIDGE
 };
 
 /* A row of principals.yaml. */

@@ -71,7 +71,7 @@ static const char cmd_more_manifest[] =
     "the directory the configuration names (worker: manifest_dir), or to --to DIR. What an older manifest says is kept.\n"
     "The key is the operator's unless --key names another; its public half must be among worker: manifest_keys.";
 static const char cmd_more_host[] =
-    "A role is broker, scheduler, keeper, worker, reader or operator, or the name of one principal.\n"
+    "A role is broker, scheduler, keeper, worker, reader, bridge or operator, or the name of one principal.\n"
     "The archive holds secret keys: unpack it on the other host with tar -xpf FILE -C PREFIX, then delete it.";
 
 static const struct ctl_cmd cmd_table[] = {

@@ -173,7 +173,7 @@ void ctl_help_completion(struct ctl_out *out)
                        "    principal) spicectl \"${conf[@]}\" --timeout 2s key list --json 2>/dev/null |\n"
                        "        grep -o '\"name\": *\"[^\"]*\"' | cut -d'\"' -f4 ;;\n"
                        "    stage) echo draft shadow enforcing retired ;;\n"
-                       "    role) echo broker scheduler keeper worker reader operator ;;\n"
+                       "    role) echo broker scheduler keeper worker reader bridge operator ;;\n"
                        "    command) echo \"$nouns\" ;;\n"
                        "  esac\n"
                        "}\n\n"

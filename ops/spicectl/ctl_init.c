@@ -15,7 +15,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define INIT_NAMES_MAX       (5 + SP_CONF_WORKERS_MAX)
+#define INIT_NAMES_MAX       (6 + SP_CONF_WORKERS_MAX)
 #define INIT_FILE_MAX        65536u
 #define INIT_SOCKET          "ipc://run/broker-1.sock"
 #define INIT_PLUGINS         "/usr/lib/nagios/plugins" /* of Debian's monitoring-plugins */
@@ -81,6 +81,7 @@ static int init_plan(struct ctl *ctl, struct init_plan *plan)
     init_add(plan, "keeper", SP_CONF_ROLE_KEEPER);
     init_add(plan, "admin", SP_CONF_ROLE_OPERATOR);
     init_add(plan, "reader-1", SP_CONF_ROLE_READER);
+    init_add(plan, "bridge-1", SP_CONF_ROLE_BRIDGE);
     for (uint64_t i = 1; i <= workers; i++) {
         char name[SP_KEYS_NAME_BYTES];
         (void)snprintf(name, sizeof name, "worker-%u", (unsigned)i);

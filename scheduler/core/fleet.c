@@ -206,6 +206,16 @@ void fleet_replan_node(struct scheduler_core *s, uint32_t node, bool prompt)
         replan(s, slot, prompt);
 }
 
+void fleet_advance_node(struct scheduler_core *s, uint32_t node)
+{
+    for (uint32_t slot = s->registry.nodes[node].first_pair; slot != WHEEL_NONE; slot = s->pairs.list[slot].next) {
+        const struct pairs_pair *p = &s->pairs.list[slot];
+        uint64_t at = plan_prompt(fleet_profile(s, p), fleet_hash(s, p), s->now.mono.us, s->wall_offset_us);
+        if (p->state == PAIRS_PLANNED && at < p->due)
+            replan(s, slot, true);
+    }
+}
+
 void fleet_replan_profile(struct scheduler_core *s, uint32_t profile)
 {
     for (uint32_t slot = 0; slot < s->pairs.top; slot++) {

@@ -16,6 +16,8 @@ void fleet_clear_node(struct scheduler_core *s, uint32_t node);
 /* Effect: pairs that are not out are planned anew by the profile in force: keeping their phase, or soon (prompt). */
 void fleet_replan_check(struct scheduler_core *s, uint32_t check, bool prompt);
 void fleet_replan_node(struct scheduler_core *s, uint32_t node, bool prompt);
+/* Effect: planned pairs of the node run soon, as new ones do, if that is earlier than now planned. */
+void fleet_advance_node(struct scheduler_core *s, uint32_t node);
 /* Effect: every planned pair anew that runs by this profile (CHECKS_NONE: any). */
 void fleet_replan_profile(struct scheduler_core *s, uint32_t profile);
 /* Effect: every planned pair anew whose due time follows the wall clock. */

@@ -28,6 +28,7 @@ struct registry_node {
     uint32_t first_pair;          /* chain of its pairs, WHEEL_NONE: none */
     uint32_t running;             /* jobs out for it */
     uint32_t round;               /* of the NodeSet that named it last */
+    uint64_t hinted_us;           /* when a hint moved its pairs last; 0: never */
     struct wheel_queue held;      /* pairs waiting for its cap */
 };
 

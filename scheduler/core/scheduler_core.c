@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "fleet.h"
+#include "hint.h"
 #include "issue.h"
 #include "lease.h"
 #include "sp_assert.h"
@@ -136,6 +137,8 @@ static enum sp_rc on_message(struct scheduler_core *s, const struct scheduler_co
         return lease_on_lease_closed(s, body, bytes);
     case SP_MSG_JOB_RETURN:
         return lease_on_job_return(s, body, bytes);
+    case SP_MSG_HINT:
+        return hint_on_hint(s, body, bytes);
     case SP_MSG_ROUTE_CREDIT:
         return scheduler_on_route_credit(s, e->u.message.broker, body, bytes);
     case SP_MSG_DEFINITION_GET:

@@ -19,6 +19,7 @@
 struct scheduler_core_stats {
     uint64_t due, issued, batches, closed, errors, retried, lost, returned, refused, stale, missed, unsent, tests, no_checkpoint;
     uint64_t malformed; /* bodies that did not decode */
+    uint64_t hints, hints_spared, hints_unknown; /* nodes named in hints: moved, moved lately or too many, not known */
     uint64_t late_max_us;
     uint64_t late_count;
     uint64_t late[SCHEDULER_CORE_LATE_BUCKETS];
@@ -75,6 +76,8 @@ struct scheduler_core {
     bool nodes_wanted;       /* the keeper has a newer registry */
     uint64_t lanes_at_us;   /* next look for routes to open */
     uint32_t links_up;       /* bit per broker */
+    uint64_t hints_us;       /* up to when hint_tokens were given */
+    uint32_t hint_tokens;    /* thousandths of nodes */
     /* of the present step */
     struct scheduler_core_batch batches[SCHEDULER_CORE_BATCHES_MAX];
     uint32_t batch_count;

@@ -32,6 +32,7 @@ static const char *const role_names[SP_ROLE_LAST + 1] = {
     [5] = "operator",
     [6] = "reader",
     [7] = "enrol",
+    [8] = "bridge",
 };
 static const char *const role_texts[SP_ROLE_LAST + 1] = {
     [0] = "nobody",
@@ -42,18 +43,19 @@ static const char *const role_texts[SP_ROLE_LAST + 1] = {
     [5] = "administrator's command",
     [6] = "follower of the pool",
     [7] = "holder of a one-use enrolment token",
+    [8] = "link to the cloud's own bus: follows, looks, hints",
 };
 const char *sp_role_name(unsigned value)
 {
-    return word(role_names, 8, value);
+    return word(role_names, 9, value);
 }
 const char *sp_role_text(unsigned value)
 {
-    return word(role_texts, 8, value);
+    return word(role_texts, 9, value);
 }
 bool sp_role_find(struct sp_str name, unsigned *out)
 {
-    return find(role_names, 8, name, out);
+    return find(role_names, 9, name, out);
 }
 
 static const char *const outcome_names[SP_OUTCOME_LAST + 1] = {
@@ -311,16 +313,16 @@ bool sp_topic_find(struct sp_str name, unsigned *out)
 
 static const struct msg_info infos[SP_MSG_COUNT] = {
     {"Hello", SP_MSG_HELLO, 1, SP_MSG_WELCOME,
-     1 << SP_ROLE_SCHEDULER | 1 << SP_ROLE_KEEPER | 1 << SP_ROLE_WORKER | 1 << SP_ROLE_OPERATOR | 1 << SP_ROLE_READER | 1 << SP_ROLE_ENROL,
+     1 << SP_ROLE_SCHEDULER | 1 << SP_ROLE_KEEPER | 1 << SP_ROLE_WORKER | 1 << SP_ROLE_OPERATOR | 1 << SP_ROLE_READER | 1 << SP_ROLE_ENROL | 1 << SP_ROLE_BRIDGE,
      1 << SP_ROLE_BROKER,
      SP_AUTH_NONE, 0, false, 826u},
     {"Welcome", SP_MSG_WELCOME, 1, 0,
      1 << SP_ROLE_BROKER,
-     1 << SP_ROLE_SCHEDULER | 1 << SP_ROLE_KEEPER | 1 << SP_ROLE_WORKER | 1 << SP_ROLE_OPERATOR | 1 << SP_ROLE_READER | 1 << SP_ROLE_ENROL,
+     1 << SP_ROLE_SCHEDULER | 1 << SP_ROLE_KEEPER | 1 << SP_ROLE_WORKER | 1 << SP_ROLE_OPERATOR | 1 << SP_ROLE_READER | 1 << SP_ROLE_ENROL | 1 << SP_ROLE_BRIDGE,
      SP_AUTH_NONE, 0, false, 15u},
     {"Heartbeat", SP_MSG_HEARTBEAT, 1, 0,
-     1 << SP_ROLE_BROKER | 1 << SP_ROLE_SCHEDULER | 1 << SP_ROLE_KEEPER | 1 << SP_ROLE_WORKER | 1 << SP_ROLE_READER | 1 << SP_ROLE_OPERATOR,
-     1 << SP_ROLE_BROKER | 1 << SP_ROLE_SCHEDULER | 1 << SP_ROLE_KEEPER | 1 << SP_ROLE_WORKER | 1 << SP_ROLE_READER | 1 << SP_ROLE_OPERATOR,
+     1 << SP_ROLE_BROKER | 1 << SP_ROLE_SCHEDULER | 1 << SP_ROLE_KEEPER | 1 << SP_ROLE_WORKER | 1 << SP_ROLE_READER | 1 << SP_ROLE_OPERATOR | 1 << SP_ROLE_BRIDGE,
+     1 << SP_ROLE_BROKER | 1 << SP_ROLE_SCHEDULER | 1 << SP_ROLE_KEEPER | 1 << SP_ROLE_WORKER | 1 << SP_ROLE_READER | 1 << SP_ROLE_OPERATOR | 1 << SP_ROLE_BRIDGE,
      SP_AUTH_NONE, 0, false, 15u},
     {"Credit", SP_MSG_CREDIT, 1, 0,
      1 << SP_ROLE_WORKER,
@@ -331,15 +333,15 @@ static const struct msg_info infos[SP_MSG_COUNT] = {
      1 << SP_ROLE_WORKER,
      SP_AUTH_NONE, 0, false, 6u},
     {"Bye", SP_MSG_BYE, 1, 0,
-     1 << SP_ROLE_SCHEDULER | 1 << SP_ROLE_KEEPER | 1 << SP_ROLE_WORKER | 1 << SP_ROLE_READER | 1 << SP_ROLE_OPERATOR,
+     1 << SP_ROLE_SCHEDULER | 1 << SP_ROLE_KEEPER | 1 << SP_ROLE_WORKER | 1 << SP_ROLE_READER | 1 << SP_ROLE_OPERATOR | 1 << SP_ROLE_BRIDGE,
      1 << SP_ROLE_BROKER,
      SP_AUTH_NONE, 0, false, 10u},
     {"Refused", SP_MSG_REFUSED, 1, 0,
      1 << SP_ROLE_BROKER,
-     1 << SP_ROLE_SCHEDULER | 1 << SP_ROLE_KEEPER | 1 << SP_ROLE_WORKER | 1 << SP_ROLE_OPERATOR | 1 << SP_ROLE_READER | 1 << SP_ROLE_ENROL,
+     1 << SP_ROLE_SCHEDULER | 1 << SP_ROLE_KEEPER | 1 << SP_ROLE_WORKER | 1 << SP_ROLE_OPERATOR | 1 << SP_ROLE_READER | 1 << SP_ROLE_ENROL | 1 << SP_ROLE_BRIDGE,
      SP_AUTH_NONE, 0, false, 146u},
     {"Stats", SP_MSG_STATS, 1, 0,
-     1 << SP_ROLE_SCHEDULER | 1 << SP_ROLE_KEEPER | 1 << SP_ROLE_WORKER | 1 << SP_ROLE_BROKER,
+     1 << SP_ROLE_SCHEDULER | 1 << SP_ROLE_KEEPER | 1 << SP_ROLE_WORKER | 1 << SP_ROLE_BROKER | 1 << SP_ROLE_BRIDGE,
      1 << SP_ROLE_BROKER | 1 << SP_ROLE_OPERATOR | 1 << SP_ROLE_READER,
      SP_AUTH_NONE, 0, false, 21500u},
     {"RouteOpen", SP_MSG_ROUTE_OPEN, 1, SP_MSG_ROUTE_CREDIT,
@@ -403,25 +405,37 @@ static const struct msg_info infos[SP_MSG_COUNT] = {
      1 << SP_ROLE_SCHEDULER,
      SP_AUTH_MAC, 32, false, 47u},
     {"Subscribe", SP_MSG_SUBSCRIBE, 1, SP_MSG_SNAPSHOT,
-     1 << SP_ROLE_READER,
+     1 << SP_ROLE_READER | 1 << SP_ROLE_BRIDGE,
      1 << SP_ROLE_KEEPER,
      SP_AUTH_NONE, 0, false, 28u},
     {"Snapshot", SP_MSG_SNAPSHOT, 1, 0,
      1 << SP_ROLE_KEEPER,
-     1 << SP_ROLE_READER,
+     1 << SP_ROLE_READER | 1 << SP_ROLE_BRIDGE,
      SP_AUTH_SIGN, 64, false, 110391u},
     {"TrustEvent", SP_MSG_TRUST_EVENT, 1, 0,
      1 << SP_ROLE_KEEPER,
-     1 << SP_ROLE_READER,
+     1 << SP_ROLE_READER | 1 << SP_ROLE_BRIDGE,
      SP_AUTH_SIGN, 64, false, 110367u},
     {"ReaderPing", SP_MSG_READER_PING, 1, SP_MSG_TRUST_BEAT,
-     1 << SP_ROLE_READER,
+     1 << SP_ROLE_READER | 1 << SP_ROLE_BRIDGE,
      1 << SP_ROLE_KEEPER,
      SP_AUTH_NONE, 0, false, 28u},
     {"TrustBeat", SP_MSG_TRUST_BEAT, 1, 0,
      1 << SP_ROLE_KEEPER,
-     1 << SP_ROLE_READER,
+     1 << SP_ROLE_READER | 1 << SP_ROLE_BRIDGE,
      SP_AUTH_SIGN, 64, false, 46u},
+    {"Hint", SP_MSG_HINT, 1, 0,
+     1 << SP_ROLE_BRIDGE,
+     1 << SP_ROLE_SCHEDULER,
+     SP_AUTH_NONE, 0, false, 17286u},
+    {"ViewRequest", SP_MSG_VIEW_REQUEST, 1, SP_MSG_VIEW_REPLY,
+     1 << SP_ROLE_BRIDGE,
+     1 << SP_ROLE_SCHEDULER | 1 << SP_ROLE_KEEPER,
+     SP_AUTH_NONE, 0, false, 65601u},
+    {"ViewReply", SP_MSG_VIEW_REPLY, 1, 0,
+     1 << SP_ROLE_SCHEDULER | 1 << SP_ROLE_KEEPER,
+     1 << SP_ROLE_BRIDGE,
+     SP_AUTH_SIGN, 64, false, 786456u},
     {"AdminRequest", SP_MSG_ADMIN_REQUEST, 1, SP_MSG_ADMIN_REPLY,
      1 << SP_ROLE_OPERATOR,
      1 << SP_ROLE_BROKER | 1 << SP_ROLE_SCHEDULER | 1 << SP_ROLE_KEEPER,
@@ -474,11 +488,14 @@ static const uint8_t by_number[SP_MSG_LAST + 1] = {
     [SP_MSG_TRUST_EVENT] = 26,
     [SP_MSG_READER_PING] = 27,
     [SP_MSG_TRUST_BEAT] = 28,
-    [SP_MSG_ADMIN_REQUEST] = 29,
-    [SP_MSG_ADMIN_REPLY] = 30,
-    [SP_MSG_ENROL_REQUEST] = 31,
-    [SP_MSG_ENROL_REPLY] = 32,
-    [SP_MSG_PRINCIPAL_SET] = 33,
+    [SP_MSG_HINT] = 29,
+    [SP_MSG_VIEW_REQUEST] = 30,
+    [SP_MSG_VIEW_REPLY] = 31,
+    [SP_MSG_ADMIN_REQUEST] = 32,
+    [SP_MSG_ADMIN_REPLY] = 33,
+    [SP_MSG_ENROL_REQUEST] = 34,
+    [SP_MSG_ENROL_REPLY] = 35,
+    [SP_MSG_PRINCIPAL_SET] = 36,
 };
 
 const struct msg_info *msg_find(unsigned number)
@@ -1486,6 +1503,76 @@ enum sp_rc rec_trust_entry_decode(const uint8_t *p, size_t n, struct rec_trust_e
     return SP_OK;
 }
 
+SP_INLINE uint8_t *write_hint_node(uint8_t *restrict p, const struct rec_hint_node *restrict r, struct sp_text_seen *seen)
+{
+    p = sp_put_array(p, 1);
+    p = sp_put_str(p, r->node, 64u, seen);
+    return p;
+}
+
+static bool text_hint_node(const struct rec_hint_node *r)
+{
+    return sp_str_is_utf8(r->node);
+}
+
+static __attribute__((noinline, cold)) enum sp_rc judge_hint_node(struct sp_packer *w, const struct rec_hint_node *r, uint8_t *p)
+{
+    return text_hint_node(r) ? sp_packer_commit(w, p) : SP_E_INVALID;
+}
+
+SP_INLINE void read_hint_node(struct sp_unpacker *u, struct rec_hint_node *r, bool check)
+{
+    uint32_t count = sp_take_array(u);
+    if (count < 1)
+        sp_unpack_fail(u, SP_E_MALFORMED);
+    r->node = sp_take_str(u, 64u, check);
+    if (count > 1)
+        sp_take_extra(u, count - 1);
+}
+
+enum sp_rc rec_hint_node_put(struct sp_packer *w, const struct rec_hint_node *r)
+{
+    if (w->list_count == w->list_max)
+        return SP_E_FULL;
+    if (!(r->node.n <= 64u))
+        return SP_E_LIMIT;
+    if (sp_packer_room(w) < (size_t)3u + r->node.n)
+        return SP_E_FULL;
+    struct sp_text_seen seen = sp_text_nothing_seen();
+    uint8_t *p = write_hint_node(w->p, r, &seen);
+    if (!SP_LIKELY(sp_text_is_plain(&seen)))
+        return judge_hint_node(w, r, p);
+    return sp_packer_commit(w, p);
+}
+
+bool rec_hint_node_next(struct sp_list *list, struct rec_hint_node *r)
+{
+    if (list->count == 0)
+        return false;
+    struct sp_unpacker u = {list->p, list->p + list->bytes, SP_OK, 0};
+    read_hint_node(&u, r, false);
+    SP_ASSERT(u.rc == SP_OK);
+    list->bytes = (uint32_t)sp_unpacker_left(&u);
+    list->p = u.p;
+    list->count--;
+    return true;
+}
+
+enum sp_rc rec_hint_node_decode(const uint8_t *p, size_t n, struct rec_hint_node *r)
+{
+    struct rec_hint_node out;
+    if (n > SP_FRAME_BYTES_MAX)
+        return SP_E_LIMIT;
+    struct sp_unpacker u = {p, p + n, SP_OK, 0};
+    read_hint_node(&u, &out, true);
+    if (u.rc != SP_OK)
+        return u.rc;
+    if (u.p != u.end)
+        return SP_E_MALFORMED;
+    *r = out;
+    return SP_OK;
+}
+
 SP_INLINE uint8_t *write_principal(uint8_t *restrict p, const struct rec_principal *restrict r, struct sp_text_seen *seen)
 {
     p = sp_put_array(p, 8);
@@ -1781,6 +1868,26 @@ static struct sp_list list_trust_entry(struct sp_unpacker *from, uint32_t max)
     const uint8_t *start = u.p;
     for (uint32_t i = 0; i < count && u.rc == SP_OK; i++)
         read_trust_entry(&u, &r, true);
+    if (u.rc == SP_OK) {
+        list.p = start;
+        list.bytes = (uint32_t)(u.p - start);
+        list.count = count;
+    }
+    *from = u;
+    return list;
+}
+
+static struct sp_list list_hint_node(struct sp_unpacker *from, uint32_t max)
+{
+    struct sp_list list = {NULL, 0, 0};
+    struct sp_unpacker u = *from;
+    struct rec_hint_node r;
+    uint32_t count = sp_take_array(&u);
+    if (count > max)
+        sp_unpack_fail(&u, SP_E_LIMIT);
+    const uint8_t *start = u.p;
+    for (uint32_t i = 0; i < count && u.rc == SP_OK; i++)
+        read_hint_node(&u, &r, true);
     if (u.rc == SP_OK) {
         list.p = start;
         list.bytes = (uint32_t)(u.p - start);
@@ -3493,6 +3600,204 @@ enum sp_rc msg_trust_beat_encode(struct sp_packer *w, const struct msg_trust_bea
     if (sp_packer_room(w) < (size_t)46u)
         return SP_E_FULL;
     return sp_packer_commit(w, write_msg_trust_beat(w->p, m));
+}
+
+SP_INLINE uint8_t *write_msg_hint(uint8_t *restrict p, const struct msg_hint *restrict r, struct sp_text_seen *seen)
+{
+    p = sp_put_array(p, 2);
+    p = sp_put_str(p, r->reason, 128u, seen);
+    return p;
+}
+
+static bool text_msg_hint(const struct msg_hint *r)
+{
+    return sp_str_is_utf8(r->reason);
+}
+
+static __attribute__((noinline, cold)) enum sp_rc judge_msg_hint(struct sp_packer *w, const struct msg_hint *r, uint8_t *p)
+{
+    return text_msg_hint(r) ? sp_packer_commit(w, p) : SP_E_INVALID;
+}
+
+SP_INLINE void read_msg_hint(struct sp_unpacker *u, struct msg_hint *r, bool check)
+{
+    uint32_t count = sp_take_array(u);
+    if (count < 2)
+        sp_unpack_fail(u, SP_E_MALFORMED);
+    r->reason = sp_take_str(u, 128u, check);
+    r->nodes = list_hint_node(u, 256u);
+    if (count > 2)
+        sp_take_extra(u, count - 2);
+}
+
+enum sp_rc msg_hint_decode(const uint8_t *p, size_t n, struct msg_hint *m)
+{
+    struct msg_hint out;
+    if (n > SP_FRAME_BYTES_MAX)
+        return SP_E_LIMIT;
+    struct sp_unpacker u = {p, p + n, SP_OK, 0};
+    read_msg_hint(&u, &out, true);
+    if (u.rc != SP_OK)
+        return u.rc;
+    if (u.p != u.end)
+        return SP_E_MALFORMED;
+    out.extra = u.extra;
+    *m = out;
+    return SP_OK;
+}
+
+static enum sp_rc plain_hint(struct sp_packer *w, const struct msg_hint *m)
+{
+    SP_ASSERT(w->list == NULL);
+    if (!(m->reason.n <= 128u))
+        return SP_E_LIMIT;
+    if (sp_packer_room(w) < (size_t)3u + m->reason.n)
+        return SP_E_FULL;
+    struct sp_text_seen seen = sp_text_nothing_seen();
+    uint8_t *p = write_msg_hint(w->p, m, &seen);
+    if (!SP_LIKELY(sp_text_is_plain(&seen)))
+        return judge_msg_hint(w, m, p);
+    return sp_packer_commit(w, p);
+}
+
+enum sp_rc msg_hint_begin(struct sp_packer *w, const struct msg_hint *m)
+{
+    uint8_t *before = w->p;
+    enum sp_rc rc = plain_hint(w, m);
+    if (rc == SP_OK)
+        rc = sp_packer_list_open(w, 256u);
+    if (rc != SP_OK)
+        w->p = before;
+    return rc;
+}
+
+enum sp_rc msg_hint_end(struct sp_packer *w)
+{
+    return sp_packer_list_close(w);
+}
+
+enum sp_rc msg_hint_encode(struct sp_packer *w, const struct msg_hint *m)
+{
+    uint8_t *before = w->p;
+    enum sp_rc rc = plain_hint(w, m);
+    if (rc == SP_OK)
+        rc = sp_packer_list_copy(w, &m->nodes, 256u);
+    if (rc != SP_OK)
+        w->p = before;
+    return rc;
+}
+
+SP_INLINE uint8_t *write_msg_view_request(uint8_t *restrict p, const struct msg_view_request *restrict r, struct sp_text_seen *seen)
+{
+    p = sp_put_array(p, 3);
+    p = sp_put_u64(p, r->id);
+    p = sp_put_str(p, r->view, 48u, seen);
+    p = sp_put_bin(p, r->args, 65536u);
+    return p;
+}
+
+static bool text_msg_view_request(const struct msg_view_request *r)
+{
+    return sp_str_is_utf8(r->view);
+}
+
+static __attribute__((noinline, cold)) enum sp_rc judge_msg_view_request(struct sp_packer *w, const struct msg_view_request *r, uint8_t *p)
+{
+    return text_msg_view_request(r) ? sp_packer_commit(w, p) : SP_E_INVALID;
+}
+
+SP_INLINE void read_msg_view_request(struct sp_unpacker *u, struct msg_view_request *r, bool check)
+{
+    uint32_t count = sp_take_array(u);
+    if (count < 3)
+        sp_unpack_fail(u, SP_E_MALFORMED);
+    r->id = (uint64_t)sp_take_uint(u, UINT64_MAX);
+    r->view = sp_take_str(u, 48u, check);
+    r->args = sp_take_bin(u, 65536u);
+    if (count > 3)
+        sp_take_extra(u, count - 3);
+}
+
+enum sp_rc msg_view_request_decode(const uint8_t *p, size_t n, struct msg_view_request *m)
+{
+    struct msg_view_request out;
+    if (n > SP_FRAME_BYTES_MAX)
+        return SP_E_LIMIT;
+    struct sp_unpacker u = {p, p + n, SP_OK, 0};
+    read_msg_view_request(&u, &out, true);
+    if (u.rc != SP_OK)
+        return u.rc;
+    if (u.p != u.end)
+        return SP_E_MALFORMED;
+    out.extra = u.extra;
+    *m = out;
+    return SP_OK;
+}
+
+enum sp_rc msg_view_request_encode(struct sp_packer *w, const struct msg_view_request *m)
+{
+    SP_ASSERT(w->list == NULL);
+    if (!(m->view.n <= 48u && m->args.n <= 65536u))
+        return SP_E_LIMIT;
+    if (sp_packer_room(w) < (size_t)17u + m->view.n + m->args.n)
+        return SP_E_FULL;
+    struct sp_text_seen seen = sp_text_nothing_seen();
+    uint8_t *p = write_msg_view_request(w->p, m, &seen);
+    if (!SP_LIKELY(sp_text_is_plain(&seen)))
+        return judge_msg_view_request(w, m, p);
+    return sp_packer_commit(w, p);
+}
+
+SP_INLINE uint8_t *write_msg_view_reply(uint8_t *restrict p, const struct msg_view_reply *restrict r)
+{
+    p = sp_put_array(p, 5);
+    p = sp_put_u64(p, r->id);
+    p = sp_put_u16(p, r->code);
+    p = sp_put_u32(p, r->part);
+    p = sp_put_bool(p, r->last);
+    p = sp_put_bin(p, r->data, 786432u);
+    return p;
+}
+
+SP_INLINE void read_msg_view_reply(struct sp_unpacker *u, struct msg_view_reply *r, bool check)
+{
+    (void)check;
+    uint32_t count = sp_take_array(u);
+    if (count < 5)
+        sp_unpack_fail(u, SP_E_MALFORMED);
+    r->id = (uint64_t)sp_take_uint(u, UINT64_MAX);
+    r->code = (uint16_t)sp_take_uint(u, UINT16_MAX);
+    r->part = (uint32_t)sp_take_uint(u, UINT32_MAX);
+    r->last = sp_take_bool(u);
+    r->data = sp_take_bin(u, 786432u);
+    if (count > 5)
+        sp_take_extra(u, count - 5);
+}
+
+enum sp_rc msg_view_reply_decode(const uint8_t *p, size_t n, struct msg_view_reply *m)
+{
+    struct msg_view_reply out;
+    if (n > SP_FRAME_BYTES_MAX)
+        return SP_E_LIMIT;
+    struct sp_unpacker u = {p, p + n, SP_OK, 0};
+    read_msg_view_reply(&u, &out, true);
+    if (u.rc != SP_OK)
+        return u.rc;
+    if (u.p != u.end)
+        return SP_E_MALFORMED;
+    out.extra = u.extra;
+    *m = out;
+    return SP_OK;
+}
+
+enum sp_rc msg_view_reply_encode(struct sp_packer *w, const struct msg_view_reply *m)
+{
+    SP_ASSERT(w->list == NULL);
+    if (!(m->data.n <= 786432u))
+        return SP_E_LIMIT;
+    if (sp_packer_room(w) < (size_t)24u + m->data.n)
+        return SP_E_FULL;
+    return sp_packer_commit(w, write_msg_view_reply(w->p, m));
 }
 
 SP_INLINE uint8_t *write_msg_admin_request(uint8_t *restrict p, const struct msg_admin_request *restrict r, struct sp_text_seen *seen)

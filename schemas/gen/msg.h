@@ -36,8 +36,9 @@ enum sp_role {
     SP_ROLE_OPERATOR = 5, /* administrator's command */
     SP_ROLE_READER = 6, /* follower of the pool */
     SP_ROLE_ENROL = 7, /* holder of a one-use enrolment token */
+    SP_ROLE_BRIDGE = 8, /* link to the cloud's own bus: follows, looks, hints */
 };
-#define SP_ROLE_LAST 7u /* largest number */
+#define SP_ROLE_LAST 8u /* largest number */
 /* Lends the name, or its text for people; a number without a name gives "unknown". */
 const char *sp_role_name(unsigned value);
 const char *sp_role_text(unsigned value);
@@ -211,6 +212,9 @@ enum sp_msg {
     SP_MSG_TRUST_EVENT = 42,
     SP_MSG_READER_PING = 43,
     SP_MSG_TRUST_BEAT = 44,
+    SP_MSG_HINT = 45,
+    SP_MSG_VIEW_REQUEST = 46,
+    SP_MSG_VIEW_REPLY = 47,
     SP_MSG_ADMIN_REQUEST = 50,
     SP_MSG_ADMIN_REPLY = 51,
     SP_MSG_ENROL_REQUEST = 60,
@@ -218,7 +222,7 @@ enum sp_msg {
     SP_MSG_PRINCIPAL_SET = 62,
 };
 #define SP_MSG_LAST 62u
-#define SP_MSG_COUNT 33u
+#define SP_MSG_COUNT 36u
 
 /* One row per message. Masks have bit 1 << role. */
 struct msg_info {
@@ -437,6 +441,15 @@ enum sp_rc rec_trust_entry_put(struct sp_packer *w, const struct rec_trust_entry
 bool rec_trust_entry_next(struct sp_list *list, struct rec_trust_entry *r);
 enum sp_rc rec_trust_entry_decode(const uint8_t *p, size_t n, struct rec_trust_entry *r) SP_MUST_USE;
 
+#define REC_HINT_NODE_NODE_MAX 64u
+#define REC_HINT_NODE_BYTES_MAX 67u
+struct rec_hint_node {
+    struct sp_str node; /* text, at most 64: node name */
+};
+enum sp_rc rec_hint_node_put(struct sp_packer *w, const struct rec_hint_node *r) SP_MUST_USE;
+bool rec_hint_node_next(struct sp_list *list, struct rec_hint_node *r);
+enum sp_rc rec_hint_node_decode(const uint8_t *p, size_t n, struct rec_hint_node *r) SP_MUST_USE;
+
 #define REC_PRINCIPAL_NAME_MAX 40u
 #define REC_PRINCIPAL_CURVE_BYTES 32u
 #define REC_PRINCIPAL_SIGN_BYTES 32u
@@ -457,7 +470,7 @@ enum sp_rc rec_principal_put(struct sp_packer *w, const struct rec_principal *r)
 bool rec_principal_next(struct sp_list *list, struct rec_principal *r);
 enum sp_rc rec_principal_decode(const uint8_t *p, size_t n, struct rec_principal *r) SP_MUST_USE;
 
-/* 1 Hello: scheduler, keeper, worker, operator, reader, enrol -> broker; auth none; repeat harmless; reply Welcome. */
+/* 1 Hello: scheduler, keeper, worker, operator, reader, enrol, bridge -> broker; auth none; repeat harmless; reply Welcome. */
 #define MSG_HELLO_SOFTWARE_MAX 32u
 #define MSG_HELLO_ADAPTERS_MAX 512u
 #define MSG_HELLO_LABELS_MAX 255u
@@ -474,7 +487,7 @@ struct msg_hello {
 enum sp_rc msg_hello_decode(const uint8_t *p, size_t n, struct msg_hello *m) SP_MUST_USE;
 enum sp_rc msg_hello_encode(struct sp_packer *w, const struct msg_hello *m) SP_MUST_USE;
 
-/* 2 Welcome: broker -> scheduler, keeper, worker, operator, reader, enrol; auth none; repeat harmless; reply none. */
+/* 2 Welcome: broker -> scheduler, keeper, worker, operator, reader, enrol, bridge; auth none; repeat harmless; reply none. */
 #define MSG_WELCOME_BYTES_MAX 15u
 struct msg_welcome {
     uint64_t boot; /* random number of the broker's start */
@@ -484,7 +497,7 @@ struct msg_welcome {
 enum sp_rc msg_welcome_decode(const uint8_t *p, size_t n, struct msg_welcome *m) SP_MUST_USE;
 enum sp_rc msg_welcome_encode(struct sp_packer *w, const struct msg_welcome *m) SP_MUST_USE;
 
-/* 3 Heartbeat: broker, scheduler, keeper, worker, reader, operator -> broker, scheduler, keeper, worker, reader, operator; auth none; repeat harmless; reply none. */
+/* 3 Heartbeat: broker, scheduler, keeper, worker, reader, operator, bridge -> broker, scheduler, keeper, worker, reader, operator, bridge; auth none; repeat harmless; reply none. */
 #define MSG_HEARTBEAT_BYTES_MAX 15u
 struct msg_heartbeat {
     uint64_t progress; /* turns of the sender's event loop; must move */
@@ -512,7 +525,7 @@ struct msg_drain {
 enum sp_rc msg_drain_decode(const uint8_t *p, size_t n, struct msg_drain *m) SP_MUST_USE;
 enum sp_rc msg_drain_encode(struct sp_packer *w, const struct msg_drain *m) SP_MUST_USE;
 
-/* 6 Bye: scheduler, keeper, worker, reader, operator -> broker; auth none; repeat harmless; reply none. */
+/* 6 Bye: scheduler, keeper, worker, reader, operator, bridge -> broker; auth none; repeat harmless; reply none. */
 #define MSG_BYE_BYTES_MAX 10u
 struct msg_bye {
     uint64_t boot; /* start that ends */
@@ -521,7 +534,7 @@ struct msg_bye {
 enum sp_rc msg_bye_decode(const uint8_t *p, size_t n, struct msg_bye *m) SP_MUST_USE;
 enum sp_rc msg_bye_encode(struct sp_packer *w, const struct msg_bye *m) SP_MUST_USE;
 
-/* 7 Refused: broker -> scheduler, keeper, worker, operator, reader, enrol; auth none; repeat harmless; reply none. */
+/* 7 Refused: broker -> scheduler, keeper, worker, operator, reader, enrol, bridge; auth none; repeat harmless; reply none. */
 #define MSG_REFUSED_DETAIL_MAX 128u
 #define MSG_REFUSED_BYTES_MAX 146u
 struct msg_refused {
@@ -534,7 +547,7 @@ struct msg_refused {
 enum sp_rc msg_refused_decode(const uint8_t *p, size_t n, struct msg_refused *m) SP_MUST_USE;
 enum sp_rc msg_refused_encode(struct sp_packer *w, const struct msg_refused *m) SP_MUST_USE;
 
-/* 8 Stats: scheduler, keeper, worker, broker -> broker, operator, reader; auth none; repeat harmless; reply none. */
+/* 8 Stats: scheduler, keeper, worker, broker, bridge -> broker, operator, reader; auth none; repeat harmless; reply none. */
 #define MSG_STATS_COUNTERS_MAX 256u
 #define MSG_STATS_GAUGES_MAX 128u
 #define MSG_STATS_LATENCIES_MAX 32u
@@ -743,7 +756,7 @@ struct msg_keeper_clock {
 enum sp_rc msg_keeper_clock_decode(const uint8_t *p, size_t n, struct msg_keeper_clock *m) SP_MUST_USE;
 enum sp_rc msg_keeper_clock_encode(struct sp_packer *w, const struct msg_keeper_clock *m) SP_MUST_USE;
 
-/* 40 Subscribe: reader -> keeper; auth none; repeat harmless; reply Snapshot. */
+/* 40 Subscribe: reader, bridge -> keeper; auth none; repeat harmless; reply Snapshot. */
 #define MSG_SUBSCRIBE_NONCE_BYTES 16u
 #define MSG_SUBSCRIBE_BYTES_MAX 28u
 struct msg_subscribe {
@@ -754,7 +767,7 @@ struct msg_subscribe {
 enum sp_rc msg_subscribe_decode(const uint8_t *p, size_t n, struct msg_subscribe *m) SP_MUST_USE;
 enum sp_rc msg_subscribe_encode(struct sp_packer *w, const struct msg_subscribe *m) SP_MUST_USE;
 
-/* 41 Snapshot: keeper -> reader; auth sign; repeat harmless; reply none. */
+/* 41 Snapshot: keeper -> reader, bridge; auth sign; repeat harmless; reply none. */
 #define MSG_SNAPSHOT_NONCE_BYTES 16u
 #define MSG_SNAPSHOT_ENTRIES_MAX 256u
 #define MSG_SNAPSHOT_BYTES_MAX 110391u
@@ -773,7 +786,7 @@ enum sp_rc msg_snapshot_encode(struct sp_packer *w, const struct msg_snapshot *m
 enum sp_rc msg_snapshot_begin(struct sp_packer *w, const struct msg_snapshot *m) SP_MUST_USE;
 enum sp_rc msg_snapshot_end(struct sp_packer *w) SP_MUST_USE;
 
-/* 42 TrustEvent: keeper -> reader; auth sign; repeat harmless; reply none. */
+/* 42 TrustEvent: keeper -> reader, bridge; auth sign; repeat harmless; reply none. */
 #define MSG_TRUST_EVENT_ENTRIES_MAX 256u
 #define MSG_TRUST_EVENT_BYTES_MAX 110367u
 struct msg_trust_event {
@@ -788,7 +801,7 @@ enum sp_rc msg_trust_event_encode(struct sp_packer *w, const struct msg_trust_ev
 enum sp_rc msg_trust_event_begin(struct sp_packer *w, const struct msg_trust_event *m) SP_MUST_USE;
 enum sp_rc msg_trust_event_end(struct sp_packer *w) SP_MUST_USE;
 
-/* 43 ReaderPing: reader -> keeper; auth none; repeat harmless; reply TrustBeat. */
+/* 43 ReaderPing: reader, bridge -> keeper; auth none; repeat harmless; reply TrustBeat. */
 #define MSG_READER_PING_NONCE_BYTES 16u
 #define MSG_READER_PING_BYTES_MAX 28u
 struct msg_reader_ping {
@@ -799,7 +812,7 @@ struct msg_reader_ping {
 enum sp_rc msg_reader_ping_decode(const uint8_t *p, size_t n, struct msg_reader_ping *m) SP_MUST_USE;
 enum sp_rc msg_reader_ping_encode(struct sp_packer *w, const struct msg_reader_ping *m) SP_MUST_USE;
 
-/* 44 TrustBeat: keeper -> reader; auth sign; repeat harmless; reply none. */
+/* 44 TrustBeat: keeper -> reader, bridge; auth sign; repeat harmless; reply none. */
 #define MSG_TRUST_BEAT_NONCE_BYTES 16u
 #define MSG_TRUST_BEAT_BYTES_MAX 46u
 struct msg_trust_beat {
@@ -811,6 +824,47 @@ struct msg_trust_beat {
 };
 enum sp_rc msg_trust_beat_decode(const uint8_t *p, size_t n, struct msg_trust_beat *m) SP_MUST_USE;
 enum sp_rc msg_trust_beat_encode(struct sp_packer *w, const struct msg_trust_beat *m) SP_MUST_USE;
+
+/* 45 Hint: bridge -> scheduler; auth none; repeat harmless; reply none. */
+#define MSG_HINT_REASON_MAX 128u
+#define MSG_HINT_NODES_MAX 256u
+#define MSG_HINT_BYTES_MAX 17286u
+struct msg_hint {
+    struct sp_str reason; /* text, at most 128: what was heard, for people */
+    struct sp_list nodes; /* of rec_hint_node, at most 256: nodes to be checked earlier than planned */
+    uint32_t extra; /* decode: elements skipped because this version does not know them */
+};
+enum sp_rc msg_hint_decode(const uint8_t *p, size_t n, struct msg_hint *m) SP_MUST_USE;
+enum sp_rc msg_hint_encode(struct sp_packer *w, const struct msg_hint *m) SP_MUST_USE;
+enum sp_rc msg_hint_begin(struct sp_packer *w, const struct msg_hint *m) SP_MUST_USE;
+enum sp_rc msg_hint_end(struct sp_packer *w) SP_MUST_USE;
+
+/* 46 ViewRequest: bridge -> scheduler, keeper; auth none; repeat harmless; reply ViewReply. */
+#define MSG_VIEW_REQUEST_VIEW_MAX 48u
+#define MSG_VIEW_REQUEST_ARGS_MAX 65536u
+#define MSG_VIEW_REQUEST_BYTES_MAX 65601u
+struct msg_view_request {
+    uint64_t id; /* chosen by the sender, echoed */
+    struct sp_str view; /* text, at most 48: name of a verb that only reads */
+    struct sp_str args; /* bytes, at most 65536: a JSON object */
+    uint32_t extra; /* decode: elements skipped because this version does not know them */
+};
+enum sp_rc msg_view_request_decode(const uint8_t *p, size_t n, struct msg_view_request *m) SP_MUST_USE;
+enum sp_rc msg_view_request_encode(struct sp_packer *w, const struct msg_view_request *m) SP_MUST_USE;
+
+/* 47 ViewReply: scheduler, keeper -> bridge; auth sign; repeat harmless; reply none. */
+#define MSG_VIEW_REPLY_DATA_MAX 786432u
+#define MSG_VIEW_REPLY_BYTES_MAX 786456u
+struct msg_view_reply {
+    uint64_t id; /* from the request */
+    uint16_t code; /* enum refusal; none: done */
+    uint32_t part; /* from 0 */
+    bool last; /* last part */
+    struct sp_str data; /* bytes, at most 786432: parts put together: a JSON value; with a code: {error, where, hint} */
+    uint32_t extra; /* decode: elements skipped because this version does not know them */
+};
+enum sp_rc msg_view_reply_decode(const uint8_t *p, size_t n, struct msg_view_reply *m) SP_MUST_USE;
+enum sp_rc msg_view_reply_encode(struct sp_packer *w, const struct msg_view_reply *m) SP_MUST_USE;
 
 /* 50 AdminRequest: operator -> broker, scheduler, keeper; auth sign; repeat once; reply AdminReply. */
 #define MSG_ADMIN_REQUEST_VERB_MAX 48u

@@ -286,6 +286,23 @@ static bool next_rec_trust_entry(struct sp_list *list, void *to)
 }
 static const struct msg_shape shape_trust_entry = {"TrustEntry", 0, sizeof(struct rec_trust_entry), 8, 0, rec_trust_entry_fields, encode_rec_trust_entry, decode_rec_trust_entry, next_rec_trust_entry};
 
+static const struct msg_field rec_hint_node_fields[] = {
+    {"node", MSG_STR, offsetof(struct rec_hint_node, node), 64u, NULL},
+};
+static enum sp_rc encode_rec_hint_node(struct sp_packer *w, const void *p)
+{
+    return rec_hint_node_put(w, p);
+}
+static enum sp_rc decode_rec_hint_node(const uint8_t *p, size_t n, void *to)
+{
+    return rec_hint_node_decode(p, n, to);
+}
+static bool next_rec_hint_node(struct sp_list *list, void *to)
+{
+    return rec_hint_node_next(list, to);
+}
+static const struct msg_shape shape_hint_node = {"HintNode", 0, sizeof(struct rec_hint_node), 1, 0, rec_hint_node_fields, encode_rec_hint_node, decode_rec_hint_node, next_rec_hint_node};
+
 static const struct msg_field rec_principal_fields[] = {
     {"name", MSG_STR, offsetof(struct rec_principal, name), 40u, NULL},
     {"role", MSG_U8, offsetof(struct rec_principal, role), 0u, NULL},
@@ -704,6 +721,49 @@ static enum sp_rc decode_msg_trust_beat(const uint8_t *p, size_t n, void *to)
     return msg_trust_beat_decode(p, n, to);
 }
 
+static const struct msg_field msg_hint_fields[] = {
+    {"reason", MSG_STR, offsetof(struct msg_hint, reason), 128u, NULL},
+    {"nodes", MSG_LIST, offsetof(struct msg_hint, nodes), 256u, &shape_hint_node},
+};
+static enum sp_rc encode_msg_hint(struct sp_packer *w, const void *p)
+{
+    return msg_hint_encode(w, p);
+}
+static enum sp_rc decode_msg_hint(const uint8_t *p, size_t n, void *to)
+{
+    return msg_hint_decode(p, n, to);
+}
+
+static const struct msg_field msg_view_request_fields[] = {
+    {"id", MSG_U64, offsetof(struct msg_view_request, id), 0u, NULL},
+    {"view", MSG_STR, offsetof(struct msg_view_request, view), 48u, NULL},
+    {"args", MSG_BIN, offsetof(struct msg_view_request, args), 65536u, NULL},
+};
+static enum sp_rc encode_msg_view_request(struct sp_packer *w, const void *p)
+{
+    return msg_view_request_encode(w, p);
+}
+static enum sp_rc decode_msg_view_request(const uint8_t *p, size_t n, void *to)
+{
+    return msg_view_request_decode(p, n, to);
+}
+
+static const struct msg_field msg_view_reply_fields[] = {
+    {"id", MSG_U64, offsetof(struct msg_view_reply, id), 0u, NULL},
+    {"code", MSG_U16, offsetof(struct msg_view_reply, code), 0u, NULL},
+    {"part", MSG_U32, offsetof(struct msg_view_reply, part), 0u, NULL},
+    {"last", MSG_BOOL, offsetof(struct msg_view_reply, last), 0u, NULL},
+    {"data", MSG_BIN, offsetof(struct msg_view_reply, data), 786432u, NULL},
+};
+static enum sp_rc encode_msg_view_reply(struct sp_packer *w, const void *p)
+{
+    return msg_view_reply_encode(w, p);
+}
+static enum sp_rc decode_msg_view_reply(const uint8_t *p, size_t n, void *to)
+{
+    return msg_view_reply_decode(p, n, to);
+}
+
 static const struct msg_field msg_admin_request_fields[] = {
     {"id", MSG_U64, offsetof(struct msg_admin_request, id), 0u, NULL},
     {"verb", MSG_STR, offsetof(struct msg_admin_request, verb), 48u, NULL},
@@ -809,6 +869,9 @@ static const struct msg_shape messages[SP_MSG_COUNT] = {
     {"TrustEvent", SP_MSG_TRUST_EVENT, sizeof(struct msg_trust_event), 4, offsetof(struct msg_trust_event, extra), msg_trust_event_fields, encode_msg_trust_event, decode_msg_trust_event, NULL},
     {"ReaderPing", SP_MSG_READER_PING, sizeof(struct msg_reader_ping), 2, offsetof(struct msg_reader_ping, extra), msg_reader_ping_fields, encode_msg_reader_ping, decode_msg_reader_ping, NULL},
     {"TrustBeat", SP_MSG_TRUST_BEAT, sizeof(struct msg_trust_beat), 4, offsetof(struct msg_trust_beat, extra), msg_trust_beat_fields, encode_msg_trust_beat, decode_msg_trust_beat, NULL},
+    {"Hint", SP_MSG_HINT, sizeof(struct msg_hint), 2, offsetof(struct msg_hint, extra), msg_hint_fields, encode_msg_hint, decode_msg_hint, NULL},
+    {"ViewRequest", SP_MSG_VIEW_REQUEST, sizeof(struct msg_view_request), 3, offsetof(struct msg_view_request, extra), msg_view_request_fields, encode_msg_view_request, decode_msg_view_request, NULL},
+    {"ViewReply", SP_MSG_VIEW_REPLY, sizeof(struct msg_view_reply), 5, offsetof(struct msg_view_reply, extra), msg_view_reply_fields, encode_msg_view_reply, decode_msg_view_reply, NULL},
     {"AdminRequest", SP_MSG_ADMIN_REQUEST, sizeof(struct msg_admin_request), 3, offsetof(struct msg_admin_request, extra), msg_admin_request_fields, encode_msg_admin_request, decode_msg_admin_request, NULL},
     {"AdminReply", SP_MSG_ADMIN_REPLY, sizeof(struct msg_admin_reply), 5, offsetof(struct msg_admin_reply, extra), msg_admin_reply_fields, encode_msg_admin_reply, decode_msg_admin_reply, NULL},
     {"EnrolRequest", SP_MSG_ENROL_REQUEST, sizeof(struct msg_enrol_request), 4, offsetof(struct msg_enrol_request, extra), msg_enrol_request_fields, encode_msg_enrol_request, decode_msg_enrol_request, NULL},
@@ -829,6 +892,7 @@ static const struct msg_shape *const records[] = {
     &shape_node_info,
     &shape_check_info,
     &shape_trust_entry,
+    &shape_hint_node,
     &shape_principal,
 };
 

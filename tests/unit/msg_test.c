@@ -553,6 +553,24 @@ static void authority_is_the_table(void **state)
     assert_true(msg_may(SP_MSG_ADMIN_REQUEST, SP_ROLE_OPERATOR, SP_ROLE_KEEPER));
 }
 
+/* SI-10, K27: all that a bridge can say, to anybody. A message added here needs a second reader: can it make a node more trusted? */
+static void a_bridge_cannot_raise(void **state)
+{
+    (void)state;
+    static const unsigned said[] = {SP_MSG_HELLO, SP_MSG_HEARTBEAT, SP_MSG_BYE, SP_MSG_STATS, SP_MSG_SUBSCRIBE, SP_MSG_READER_PING,
+                                    SP_MSG_HINT,  SP_MSG_VIEW_REQUEST};
+    for (unsigned i = 0; i < SP_MSG_COUNT; i++) {
+        bool listed = false;
+        for (size_t k = 0; k < SP_COUNT(said); k++)
+            listed = listed || said[k] == msg_at(i)->number;
+        assert_int_equal((msg_at(i)->from >> SP_ROLE_BRIDGE & 1) != 0, listed);
+    }
+    assert_int_equal(msg_find(SP_MSG_HINT)->to, 1u << SP_ROLE_SCHEDULER); /* the keeper, who judges, takes none */
+    assert_int_equal(msg_find(SP_MSG_SUBSCRIBE)->auth_bytes, 0);          /* a bridge's signature is worth nothing anywhere */
+    assert_int_equal(msg_find(SP_MSG_HINT)->auth_bytes, 0);
+    assert_int_equal(msg_find(SP_MSG_VIEW_REQUEST)->auth_bytes, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -568,6 +586,7 @@ int main(void)
         cmocka_unit_test(encoder_refuses_what_no_peer_would_take),
         cmocka_unit_test(names_and_numbers),
         cmocka_unit_test(authority_is_the_table),
+        cmocka_unit_test(a_bridge_cannot_raise),
     };
     return cmocka_run_group_tests_name("msg", tests, NULL, NULL);
 }

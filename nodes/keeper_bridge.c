@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "keeper_bridge.h"
+
+#include <stdlib.h>
+
+#include "keeper_views.h"
+
+static const struct bridge_view {
+    const char *name;
+    json_t *(*fn)(struct nodes_shell *s, struct keeper_act *act); /* of keeper_views.h only: nothing there changes anything */
+} bridge_views[] = {
+    {"node.list", keeper_views_nodes},       {"pool.list", keeper_views_pools}, {"result.list", keeper_views_results},
+    {"result.history", keeper_views_history}, {"explain", keeper_views_explain},
+};
+
+static json_t *bridge_look(struct nodes_shell *s, struct keeper_act *act)
+{
+    const char *words[SP_COUNT(bridge_views)];
+    if (!json_is_object(act->args)) {
+        return keeper_admin_refuse(act, SP_REFUSAL_BAD_REQUEST, "args", "are no JSON object", NULL);
+    }
+    for (size_t i = 0; i < SP_COUNT(bridge_views); i++) {
+        if (strcmp(bridge_views[i].name, act->verb) == 0) {
+            return bridge_views[i].fn(s, act);
+        }
+        words[i] = bridge_views[i].name;
+    }
+    return keeper_admin_refuse(act, SP_REFUSAL_AUTHORITY, act->verb, "is no view for a bridge",
+                               sp_str_nearest(sp_str_of(act->verb), words, SP_COUNT(words)));
+}
+
+static void bridge_reply(struct nodes_shell *s, const struct sp_bus_message *m, const struct keeper_act *act, const char *text)
+{
+    struct sp_str rest = sp_str_of(text);
+    for (uint32_t part = 0; part == 0 || rest.n > 0; part++) {
+        size_t room = 0;
+        struct msg_view_reply reply = {.id = act->id, .code = (uint16_t)act->code, .part = part};
+        reply.data = (struct sp_str){rest.p, rest.n < MSG_VIEW_REPLY_DATA_MAX ? rest.n : MSG_VIEW_REPLY_DATA_MAX};
+        rest = (struct sp_str){rest.p + reply.data.n, rest.n - reply.data.n};
+        reply.last = rest.n == 0;
+        struct sp_packer w;
+        uint8_t *body = sp_bus_body(s->bus, &room);
+        sp_packer_init(&w, body, room);
+        if (msg_view_reply_encode(&w, &reply) == SP_OK) {
+            nodes_shell_send(s, SP_MSG_VIEW_REPLY, act->actor, (int)m->broker, sp_str_bytes(body, sp_packer_bytes(&w)));
+        }
+    }
+}
+
+void keeper_bridge_on_view_request(struct nodes_shell *s, const struct sp_bus_message *m)
+{
+    struct msg_view_request r;
+    char view[MSG_VIEW_REQUEST_VIEW_MAX + 1], actor[SP_BUS_NAME_BYTES];
+    if (msg_view_request_decode(m->body, m->body_bytes, &r) != SP_OK) {
+        return;
+    }
+    (void)sp_str_copy(view, sizeof view, r.view);
+    (void)sp_str_copy(actor, sizeof actor, sp_str_of(m->from->name));
+    struct keeper_act act = {.actor = actor, .verb = view, .id = r.id};
+    act.args = json_loadb(r.args.n > 0 ? r.args.p : "{}", r.args.n > 0 ? r.args.n : 2, JSON_REJECT_DUPLICATES, NULL);
+    (void)nodes_shell_flush(s);
+    json_t *value = bridge_look(s, &act);
+    if (act.code == SP_REFUSAL_NONE && value == NULL) {
+        (void)keeper_admin_refuse(&act, SP_REFUSAL_OVERLOAD, "memory", "is not enough for the answer", "ask for less with limit");
+    }
+    if (act.code != SP_REFUSAL_NONE) {
+        json_decref(value);
+        value = json_pack("{s:s, s:s, s:s}", "error", act.err.text, "where", act.err.where, "hint", act.err.hint);
+    }
+    char *text = value != NULL ? json_dumps(value, JSON_COMPACT) : NULL;
+    bridge_reply(s, m, &act, text != NULL ? text : "{}");
+    free(text);
+    json_decref(value);
+    json_decref(act.args);
+}
