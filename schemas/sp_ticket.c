@@ -97,6 +97,12 @@ enum sp_rc sp_ticket_decode(const uint8_t bytes[SP_TICKET_BYTES], struct sp_tick
     return SP_OK;
 }
 
+void sp_ticket_peek(const uint8_t bytes[SP_TICKET_BYTES], uint32_t *node, uint32_t *check)
+{
+    *node = (uint32_t)get(bytes + AT_NODE, 4);
+    *check = (uint32_t)get(bytes + AT_CHECK, 4);
+}
+
 enum sp_rc sp_ticket_open(const uint8_t bytes[SP_TICKET_BYTES], const struct sp_mac *mac, struct sp_ticket *t)
 {
     return sp_ticket_verify(bytes, mac) ? sp_ticket_decode(bytes, t) : SP_E_SIGNATURE;

@@ -57,6 +57,9 @@ bool sp_ticket_verify(const uint8_t bytes[SP_TICKET_BYTES], const struct sp_mac 
  * SP_E_VERSION: another format; SP_E_MALFORMED: unknown flags, reserved bytes not zero. *t changes only on SP_OK. */
 enum sp_rc sp_ticket_decode(const uint8_t bytes[SP_TICKET_BYTES], struct sp_ticket *t) SP_MUST_USE;
 
+/* Effect: node and check as the bytes have them, nothing verified: only for a hint, such as what to fetch from memory. */
+void sp_ticket_peek(const uint8_t bytes[SP_TICKET_BYTES], uint32_t *node, uint32_t *check);
+
 /* Effect: verify, then decode. SP_E_SIGNATURE: the seal does not fit; otherwise as sp_ticket_decode. */
 enum sp_rc sp_ticket_open(const uint8_t bytes[SP_TICKET_BYTES], const struct sp_mac *mac, struct sp_ticket *t) SP_MUST_USE;
 

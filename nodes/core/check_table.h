@@ -24,6 +24,7 @@ struct check_row {
     bool enabled;
     bool present; /* false: the scheduler no longer names it */
     bool seen;    /* private: named in the set that is arriving */
+    bool pooled;  /* private to the keeper's judgement: a pool names it, so its results may change a membership */
     uint8_t digest[32];
     char name[CHECK_NAME_BYTES];
     char adapter[CHECK_ADAPTER_BYTES];

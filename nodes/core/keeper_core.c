@@ -112,7 +112,7 @@ static void keeper_on_pool_put(struct keeper_core *core, const struct pool_polic
     core->pools[at] = *pool;
     core->pools[at].used = true;
     core->pool_count = at + 1 > core->pool_count ? at + 1 : core->pool_count;
-    pool_policy_resolve(&core->pools[at], &core->checks);
+    keeper_judge_resolve(core);
     keeper_judge_all(core);
 }
 
@@ -125,6 +125,7 @@ static void keeper_on_pool_delete(struct keeper_core *core, struct sp_str name, 
     keeper_judge_drop_pool(core, at, fx);
     keeper_tell_run(core, fx); /* while the pool still has a name */
     core->pools[at].used = false;
+    keeper_judge_resolve(core);
     for (uint32_t id = 1; id <= core->nodes.count; id++) {
         struct membership *m = &node_registry_at(&core->nodes, id)->members[at];
         *m = (struct membership){.check = CHECK_ROW_NONE, .why = TRUST_NO_POOL};

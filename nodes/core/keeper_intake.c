@@ -87,9 +87,24 @@ static enum sp_refusal keeper_intake_subject(struct keeper_core *core, const str
     return keeper_intake_speaks_for(s, check, node) ? SP_REFUSAL_NONE : SP_REFUSAL_SCOPE;
 }
 
+/* How many pairs this node will have: the checks whose selector it fits. */
+static uint32_t keeper_intake_expects(const struct keeper_core *core, const struct node_row *node)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < core->checks.count; i++) {
+        const struct check_row *c = check_table_at(&core->checks, i);
+        count += c->present && (c->stage == SP_STAGE_SHADOW || c->stage == SP_STAGE_ENFORCING) &&
+                 sp_selector_text_match(sp_str_of(c->selector), sp_str_of(node->name), sp_str_of(node->labels));
+    }
+    return count;
+}
+
 /* Once: job numbers of a pair only rise. The pair takes the number now, so that a second copy before the commit is seen. */
 static enum sp_refusal keeper_intake_once(struct keeper_core *core, struct keeper_pending *p, struct node_row *node)
 {
+    if (node->pair_count == 0) {
+        node_registry_reserve(node, keeper_intake_expects(core, node));
+    }
     struct pair_state *pair = node_registry_pair(&core->nodes, node, p->check);
     if (pair == NULL) {
         return SP_REFUSAL_OVERLOAD;
@@ -203,9 +218,10 @@ static uint32_t keeper_intake_sender(struct keeper_core *core, const struct keep
     return number;
 }
 
-/* Detail, a line feed and measures as one text; without measures when they do not fit. Lends joined or the detail. */
-static struct sp_str keeper_intake_text(const struct keeper_pending *p, char joined[TEXT_POOL_TEXT_BYTES_MAX])
+/* Detail, a line feed and measures as one text; without measures when they do not fit. Lends it until the next call. */
+static struct sp_str keeper_intake_text(struct keeper_core *core, const struct keeper_pending *p)
 {
+    char *joined = core->joined;
     if (p->measures.n == 0 || p->detail.n + 1 + p->measures.n > TEXT_POOL_TEXT_BYTES_MAX) {
         return p->detail;
     }
@@ -227,9 +243,8 @@ static void keeper_intake_journal(struct keeper_core *core, const struct keeper_
     j->bytes = keeper_journal_begin(fx->body + fx->used, core->options.clock_boot);
     for (uint32_t i = 0; i < b->count; i++) {
         const struct keeper_pending *p = &core->pending[b->first + i];
-        char joined[TEXT_POOL_TEXT_BYTES_MAX];
         if (p->counts) {
-            struct keeper_journal_entry entry = {p->node, p->check, p->result, keeper_intake_text(p, joined)};
+            struct keeper_journal_entry entry = {p->node, p->check, p->result, keeper_intake_text(core, p)};
             j->bytes += keeper_journal_put(fx->body + fx->used + j->bytes, &entry);
             j->count++;
         }
@@ -239,6 +254,29 @@ static void keeper_intake_journal(struct keeper_core *core, const struct keeper_
         return;
     }
     fx->used += j->bytes;
+}
+
+/* A million pairs do not fit a cache: what the results of a batch will look at is asked for before the first of them is decided, so that
+ * the waits lie side by side. A hint only; nothing here is believed. */
+static void keeper_intake_fetch(const struct keeper_core *core, struct sp_list list)
+{
+    uint32_t nodes[MSG_RESULT_BATCH_RESULTS_MAX], checks[MSG_RESULT_BATCH_RESULTS_MAX], count = 0;
+    struct rec_result r;
+    while (count < MSG_RESULT_BATCH_RESULTS_MAX && rec_result_next(&list, &r)) {
+        sp_ticket_peek(r.ticket, &nodes[count], &checks[count]);
+        const struct node_row *row = node_registry_at(&core->nodes, nodes[count]);
+        if (row != NULL) {
+            __builtin_prefetch(row, 1);
+            count++;
+        }
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        const struct node_row *row = node_registry_at(&core->nodes, nodes[i]);
+        uint32_t place = checks[i] - row->pair_first; /* pair_state_place: here, unless a check between is missing */
+        if (place < row->pair_count) {
+            __builtin_prefetch(&row->pairs[place], 1);
+        }
+    }
 }
 
 void keeper_intake_on_result_batch(struct keeper_core *core, const struct keeper_message *m, struct keeper_effects *fx)
@@ -261,6 +299,7 @@ void keeper_intake_on_result_batch(struct keeper_core *core, const struct keeper
     (void)sp_str_copy(b->worker, sizeof b->worker, m->from);
     struct sp_list list = batch.results;
     struct rec_result r;
+    keeper_intake_fetch(core, list);
     for (uint16_t i = 0; rec_result_next(&list, &r); i++) {
         struct keeper_pending *p = &core->pending[core->pending_count++];
         keeper_intake_result(core, &r, &sender, p);
@@ -282,7 +321,7 @@ void keeper_intake_fold(struct keeper_core *core, const struct keeper_pending *p
         return; /* the identity changed between intake and commit (SI-12) */
     }
     const struct check_row *check = check_table_at(&core->checks, index);
-    struct pair_state *pair = node_registry_pair(&core->nodes, node, p->check);
+    struct pair_state *pair = node_registry_find_pair(node, p->check); /* whoever took the job number has made it */
     if (pair == NULL || check->policy != p->result.policy) {
         return;
     }
@@ -296,12 +335,10 @@ void keeper_intake_fold(struct keeper_core *core, const struct keeper_pending *p
         e->u.history.run = ended;
         (void)sp_str_copy(e->u.history.detail, sizeof e->u.history.detail, text_pool_text(&core->texts, before));
     }
-    char joined[TEXT_POOL_TEXT_BYTES_MAX];
-    pair->text = text_pool_keep(&core->texts, keeper_intake_text(p, joined));
-    text_pool_drop(&core->texts, before);
+    pair->text = text_pool_swap(&core->texts, before, keeper_intake_text(core, p));
     node_registry_mark_fold(&core->nodes, node);
-    if (core->pool_count > 0) {
-        node_registry_mark_judge(&core->nodes, node);
+    if (check->pooled) {
+        node_registry_mark_judge(&core->nodes, node); /* what no pool names changes no membership */
     }
 }
 
@@ -412,7 +449,7 @@ void keeper_intake_failed(struct keeper_core *core)
             continue;
         }
         struct node_row *node = node_registry_at(&core->nodes, p->node);
-        struct pair_state *pair = node_registry_pair(&core->nodes, node, p->check);
+        struct pair_state *pair = node_registry_find_pair(node, p->check);
         SP_ASSERT(pair != NULL); /* intake made it */
         pair->job = p->job_before;
     }

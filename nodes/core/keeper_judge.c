@@ -32,6 +32,25 @@ void keeper_judge_all(struct keeper_core *core)
     }
 }
 
+void keeper_judge_resolve(struct keeper_core *core)
+{
+    for (uint32_t i = 0; i < core->checks.count; i++) {
+        core->checks.rows[i].pooled = false;
+    }
+    for (uint32_t p = 0; p < core->pool_count; p++) {
+        struct pool_policy *pool = &core->pools[p];
+        if (!pool->used) {
+            continue;
+        }
+        pool_policy_resolve(pool, &core->checks);
+        for (uint32_t i = 0; i < pool->count; i++) {
+            if (pool->checks[i].row != CHECK_ROW_NONE) {
+                core->checks.rows[pool->checks[i].row].pooled = true;
+            }
+        }
+    }
+}
+
 static void keeper_judge_write(struct keeper_core *core, const struct keeper_open_audit *a, struct keeper_effects *fx)
 {
     const struct node_row *row = node_registry_at(&core->nodes, a->node);

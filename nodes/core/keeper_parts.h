@@ -60,6 +60,7 @@ struct keeper_core {
     struct keeper_pending *pending; /* KEEPER_PENDING_MAX, owned */
     uint32_t pending_count;
     uint32_t pending_bytes; /* of the bodies they lie in */
+    char joined[TEXT_POOL_TEXT_BYTES_MAX]; /* of the result at hand */
     struct keeper_batch *batches; /* KEEPER_BATCHES_MAX, owned */
     uint32_t batch_count;
 
@@ -114,6 +115,8 @@ void keeper_judge_committed(struct keeper_core *core, struct keeper_effects *fx)
 void keeper_judge_failed(struct keeper_core *core);
 void keeper_judge_select(struct keeper_core *core, struct node_row *row);
 void keeper_judge_all(struct keeper_core *core);
+/* Effect: resolves what the pools name anew, after pools or checks changed. */
+void keeper_judge_resolve(struct keeper_core *core);
 void keeper_judge_drop_pool(struct keeper_core *core, uint32_t pool, struct keeper_effects *fx);
 bool keeper_judge_check(const struct keeper_core *core, uint64_t now_ms);
 

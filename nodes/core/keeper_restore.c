@@ -65,7 +65,7 @@ enum sp_rc keeper_core_restore_pool(struct keeper_core *core, const struct pool_
     struct pool_policy *p = &core->pools[core->pool_count++];
     *p = *pool;
     p->used = true;
-    pool_policy_resolve(p, &core->checks);
+    keeper_judge_resolve(core);
     return SP_OK;
 }
 
@@ -107,10 +107,9 @@ static void keeper_restore_rewind(const struct keeper_core *core, const struct n
 {
     for (uint32_t n = 0; row->open && n < core->pending_count; n++) {
         const struct keeper_pending *p = &core->pending[before ? core->pending_count - 1 - n : n];
-        for (uint32_t i = 0; p->counts && p->node == row->id && i < row->pair_count; i++) {
-            if (row->pairs[i].check_id == p->check) {
-                row->pairs[i].job = before ? p->job_before : p->result.job;
-            }
+        struct pair_state *pair = p->counts && p->node == row->id ? node_registry_find_pair(row, p->check) : NULL;
+        if (pair != NULL) {
+            pair->job = before ? p->job_before : p->result.job;
         }
     }
 }

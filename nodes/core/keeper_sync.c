@@ -106,9 +106,7 @@ void keeper_sync_on_check_set(struct keeper_core *core, const struct keeper_mess
         core->check_set_open = false;
         core->checks_fresh = true;
         core->clock_due_ms = 0;
-        for (uint32_t p = 0; p < core->pool_count; p++) {
-            pool_policy_resolve(&core->pools[p], &core->checks);
-        }
+        keeper_judge_resolve(core);
         keeper_judge_all(core);
         if (keeper_effects_room(fx, 1, 0)) {
             (void)keeper_effects_add(fx, KEEPER_CHECKS);

@@ -166,6 +166,9 @@ enum sp_rc node_record_read(struct node_registry *nodes, struct node_row *row, s
     }
     uint64_t count = record_get(&r, 4);
     uint32_t last_check = 0;
+    if (!r.bad && count <= record.n / NODE_RECORD_PAIR_BYTES) {
+        node_registry_reserve(row, (uint32_t)count);
+    }
     enum sp_rc rc = count > NODE_PAIRS_MAX || r.bad ? SP_E_CORRUPT : SP_OK;
     for (uint64_t i = 0; i < count && rc == SP_OK; i++) {
         rc = node_record_read_pair(&r, nodes, row, texts, &last_check);

@@ -297,29 +297,38 @@ static bool node_registry_pairs_grow(struct node_row *row)
     return true;
 }
 
+struct pair_state *node_registry_find_pair(const struct node_row *row, uint32_t check_id)
+{
+    uint32_t at = pair_state_place(row->pairs, row->pair_count, row->pair_first, check_id);
+    return at < row->pair_count && row->pairs[at].check_id == check_id ? &row->pairs[at] : NULL;
+}
+
+void node_registry_reserve(struct node_row *row, uint32_t pairs)
+{
+    pairs = pairs < NODE_PAIRS_MAX ? pairs : NODE_PAIRS_MAX;
+    struct pair_state *room = pairs > row->pair_size ? realloc(row->pairs, (size_t)pairs * sizeof *room) : NULL;
+    if (room != NULL) {
+        row->pairs = room;
+        row->pair_size = pairs;
+    }
+}
+
 struct pair_state *node_registry_pair(struct node_registry *r, struct node_row *row, uint32_t check_id)
 {
-    uint32_t low = 0, high = row->pair_count;
-    while (low < high) {
-        uint32_t middle = low + (high - low) / 2;
-        if (row->pairs[middle].check_id < check_id) {
-            low = middle + 1;
-        } else {
-            high = middle;
-        }
-    }
-    if (low < row->pair_count && row->pairs[low].check_id == check_id) {
-        return &row->pairs[low];
+    uint32_t at = pair_state_place(row->pairs, row->pair_count, row->pair_first, check_id);
+    if (at < row->pair_count && row->pairs[at].check_id == check_id) {
+        return &row->pairs[at];
     }
     if (!node_registry_pairs_grow(row)) {
         return NULL;
     }
-    memmove(&row->pairs[low + 1], &row->pairs[low], (size_t)(row->pair_count - low) * sizeof row->pairs[0]);
-    memset(&row->pairs[low], 0, sizeof row->pairs[low]);
-    row->pairs[low].check_id = check_id;
+    memmove(&row->pairs[at + 1], &row->pairs[at], (size_t)(row->pair_count - at) * sizeof row->pairs[0]);
+    memset(&row->pairs[at], 0, sizeof row->pairs[at]);
+    row->pairs[at].check_id = check_id;
+    row->pair_first = row->pairs[0].check_id;
     row->pair_count++;
     r->pairs++;
-    return &row->pairs[low];
+    return &row->pairs[at];
 }
 
 void node_registry_mark_judge(struct node_registry *r, struct node_row *row)
@@ -345,6 +354,7 @@ static bool node_registry_check_row(const struct node_registry *r, uint32_t inde
     for (uint32_t i = 0; i < row->pair_count; i++) {
         ok = ok && pair_state_check(&row->pairs[i]) && (i == 0 || row->pairs[i - 1].check_id < row->pairs[i].check_id);
     }
+    ok = ok && (row->pair_count == 0 || row->pair_first == row->pairs[0].check_id);
     return ok && row->version <= r->version;
 }
 

@@ -16,23 +16,24 @@
 
 enum node_origin { NODE_ORIGIN_FILE = 0, NODE_ORIGIN_API = 1, NODE_ORIGIN_NOVA = 2 };
 
-struct node_row {
+struct node_row { /* what every result looks at comes first, in one line of the cache */
+    struct pair_state *pairs;
+    uint32_t pair_count;
+    uint32_t pair_size;
+    uint32_t pair_first; /* private: check id of pairs[0] */
     uint32_t id;
     uint32_t generation; /* results of an older one are void */
-    uint8_t key[16];
     uint8_t state;  /* enum sp_node_state */
     uint8_t origin; /* enum node_origin */
     bool judge;     /* private: waits to be judged */
-    bool grant;       /* private to the keeper's judgement: a membership waits for its audit row */
+    bool grant;     /* private to the keeper's judgement: a membership waits for its audit row */
     bool fold;      /* private: differs from the store */
     bool open;      /* private to the keeper's intake: results of it wait for their commit */
+    uint8_t key[16];
     uint64_t version; /* registry version of the last change */
     char *name;       /* owned, terminated */
     char *address;    /* owned, terminated */
     char *labels;     /* owned, terminated */
-    struct pair_state *pairs;
-    uint32_t pair_count;
-    uint32_t pair_size;
     struct membership *members; /* owned; node_registry.pools of them */
 };
 
@@ -79,8 +80,13 @@ bool node_registry_pools(struct node_registry *r, uint32_t pools);
 struct node_row *node_registry_at(const struct node_registry *r, uint32_t id);
 struct node_row *node_registry_find_name(const struct node_registry *r, struct sp_str name);
 struct node_row *node_registry_find_key(const struct node_registry *r, const uint8_t key[16]);
+/* Lends the pair of that check, NULL when there is none. */
+struct pair_state *node_registry_find_pair(const struct node_row *row, uint32_t check_id);
 /* Lends the pair of that check, made when missing; NULL without memory or beyond NODE_PAIRS_MAX. Pointers to other pairs of the node end. */
 struct pair_state *node_registry_pair(struct node_registry *r, struct node_row *row, uint32_t check_id);
+/* Effect: the node has room for `pairs` pairs in one piece, so that growing one by one leaves no holes in memory. Without memory nothing
+ * happens: pairs then grow as they come. Pointers to pairs of the node end. */
+void node_registry_reserve(struct node_row *row, uint32_t pairs);
 /* Effect: the node is to be judged / differs from the store. Each is listed once. */
 void node_registry_mark_judge(struct node_registry *r, struct node_row *row);
 void node_registry_mark_fold(struct node_registry *r, struct node_row *row);

@@ -84,6 +84,28 @@ void pair_state_void(struct pair_state *p);
  * it stops being so by itself (0: never by itself). */
 enum sp_tier pair_state_tier(const struct pair_state *p, const struct pair_rule *rule, uint32_t generation, uint64_t now_ms,
                              uint64_t *until_ms);
+/* Returns where the pair of check_id is among `count` pairs with rising check ids, or where it belongs. first: id of the first pair (of no
+ * meaning when there is none), for callers that know it without a look at the pairs. Ids are whole numbers, so the place is never behind
+ * check_id - first, and is exactly there while no id between is missing: one look instead of a search. */
+static inline uint32_t pair_state_place(const struct pair_state *pairs, uint32_t count, uint32_t first, uint32_t check_id)
+{
+    if (count == 0 || check_id < first) {
+        return 0;
+    }
+    uint32_t low = 0, high = check_id - first < count ? check_id - first : count;
+    if (high < count && pairs[high].check_id == check_id) {
+        return high;
+    }
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        if (pairs[middle].check_id < check_id) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return low;
+}
 /* True when the fields agree with each other. */
 bool pair_state_check(const struct pair_state *p);
 

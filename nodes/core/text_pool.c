@@ -152,6 +152,17 @@ void text_pool_drop(struct text_pool *p, uint32_t ref)
     p->free_head = ref;
 }
 
+uint32_t text_pool_swap(struct text_pool *p, uint32_t ref, struct sp_str text)
+{
+    struct sp_str had = text_pool_text(p, ref);
+    if (had.n == text.n && (text.n == 0 || memcmp(had.p, text.p, text.n) == 0)) {
+        return ref;
+    }
+    uint32_t kept = text_pool_keep(p, text);
+    text_pool_drop(p, ref);
+    return kept;
+}
+
 struct sp_str text_pool_text(const struct text_pool *p, uint32_t ref)
 {
     if (ref == 0) {

@@ -30,6 +30,8 @@ void text_pool_fini(struct text_pool *p);
 uint32_t text_pool_keep(struct text_pool *p, struct sp_str text);
 /* Effect: gives one reference back; 0 is allowed. */
 void text_pool_drop(struct text_pool *p, uint32_t ref);
+/* Effect: gives ref back and returns a counted reference to text, as keep and drop; costs nothing when they are equal. */
+uint32_t text_pool_swap(struct text_pool *p, uint32_t ref, struct sp_str text);
 /* Lends the text until the reference is dropped. */
 struct sp_str text_pool_text(const struct text_pool *p, uint32_t ref);
 /* True when counts and sizes agree. For tests; O(n). */

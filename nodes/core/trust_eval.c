@@ -59,16 +59,8 @@ const char *trust_eval_why_text(unsigned why)
 
 const struct pair_state *trust_eval_pair(const struct pair_state *pairs, uint32_t count, uint32_t check_id)
 {
-    uint32_t low = 0, high = count;
-    while (low < high) {
-        uint32_t middle = low + (high - low) / 2;
-        if (pairs[middle].check_id < check_id) {
-            low = middle + 1;
-        } else {
-            high = middle;
-        }
-    }
-    return low < count && pairs[low].check_id == check_id ? &pairs[low] : NULL;
+    uint32_t at = pair_state_place(pairs, count, count > 0 ? pairs[0].check_id : 0, check_id);
+    return at < count && pairs[at].check_id == check_id ? &pairs[at] : NULL;
 }
 
 /* Why a pair of an enforcing check yields no tier. */
