@@ -178,6 +178,8 @@ def main():
             problem("header", header, "in more than one folder: " + ", ".join(homes))
     functions = 0
     for name in names:
+        if name.endswith(".py") and (lines := (ROOT / name).read_text().count("\n")) > LINES_C:
+            problem("length", name, f"{lines} lines, at most {LINES_C}")
         if not name.endswith((".c", ".h")):
             continue
         raw = (ROOT / name).read_text()
