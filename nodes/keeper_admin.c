@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "dispatch_keeper_shell.h"
 #include "keeper_people.h"
 #include "keeper_pool_json.h"
 #include "keeper_views.h"
@@ -463,18 +464,16 @@ static void admin_audit_refusal(struct nodes_shell *s, struct keeper_act *act)
     (void)nodes_shell_commit_rows(s, keeper_admin_audit(s, act));
 }
 
-void keeper_admin_on_request(struct nodes_shell *s, const struct sp_bus_message *m)
+enum sp_rc keeper_shell_on_admin_request(struct keeper_shell_in *in, struct msg_admin_request *r)
 {
-    struct msg_admin_request r;
+    struct nodes_shell *s = in->shell;
+    const struct sp_bus_message *m = in->message;
     char verb[MSG_ADMIN_REQUEST_VERB_MAX + 1], actor[SP_BUS_NAME_BYTES];
-    if (msg_admin_request_decode(m->body, m->body_bytes, &r) != SP_OK) {
-        return;
-    }
-    (void)sp_str_copy(verb, sizeof verb, r.verb);
+    (void)sp_str_copy(verb, sizeof verb, r->verb);
     (void)sp_str_copy(actor, sizeof actor, sp_str_of(m->from->name));
-    struct keeper_act act = {.actor = actor, .verb = verb, .id = r.id};
+    struct keeper_act act = {.actor = actor, .verb = verb, .id = r->id};
     json_t *value = NULL;
-    act.args = json_loadb(r.args.n > 0 ? r.args.p : "{}", r.args.n > 0 ? r.args.n : 2, JSON_REJECT_DUPLICATES, NULL);
+    act.args = json_loadb(r->args.n > 0 ? r->args.p : "{}", r->args.n > 0 ? r->args.n : 2, JSON_REJECT_DUPLICATES, NULL);
     const struct admin_verb *v = admin_find(&act);
     if (v != NULL && !json_is_object(act.args)) {
         (void)keeper_admin_refuse(&act, SP_REFUSAL_BAD_REQUEST, "args", "are no JSON object", NULL);
@@ -492,4 +491,5 @@ void keeper_admin_on_request(struct nodes_shell *s, const struct sp_bus_message 
     (void)nodes_shell_flush(s);
     admin_answer(s, m, &act, value);
     json_decref(act.args);
+    return SP_OK;
 }

@@ -24,7 +24,6 @@ struct keeper_act {
 };
 
 /* Effect: works on one request and answers. */
-void keeper_admin_on_request(struct nodes_shell *s, const struct sp_bus_message *m);
 /* Effect: notes why the act is refused; returns NULL for the verb to return. */
 json_t *keeper_admin_refuse(struct keeper_act *act, enum sp_refusal code, const char *where, const char *text, const char *hint);
 /* Lends a text argument, NULL when it is not there. */

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "keeper_bridge.h"
-
+/* What a bridge may look at: views, and nothing that writes. The table of views is of its own, so that a verb added for operators does not
+ * become one for a bus that others write to. */
 #include <stdlib.h>
 
+#include "dispatch_keeper_shell.h"
 #include "keeper_views.h"
 
 static const struct bridge_view {
@@ -47,17 +48,15 @@ static void bridge_reply(struct nodes_shell *s, const struct sp_bus_message *m, 
     }
 }
 
-void keeper_bridge_on_view_request(struct nodes_shell *s, const struct sp_bus_message *m)
+enum sp_rc keeper_shell_on_view_request(struct keeper_shell_in *in, struct msg_view_request *r)
 {
-    struct msg_view_request r;
+    struct nodes_shell *s = in->shell;
+    const struct sp_bus_message *m = in->message;
     char view[MSG_VIEW_REQUEST_VIEW_MAX + 1], actor[SP_BUS_NAME_BYTES];
-    if (msg_view_request_decode(m->body, m->body_bytes, &r) != SP_OK) {
-        return;
-    }
-    (void)sp_str_copy(view, sizeof view, r.view);
+    (void)sp_str_copy(view, sizeof view, r->view);
     (void)sp_str_copy(actor, sizeof actor, sp_str_of(m->from->name));
-    struct keeper_act act = {.actor = actor, .verb = view, .id = r.id};
-    act.args = json_loadb(r.args.n > 0 ? r.args.p : "{}", r.args.n > 0 ? r.args.n : 2, JSON_REJECT_DUPLICATES, NULL);
+    struct keeper_act act = {.actor = actor, .verb = view, .id = r->id};
+    act.args = json_loadb(r->args.n > 0 ? r->args.p : "{}", r->args.n > 0 ? r->args.n : 2, JSON_REJECT_DUPLICATES, NULL);
     (void)nodes_shell_flush(s);
     json_t *value = bridge_look(s, &act);
     if (act.code == SP_REFUSAL_NONE && value == NULL) {
@@ -72,4 +71,5 @@ void keeper_bridge_on_view_request(struct nodes_shell *s, const struct sp_bus_me
     free(text);
     json_decref(value);
     json_decref(act.args);
+    return SP_OK;
 }

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "dispatch_keeper_shell.h"
 #include "keeper_admin.h"
 #include "keeper_invite.h"
 #include "sp_conf.h"
@@ -293,25 +294,22 @@ static enum sp_refusal people_take(struct nodes_shell *s, const struct msg_enrol
     return SP_REFUSAL_NONE;
 }
 
-void keeper_people_on_enrol(struct nodes_shell *s, const struct sp_bus_message *m)
+enum sp_rc keeper_shell_on_enrol_request(struct keeper_shell_in *in, struct msg_enrol_request *r)
 {
-    struct msg_enrol_request r;
+    struct nodes_shell *s = in->shell;
     struct people_invitation inv = {.name = ""};
     uint8_t hash[32], body[MSG_ENROL_REPLY_BYTES_MAX];
     char to[SP_BUS_NAME_BYTES];
     const char *detail = "";
-    int broker = (int)m->broker;
-    if (msg_enrol_request_decode(m->body, m->body_bytes, &r) != SP_OK) {
-        return;
-    }
-    (void)sp_str_copy(to, sizeof to, sp_str_of(m->from->name));
-    sp_crypto_sha256(r.token, 32, hash);
-    enum sp_refusal code = people_judge(&r, &detail);
+    int broker = (int)in->message->broker;
+    (void)sp_str_copy(to, sizeof to, sp_str_of(in->message->from->name));
+    sp_crypto_sha256(r->token, 32, hash);
+    enum sp_refusal code = people_judge(r, &detail);
     if (code == SP_REFUSAL_NONE && (!people_invitation_find(s, hash, &inv) || strcmp(inv.enrol, to) != 0)) {
         code = SP_REFUSAL_NOT_FOUND;
         detail = "this invitation was used, has ended, or never was";
     }
-    code = code == SP_REFUSAL_NONE ? people_take(s, &r, hash, &inv) : code;
+    code = code == SP_REFUSAL_NONE ? people_take(s, r, hash, &inv) : code;
     if (code != SP_REFUSAL_NONE) {
         SP_LOG(SP_LOG_WARNING, "keys", "enrol.refused", SP_LOG_S("from", to), SP_LOG_S("why", detail));
     }
@@ -329,6 +327,7 @@ void keeper_people_on_enrol(struct nodes_shell *s, const struct sp_bus_message *
     if (code == SP_REFUSAL_NONE) {
         people_changed(s);
     }
+    return SP_OK;
 }
 
 void keeper_people_expire(struct nodes_shell *s)

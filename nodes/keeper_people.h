@@ -13,7 +13,6 @@ SP_MUST_USE enum sp_rc keeper_people_load(struct nodes_shell *s);
 /* Effect: sends all rows to one broker (index), or with SP_BUS_ANY to every broker and the scheduler. */
 void keeper_people_publish(struct nodes_shell *s, int broker);
 /* Effect: a new worker asks in. Checks token, proof and keys; stores, publishes, answers. */
-void keeper_people_on_enrol(struct nodes_shell *s, const struct sp_bus_message *m);
 /* Effect: invitations that ended are removed. */
 void keeper_people_expire(struct nodes_shell *s);
 

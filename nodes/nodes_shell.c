@@ -7,8 +7,8 @@
 
 #include <stdlib.h>
 
+#include "dispatch_keeper_shell.h"
 #include "keeper_admin.h"
-#include "keeper_bridge.h"
 #include "keeper_export.h"
 #include "keeper_people.h"
 #include "sp_clock.h"
@@ -213,6 +213,13 @@ static void shell_on_core_message(struct nodes_shell *s, const struct sp_bus_mes
     nodes_shell_step(s, &ev);
 }
 
+enum sp_rc keeper_shell_on_refused(struct keeper_shell_in *in, struct msg_refused *m)
+{
+    (void)m;
+    in->shell->unsent++;
+    return SP_OK;
+}
+
 static void shell_on_message(void *self, const struct sp_bus_message *m)
 {
     struct nodes_shell *s = self;
@@ -220,25 +227,14 @@ static void shell_on_message(void *self, const struct sp_bus_message *m)
         s->revoked_messages++; /* K20: from the instant of the revocation on */
         return;
     }
-    switch (m->type) {
-    case SP_MSG_ADMIN_REQUEST:
-        keeper_admin_on_request(s, m);
-        break;
-    case SP_MSG_VIEW_REQUEST:
-        keeper_bridge_on_view_request(s, m);
-        break;
-    case SP_MSG_ENROL_REQUEST:
-        keeper_people_on_enrol(s, m);
-        break;
-    case SP_MSG_REFUSED:
-        s->unsent++;
-        break;
-    default:
-        if (m->type == SP_MSG_SYNC_REQUEST) {
-            keeper_people_publish(s, SP_BUS_ANY);
-        }
-        shell_on_core_message(s, m);
+    struct keeper_shell_in in = {s, m};
+    if (keeper_shell_dispatch(&in, m->type, (enum sp_role)m->from->role, m->body, m->body_bytes) != SP_E_UNSUPPORTED) {
+        return; /* what concerns people and keys */
     }
+    if (m->type == SP_MSG_SYNC_REQUEST) {
+        keeper_people_publish(s, SP_BUS_ANY);
+    }
+    shell_on_core_message(s, m);
 }
 
 static void shell_on_drained(void *self)

@@ -21,6 +21,12 @@
 #define NODES_SLOTS_MAX 8192u          /* principals the bus may know */
 #define NODES_LOOK_MS 1000u            /* wall clock, log summaries */
 
+/* A message for the shell itself; the handlers keeper_shell_on_MESSAGE work on it. */
+struct keeper_shell_in {
+    struct nodes_shell *shell;
+    const struct sp_bus_message *message;
+};
+
 struct nodes_shell {
     const struct sp_conf *conf;
     const struct sp_keys *keys;

@@ -6,6 +6,7 @@
 
 #include "admin.h"
 #include "bridge_view.h"
+#include "dispatch_scheduler_shell.h"
 #include "sp_bus.h"
 #include "sp_clock.h"
 #include "sp_crypto.h"
@@ -178,38 +179,45 @@ static void reply(struct scheduler_shell *self, uint16_t type, const char *to, c
     }
 }
 
-static void on_admin_request(struct scheduler_shell *self, const struct sp_bus_message *m)
+struct scheduler_shell_in {
+    struct scheduler_shell *self;
+    const struct sp_bus_message *message;
+};
+
+enum sp_rc scheduler_shell_on_admin_request(struct scheduler_shell_in *in, struct msg_admin_request *m)
 {
-    struct msg_admin_request r;
+    struct scheduler_shell *self = in->self;
     json_t *answer = NULL;
     char who[SP_BUS_NAME_BYTES];
-    if (msg_admin_request_decode(m->body, m->body_bytes, &r) != SP_OK) {
-        self->core.stats.malformed++;
-        return;
-    }
-    (void)sp_str_copy(who, sizeof who, sp_str_of(m->from->name));
-    enum sp_refusal code = admin_answer(&self->admin, &r, who, *sp_loop_now(self->opt.loop), &answer);
+    (void)sp_str_copy(who, sizeof who, sp_str_of(in->message->from->name));
+    enum sp_refusal code = admin_answer(&self->admin, m, who, *sp_loop_now(self->opt.loop), &answer);
     char *text = answer != NULL ? json_dumps(answer, JSON_COMPACT | JSON_ENCODE_ANY) : NULL;
     json_decref(answer);
-    reply(self, SP_MSG_ADMIN_REPLY, who, &(struct msg_admin_reply){.id = r.id, .code = (uint16_t)code}, text != NULL ? text : "null");
+    reply(self, SP_MSG_ADMIN_REPLY, who, &(struct msg_admin_reply){.id = m->id, .code = (uint16_t)code}, text != NULL ? text : "null");
     free(text);
+    return SP_OK;
 }
 
-static void on_view_request(struct scheduler_shell *self, const struct sp_bus_message *m)
+enum sp_rc scheduler_shell_on_view_request(struct scheduler_shell_in *in, struct msg_view_request *m)
 {
-    struct msg_view_request r;
+    struct scheduler_shell *self = in->self;
     json_t *answer = NULL;
     char who[SP_BUS_NAME_BYTES];
-    if (msg_view_request_decode(m->body, m->body_bytes, &r) != SP_OK) {
-        self->core.stats.malformed++;
-        return;
-    }
-    (void)sp_str_copy(who, sizeof who, sp_str_of(m->from->name));
-    enum sp_refusal code = bridge_view_answer(&self->admin, &r, &answer);
+    (void)sp_str_copy(who, sizeof who, sp_str_of(in->message->from->name));
+    enum sp_refusal code = bridge_view_answer(&self->admin, m, &answer);
     char *text = answer != NULL ? json_dumps(answer, JSON_COMPACT | JSON_ENCODE_ANY) : NULL;
     json_decref(answer);
-    reply(self, SP_MSG_VIEW_REPLY, who, &(struct msg_admin_reply){.id = r.id, .code = (uint16_t)code}, text != NULL ? text : "null");
+    reply(self, SP_MSG_VIEW_REPLY, who, &(struct msg_admin_reply){.id = m->id, .code = (uint16_t)code}, text != NULL ? text : "null");
     free(text);
+    return SP_OK;
+}
+
+enum sp_rc scheduler_shell_on_refused(struct scheduler_shell_in *in, struct msg_refused *m)
+{
+    (void)in;
+    SP_LOG(SP_LOG_INFO, SUB, "refused", SP_LOG_S("type", msg_name(m->type)), SP_LOG_S("why", sp_refusal_name(m->code)),
+           SP_LOG_V("detail", m->detail));
+    return SP_OK;
 }
 
 /* ---- bus ---- */
@@ -217,34 +225,23 @@ static void on_view_request(struct scheduler_shell *self, const struct sp_bus_me
 static void on_message(void *ctx, const struct sp_bus_message *m)
 {
     struct scheduler_shell *self = ctx;
-    if (m->type == SP_MSG_ADMIN_REQUEST) {
-        on_admin_request(self, m);
-        return;
-    }
-    if (m->type == SP_MSG_VIEW_REQUEST) {
-        on_view_request(self, m);
-        return;
-    }
-    if (m->type == SP_MSG_PRINCIPAL_SET || m->type == SP_MSG_HEARTBEAT || m->type == SP_MSG_STATS)
-        return; /* the bus has used it */
-    if (m->type == SP_MSG_REFUSED) {
-        struct msg_refused r;
-        if (msg_refused_decode(m->body, m->body_bytes, &r) == SP_OK)
-            SP_LOG(SP_LOG_INFO, SUB, "refused", SP_LOG_S("type", msg_name(r.type)), SP_LOG_S("why", sp_refusal_name(r.code)),
-                   SP_LOG_V("detail", r.detail));
-        return;
-    }
+    struct scheduler_shell_in in = {self, m};
+    enum sp_rc rc = scheduler_shell_dispatch(&in, m->type, (enum sp_role)m->from->role, m->body, m->body_bytes);
+    self->core.stats.malformed += rc == SP_E_MALFORMED || rc == SP_E_LIMIT;
+    if (rc != SP_E_UNSUPPORTED)
+        return; /* what concerns people and keys */
     /* The keeper's clock counts from a moment that is certainly after it was read: the time of this turn may be older (an operator's
      * request that was stored in between), and then our tickets would be dated in the keeper's future. */
     bool clock = m->type == SP_MSG_KEEPER_CLOCK;
     struct scheduler_core_event ev = {.kind = SCHEDULER_EV_MESSAGE,
                                       .now = clock ? *sp_loop_refresh(self->opt.loop) : *sp_loop_now(self->opt.loop)};
     ev.u.message.type = m->type;
+    ev.u.message.role = m->from->role;
     ev.u.message.broker = m->broker;
     ev.u.message.from = m->from->name;
     ev.u.message.body = m->body;
     ev.u.message.bytes = m->body_bytes;
-    enum sp_rc rc = step(self, &ev);
+    rc = step(self, &ev);
     if (rc != SP_OK)
         SP_LOG(rc == SP_E_STALE ? SP_LOG_DEBUG : SP_LOG_INFO, SUB, "message.ignored", SP_LOG_S("type", msg_name(m->type)),
                SP_LOG_S("from", m->from->name), SP_LOG_S("why", sp_rc_name(rc)));

@@ -13,13 +13,17 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.dont_write_bytecode = True  # the source tree stays as it is
 sys.path.insert(0, HERE)
 
-from codegen import c_codec, c_fields, c_header, pages  # noqa: E402
+from codegen import c_codec, c_dispatch, c_fields, c_header, pages  # noqa: E402
 from codegen.model import Model, ModelError, read_texts  # noqa: E402
 
 
 def products(model, texts):
-    return {"msg.h": c_header.header(model), "msg.c": c_codec.source(model), "msg_fields.h": c_fields.header(),
+    made = {"msg.h": c_header.header(model), "msg.c": c_codec.source(model), "msg_fields.h": c_fields.header(),
             "msg_fields.c": c_fields.source(model), "FLOW.md": pages.flow(model, texts), "flow.dot": pages.dot(model)}
+    for r in model.receivers:
+        made["dispatch_%s.h" % r.name] = c_dispatch.header(model, r)
+        made["dispatch_%s.c" % r.name] = c_dispatch.source(model, r)
+    return made
 
 
 def main():

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "compiled.h"
+#include "dispatch_worker.h"
 #include "line.h"
 #include "msg.h"
 #include "returns.h"
@@ -223,21 +224,22 @@ static void perform(struct worker_shell *self, const struct worker_effects *fx)
 
 /* ---- messages in ----------------------------------------------------------------------------------------------- */
 
-static void shell_on_job_batch(struct worker_shell *self, const struct sp_bus_message *message)
+struct worker_in {
+    struct worker_shell *self;
+    const struct sp_bus_message *message;
+};
+
+enum sp_rc worker_on_job_batch(struct worker_in *in, struct msg_job_batch *m)
 {
-    struct msg_job_batch m;
+    struct worker_shell *self = in->self;
     struct rec_job job;
     struct sp_ticket t;
     struct worker_event ev;
-    if (msg_job_batch_decode(message->body, message->body_bytes, &m) != SP_OK) {
-        SP_LOG(SP_LOG_WARNING, "worker", "jobs.malformed", SP_LOG_S("from", message->from->name));
-        return;
-    }
     ev.kind = WORKER_EV_JOB;
-    ev.u.job.broker = message->broker;
-    ev.u.job.expires_ms = m.expires_ms > 0 ? m.expires_ms : UINT32_MAX;
-    ev.u.job.trace = message->sequence;
-    while (rec_job_next(&m.jobs, &job)) {
+    ev.u.job.broker = in->message->broker;
+    ev.u.job.expires_ms = m->expires_ms > 0 ? m->expires_ms : UINT32_MAX;
+    ev.u.job.trace = in->message->sequence;
+    while (rec_job_next(&m->jobs, &job)) {
         if (sp_ticket_decode(job.ticket, &t) != SP_OK) {
             SP_LOG(SP_LOG_WARNING, "worker", "ticket.malformed", SP_LOG_V("node", job.node));
             continue;
@@ -252,70 +254,53 @@ static void shell_on_job_batch(struct worker_shell *self, const struct sp_bus_me
         ev.u.job.checkpoint = job.checkpoint;
         step(self, &ev);
     }
+    return SP_OK;
 }
 
-static void shell_on_definition(struct worker_shell *self, const struct sp_bus_message *message)
+enum sp_rc worker_on_definition(struct worker_in *in, struct msg_definition *m)
 {
-    struct msg_definition m;
+    struct worker_shell *self = in->self;
     struct compiled c;
     struct worker_event ev;
-    if (msg_definition_decode(message->body, message->body_bytes, &m) != SP_OK) {
-        SP_LOG(SP_LOG_WARNING, "worker", "definition.malformed", SP_LOG_S("from", message->from->name));
-        return;
-    }
-    if (!worker_core_wants(self->core, m.digest) || !compiled_make(&self->adapters, &m, &c)) {
-        return;
+    if (!worker_core_wants(self->core, m->digest) || !compiled_make(&self->adapters, m, &c)) {
+        return SP_OK;
     }
     ev.kind = WORKER_EV_DEFINITION;
-    ev.u.definition.digest = m.digest;
+    ev.u.definition.digest = m->digest;
     ev.u.definition.reason = c.reason;
     ev.u.definition.adapter = c.adapter;
     ev.u.definition.check = c.check;
     step(self, &ev);
+    return SP_OK;
 }
 
-static void shell_on_result_ack(struct worker_shell *self, const struct sp_bus_message *message)
+enum sp_rc worker_on_result_ack(struct worker_in *in, struct msg_result_ack *m)
 {
-    struct msg_result_ack m;
-    if (msg_result_ack_decode(message->body, message->body_bytes, &m) == SP_OK) {
-        sender_on_result_ack(&self->sender, &m);
-    }
+    sender_on_result_ack(&in->self->sender, m);
+    return SP_OK;
 }
 
-static void shell_on_refused(const struct sp_bus_message *message)
+enum sp_rc worker_on_drain(struct worker_in *in, struct msg_drain *m)
 {
-    struct msg_refused m;
-    if (msg_refused_decode(message->body, message->body_bytes, &m) == SP_OK) {
-        SP_LOG(SP_LOG_WARNING, "worker", "refused", SP_LOG_S("by", message->from->name), SP_LOG_U("type", m.type),
-               SP_LOG_S("code", sp_refusal_name(m.code)), SP_LOG_V("detail", m.detail));
-    }
+    SP_LOG(SP_LOG_NOTICE, "worker", "drain", SP_LOG_S("by", in->message->from->name), SP_LOG_U("ms", m->deadline_ms));
+    worker_shell_drain(in->self, m->deadline_ms);
+    return SP_OK;
+}
+
+enum sp_rc worker_on_refused(struct worker_in *in, struct msg_refused *m)
+{
+    SP_LOG(SP_LOG_WARNING, "worker", "refused", SP_LOG_S("by", in->message->from->name), SP_LOG_U("type", m->type),
+           SP_LOG_S("code", sp_refusal_name(m->code)), SP_LOG_V("detail", m->detail));
+    return SP_OK;
 }
 
 static void on_message(void *ctx, const struct sp_bus_message *message)
 {
-    struct worker_shell *self = ctx;
-    struct msg_drain drain;
-    switch (message->type) {
-    case SP_MSG_JOB_BATCH:
-        shell_on_job_batch(self, message);
-        break;
-    case SP_MSG_DEFINITION:
-        shell_on_definition(self, message);
-        break;
-    case SP_MSG_RESULT_ACK:
-        shell_on_result_ack(self, message);
-        break;
-    case SP_MSG_DRAIN:
-        if (msg_drain_decode(message->body, message->body_bytes, &drain) == SP_OK) {
-            SP_LOG(SP_LOG_NOTICE, "worker", "drain", SP_LOG_S("by", message->from->name), SP_LOG_U("ms", drain.deadline_ms));
-            worker_shell_drain(self, drain.deadline_ms);
-        }
-        break;
-    case SP_MSG_REFUSED:
-        shell_on_refused(message);
-        break;
-    default:
-        break; /* the bus lets nothing else of the model through to a worker that it does not handle itself */
+    struct worker_in in = {ctx, message};
+    enum sp_rc rc = worker_dispatch(&in, message->type, (enum sp_role)message->from->role, message->body, message->body_bytes);
+    if (rc != SP_OK && rc != SP_E_UNSUPPORTED) {
+        SP_LOG(SP_LOG_WARNING, "worker", "message.refused", SP_LOG_S("type", msg_name(message->type)),
+               SP_LOG_S("from", message->from->name), SP_LOG_S("why", sp_rc_name(rc)));
     }
 }
 

@@ -262,31 +262,29 @@ void sp_bus_link_greet(struct sp_bus_link *link)
     SP_STATIC_ASSERT(SP_BUS_HELLO_RETRY_MS << 3 == SP_BUS_HELLO_RETRY_MS_MAX, "three doublings reach the maximum");
 }
 
-void sp_bus_link_welcome(struct sp_bus_link *link, const struct sp_envelope *e)
+enum sp_rc sp_bus_link_welcome(struct sp_bus_link *link, const struct msg_welcome *m)
 {
     struct sp_bus *bus = link->bus;
-    struct msg_welcome m;
 
-    if (msg_welcome_decode((const uint8_t *)e->body.p, e->body.n, &m) != SP_OK || m.heartbeat_ms == 0) {
-        sp_bus_refuse(bus, e->type, SP_ROLE_BROKER, SP_REFUSAL_MALFORMED, e->sender, "Welcome");
-        return;
-    }
-    if (!link->greeted || (link->up && link->boot == m.boot))
-        return; /* answer to a Hello of an earlier connection, or said twice */
+    if (m->heartbeat_ms == 0)
+        return SP_E_MALFORMED;
+    if (!link->greeted || (link->up && link->boot == m->boot))
+        return SP_OK; /* answer to a Hello of an earlier connection, or said twice */
     if (link->up)
         sp_bus_link_down(link, "new session");
     link->greeted = true;
     link->up = true;
-    link->boot = m.boot;
-    link->heartbeat_ms = m.heartbeat_ms;
+    link->boot = m->boot;
+    link->heartbeat_ms = m->heartbeat_ms;
     link->hello_tries = 0;
     link->hello_due_us = SP_NEVER;
-    link->beat_due_us = sp_bus_now_us(bus) + (uint64_t)m.heartbeat_ms * SP_US_PER_MS;
+    link->beat_due_us = sp_bus_now_us(bus) + (uint64_t)m->heartbeat_ms * SP_US_PER_MS;
     SP_LOG(SP_LOG_INFO, "bus", "link", SP_LOG_S("broker", link->conf->name), SP_LOG_S("to", "up"),
            SP_LOG_S("endpoint", link->conf->endpoints[link->endpoint]));
     sp_bus_active(bus);
     if (bus->o.on_link != NULL)
         bus->o.on_link(bus->o.self, link->index, true, link->boot);
+    return SP_OK;
 }
 
 static uint64_t silence_us(const struct sp_bus_link *link)

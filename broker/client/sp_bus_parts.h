@@ -91,7 +91,7 @@ void sp_bus_link_close(struct sp_bus_link *link, int linger_ms);
 void sp_bus_link_monitor(struct sp_bus_link *link);
 /* Effect: ends the session and says Hello when connected. */
 void sp_bus_link_greet(struct sp_bus_link *link);
-void sp_bus_link_welcome(struct sp_bus_link *link, const struct sp_envelope *e);
+enum sp_rc sp_bus_link_welcome(struct sp_bus_link *link, const struct msg_welcome *m) SP_MUST_USE;
 void sp_bus_link_down(struct sp_bus_link *link, const char *why);
 /* Effect: whatever is due at this time: Hello again, Heartbeat, the verdict on a silent broker. */
 void sp_bus_link_tick(struct sp_bus_link *link, uint64_t now_us);

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <zmq.h>
 
+#include "dispatch_bus.h"
 #include "sp_bus_parts.h"
 #include "sp_log.h"
 #include "sp_seal.h"
@@ -46,42 +47,59 @@ static enum sp_refusal judge(struct sp_bus_link *link, const struct sp_envelope 
     return is_sealed(bus, info, e, *row) ? SP_REFUSAL_NONE : SP_REFUSAL_SIGNATURE;
 }
 
-static void on_principals(struct sp_bus *bus, const struct sp_envelope *e)
-{
-    struct msg_principal_set set;
-    enum sp_rc rc = msg_principal_set_decode((const uint8_t *)e->body.p, e->body.n, &set);
+/* A message on its way through the session. */
+struct bus_in {
+    struct sp_bus_link *link;
+    const struct sp_envelope *e;
+    bool own; /* the session's own: it does not go up */
+};
 
-    if (rc == SP_OK)
-        rc = sp_registry_set(&bus->registry, &set);
+enum sp_rc bus_on_principal_set(struct bus_in *in, struct msg_principal_set *m)
+{
+    enum sp_rc rc = sp_registry_set(&in->link->bus->registry, m);
+
     if (rc != SP_OK)
-        SP_LOG(SP_LOG_WARNING, "bus", "principals", SP_LOG_V("from", e->sender), SP_LOG_S("why", sp_rc_text(rc)));
+        SP_LOG(SP_LOG_WARNING, "bus", "principals", SP_LOG_V("from", in->e->sender), SP_LOG_S("why", sp_rc_text(rc)));
+    return SP_OK;
 }
 
 /* The broker does not know our session (it restarted, or gave us up): begin another. */
-static void on_refused(struct sp_bus_link *link, const struct sp_envelope *e)
+enum sp_rc bus_on_refused(struct bus_in *in, struct msg_refused *m)
 {
-    struct msg_refused m;
+    struct sp_bus_link *link = in->link;
 
-    if (msg_refused_decode((const uint8_t *)e->body.p, e->body.n, &m) != SP_OK)
-        return;
-    SP_LOG(SP_LOG_INFO, "bus", "refused", SP_LOG_S("broker", link->conf->name), SP_LOG_S("type", msg_name(m.type)),
-           SP_LOG_S("code", sp_refusal_name(m.code)), SP_LOG_V("detail", m.detail));
-    if (m.code == SP_REFUSAL_NOT_READY && m.type != SP_MSG_HELLO && link->up)
+    SP_LOG(SP_LOG_INFO, "bus", "refused", SP_LOG_S("broker", link->conf->name), SP_LOG_S("type", msg_name(m->type)),
+           SP_LOG_S("code", sp_refusal_name(m->code)), SP_LOG_V("detail", m->detail));
+    if (m->code == SP_REFUSAL_NOT_READY && m->type != SP_MSG_HELLO && link->up)
         sp_bus_link_greet(link);
+    return SP_OK;
 }
 
-/* True when the message was the session's own and does not go up. */
-static bool take_own(struct sp_bus_link *link, const struct sp_envelope *e, const struct sp_registry_row *row)
+enum sp_rc bus_on_welcome(struct bus_in *in, struct msg_welcome *m)
 {
-    if (e->type == SP_MSG_PRINCIPAL_SET)
-        on_principals(link->bus, e);
-    if (row->p.role != SP_ROLE_BROKER)
+    in->own = true;
+    return sp_bus_link_welcome(in->link, m);
+}
+
+/* That it came is all there is to it: link->heard_us. */
+enum sp_rc bus_on_heartbeat(struct bus_in *in, struct msg_heartbeat *m)
+{
+    (void)m;
+    in->own = true;
+    return SP_OK;
+}
+
+/* True when the message goes up. */
+static bool take(struct sp_bus_link *link, const struct sp_envelope *e, const struct sp_registry_row *row)
+{
+    struct bus_in in = {.link = link, .e = e};
+    enum sp_rc rc = bus_dispatch(&in, e->type, (enum sp_role)row->p.role, (const uint8_t *)e->body.p, e->body.n);
+
+    if (rc != SP_OK && rc != SP_E_UNSUPPORTED) {
+        sp_bus_refuse(link->bus, e->type, row->p.role, SP_REFUSAL_MALFORMED, e->sender, "not taken by the session");
         return false;
-    if (e->type == SP_MSG_WELCOME)
-        sp_bus_link_welcome(link, e);
-    if (e->type == SP_MSG_REFUSED)
-        on_refused(link, e);
-    return e->type == SP_MSG_WELCOME || e->type == SP_MSG_HEARTBEAT;
+    }
+    return !in.own && link->up; /* what was sent to a session that is over is not ours any more */
 }
 
 static void take_frame(struct sp_bus_link *link, const uint8_t *p, size_t n)
@@ -102,8 +120,8 @@ static void take_frame(struct sp_bus_link *link, const uint8_t *p, size_t n)
     sp_stats_message(bus->stats, e.type, row->p.role, SP_STATS_IN, n);
     if (e.type != SP_MSG_HEARTBEAT && e.type != SP_MSG_STATS)
         sp_bus_active(bus);
-    if (take_own(link, &e, row) || !link->up)
-        return; /* what was sent to a session that is over is not ours any more */
+    if (!take(link, &e, row))
+        return;
     struct sp_bus_message message = {
         .type = e.type,
         .from = &row->p,

@@ -115,7 +115,7 @@ static void reader_on_message(void *self, const struct sp_bus_message *m)
         return;
     }
     struct sp_mono now = reader_now();
-    reader_core_on_message(&reader->core, now, m->type, sp_str_bytes(m->body, m->body_bytes), &changes);
+    reader_core_on_message(&reader->core, now, (enum sp_role)m->from->role, m->type, sp_str_bytes(m->body, m->body_bytes), &changes);
     reader_tell(reader, now, &changes);
 }
 

@@ -46,73 +46,52 @@ void broker_core_fini(struct broker_core *b)
     queue_pool_fini(&b->pool);
 }
 
-static void on_stats(struct broker_core *b, struct broker_in *in, struct broker_effects *fx)
-{
-    struct broker_effect *f = broker_send_effect(fx, BROKER_FX_STATS);
-
-    f->principal = in->ev->principal;
-    f->body = in->e.body;
-    broker_send_hold(b, in);
-    broker_send_fan(b, in->ev->frame, 1u << SP_ROLE_OPERATOR | 1u << SP_ROLE_READER, 1u << SP_TOPIC_STATS, fx);
-}
-
-static bool is_for_us(const struct broker_core *b, const struct broker_in *in)
+bool broker_core_is_addressed(const struct broker_core *b, const struct broker_in *in)
 {
     return sp_str_is(in->e.dest, b->name) || sp_str_is(in->e.dest, sp_role_name(SP_ROLE_BROKER));
 }
 
-static void on_admin(struct broker_core *b, struct broker_in *in, struct broker_effects *fx)
+enum sp_rc broker_on_stats(struct broker_in *in, struct sp_str body)
 {
+    struct broker_effect *f = broker_send_effect(in->fx, BROKER_FX_STATS);
+
+    f->principal = in->ev->principal;
+    f->body = body;
+    broker_send_hold(in->core, in);
+    broker_send_fan(in->core, in->ev->frame, 1u << SP_ROLE_OPERATOR | 1u << SP_ROLE_READER, 1u << SP_TOPIC_STATS, in->fx);
+    return SP_OK;
+}
+
+enum sp_rc broker_on_admin_request(struct broker_in *in, struct sp_str body)
+{
+    struct broker_core *b = in->core;
+
+    (void)body; /* the shell decodes it when it answers */
+    if (!broker_core_is_addressed(b, in))
+        return SP_E_UNSUPPORTED;
     if (b->o.verify.fn == NULL || !b->o.verify.fn(b->o.verify.ctx, in->row->sign, &in->e)) {
-        broker_send_refuse(b, in, SP_REFUSAL_SIGNATURE, "AdminRequest", fx);
-        return;
+        broker_send_refuse(b, in, SP_REFUSAL_SIGNATURE, "AdminRequest", in->fx);
+        return SP_OK;
     }
-    struct broker_effect *f = broker_send_effect(fx, BROKER_FX_ADMIN);
+    struct broker_effect *f = broker_send_effect(in->fx, BROKER_FX_ADMIN);
 
     f->frame = in->ev->frame;
     f->conn = in->ev->conn;
     f->principal = in->ev->principal;
     f->envelope = in->e;
-    broker_send_release(fx, in->ev->frame);
+    broker_send_release(in->fx, in->ev->frame);
+    return SP_OK;
 }
 
-static void dispatch(struct broker_core *b, struct broker_in *in, struct broker_effects *fx)
+/* What is not for the broker itself goes on to whom it is for. */
+static void take(struct broker_core *b, struct broker_in *in, struct broker_effects *fx)
 {
-    switch (in->e.type) {
-    case SP_MSG_HEARTBEAT:
-        broker_peers_on_heartbeat(b, in, fx);
-        return;
-    case SP_MSG_CREDIT:
-        broker_jobs_on_credit(b, in, fx);
-        return;
-    case SP_MSG_BYE:
-        broker_peers_on_bye(b, in, fx);
-        return;
-    case SP_MSG_STATS:
-        on_stats(b, in, fx);
-        return;
-    case SP_MSG_ROUTE_OPEN:
-        broker_jobs_on_route_open(b, in, fx);
-        return;
-    case SP_MSG_JOB_BATCH:
-        broker_jobs_on_job_batch(b, in, fx);
-        return;
-    case SP_MSG_PRINCIPAL_SET:
-        if (in->e.dest.n == 0 || is_for_us(b, in)) {
-            broker_peers_on_principal_set(b, in, fx);
-            return;
-        }
-        break;
-    case SP_MSG_ADMIN_REQUEST:
-        if (is_for_us(b, in)) {
-            on_admin(b, in, fx);
-            return;
-        }
-        break;
-    default:
-        break;
-    }
-    broker_send_deliver(b, in, fx);
+    enum sp_rc rc = broker_dispatch(in, in->e.type, (enum sp_role)in->row->role, (const uint8_t *)in->e.body.p, in->e.body.n);
+
+    if (rc == SP_E_UNSUPPORTED)
+        broker_send_deliver(b, in, fx);
+    else if (rc != SP_OK)
+        broker_send_refuse(b, in, rc == SP_E_AUTHORITY ? SP_REFUSAL_AUTHORITY : SP_REFUSAL_MALFORMED, in->info->name, fx);
 }
 
 /* Envelope and authority: everything that can be said without a session. */
@@ -146,7 +125,7 @@ static enum sp_refusal judge(const struct broker_core *b, struct broker_in *in, 
 /* Fills `in` as far as it goes. NONE: the message may be handled. */
 static enum sp_refusal admit(struct broker_core *b, const struct broker_event *ev, struct broker_in *in, const char **why)
 {
-    memset(in, 0, sizeof *in);
+    in->core = b;
     in->ev = ev;
     in->row = &b->who.rows[ev->principal];
     in->peer = peer_by_conn(&b->peers, ev->conn);
@@ -166,7 +145,7 @@ static enum sp_refusal admit(struct broker_core *b, const struct broker_event *e
 
 static void on_frame(struct broker_core *b, const struct broker_event *ev, struct broker_effects *fx)
 {
-    struct broker_in in;
+    struct broker_in in = {.fx = fx};
     const char *why = "";
 
     if (ev->principal == PRINCIPAL_NONE || ev->principal >= b->who.size || !b->who.rows[ev->principal].used) {
@@ -190,17 +169,14 @@ static void on_frame(struct broker_core *b, const struct broker_event *ev, struc
 
     c->messages++;
     c->bytes += ev->n;
-    if (in.e.type == SP_MSG_HELLO) {
-        broker_peers_on_hello(b, &in, fx);
-        return;
-    }
-    peer_heard(&b->peers, in.peer, b->now_us);
-    dispatch(b, &in, fx);
+    if (in.peer != PEER_NONE)
+        peer_heard(&b->peers, in.peer, b->now_us);
+    take(b, &in, fx);
 }
 
 static void on_rival(struct broker_core *b, const struct broker_event *ev, struct broker_effects *fx)
 {
-    struct broker_in in;
+    struct broker_in in = {.fx = fx};
     const char *why = "";
 
     SP_ASSERT(ev->principal < b->who.size);

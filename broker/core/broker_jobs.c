@@ -13,38 +13,35 @@
 #include "broker_parts.h"
 #include "sp_ticket.h"
 
-void broker_jobs_on_credit(struct broker_core *b, struct broker_in *in, struct broker_effects *fx)
+enum sp_rc broker_on_credit(struct broker_in *in, struct msg_credit *m)
 {
+    struct broker_core *b = in->core;
     const struct peer *p = &b->peers.peers[in->peer];
-    struct msg_credit m;
 
-    if (msg_credit_decode((const uint8_t *)in->e.body.p, in->e.body.n, &m) != SP_OK || !p->has_worker) {
-        broker_send_refuse(b, in, SP_REFUSAL_MALFORMED, "Credit", fx);
-        return;
-    }
-    route_worker_credit(&b->routes, p->worker, m.granted);
+    if (!p->has_worker)
+        return SP_E_MALFORMED;
+    route_worker_credit(&b->routes, p->worker, m->granted);
     b->dirty = true;
-    broker_send_release(fx, in->ev->frame);
+    broker_send_release(in->fx, in->ev->frame);
+    return SP_OK;
 }
 
-void broker_jobs_on_route_open(struct broker_core *b, struct broker_in *in, struct broker_effects *fx)
+enum sp_rc broker_on_route_open(struct broker_in *in, struct msg_route_open *m)
 {
-    struct msg_route_open m;
+    struct broker_core *b = in->core;
 
-    if (msg_route_open_decode((const uint8_t *)in->e.body.p, in->e.body.n, &m) != SP_OK ||
-        !sp_str_is_name(m.route.adapter, REC_ROUTE_SPEC_ADAPTER_MAX)) {
-        broker_send_refuse(b, in, SP_REFUSAL_MALFORMED, "RouteOpen", fx);
-        return;
-    }
-    uint32_t r = route_open(&b->routes, in->peer, &m.route, principal_adapter_bits(&b->who, m.route.adapter));
+    if (!sp_str_is_name(m->route.adapter, REC_ROUTE_SPEC_ADAPTER_MAX))
+        return SP_E_MALFORMED;
+    uint32_t r = route_open(&b->routes, in->peer, &m->route, principal_adapter_bits(&b->who, m->route.adapter));
 
     if (r == ROUTE_NONE) {
-        broker_send_refuse(b, in, SP_REFUSAL_OVERLOAD, "too many routes", fx);
-        return;
+        broker_send_refuse(b, in, SP_REFUSAL_OVERLOAD, "too many routes", in->fx);
+        return SP_OK;
     }
     b->routes.routes[r].told_workers = UINT32_MAX; /* asked again: answer again */
     b->dirty = true;
-    broker_send_release(fx, in->ev->frame);
+    broker_send_release(in->fx, in->ev->frame);
+    return SP_OK;
 }
 
 /* Lists the jobs of a batch in a JobReturn to whoever sent it, and lets go of the frame. */
@@ -78,7 +75,7 @@ static void give_back(struct broker_core *b, uint32_t frame, struct sp_str body,
     broker_send_release(fx, frame);
 }
 
-static void dispatch(struct broker_core *b, uint32_t frame, uint32_t worker, struct broker_effects *fx)
+static void hand_out(struct broker_core *b, uint32_t frame, uint32_t worker, struct broker_effects *fx)
 {
     const struct route_worker *w = &b->routes.workers[worker];
     uint32_t jobs = b->pool.frames[frame].jobs;
@@ -105,45 +102,41 @@ static void place(struct broker_core *b, uint32_t route, uint32_t frame, struct 
     uint32_t worker = r->waiting.count == 0 ? route_pick(&b->routes, route) : ROUTE_NONE;
 
     if (worker != ROUTE_NONE)
-        dispatch(b, frame, worker, fx);
+        hand_out(b, frame, worker, fx);
     else if (r->workers == 0)
         give_back(b, frame, body, r->owner, SP_REFUSAL_NO_ROUTE, fx);
     else if (waiting_jobs(b) + b->pool.frames[frame].jobs > b->o.queue_jobs || !queue_push(&b->pool, &r->waiting, frame))
         give_back(b, frame, body, r->owner, SP_REFUSAL_OVERLOAD, fx);
 }
 
-void broker_jobs_on_job_batch(struct broker_core *b, struct broker_in *in, struct broker_effects *fx)
+enum sp_rc broker_on_job_batch(struct broker_in *in, struct msg_job_batch *m)
 {
-    struct msg_job_batch m;
+    struct broker_core *b = in->core;
     struct queue_frame *facts = &b->pool.frames[in->ev->frame];
-
-    if (msg_job_batch_decode((const uint8_t *)in->e.body.p, in->e.body.n, &m) != SP_OK) {
-        broker_send_refuse(b, in, SP_REFUSAL_MALFORMED, "JobBatch", fx);
-        return;
-    }
-    uint32_t route = route_find(&b->routes, in->peer, &m.route);
-    uint64_t held_us = (uint64_t)m.expires_ms * 1000u;
+    uint32_t route = route_find(&b->routes, in->peer, &m->route);
+    uint64_t held_us = (uint64_t)m->expires_ms * 1000u;
 
     broker_send_hold(b, in);
-    facts->jobs = m.jobs.count;
+    facts->jobs = m->jobs.count;
     facts->expires_us = b->now_us + (held_us < BROKER_HELD_US_MAX ? held_us : BROKER_HELD_US_MAX);
-    if (m.jobs.count == 0) {
-        broker_send_release(fx, in->ev->frame);
-        return;
+    if (m->jobs.count == 0) {
+        broker_send_release(in->fx, in->ev->frame);
+        return SP_OK;
     }
     if (route == ROUTE_NONE) {
-        give_back(b, in->ev->frame, in->e.body, in->peer, SP_REFUSAL_NO_ROUTE, fx);
-        return;
+        give_back(b, in->ev->frame, in->e.body, in->peer, SP_REFUSAL_NO_ROUTE, in->fx);
+        return SP_OK;
     }
     struct route *r = &b->routes.routes[route];
 
-    if (r->received + m.jobs.count > r->granted) {
-        give_back(b, in->ev->frame, in->e.body, in->peer, SP_REFUSAL_OVERLOAD, fx);
-        return;
+    if (r->received + m->jobs.count > r->granted) {
+        give_back(b, in->ev->frame, in->e.body, in->peer, SP_REFUSAL_OVERLOAD, in->fx);
+        return SP_OK;
     }
-    r->received += m.jobs.count;
+    r->received += m->jobs.count;
     b->dirty = true;
-    place(b, route, in->ev->frame, in->e.body, fx);
+    place(b, route, in->ev->frame, in->e.body, in->fx);
+    return SP_OK;
 }
 
 /* Finds body and route of a held batch again; for the ways that are rarely taken. */
@@ -246,7 +239,7 @@ static bool flush_route(struct broker_core *b, uint32_t route, struct broker_eff
         if (orphan) {
             broker_send_release(fx, frame);
         } else if (worker != ROUTE_NONE) {
-            dispatch(b, frame, worker, fx);
+            hand_out(b, frame, worker, fx);
         } else {
             struct sp_str body = {NULL, 0};
 

@@ -5,13 +5,16 @@
 #define BROKER_PARTS_H
 
 #include "broker_core.h"
+#include "dispatch_broker.h"
 #include "sp_assert.h"
 
 #define BROKER_FX_SPARE        8u   /* effects kept free for the end of a step */
 #define BROKER_STRANGERS_PER_S 100u /* Refused replies to connections without a session */
 
-/* A message on its way through the step. */
+/* A message on its way through the step; the handlers broker_on_MESSAGE work on it. */
 struct broker_in {
+    struct broker_core *core;
+    struct broker_effects *fx;
     const struct broker_event *ev;
     struct sp_envelope e;
     const struct msg_info *info;
@@ -44,20 +47,16 @@ void broker_send_fan_on(struct broker_core *b, struct broker_effects *fx);
 /* Effect: a forward that failed. */
 void broker_send_unsent(struct broker_core *b, uint32_t frame, uint32_t conn, struct broker_effects *fx);
 
+/* broker_core.c */
+bool broker_core_is_addressed(const struct broker_core *b, const struct broker_in *in);
+
 /* broker_peers.c */
-void broker_peers_on_hello(struct broker_core *b, struct broker_in *in, struct broker_effects *fx);
-void broker_peers_on_heartbeat(struct broker_core *b, struct broker_in *in, struct broker_effects *fx);
-void broker_peers_on_bye(struct broker_core *b, struct broker_in *in, struct broker_effects *fx);
 void broker_peers_on_rival(struct broker_core *b, struct broker_in *in, struct broker_effects *fx);
-void broker_peers_on_principal_set(struct broker_core *b, struct broker_in *in, struct broker_effects *fx);
 void broker_peers_drop(struct broker_core *b, uint32_t peer, const char *why, struct broker_effects *fx);
 void broker_peers_drop_silent(struct broker_core *b, struct broker_effects *fx);
 uint64_t broker_peers_silence_us(const struct broker_core *b);
 
 /* broker_jobs.c */
-void broker_jobs_on_credit(struct broker_core *b, struct broker_in *in, struct broker_effects *fx);
-void broker_jobs_on_route_open(struct broker_core *b, struct broker_in *in, struct broker_effects *fx);
-void broker_jobs_on_job_batch(struct broker_core *b, struct broker_in *in, struct broker_effects *fx);
 void broker_jobs_unsent(struct broker_core *b, uint32_t frame, uint32_t conn, struct broker_effects *fx);
 void broker_jobs_session_ends(struct broker_core *b, uint32_t peer);
 void broker_jobs_expire(struct broker_core *b, struct broker_effects *fx);

@@ -103,7 +103,7 @@ static bool start_worker(struct broker_core *b, struct broker_in *in, const stru
     return p->has_worker;
 }
 
-static void welcome(struct broker_core *b, struct broker_in *in, struct broker_effects *fx)
+static void emit_welcome(struct broker_core *b, struct broker_in *in, struct broker_effects *fx)
 {
     struct msg_welcome m = {.boot = b->peers.peers[in->peer].session, .heartbeat_ms = b->o.heartbeat_ms};
     struct sp_packer w;
@@ -115,21 +115,18 @@ static void welcome(struct broker_core *b, struct broker_in *in, struct broker_e
     broker_send_release(fx, in->ev->frame);
 }
 
-void broker_peers_on_hello(struct broker_core *b, struct broker_in *in, struct broker_effects *fx)
+enum sp_rc broker_on_hello(struct broker_in *in, struct msg_hello *m)
 {
-    struct msg_hello m;
+    struct broker_core *b = in->core;
+    struct broker_effects *fx = in->fx;
 
-    if (msg_hello_decode((const uint8_t *)in->e.body.p, in->e.body.n, &m) != SP_OK) {
-        broker_send_refuse(b, in, SP_REFUSAL_MALFORMED, "Hello", fx);
-        return;
-    }
     if (in->peer == PEER_NONE) {
-        if (!clear_place(b, in, m.boot, fx))
-            return;
+        if (!clear_place(b, in, m->boot, fx))
+            return SP_OK;
         in->peer = peer_open(&b->peers, &b->who, in->ev->conn, in->ev->principal, b->now_us);
         if (in->peer == PEER_NONE) {
             broker_send_refuse(b, in, SP_REFUSAL_OVERLOAD, "too many connections", fx);
-            return;
+            return SP_OK;
         }
         broker_send_note(b, fx, BROKER_FX_NOTE, in->ev->principal, in->ev->conn, "connected");
     } else {
@@ -138,53 +135,61 @@ void broker_peers_on_hello(struct broker_core *b, struct broker_in *in, struct b
     }
     struct peer *p = &b->peers.peers[in->peer];
 
-    p->boot = m.boot;
+    p->boot = m->boot;
     p->session = sp_hash_u64(b->o.boot + ++b->sessions);
     p->session = p->session == 0 ? 1 : p->session;
-    p->topics = m.topics;
-    (void)sp_str_copy(p->software, sizeof p->software, m.software);
-    if (p->role == SP_ROLE_WORKER && !start_worker(b, in, &m)) {
+    p->topics = m->topics;
+    (void)sp_str_copy(p->software, sizeof p->software, m->software);
+    if (p->role == SP_ROLE_WORKER && !start_worker(b, in, m)) {
         broker_send_refuse(b, in, SP_REFUSAL_OVERLOAD, "too many workers", fx);
         broker_peers_drop(b, in->peer, "too many workers", fx);
-        return;
+        return SP_OK;
     }
-    welcome(b, in, fx);
+    emit_welcome(b, in, fx);
+    return SP_OK;
+}
+
+static void emit_heartbeat(struct broker_core *b, const struct broker_in *in, struct broker_effects *fx)
+{
+    struct msg_heartbeat m = {.progress = b->steps, .backlog = b->pool.count};
+    struct sp_packer w;
+
+    broker_send_begin(b, &w, MSG_HEARTBEAT_BYTES_MAX);
+    if (msg_heartbeat_encode(&w, &m) != SP_OK)
+        SP_UNREACHABLE();
+    broker_send_reply(b, fx, in->ev->conn, SP_MSG_HEARTBEAT, in->row, &w);
 }
 
 /* Progress that does not move shows a process whose socket lives and whose loop does not: it is not heard. */
-void broker_peers_on_heartbeat(struct broker_core *b, struct broker_in *in, struct broker_effects *fx)
+enum sp_rc broker_on_heartbeat(struct broker_in *in, struct msg_heartbeat *m)
 {
+    struct broker_core *b = in->core;
+    struct broker_effects *fx = in->fx;
     struct peer *p = &b->peers.peers[in->peer];
-    struct msg_heartbeat m, back = {.progress = b->steps, .backlog = b->pool.count};
-    struct sp_packer w;
 
-    if (msg_heartbeat_decode((const uint8_t *)in->e.body.p, in->e.body.n, &m) != SP_OK) {
-        broker_send_refuse(b, in, SP_REFUSAL_MALFORMED, "Heartbeat", fx);
-        return;
-    }
-    if (m.progress == p->progress && p->progress != 0) {
+    if (m->progress == p->progress && p->progress != 0) {
         broker_send_note(b, fx, BROKER_FX_ALARM, in->ev->principal, in->ev->conn, "heartbeat without progress");
         broker_peers_drop(b, in->peer, "no progress", fx);
         broker_send_release(fx, in->ev->frame);
-        return;
+        return SP_OK;
     }
-    p->progress = m.progress;
-    p->backlog = m.backlog;
+    p->progress = m->progress;
+    p->backlog = m->backlog;
     if (p->has_worker && b->routes.workers[p->worker].stalled) {
         b->routes.workers[p->worker].stalled = false;
         b->dirty = true; /* what waits for it is tried again */
     }
-    broker_send_begin(b, &w, MSG_HEARTBEAT_BYTES_MAX);
-    if (msg_heartbeat_encode(&w, &back) != SP_OK)
-        SP_UNREACHABLE();
-    broker_send_reply(b, fx, in->ev->conn, SP_MSG_HEARTBEAT, in->row, &w);
+    emit_heartbeat(b, in, fx);
     broker_send_release(fx, in->ev->frame);
+    return SP_OK;
 }
 
-void broker_peers_on_bye(struct broker_core *b, struct broker_in *in, struct broker_effects *fx)
+enum sp_rc broker_on_bye(struct broker_in *in, struct msg_bye *m)
 {
-    broker_peers_drop(b, in->peer, "bye", fx);
-    broker_send_release(fx, in->ev->frame);
+    (void)m; /* a session has one boot, the one of its Hello */
+    broker_peers_drop(in->core, in->peer, "bye", in->fx);
+    broker_send_release(in->fx, in->ev->frame);
+    return SP_OK;
 }
 
 /* Whoever lost the right to be here goes at once, and with a scheduler what it queued. */
@@ -198,22 +203,24 @@ static void drop_foreign(struct broker_core *b, struct broker_effects *fx)
     }
 }
 
-void broker_peers_on_principal_set(struct broker_core *b, struct broker_in *in, struct broker_effects *fx)
+enum sp_rc broker_on_principal_set(struct broker_in *in, struct sp_str body)
 {
+    struct broker_core *b = in->core;
+    struct broker_effects *fx = in->fx;
     struct msg_principal_set m;
     uint32_t bad = 0;
 
+    if (in->e.dest.n > 0 && !broker_core_is_addressed(b, in))
+        return SP_E_UNSUPPORTED;
     if (b->o.verify.fn == NULL || !b->o.verify.fn(b->o.verify.ctx, in->row->sign, &in->e)) {
         broker_send_refuse(b, in, SP_REFUSAL_SIGNATURE, "PrincipalSet", fx);
-        return;
+        return SP_OK;
     }
-    if (msg_principal_set_decode((const uint8_t *)in->e.body.p, in->e.body.n, &m) != SP_OK) {
-        broker_send_refuse(b, in, SP_REFUSAL_MALFORMED, "PrincipalSet", fx);
-        return;
-    }
+    if (msg_principal_set_decode((const uint8_t *)body.p, body.n, &m) != SP_OK)
+        return SP_E_MALFORMED;
     if (principal_set(&b->who, &m, &bad) != SP_OK) {
         broker_send_refuse(b, in, SP_REFUSAL_CONFLICT, "older than what is known, or a part is missing", fx);
-        return;
+        return SP_OK;
     }
     if (bad > 0)
         broker_send_note(b, fx, BROKER_FX_ALARM, in->ev->principal, in->ev->conn, "principals that cannot be taken");
@@ -231,4 +238,5 @@ void broker_peers_on_principal_set(struct broker_core *b, struct broker_in *in, 
         broker_send_fan(b, in->ev->frame, 1u << SP_ROLE_SCHEDULER, 0, fx);
     else
         broker_send_release(fx, in->ev->frame);
+    return SP_OK;
 }

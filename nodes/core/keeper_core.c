@@ -62,34 +62,12 @@ void keeper_core_fini(struct keeper_core **core_p)
     *core_p = NULL;
 }
 
+/* SI-8: the sender's role is checked here too, although whoever delivers has checked it. */
 static void keeper_on_message(struct keeper_core *core, const struct keeper_message *m, struct keeper_effects *fx)
 {
-    if (!msg_may(m->type, (enum sp_role)m->role, SP_ROLE_KEEPER)) {
-        core->counters.malformed++; /* SI-8: whoever delivers has checked this already */
-        return;
-    }
-    switch (m->type) {
-    case SP_MSG_RESULT_BATCH:
-        keeper_intake_on_result_batch(core, m, fx);
-        break;
-    case SP_MSG_CHECK_SET:
-        keeper_sync_on_check_set(core, m, fx);
-        break;
-    case SP_MSG_SYNC_REQUEST:
-        keeper_sync_on_sync_request(core, m);
-        break;
-    case SP_MSG_EPOCH_CLAIM:
-        keeper_sync_on_epoch_claim(core, m, fx);
-        break;
-    case SP_MSG_SUBSCRIBE:
-        keeper_tell_on_subscribe(core, m);
-        break;
-    case SP_MSG_READER_PING:
-        keeper_tell_on_reader_ping(core, m, fx);
-        break;
-    default:
-        break; /* what concerns people and keys is the shell's */
-    }
+    struct keeper_in in = {core, m, fx};
+    enum sp_rc rc = keeper_dispatch(&in, m->type, (enum sp_role)m->role, m->body, m->bytes);
+    core->counters.malformed += rc != SP_OK;
 }
 
 static void keeper_on_node_put(struct keeper_core *core, const struct node_def *def)

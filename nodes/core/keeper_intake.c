@@ -279,25 +279,23 @@ static void keeper_intake_fetch(const struct keeper_core *core, struct sp_list l
     }
 }
 
-void keeper_intake_on_result_batch(struct keeper_core *core, const struct keeper_message *m, struct keeper_effects *fx)
+enum sp_rc keeper_on_result_batch(struct keeper_in *in, struct msg_result_batch *batch)
 {
-    struct msg_result_batch batch;
-    if (msg_result_batch_decode(m->body, m->bytes, &batch) != SP_OK) {
-        core->counters.malformed++;
-        return;
-    }
-    bool room = core->pending_count + batch.results.count <= KEEPER_PENDING_MAX && core->batch_count < KEEPER_BATCHES_MAX &&
+    struct keeper_core *core = in->core;
+    const struct keeper_message *m = in->message;
+    struct keeper_effects *fx = in->fx;
+    bool room = core->pending_count + batch->results.count <= KEEPER_PENDING_MAX && core->batch_count < KEEPER_BATCHES_MAX &&
                 core->pending_bytes + m->bytes <= KEEPER_PENDING_BYTES_MAX && keeper_effects_room(fx, 2, KEEPER_JOURNAL_HEAD_BYTES + MSG_RESULT_BATCH_RESULTS_MAX * KEEPER_JOURNAL_ENTRY_MAX);
     uint32_t number = room && core->health.store_good ? keeper_intake_sender(core, m, fx) : 0;
     if (number == 0) {
         core->counters.batches_dropped++; /* not acknowledged: it will come again */
-        return;
+        return SP_OK;
     }
     struct keeper_sender sender = {number, m->adapters, m->nodes, sp_str_is(m->adapters, "*"), m->nodes.n == 0};
     struct keeper_batch *b = &core->batches[core->batch_count++];
-    *b = (struct keeper_batch){.boot = batch.boot, .batch = batch.batch, .first = core->pending_count, .count = batch.results.count};
+    *b = (struct keeper_batch){.boot = batch->boot, .batch = batch->batch, .first = core->pending_count, .count = batch->results.count};
     (void)sp_str_copy(b->worker, sizeof b->worker, m->from);
-    struct sp_list list = batch.results;
+    struct sp_list list = batch->results;
     struct rec_result r;
     keeper_intake_fetch(core, list);
     for (uint16_t i = 0; rec_result_next(&list, &r); i++) {
@@ -310,7 +308,8 @@ void keeper_intake_on_result_batch(struct keeper_core *core, const struct keeper
     keeper_intake_journal(core, b, number, fx);
     core->counters.batches++;
     core->pending_bytes += m->bytes;
-    core->results_seen += batch.results.count;
+    core->results_seen += batch->results.count;
+    return SP_OK;
 }
 
 void keeper_intake_fold(struct keeper_core *core, const struct keeper_pending *p, struct keeper_effects *fx)

@@ -3,6 +3,7 @@
 #ifndef KEEPER_PARTS_H
 #define KEEPER_PARTS_H
 
+#include "dispatch_keeper.h"
 #include "keeper_core.h"
 
 /* A result between intake and commit. Views are lent by the RESULT body. */
@@ -100,8 +101,14 @@ struct keeper_core {
     uint64_t check_set_boot, check_set_version;
 };
 
+/* A message on its way through the step; the handlers keeper_on_MESSAGE work on it. */
+struct keeper_in {
+    struct keeper_core *core;
+    const struct keeper_message *message;
+    struct keeper_effects *fx;
+};
+
 /* keeper_intake.c */
-void keeper_intake_on_result_batch(struct keeper_core *core, const struct keeper_message *m, struct keeper_effects *fx);
 void keeper_intake_committed(struct keeper_core *core, struct keeper_effects *fx);
 void keeper_intake_failed(struct keeper_core *core);
 /* Applies one result that is durable, or a failure that is known although it could not be stored (fx NULL). */
@@ -125,13 +132,8 @@ void keeper_tell_mark(struct keeper_core *core, const struct node_row *row, uint
 void keeper_tell_run(struct keeper_core *core, struct keeper_effects *fx);
 bool keeper_tell_busy(const struct keeper_core *core);
 bool keeper_tell_grow(struct keeper_core *core);
-void keeper_tell_on_subscribe(struct keeper_core *core, const struct keeper_message *m);
-void keeper_tell_on_reader_ping(struct keeper_core *core, const struct keeper_message *m, struct keeper_effects *fx);
 
 /* keeper_sync.c */
-void keeper_sync_on_sync_request(struct keeper_core *core, const struct keeper_message *m);
-void keeper_sync_on_epoch_claim(struct keeper_core *core, const struct keeper_message *m, struct keeper_effects *fx);
-void keeper_sync_on_check_set(struct keeper_core *core, const struct keeper_message *m, struct keeper_effects *fx);
 void keeper_sync_committed(struct keeper_core *core, struct keeper_effects *fx);
 void keeper_sync_failed(struct keeper_core *core);
 void keeper_sync_run(struct keeper_core *core, struct keeper_effects *fx);

@@ -6,37 +6,31 @@
 
 #define KEEPER_SYNC_PARTS_PER_STEP 4u
 
-void keeper_sync_on_sync_request(struct keeper_core *core, const struct keeper_message *m)
+enum sp_rc keeper_on_sync_request(struct keeper_in *in, struct msg_sync_request *m)
 {
-    struct msg_sync_request r;
-    if (msg_sync_request_decode(m->body, m->bytes, &r) != SP_OK) {
-        core->counters.malformed++;
-        return;
-    }
-    bool known = r.boot == core->options.boot && r.version <= core->nodes.version;
+    struct keeper_core *core = in->core;
+    bool known = m->boot == core->options.boot && m->version <= core->nodes.version;
     core->node_sync = true;
-    core->node_sync_base = known ? r.version : 0;
+    core->node_sync_base = known ? m->version : 0;
     core->node_sync_version = core->nodes.version;
     core->node_sync_next = 0;
     core->node_sync_part = 0;
     core->clock_due_ms = 0;
+    return SP_OK;
 }
 
-void keeper_sync_on_epoch_claim(struct keeper_core *core, const struct keeper_message *m, struct keeper_effects *fx)
+enum sp_rc keeper_on_epoch_claim(struct keeper_in *in, struct msg_epoch_claim *claim)
 {
-    struct msg_epoch_claim claim;
-    if (msg_epoch_claim_decode(m->body, m->bytes, &claim) != SP_OK) {
-        core->counters.malformed++;
-        return;
-    }
-    bool higher = claim.epoch > core->epoch && claim.epoch > core->claim_epoch && claim.epoch <= KEEPER_EPOCH_MAX;
+    struct keeper_core *core = in->core;
+    struct keeper_effects *fx = in->fx;
+    bool higher = claim->epoch > core->epoch && claim->epoch > core->claim_epoch && claim->epoch <= KEEPER_EPOCH_MAX;
     if (higher && core->health.store_good && keeper_effects_room(fx, 2, 0)) {
-        core->claim_epoch = claim.epoch;
-        core->claim_boot = claim.boot;
+        core->claim_epoch = claim->epoch;
+        core->claim_boot = claim->boot;
         struct keeper_effect *e = keeper_effects_add(fx, KEEPER_EPOCH);
-        e->u.epoch.epoch = claim.epoch;
-        e->u.epoch.boot = claim.boot;
-        return; /* granted when it is durable */
+        e->u.epoch.epoch = claim->epoch;
+        e->u.epoch.boot = claim->boot;
+        return SP_OK; /* granted when it is durable */
     }
     if (core->claim_epoch == 0 && keeper_effects_room(fx, 1, MSG_EPOCH_GRANT_BYTES_MAX)) {
         struct sp_packer w;
@@ -47,6 +41,7 @@ void keeper_sync_on_epoch_claim(struct keeper_core *core, const struct keeper_me
         (void)keeper_effects_send(fx, &w, SP_MSG_EPOCH_GRANT, "");
         core->clock_due_ms = 0;
     }
+    return SP_OK;
 }
 
 void keeper_sync_committed(struct keeper_core *core, struct keeper_effects *fx)
@@ -71,38 +66,35 @@ void keeper_sync_failed(struct keeper_core *core)
     core->claim_epoch = 0; /* it claims again */
 }
 
-void keeper_sync_on_check_set(struct keeper_core *core, const struct keeper_message *m, struct keeper_effects *fx)
+enum sp_rc keeper_on_check_set(struct keeper_in *in, struct msg_check_set *set)
 {
-    struct msg_check_set set;
-    if (msg_check_set_decode(m->body, m->bytes, &set) != SP_OK) {
-        core->counters.malformed++;
-        return;
-    }
-    if (set.part == 0) {
+    struct keeper_core *core = in->core;
+    struct keeper_effects *fx = in->fx;
+    if (set->part == 0) {
         check_table_begin(&core->checks);
         core->check_set_open = true;
         core->check_set_part = 0;
-        core->check_set_boot = set.boot;
-        core->check_set_version = set.version;
+        core->check_set_boot = set->boot;
+        core->check_set_version = set->version;
     }
-    bool next = core->check_set_open && set.part == core->check_set_part && set.boot == core->check_set_boot &&
-                set.version == core->check_set_version;
+    bool next = core->check_set_open && set->part == core->check_set_part && set->boot == core->check_set_boot &&
+                set->version == core->check_set_version;
     if (!next) {
         core->check_set_open = false; /* a part is missing: ask for all of it */
         core->checks_fresh = false;
         core->sync_due_ms = 0;
-        return;
+        return SP_OK;
     }
     core->check_set_part++;
-    struct sp_list list = set.checks;
+    struct sp_list list = set->checks;
     struct rec_check_info info;
     while (rec_check_info_next(&list, &info)) {
         if (check_table_put(&core->checks, &info) != SP_OK) {
             core->counters.malformed++; /* such a check does not exist here; a pool that demands it admits nobody */
         }
     }
-    if (set.last) {
-        check_table_end(&core->checks, set.boot, set.version);
+    if (set->last) {
+        check_table_end(&core->checks, set->boot, set->version);
         core->check_set_open = false;
         core->checks_fresh = true;
         core->clock_due_ms = 0;
@@ -112,6 +104,7 @@ void keeper_sync_on_check_set(struct keeper_core *core, const struct keeper_mess
             (void)keeper_effects_add(fx, KEEPER_CHECKS);
         }
     }
+    return SP_OK;
 }
 
 static void keeper_sync_clock(struct keeper_core *core, struct keeper_effects *fx)

@@ -119,26 +119,24 @@ static void keeper_tell_events(struct keeper_core *core, struct keeper_effects *
     }
 }
 
-void keeper_tell_on_subscribe(struct keeper_core *core, const struct keeper_message *m)
+enum sp_rc keeper_on_subscribe(struct keeper_in *in, struct msg_subscribe *m)
 {
-    struct msg_subscribe s;
-    if (msg_subscribe_decode(m->body, m->bytes, &s) != SP_OK) {
-        core->counters.malformed++;
-        return;
-    }
+    struct keeper_core *core = in->core;
+    struct sp_str from = in->message->from;
     uint32_t at = core->subscriber_count;
     for (uint32_t i = 0; i < core->subscriber_count; i++) {
         const struct keeper_subscriber *had = &core->subscribers[(core->subscriber_first + i) % KEEPER_SUBSCRIBERS_MAX];
-        at = sp_str_is(m->from, had->name) ? i : at; /* asks anew: its former question is void */
+        at = sp_str_is(from, had->name) ? i : at; /* asks anew: its former question is void */
     }
     if (at >= KEEPER_SUBSCRIBERS_MAX) {
-        return; /* it asks again */
+        return SP_OK; /* it asks again */
     }
     core->subscriber_count += at == core->subscriber_count;
     struct keeper_subscriber *sub = &core->subscribers[(core->subscriber_first + at) % KEEPER_SUBSCRIBERS_MAX];
     memset(sub, 0, sizeof *sub);
-    (void)sp_str_copy(sub->name, sizeof sub->name, m->from);
-    memcpy(sub->nonce, s.nonce, sizeof sub->nonce);
+    (void)sp_str_copy(sub->name, sizeof sub->name, from);
+    memcpy(sub->nonce, m->nonce, sizeof sub->nonce);
+    return SP_OK;
 }
 
 /* One snapshot message, as many entries as fit. */
@@ -191,21 +189,22 @@ static void keeper_tell_snapshots(struct keeper_core *core, struct keeper_effect
     }
 }
 
-void keeper_tell_on_reader_ping(struct keeper_core *core, const struct keeper_message *m, struct keeper_effects *fx)
+enum sp_rc keeper_on_reader_ping(struct keeper_in *in, struct msg_reader_ping *m)
 {
-    struct msg_reader_ping ping;
+    struct keeper_core *core = in->core;
+    struct keeper_effects *fx = in->fx;
     struct sp_packer w;
-    if (msg_reader_ping_decode(m->body, m->bytes, &ping) != SP_OK || !keeper_effects_room(fx, 1, MSG_TRUST_BEAT_BYTES_MAX)) {
-        core->counters.malformed++;
-        return;
+    if (!keeper_effects_room(fx, 1, MSG_TRUST_BEAT_BYTES_MAX)) {
+        return SP_E_AGAIN;
     }
     struct msg_trust_beat beat = {
-        .nonce = ping.nonce, .boot = core->options.boot, .now_ms = keeper_now_ms(core), .sequence = core->sequence};
+        .nonce = m->nonce, .boot = core->options.boot, .now_ms = keeper_now_ms(core), .sequence = core->sequence};
     keeper_effects_begin(fx, &w, MSG_TRUST_BEAT_BYTES_MAX);
     enum sp_rc rc = msg_trust_beat_encode(&w, &beat);
     SP_ASSERT(rc == SP_OK);
     (void)keeper_effects_send(fx, &w, SP_MSG_TRUST_BEAT, "");
-    (void)sp_str_copy(fx->list[fx->count - 1].u.send.dest, KEEPER_PEER_BYTES, m->from);
+    (void)sp_str_copy(fx->list[fx->count - 1].u.send.dest, KEEPER_PEER_BYTES, in->message->from);
+    return SP_OK;
 }
 
 void keeper_tell_run(struct keeper_core *core, struct keeper_effects *fx)

@@ -34,15 +34,11 @@ static void move(struct scheduler_core *s, struct sp_str name)
     fleet_advance_node(s, index);
 }
 
-enum sp_rc hint_on_hint(struct scheduler_core *s, const uint8_t *body, size_t bytes)
+/* Pairs of the named nodes are planned as if they had no result yet, never later than they were. */
+enum sp_rc scheduler_on_hint(struct scheduler_in *in, struct msg_hint *m)
 {
-    struct msg_hint m;
     struct rec_hint_node node;
-    enum sp_rc rc = msg_hint_decode(body, bytes, &m);
-    if (rc != SP_OK)
-        return rc;
-    struct sp_list list = m.nodes;
-    while (rec_hint_node_next(&list, &node))
-        move(s, node.node);
+    while (rec_hint_node_next(&m->nodes, &node))
+        move(in->core, node.node);
     return SP_OK;
 }

@@ -10,7 +10,4 @@
 #define HINT_PER_S 64u       /* nodes moved forward per second in all */
 #define HINT_BURST 1024u     /* after a quiet time */
 
-/* Effect: pairs of the named nodes are planned as if they had no result yet, never later than they were. */
-enum sp_rc hint_on_hint(struct scheduler_core *s, const uint8_t *body, size_t bytes) SP_MUST_USE;
-
 #endif

@@ -102,18 +102,16 @@ static void close_one(struct scheduler_core *s, const struct rec_closed *r)
         fleet_plan(s, r->slot, plan_prompt(fleet_profile(s, p), fleet_hash(s, p), s->now.mono.us, s->wall_offset_us));
 }
 
-enum sp_rc lease_on_lease_closed(struct scheduler_core *s, const uint8_t *body, size_t bytes)
+/* The answer of a job that is not the pair's present one is counted as stale. */
+enum sp_rc scheduler_on_lease_closed(struct scheduler_in *in, struct msg_lease_closed *m)
 {
-    struct msg_lease_closed m;
+    struct scheduler_core *s = in->core;
     struct rec_closed r;
-    enum sp_rc rc = msg_lease_closed_decode(body, bytes, &m);
-    if (rc != SP_OK)
-        return rc;
-    if (m.epoch != s->epoch) {
-        s->stats.stale += m.closed.count;
+    if (m->epoch != s->epoch) {
+        s->stats.stale += m->closed.count;
         return SP_E_STALE;
     }
-    while (rec_closed_next(&m.closed, &r)) {
+    while (rec_closed_next(&m->closed, &r)) {
         if (is_out(s, r.slot, r.job))
             close_one(s, &r);
         else
@@ -122,14 +120,12 @@ enum sp_rc lease_on_lease_closed(struct scheduler_core *s, const uint8_t *body, 
     return SP_OK;
 }
 
-enum sp_rc lease_on_job_return(struct scheduler_core *s, const uint8_t *body, size_t bytes)
+/* The jobs were not run, so no attempt is counted. */
+enum sp_rc scheduler_on_job_return(struct scheduler_in *in, struct msg_job_return *m)
 {
-    struct msg_job_return m;
+    struct scheduler_core *s = in->core;
     struct rec_returned r;
-    enum sp_rc rc = msg_job_return_decode(body, bytes, &m);
-    if (rc != SP_OK)
-        return rc;
-    while (rec_returned_next(&m.jobs, &r)) {
+    while (rec_returned_next(&m->jobs, &r)) {
         if (!is_out(s, r.slot, r.job)) {
             s->stats.stale++;
             continue;

@@ -101,59 +101,29 @@ struct scheduler_core_effect *scheduler_core_emit_body(struct scheduler_core_eff
 
 /* ---- messages ---- */
 
-static enum sp_rc scheduler_on_route_credit(struct scheduler_core *s, uint32_t broker, const uint8_t *body, size_t bytes)
+enum sp_rc scheduler_on_route_credit(struct scheduler_in *in, struct msg_route_credit *m)
 {
-    struct msg_route_credit m;
-    enum sp_rc rc = msg_route_credit_decode(body, bytes, &m);
-    if (rc != SP_OK)
-        return rc;
-    return lane_granted(&s->lanes, broker, &m) ? SP_OK : SP_E_STALE;
+    return lane_granted(&in->core->lanes, in->message->u.message.broker, m) ? SP_OK : SP_E_STALE;
 }
 
-static enum sp_rc scheduler_on_definition_get(struct scheduler_core *s, const char *from, const uint8_t *body, size_t bytes,
-                                              struct scheduler_core_effects *fx)
+enum sp_rc scheduler_on_definition_get(struct scheduler_in *in, struct msg_definition_get *m)
 {
-    struct msg_definition_get m;
+    struct scheduler_core *s = in->core;
     struct sp_packer w;
-    enum sp_rc rc = msg_definition_get_decode(body, bytes, &m);
-    if (rc != SP_OK)
-        return rc;
-    uint32_t check = checks_find_digest(&s->checks, m.digest);
-    if (check == CHECKS_NONE || !sp_str_copy(s->reply_to, sizeof s->reply_to, sp_str_of(from)))
+    uint32_t check = checks_find_digest(&s->checks, m->digest);
+    if (check == CHECKS_NONE || !sp_str_copy(s->reply_to, sizeof s->reply_to, sp_str_of(in->message->u.message.from)))
         return SP_E_NOT_FOUND;
     const struct check_def *def = &s->checks.list[check]->def;
     struct msg_definition reply = {.digest = def->digest, .body = sp_str_bytes(def->body, def->body_bytes)};
-    if (!scheduler_core_body(fx, MSG_DEFINITION_BYTES_MAX, &w) || msg_definition_encode(&w, &reply) != SP_OK)
+    if (!scheduler_core_body(in->fx, MSG_DEFINITION_BYTES_MAX, &w) || msg_definition_encode(&w, &reply) != SP_OK)
         return SP_E_AGAIN;
-    return scheduler_core_emit_body(fx, &w, SP_MSG_DEFINITION, s->reply_to) != NULL ? SP_OK : SP_E_AGAIN;
+    return scheduler_core_emit_body(in->fx, &w, SP_MSG_DEFINITION, s->reply_to) != NULL ? SP_OK : SP_E_AGAIN;
 }
 
 static enum sp_rc on_message(struct scheduler_core *s, const struct scheduler_core_event *e, struct scheduler_core_effects *fx)
 {
-    const uint8_t *body = e->u.message.body;
-    size_t bytes = e->u.message.bytes;
-    switch (e->u.message.type) {
-    case SP_MSG_LEASE_CLOSED:
-        return lease_on_lease_closed(s, body, bytes);
-    case SP_MSG_JOB_RETURN:
-        return lease_on_job_return(s, body, bytes);
-    case SP_MSG_HINT:
-        return hint_on_hint(s, body, bytes);
-    case SP_MSG_ROUTE_CREDIT:
-        return scheduler_on_route_credit(s, e->u.message.broker, body, bytes);
-    case SP_MSG_DEFINITION_GET:
-        return scheduler_on_definition_get(s, e->u.message.from, body, bytes, fx);
-    case SP_MSG_NODE_SET:
-        return sync_on_node_set(s, body, bytes, fx);
-    case SP_MSG_SYNC_REQUEST:
-        return sync_on_sync_request(s, body, bytes);
-    case SP_MSG_EPOCH_GRANT:
-        return sync_on_epoch_grant(s, body, bytes, fx);
-    case SP_MSG_KEEPER_CLOCK:
-        return sync_on_keeper_clock(s, body, bytes, fx);
-    default:
-        return SP_E_UNSUPPORTED;
-    }
+    struct scheduler_in in = {s, e, fx};
+    return scheduler_dispatch(&in, e->u.message.type, (enum sp_role)e->u.message.role, e->u.message.body, e->u.message.bytes);
 }
 
 /* ---- catalogue ---- */

@@ -9,6 +9,7 @@
 
 #include "checkpoint.h"
 #include "checks.h"
+#include "dispatch_scheduler.h"
 #include "pairs.h"
 #include "plan.h"
 #include "registry.h"
@@ -109,6 +110,13 @@ uint64_t scheduler_core_late_at(const struct scheduler_core *s, unsigned permill
 void scheduler_core_waiting(const struct scheduler_core *s, uint32_t counts[CHECKS_MAX]);
 /* Returns all pairs that are due and still wait. */
 uint32_t scheduler_core_backlog(const struct scheduler_core *s);
+
+/* For the files of this core: a message on its way through the step; the handlers scheduler_on_MESSAGE work on it. */
+struct scheduler_in {
+    struct scheduler_core *core;
+    const struct scheduler_core_event *message;
+    struct scheduler_core_effects *fx;
+};
 
 /* For the files of this core: an effect to fill, NULL when full. */
 struct scheduler_core_effect *scheduler_core_emit(struct scheduler_core_effects *fx, enum scheduler_core_effect_kind kind);

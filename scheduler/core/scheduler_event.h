@@ -63,6 +63,7 @@ struct scheduler_core_event {
     union {
         struct {
             uint16_t type;
+            uint8_t role; /* of the sender, enum sp_role */
             uint32_t broker;
             const char *from;
             const uint8_t *body;

@@ -37,26 +37,24 @@ static enum sp_rc raise_above(struct scheduler_core *s, uint64_t in_force, struc
     return SP_OK;
 }
 
-enum sp_rc sync_on_epoch_grant(struct scheduler_core *s, const uint8_t *body, size_t bytes, struct scheduler_core_effects *fx)
+enum sp_rc scheduler_on_epoch_grant(struct scheduler_in *in, struct msg_epoch_grant *m)
 {
-    struct msg_epoch_grant m;
-    enum sp_rc rc = msg_epoch_grant_decode(body, bytes, &m);
-    if (rc != SP_OK)
-        return rc;
-    if (m.epoch < s->epoch || s->phase == SCHEDULER_DEPOSED || s->epoch_storing)
+    struct scheduler_core *s = in->core;
+    struct scheduler_core_effects *fx = in->fx;
+    if (m->epoch < s->epoch || s->phase == SCHEDULER_DEPOSED || s->epoch_storing)
         return SP_E_STALE;
-    bool ours = m.epoch == s->epoch && m.boot == s->options.boot;
+    bool ours = m->epoch == s->epoch && m->boot == s->options.boot;
     if (ours && s->phase == SCHEDULER_CLAIMING) {
         s->phase = SCHEDULER_ACTIVE;
         s->checks_wanted = true;
-        scheduler_core_emit_trace(fx, SCHEDULER_TRACE_EPOCH_GRANTED, m.epoch, 0);
+        scheduler_core_emit_trace(fx, SCHEDULER_TRACE_EPOCH_GRANTED, m->epoch, 0);
     }
     if (ours)
         return SP_OK;
     if (s->phase == SCHEDULER_CLAIMING)
-        return raise_above(s, m.epoch, fx);
-    if (m.epoch > s->epoch)
-        depose(s, m.epoch, fx);
+        return raise_above(s, m->epoch, fx);
+    if (m->epoch > s->epoch)
+        depose(s, m->epoch, fx);
     return SP_OK;
 }
 
@@ -72,28 +70,26 @@ void sync_stored(struct scheduler_core *s, uint64_t epoch, bool ok)
 
 /* ---- the keeper's clock ---- */
 
-enum sp_rc sync_on_keeper_clock(struct scheduler_core *s, const uint8_t *body, size_t bytes, struct scheduler_core_effects *fx)
+enum sp_rc scheduler_on_keeper_clock(struct scheduler_in *in, struct msg_keeper_clock *m)
 {
-    struct msg_keeper_clock m;
-    enum sp_rc rc = msg_keeper_clock_decode(body, bytes, &m);
-    if (rc != SP_OK)
-        return rc;
+    struct scheduler_core *s = in->core;
+    struct scheduler_core_effects *fx = in->fx;
     bool was = s->keeper_ready;
-    s->clock_boot = m.boot;
-    s->clock_ms = m.now_ms;
+    s->clock_boot = m->boot;
+    s->clock_ms = m->now_ms;
     s->clock_at_us = s->now.mono.us;
-    s->keeper_ready = m.ready;
-    if (was != m.ready)
-        scheduler_core_emit_trace(fx, m.ready ? SCHEDULER_TRACE_KEEPER_READY : SCHEDULER_TRACE_KEEPER_LOST, m.epoch, 0);
-    if (s->phase == SCHEDULER_ACTIVE && m.epoch > s->epoch) {
-        depose(s, m.epoch, fx);
-    } else if (s->phase == SCHEDULER_ACTIVE && m.epoch < s->epoch) {
+    s->keeper_ready = m->ready;
+    if (was != m->ready)
+        scheduler_core_emit_trace(fx, m->ready ? SCHEDULER_TRACE_KEEPER_READY : SCHEDULER_TRACE_KEEPER_LOST, m->epoch, 0);
+    if (s->phase == SCHEDULER_ACTIVE && m->epoch > s->epoch) {
+        depose(s, m->epoch, fx);
+    } else if (s->phase == SCHEDULER_ACTIVE && m->epoch < s->epoch) {
         s->phase = SCHEDULER_CLAIMING; /* it lost what it had granted; claim the same again */
         s->claimed_us = 0;
     }
-    if (m.nodes != s->nodes_version && s->set_version == 0)
+    if (m->nodes != s->nodes_version && s->set_version == 0)
         s->nodes_wanted = true;
-    if (m.checks != s->version && !s->checks_sending && s->now.mono.us - s->checks_sent_us >= ASK_US)
+    if (m->checks != s->version && !s->checks_sending && s->now.mono.us - s->checks_sent_us >= ASK_US)
         s->checks_wanted = true;
     return SP_OK;
 }
@@ -146,37 +142,33 @@ static bool part_fits(struct scheduler_core *s, const struct msg_node_set *m)
     return true;
 }
 
-enum sp_rc sync_on_node_set(struct scheduler_core *s, const uint8_t *body, size_t bytes, struct scheduler_core_effects *fx)
+enum sp_rc scheduler_on_node_set(struct scheduler_in *in, struct msg_node_set *m)
 {
-    struct msg_node_set m;
+    struct scheduler_core *s = in->core;
+    struct scheduler_core_effects *fx = in->fx;
     struct rec_node_info info;
-    enum sp_rc rc = msg_node_set_decode(body, bytes, &m);
-    if (rc != SP_OK)
-        return rc;
-    if (!part_fits(s, &m)) {
-        if (m.boot != s->keeper_boot || m.version != s->nodes_version) {
+    if (!part_fits(s, m)) {
+        if (m->boot != s->keeper_boot || m->version != s->nodes_version) {
             s->set_version = 0;
             s->nodes_wanted = true;
         }
         return SP_E_STALE;
     }
-    while (rec_node_info_next(&m.nodes, &info))
+    while (rec_node_info_next(&m->nodes, &info))
         apply_node(s, &info, fx);
     s->set_part++;
-    if (m.last)
-        set_finished(s, &m, fx);
+    if (m->last)
+        set_finished(s, m, fx);
     return SP_OK;
 }
 
 /* ---- checks out ---- */
 
-enum sp_rc sync_on_sync_request(struct scheduler_core *s, const uint8_t *body, size_t bytes)
+enum sp_rc scheduler_on_sync_request(struct scheduler_in *in, struct msg_sync_request *m)
 {
-    struct msg_sync_request m;
-    enum sp_rc rc = msg_sync_request_decode(body, bytes, &m);
-    if (rc == SP_OK)
-        s->checks_wanted = true;
-    return rc;
+    (void)m; /* whatever it holds, it gets all of the catalogue */
+    in->core->checks_wanted = true;
+    return SP_OK;
 }
 
 static struct rec_check_info info_of(const struct scheduler_core *s, const struct checks_check *c)

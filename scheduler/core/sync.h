@@ -5,11 +5,6 @@
 
 #include "scheduler_core.h"
 
-/* Receivers: SP_OK, or why the message had no effect. */
-enum sp_rc sync_on_epoch_grant(struct scheduler_core *s, const uint8_t *body, size_t bytes, struct scheduler_core_effects *fx) SP_MUST_USE;
-enum sp_rc sync_on_keeper_clock(struct scheduler_core *s, const uint8_t *body, size_t bytes, struct scheduler_core_effects *fx) SP_MUST_USE;
-enum sp_rc sync_on_node_set(struct scheduler_core *s, const uint8_t *body, size_t bytes, struct scheduler_core_effects *fx) SP_MUST_USE;
-enum sp_rc sync_on_sync_request(struct scheduler_core *s, const uint8_t *body, size_t bytes) SP_MUST_USE;
 /* Effect: the raised epoch is durable, or not. */
 void sync_stored(struct scheduler_core *s, uint64_t epoch, bool ok);
 /* Effect: emits what is due: EpochClaim, SyncRequest, CheckSet parts, RouteOpen. */

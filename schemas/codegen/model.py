@@ -80,10 +80,25 @@ class Message(Group):
         self.text = ""
 
 
+class Receiver:
+    """A part of a process that messages are dealt out to: lines holds the message names by how they are handed over."""
+    KINDS = ("takes", "bytes", "ignores", "passing")
+
+    def __init__(self, name, roles, folder):
+        self.name, self.roles, self.folder = name, roles, folder
+        self.lines = {}
+
+    def how(self, message):
+        return next((kind for kind in self.KINDS if message in self.lines.get(kind, [])), None)
+
+    def handler(self, message):
+        return "%s_on_%s" % (self.name, message.c)
+
+
 class Model:
     def __init__(self, path):
         self.version = None
-        self.enums, self.records, self.messages = {}, {}, []
+        self.enums, self.records, self.messages, self.receivers = {}, {}, [], []
         self.group = None
         with open(path, encoding="utf-8") as f:
             for number, line in enumerate(f, 1):
@@ -126,8 +141,18 @@ class Model:
             self.group = Message(int(words[1]), words[2])
             self.attributes(self.group, words[3:])
             self.messages.append(self.group)
+        elif words[0] == "receiver" and len(words) == 4:
+            given = dict(w.split("=", 1) for w in words[2:])
+            if set(given) != {"role", "in"} or any(r.name == words[1] for r in self.receivers):
+                raise ModelError("a receiver needs a name of its own, role and in")
+            self.receivers.append(Receiver(words[1], given["role"].split(","), given["in"]))
+            self.group = None
+        elif words[0] in Receiver.KINDS and len(words) > 1 and self.receivers:
+            if words[0] in self.receivers[-1].lines:
+                raise ModelError("one line %s for each receiver" % words[0])
+            self.receivers[-1].lines[words[0]] = words[1:]
         else:
-            raise ModelError("expected version, enum, record or message")
+            raise ModelError("expected version, enum, record, message, receiver or a line of one")
 
     @staticmethod
     def attributes(message, words):
@@ -157,6 +182,30 @@ class Model:
         for name, values in self.enums.items():
             if len({v for _, v, _ in values}) != len(values) or len({n for n, _, _ in values}) != len(values):
                 raise ModelError("enum %s: a name or number is there twice" % name)
+
+        self.verify_receivers(roles, names)
+
+    def verify_receivers(self, roles, names):
+        """Nothing a process may be sent is left without a hand that takes it, and no hand takes what may not come."""
+        by_name = {m.name: m for m in self.messages}
+        for r in self.receivers:
+            listed = [name for line in r.lines.values() for name in line]
+            if len(set(listed)) != len(listed) or not listed:
+                raise ModelError("receiver %s: a message is there twice, or none" % r.name)
+            for role in r.roles:
+                if role != "*" and role not in roles:
+                    raise ModelError("receiver %s: role %s is not known" % (r.name, role))
+            for name in listed:
+                if name not in names:
+                    raise ModelError("receiver %s: %s is no message" % (r.name, name))
+                meant = "*" in r.roles or set(by_name[name].receiver) & set(r.roles)
+                if bool(meant) == (r.how(name) == "passing"):
+                    raise ModelError("receiver %s: %s is %s" % (r.name, name, "its own" if meant else "not for its role"))
+        served = {role for r in self.receivers for role in r.roles}
+        for m in self.messages:
+            for role in set(m.receiver) & served:
+                if not any(r.how(m.name) and (role in r.roles or "*" in r.roles and role != "broker") for r in self.receivers):
+                    raise ModelError("message %s: no receiver of role %s takes it" % (m.name, role))
 
     def verify_group(self, group):
         """Lists come last, so that an encoder can stream them; records hold neither lists nor records."""

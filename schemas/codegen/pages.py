@@ -34,6 +34,12 @@ def flow_fields(group):
     return "".join(out) + "\n"
 
 
+def flow_hands(model, message):
+    """Where to look for what happens to a message."""
+    hands = ["`%s` in `%s`" % (r.handler(message), r.folder) for r in model.receivers if r.how(message.name) in ("takes", "bytes", "passing")]
+    return "Taken by %s.\n\n" % ", ".join(hands) if hands else ""
+
+
 def flow(model, texts):
     out = ["<!-- SPDX-License-Identifier: Apache-2.0 -->\n", FLOW_TOP % FRAME_BYTES_MAX]
     out.append("| no. | message | from | to | authority | repeat | reply | at most |\n| ---: | --- | --- | --- | --- | --- | --- | ---: |\n")
@@ -46,6 +52,7 @@ def flow(model, texts):
         out.append("## %d %s\n\n%s\n\n" % (m.number, m.name, texts[m.name]))
         out.append("%s → %s; authority %s; repeat %s; reply %s; since wire version %d.\n\n" % (
             ", ".join(m.sender), ", ".join(m.receiver), m.auth, m.repeat, m.reply, m.since))
+        out.append(flow_hands(model, m))
         out.append(flow_fields(m))
     out.append("# Records\n\n")
     for r in model.records.values():

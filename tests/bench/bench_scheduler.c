@@ -96,6 +96,7 @@ static void message(uint16_t type, const struct sp_packer *w)
 {
     struct scheduler_core_event e = {.kind = SCHEDULER_EV_MESSAGE};
     e.u.message.type = type;
+    e.u.message.role = (uint8_t)__builtin_ctz(msg_find(type)->from); /* a role that may send it */
     e.u.message.from = "bench";
     e.u.message.body = scratch;
     e.u.message.bytes = sp_packer_bytes(w);

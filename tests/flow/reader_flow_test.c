@@ -60,7 +60,7 @@ static void line_hear(struct line *l, bool lost)
     for (; l->taken < l->bed.sent_count; l->taken++) {
         const struct bed_sent *s = &l->bed.sent[l->taken];
         if (!lost) {
-            reader_core_on_message(&l->reader, reader_time(l), s->type, sp_str_bytes(s->body, s->bytes), &changes);
+            reader_core_on_message(&l->reader, reader_time(l), SP_ROLE_KEEPER, s->type, sp_str_bytes(s->body, s->bytes), &changes);
         }
         assert_true(reader_core_check(&l->reader, reader_time(l)));
     }
@@ -196,7 +196,7 @@ static void a_replayed_or_foreign_message_changes_nothing(void **state)
     uint32_t count = l.bed.sent_count;
     for (uint32_t i = 0; i < count; i++) { /* every former message once more: events, snapshots, beats */
         const struct bed_sent *s = &l.bed.sent[i];
-        reader_core_on_message(&l.reader, reader_time(&l), s->type, sp_str_bytes(s->body, s->bytes), &changes);
+        reader_core_on_message(&l.reader, reader_time(&l), SP_ROLE_KEEPER, s->type, sp_str_bytes(s->body, s->bytes), &changes);
         assert_false(member(&l));
     }
     assert_int_equal(line_answer(&l).tier, SP_TIER_FAIL);
@@ -216,7 +216,7 @@ static void an_old_beat_proves_nothing(void **state)
     assert_non_null(s);
     assert_true(member(&l));
     l.bed.now.mono.us += 700000;
-    reader_core_on_message(&l.reader, reader_time(&l), s->type, sp_str_bytes(s->body, s->bytes), &changes);
+    reader_core_on_message(&l.reader, reader_time(&l), SP_ROLE_KEEPER, s->type, sp_str_bytes(s->body, s->bytes), &changes);
     assert_false(member(&l));
     line_fini(&l);
 }
@@ -237,7 +237,7 @@ static void another_start_of_the_keeper_is_none(void **state)
     sp_packer_init(&w, body, sizeof body);
     assert_int_equal(msg_trust_event_begin(&w, &m), SP_OK);
     assert_int_equal(msg_trust_event_end(&w), SP_OK);
-    reader_core_on_message(&l.reader, reader_time(&l), SP_MSG_TRUST_EVENT, sp_str_bytes(body, sp_packer_bytes(&w)), &changes);
+    reader_core_on_message(&l.reader, reader_time(&l), SP_ROLE_KEEPER, SP_MSG_TRUST_EVENT, sp_str_bytes(body, sp_packer_bytes(&w)), &changes);
     assert_false(member(&l));
     assert_true(changes.all);
     line_fini(&l);

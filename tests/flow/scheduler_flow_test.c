@@ -478,6 +478,7 @@ static void definition_is_given_by_digest(void **state)
     assert_int_equal(msg_definition_get_encode(&p, &get), SP_OK);
     struct scheduler_core_event e = {.kind = SCHEDULER_EV_MESSAGE};
     e.u.message.type = SP_MSG_DEFINITION_GET;
+    e.u.message.role = SP_ROLE_WORKER;
     e.u.message.from = "worker-9";
     e.u.message.body = body;
     e.u.message.bytes = sp_packer_bytes(&p);

@@ -66,6 +66,7 @@ static enum sp_rc hint(const char *const *nodes, unsigned count)
     assert_int_equal(msg_hint_end(&p), SP_OK);
     struct scheduler_core_event e = {.kind = SCHEDULER_EV_MESSAGE};
     e.u.message.type = SP_MSG_HINT;
+    e.u.message.role = SP_ROLE_BRIDGE;
     e.u.message.from = "bridge-1";
     e.u.message.body = body;
     e.u.message.bytes = sp_packer_bytes(&p);
@@ -146,6 +147,7 @@ static void names_of_nobody_do_nothing(void **state)
     static const uint8_t junk[] = {0x91, 0xc0};
     struct scheduler_core_event e = {.kind = SCHEDULER_EV_MESSAGE};
     e.u.message.type = SP_MSG_HINT;
+    e.u.message.role = SP_ROLE_BRIDGE;
     e.u.message.body = junk;
     e.u.message.bytes = sizeof junk;
     assert_int_not_equal(scheduler_world_step(w, &e), SP_OK);

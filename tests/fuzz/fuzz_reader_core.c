@@ -25,7 +25,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             reader_core_lost(&r, &changes);
         }
         (void)reader_core_step(&r, now, nonce, &send, &changes); /* nonces of zeros, so that made-up answers fit */
-        reader_core_on_message(&r, now, types[data[at] % SP_COUNT(types)], sp_str_bytes(data + at + 4, n), &changes);
+        reader_core_on_message(&r, now, data[at] % 16 == 15 ? SP_ROLE_SCHEDULER : SP_ROLE_KEEPER, types[data[at] % SP_COUNT(types)], sp_str_bytes(data + at + 4, n), &changes);
         reader_core_expire(&r, now, &changes);
         SP_ASSERT(reader_core_check(&r, now));
         struct reader_answer a;

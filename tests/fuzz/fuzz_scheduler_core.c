@@ -28,6 +28,7 @@ static void raw_message(struct scheduler_world *w, uint16_t type, const uint8_t 
     memcpy(body, *p, n);
     *p += n;
     e.u.message.type = type;
+    e.u.message.role = (uint8_t)__builtin_ctz(msg_find(type)->from); /* a role that may send it */
     e.u.message.broker = 0;
     e.u.message.from = "fuzz";
     e.u.message.body = body;

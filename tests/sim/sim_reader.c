@@ -37,13 +37,14 @@ void sim_reader_stop(struct sim *s, uint32_t process)
     reader_core_fini(reader(s, process));
 }
 
-void sim_reader_message(struct sim *s, uint32_t process, const struct sp_envelope *e)
+void sim_reader_message(struct sim *s, uint32_t process, const struct sp_envelope *e, uint32_t sender)
 {
     struct reader_changes changes;
     if (e->type == SP_MSG_WELCOME)
         s->process[process].up = true;
     else
-        reader_core_on_message(reader(s, process), sim_clock(s, process).mono, e->type, e->body, &changes);
+        reader_core_on_message(reader(s, process), sim_clock(s, process).mono, (enum sp_role)s->process[sender].role, e->type, e->body,
+                               &changes);
     step(s, process);
 }
 

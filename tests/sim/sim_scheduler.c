@@ -115,7 +115,7 @@ static void definition(struct sim *s, const struct sp_envelope *e)
     }
 }
 
-void sim_scheduler_message(struct sim *s, const struct sp_envelope *e)
+void sim_scheduler_message(struct sim *s, const struct sp_envelope *e, uint32_t sender)
 {
     char from[64];
     if (e->type == SP_MSG_WELCOME) {
@@ -133,6 +133,6 @@ void sim_scheduler_message(struct sim *s, const struct sp_envelope *e)
     }
     (void)sp_str_copy(from, sizeof from, e->sender);
     struct scheduler_core_event m = {.kind = SCHEDULER_EV_MESSAGE,
-                                     .u.message = {e->type, 0, from, (const uint8_t *)e->body.p, e->body.n}};
+                                     .u.message = {e->type, s->process[sender].role, 0, from, (const uint8_t *)e->body.p, e->body.n}};
     step(s, &m);
 }

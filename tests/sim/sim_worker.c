@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The workers' shell, outbox and the checks themselves in the simulated fleet. */
+#include "dispatch_worker.h"
 #include "sim.h"
 
 #include <stdlib.h>
@@ -172,41 +173,6 @@ void sim_worker_finish(struct sim *s, uint32_t process, uint32_t number)
     turn(s, process);
 }
 
-static void jobs(struct sim *s, uint32_t process, const struct sp_envelope *e)
-{
-    struct msg_job_batch m;
-    struct rec_job job;
-    if (msg_job_batch_decode((const uint8_t *)e->body.p, e->body.n, &m) != SP_OK)
-        return;
-    for (struct sp_list l = m.jobs; rec_job_next(&l, &job);) {
-        struct sp_ticket t;
-        if (sp_ticket_decode(job.ticket, &t) != SP_OK)
-            continue;
-        struct worker_event ev = {.kind = WORKER_EV_JOB,
-                                  .u.job = {.timeout_ms = job.timeout_ms, .expires_ms = m.expires_ms, .lease = t.slot, .job = t.job,
-                                            .trace = e->sequence, .ticket = job.ticket, .digest = t.digest, .node = job.node,
-                                            .address = job.address, .checkpoint = job.checkpoint}};
-        step(s, process, &ev);
-    }
-}
-
-static void acknowledged(struct sim *s, uint32_t process, const struct sp_envelope *e)
-{
-    struct sim_worker *w = worker(s, process);
-    struct msg_result_ack m;
-    struct resend_place place;
-    if (msg_result_ack_decode((const uint8_t *)e->body.p, e->body.n, &m) != SP_OK || m.boot != w->numbering ||
-        !resend_ack(&w->resend, m.batch, &place))
-        return;
-    for (uint32_t i = 0; i < w->outbox_count; i++)
-        if (w->outbox[i].sequence == place.sequence) {
-            sim_ref_acknowledged(s, &w->outbox[i], &m);
-            free(w->outbox[i].results);
-            w->outbox[i] = w->outbox[--w->outbox_count];
-            break;
-        }
-}
-
 static void linked(struct sim *s, uint32_t process, bool up)
 {
     struct worker_event ev = {.kind = WORKER_EV_LINK, .u.link = {0, up}};
@@ -216,21 +182,76 @@ static void linked(struct sim *s, uint32_t process, bool up)
         resend_kick(&worker(s, process)->resend, sim_clock(s, process).mono.us);
 }
 
-void sim_worker_message(struct sim *s, uint32_t process, const struct sp_envelope *e)
+/* The simulator stands where a worker's shell stands: messages come through the same dispatch, and these are its handlers. */
+struct worker_in {
+    struct sim *s;
+    uint32_t process;
+    const struct sp_envelope *e;
+};
+
+enum sp_rc worker_on_job_batch(struct worker_in *in, struct msg_job_batch *m)
 {
+    struct rec_job job;
+    while (rec_job_next(&m->jobs, &job)) {
+        struct sp_ticket t;
+        if (sp_ticket_decode(job.ticket, &t) != SP_OK)
+            continue;
+        struct worker_event ev = {.kind = WORKER_EV_JOB,
+                                  .u.job = {.timeout_ms = job.timeout_ms, .expires_ms = m->expires_ms, .lease = t.slot, .job = t.job,
+                                            .trace = in->e->sequence, .ticket = job.ticket, .digest = t.digest, .node = job.node,
+                                            .address = job.address, .checkpoint = job.checkpoint}};
+        step(in->s, in->process, &ev);
+    }
+    return SP_OK;
+}
+
+enum sp_rc worker_on_result_ack(struct worker_in *in, struct msg_result_ack *m)
+{
+    struct sim_worker *w = worker(in->s, in->process);
+    struct resend_place place;
+    if (m->boot != w->numbering || !resend_ack(&w->resend, m->batch, &place))
+        return SP_OK;
+    for (uint32_t i = 0; i < w->outbox_count; i++)
+        if (w->outbox[i].sequence == place.sequence) {
+            sim_ref_acknowledged(in->s, &w->outbox[i], m);
+            free(w->outbox[i].results);
+            w->outbox[i] = w->outbox[--w->outbox_count];
+            break;
+        }
+    return SP_OK;
+}
+
+enum sp_rc worker_on_definition(struct worker_in *in, struct msg_definition *m)
+{
+    if (worker_core_wants(worker(in->s, in->process)->core, m->digest)) {
+        struct worker_event ev = {.kind = WORKER_EV_DEFINITION, .u.definition = {.digest = m->digest, .adapter = 0, .check = NULL}};
+        step(in->s, in->process, &ev);
+    }
+    return SP_OK;
+}
+
+enum sp_rc worker_on_drain(struct worker_in *in, struct msg_drain *m)
+{
+    (void)in;
+    (void)m;
+    return SP_OK;
+}
+
+enum sp_rc worker_on_refused(struct worker_in *in, struct msg_refused *m)
+{
+    (void)in;
+    (void)m;
+    return SP_OK;
+}
+
+void sim_worker_message(struct sim *s, uint32_t process, const struct sp_envelope *e, uint32_t sender)
+{
+    struct worker_in in = {s, process, e};
+    enum sp_rc rc = SP_OK;
     if (e->type == SP_MSG_WELCOME)
         linked(s, process, true);
-    else if (e->type == SP_MSG_JOB_BATCH)
-        jobs(s, process, e);
-    else if (e->type == SP_MSG_RESULT_ACK)
-        acknowledged(s, process, e);
-    else if (e->type == SP_MSG_DEFINITION) {
-        struct msg_definition m;
-        if (msg_definition_decode((const uint8_t *)e->body.p, e->body.n, &m) == SP_OK &&
-            worker_core_wants(worker(s, process)->core, m.digest)) {
-            struct worker_event ev = {.kind = WORKER_EV_DEFINITION, .u.definition = {.digest = m.digest, .adapter = 0, .check = NULL}};
-            step(s, process, &ev);
-        }
-    }
+    else /* a hostile broker's bytes may be anything, but its role was checked on the way here */
+        rc = worker_dispatch(&in, e->type, (enum sp_role)s->process[sender].role, (const uint8_t *)e->body.p, e->body.n);
+    SIM_REQUIRE(s, rc != SP_E_AUTHORITY, "a worker was handed what may not be sent to it");
     turn(s, process);
 }

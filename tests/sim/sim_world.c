@@ -200,13 +200,13 @@ static void receive(struct sim *s, const struct sim_event *e)
     if (sp_envelope_admit(&envelope, s->process[sender].role, p->role, &info) != SP_REFUSAL_NONE || !sim_seal_fits(s, &envelope, sender))
         return;
     if (e->to == SIM_SCHEDULER)
-        sim_scheduler_message(s, &envelope);
+        sim_scheduler_message(s, &envelope, sender);
     else if (e->to == SIM_KEEPER)
         sim_keeper_message(s, &envelope, sender);
     else if (e->to < SIM_READER)
-        sim_worker_message(s, e->to, &envelope);
+        sim_worker_message(s, e->to, &envelope, sender);
     else if (e->to < SIM_LIAR)
-        sim_reader_message(s, e->to, &envelope);
+        sim_reader_message(s, e->to, &envelope, sender);
 }
 
 /* What the bus client does by itself: heartbeats, and a new Hello when the broker does not know us. */

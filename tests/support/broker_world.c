@@ -271,6 +271,17 @@ void broker_world_hello(struct broker_world *w, uint32_t conn, uint32_t principa
     broker_world_send(w, conn, principal, SP_MSG_HELLO, NULL, &p, NULL);
 }
 
+void broker_world_bye(struct broker_world *w, uint32_t conn, uint32_t principal)
+{
+    uint8_t buf[MSG_BYE_BYTES_MAX];
+    struct msg_bye m = {.boot = 1};
+    struct sp_packer p;
+
+    broker_world_body(&p, buf, sizeof buf);
+    SP_ASSERT(msg_bye_encode(&p, &m) == SP_OK);
+    broker_world_send(w, conn, principal, SP_MSG_BYE, NULL, &p, NULL);
+}
+
 void broker_world_credit(struct broker_world *w, uint32_t conn, uint32_t principal, uint64_t granted)
 {
     uint8_t buf[MSG_CREDIT_BYTES_MAX];

@@ -57,6 +57,7 @@ void broker_world_raw(struct broker_world *w, uint32_t conn, uint32_t principal,
 /* Shorthands for what tests send most. */
 void broker_world_hello(struct broker_world *w, uint32_t conn, uint32_t principal, uint64_t boot, const char *adapters,
                         const char *labels);
+void broker_world_bye(struct broker_world *w, uint32_t conn, uint32_t principal);
 void broker_world_credit(struct broker_world *w, uint32_t conn, uint32_t principal, uint64_t granted);
 void broker_world_route(struct broker_world *w, uint32_t conn, uint32_t principal, const char *adapter, const char *labels);
 void broker_world_jobs(struct broker_world *w, uint32_t conn, uint32_t principal, const char *adapter, unsigned count,

@@ -163,6 +163,7 @@ static enum sp_rc message(struct scheduler_world *w, uint16_t type, enum sp_rc r
     struct scheduler_core_event e = {.kind = SCHEDULER_EV_MESSAGE};
     SP_ASSERT(rc == SP_OK);
     e.u.message.type = type;
+    e.u.message.role = (uint8_t)__builtin_ctz(msg_find(type)->from); /* a role that may send it */
     e.u.message.from = "tester";
     e.u.message.body = p->start;
     e.u.message.bytes = sp_packer_bytes(p);

@@ -242,8 +242,8 @@ static void test_what_waits_expires_or_loses_its_workers(void **state)
     broker_world_pass(&w, 1);
     assert_int_equal(returned(&jobs), SP_REFUSAL_EXPIRED);
     assert_int_equal(jobs, 4);
-    broker_world_send(&w, CONN_WORKER, who[CONN_WORKER], SP_MSG_BYE, NULL, NULL, NULL);
-    broker_world_send(&w, CONN_WORKER2, who[CONN_WORKER2], SP_MSG_BYE, NULL, NULL, NULL);
+    broker_world_bye(&w, CONN_WORKER, who[CONN_WORKER]);
+    broker_world_bye(&w, CONN_WORKER2, who[CONN_WORKER2]);
     broker_world_drained(&w);
     assert_int_equal(w.conns[CONN_SCHEDULER].got[SP_MSG_JOB_RETURN], 2);
     assert_int_equal(w.core.pool.count, 0);

@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "dispatch_reader.h"
 #include "sp_assert.h"
 #include "sp_hash.h"
 
@@ -177,124 +178,112 @@ void reader_core_lost(struct reader_core *r, struct reader_changes *changes)
     r->retry_us = 0;
 }
 
-static void reader_on_snapshot(struct reader_core *r, struct sp_mono now, struct sp_str body, struct reader_changes *changes)
+struct reader_in {
+    struct reader_core *reader;
+    struct sp_mono now;
+    struct reader_changes *changes;
+};
+
+enum sp_rc reader_on_snapshot(struct reader_in *in, struct msg_snapshot *m)
 {
-    struct msg_snapshot m;
-    if (msg_snapshot_decode((const uint8_t *)body.p, body.n, &m) != SP_OK) {
-        r->counters.malformed++;
-        return;
+    struct reader_core *r = in->reader;
+    if (r->state != READER_JOINING || memcmp(m->nonce, r->nonce, sizeof r->nonce) != 0) {
+        return SP_OK; /* the answer to an older question */
     }
-    if (r->state != READER_JOINING || memcmp(m.nonce, r->nonce, sizeof r->nonce) != 0) {
-        return; /* the answer to an older question */
-    }
-    if (m.part == 0) {
-        r->boot = m.boot;
-        r->sequence = m.sequence;
+    if (m->part == 0) {
+        r->boot = m->boot;
+        r->sequence = m->sequence;
         r->part = 0;
     }
-    if (m.part != r->part || m.boot != r->boot || m.boot == 0) {
+    if (m->part != r->part || m->boot != r->boot || m->boot == 0) {
         r->counters.gaps++;
-        reader_away(r, changes);
-        return;
+        reader_away(r, in->changes);
+        return SP_OK;
     }
     r->part++;
-    r->heard_us = now.us;
-    struct sp_list list = m.entries;
+    r->heard_us = in->now.us;
+    struct sp_list list = m->entries;
     struct rec_trust_entry t;
     while (rec_trust_entry_next(&list, &t)) {
-        if (!reader_apply(r, &t, changes)) {
-            reader_away(r, changes);
-            return;
+        if (!reader_apply(r, &t, in->changes)) {
+            reader_away(r, in->changes);
+            return SP_OK;
         }
     }
-    if (m.last) {
-        reader_anchor(r, now, r->asked_us, m.now_ms, true);
+    if (m->last) {
+        reader_anchor(r, in->now, r->asked_us, m->now_ms, true);
         r->state = READER_FOLLOWING;
         r->proven_us = r->asked_us;
-        r->ping_due_us = now.us;
+        r->ping_due_us = in->now.us;
         r->counters.snapshots++;
-        changes->all = true;
+        in->changes->all = true;
     }
+    return SP_OK;
 }
 
-static void reader_on_event(struct reader_core *r, struct sp_str body, struct reader_changes *changes)
+enum sp_rc reader_on_trust_event(struct reader_in *in, struct msg_trust_event *m)
 {
-    struct msg_trust_event m;
-    if (msg_trust_event_decode((const uint8_t *)body.p, body.n, &m) != SP_OK) {
-        r->counters.malformed++;
-        return;
-    }
+    struct reader_core *r = in->reader;
     bool reading = r->state == READER_FOLLOWING || (r->state == READER_JOINING && r->part > 0);
     if (!reading) {
-        return;
+        return SP_OK;
     }
-    if (m.boot != r->boot) {
+    if (m->boot != r->boot) {
         r->counters.boots++;
-        reader_away(r, changes);
-        return;
+        reader_away(r, in->changes);
+        return SP_OK;
     }
-    if (m.sequence <= r->sequence) {
-        return; /* contained already */
+    if (m->sequence <= r->sequence) {
+        return SP_OK; /* contained already */
     }
-    if (m.sequence != r->sequence + 1) {
+    if (m->sequence != r->sequence + 1) {
         r->counters.gaps++;
-        reader_away(r, changes);
-        return;
+        reader_away(r, in->changes);
+        return SP_OK;
     }
-    r->sequence = m.sequence;
+    r->sequence = m->sequence;
     r->counters.events++;
-    struct sp_list list = m.entries;
+    struct sp_list list = m->entries;
     struct rec_trust_entry t;
     while (rec_trust_entry_next(&list, &t)) {
-        if (!reader_apply(r, &t, changes)) {
-            reader_away(r, changes);
-            return;
+        if (!reader_apply(r, &t, in->changes)) {
+            reader_away(r, in->changes);
+            return SP_OK;
         }
     }
+    return SP_OK;
 }
 
-static void reader_on_beat(struct reader_core *r, struct sp_mono now, struct sp_str body, struct reader_changes *changes)
+enum sp_rc reader_on_trust_beat(struct reader_in *in, struct msg_trust_beat *m)
 {
-    struct msg_trust_beat m;
-    if (msg_trust_beat_decode((const uint8_t *)body.p, body.n, &m) != SP_OK) {
-        r->counters.malformed++;
-        return;
+    struct reader_core *r = in->reader;
+    if (r->state != READER_FOLLOWING || r->ping_us == 0 || memcmp(m->nonce, r->ping_nonce, sizeof r->ping_nonce) != 0) {
+        return SP_OK;
     }
-    if (r->state != READER_FOLLOWING || r->ping_us == 0 || memcmp(m.nonce, r->ping_nonce, sizeof r->ping_nonce) != 0) {
-        return;
-    }
-    if (m.boot != r->boot || m.sequence != r->sequence) {
-        r->counters.boots += m.boot != r->boot;
-        r->counters.gaps += m.boot == r->boot;
-        reader_away(r, changes);
-        return;
+    if (m->boot != r->boot || m->sequence != r->sequence) {
+        r->counters.boots += m->boot != r->boot;
+        r->counters.gaps += m->boot == r->boot;
+        reader_away(r, in->changes);
+        return SP_OK;
     }
     r->counters.beats++;
-    reader_anchor(r, now, r->ping_us, m.now_ms, false);
+    reader_anchor(r, in->now, r->ping_us, m->now_ms, false);
     r->proven_us = r->ping_us;
     r->ping_us = 0;
+    return SP_OK;
 }
 
-void reader_core_on_message(struct reader_core *r, struct sp_mono now, uint16_t type, struct sp_str body, struct reader_changes *changes)
+void reader_core_on_message(struct reader_core *r, struct sp_mono now, enum sp_role from, uint16_t type, struct sp_str body,
+                            struct reader_changes *changes)
 {
+    struct reader_in in = {r, now, changes};
     changes->count = 0;
     changes->all = false;
-    switch (type) {
-    case SP_MSG_SNAPSHOT:
-        reader_on_snapshot(r, now, body, changes);
-        break;
-    case SP_MSG_TRUST_EVENT:
-        reader_on_event(r, body, changes);
-        break;
-    case SP_MSG_TRUST_BEAT:
-        reader_on_beat(r, now, body, changes);
-        break;
-    default:
-        break;
-    }
+    enum sp_rc rc = reader_dispatch(&in, type, from, (const uint8_t *)body.p, body.n);
+    r->counters.malformed += rc == SP_E_MALFORMED || rc == SP_E_LIMIT || rc == SP_E_AUTHORITY;
 }
 
-static void reader_subscribe(struct reader_core *r, struct sp_mono now, const uint8_t nonce[16], struct reader_send *out)
+static void reader_emit_subscribe(struct reader_core *r, struct sp_mono now, const uint8_t nonce[16], struct reader_send *out)
 {
     struct msg_subscribe m = {.boot = r->options.boot, .nonce = nonce};
     struct sp_packer w;
@@ -317,7 +306,7 @@ static void reader_subscribe(struct reader_core *r, struct sp_mono now, const ui
     r->counters.joins++;
 }
 
-static void reader_ping(struct reader_core *r, struct sp_mono now, const uint8_t nonce[16], struct reader_send *out)
+static void reader_emit_reader_ping(struct reader_core *r, struct sp_mono now, const uint8_t nonce[16], struct reader_send *out)
 {
     struct msg_reader_ping m = {.nonce = nonce, .sequence = r->sequence};
     struct sp_packer w;
@@ -343,11 +332,11 @@ bool reader_core_step(struct reader_core *r, struct sp_mono now, const uint8_t n
         reader_away(r, changes);
     }
     if (r->state == READER_AWAY && now.us >= r->retry_us) {
-        reader_subscribe(r, now, nonce, out);
+        reader_emit_subscribe(r, now, nonce, out);
         return true;
     }
     if (r->state == READER_FOLLOWING && now.us >= r->ping_due_us) {
-        reader_ping(r, now, nonce, out);
+        reader_emit_reader_ping(r, now, nonce, out);
         return true;
     }
     return false;

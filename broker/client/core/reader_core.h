@@ -98,8 +98,9 @@ struct reader_changes {
 
 bool reader_core_init(struct reader_core *r, const struct reader_options *options);
 void reader_core_fini(struct reader_core *r);
-/* Effect: a message of the pinned keeper. Fills changes. */
-void reader_core_on_message(struct reader_core *r, struct sp_mono now, uint16_t type, struct sp_str body, struct reader_changes *changes);
+/* Effect: a message of the pinned keeper; what a principal of another role says is counted and nothing else. Fills changes. */
+void reader_core_on_message(struct reader_core *r, struct sp_mono now, enum sp_role from, uint16_t type, struct sp_str body,
+                            struct reader_changes *changes);
 /* Effect: time passes; true when *out is to be sent now. nonce: 16 fresh bytes, used up only then. Call until false. */
 bool reader_core_step(struct reader_core *r, struct sp_mono now, const uint8_t nonce[16], struct reader_send *out, struct reader_changes *changes);
 /* Effect: finds members whose time is over since it was last asked. Call about each second, and before showing. */
