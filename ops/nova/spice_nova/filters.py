@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The filter for nova-scheduler. See README.md for how to enable it.
+
+    [filter_scheduler]
+    available_filters = nova.scheduler.filters.all_filters
+    available_filters = spice_nova.filters.TrustedFilterSPICE
+    enabled_filters = ...,TrustedFilterSPICE
+"""
+
+import os
+import threading
+
+from nova.scheduler import filters
+from oslo_config import cfg
+from oslo_log import log as logging
+
+from . import bus, config, judge, listener, reader, wire
+
+LOG = logging.getLogger(__name__)
+CONF = cfg.CONF
+config.register(CONF)
+
+
+def make_listener(conf):
+    """The reader of this process; BadKey or ValueError when [spice] cannot be used."""
+    s = conf.spice
+    keeper = wire.Keeper(s.keeper_keys, s.deployment, s.keeper_name)
+    options = reader.Options(ping_ms=int(s.ping_interval * 1000), stale_ms=int(s.stale_after * 1000), entries_max=s.entries_max,
+                             join_ms=int(s.call_timeout * 1000) + 2000)
+    return listener.Listener(keeper, options, lambda on_frames: bus.OsloBus(conf, on_frames), name=bus.host_name(conf), state_dir=s.state_dir)
+
+
+class TrustedFilterSPICE(filters.BaseHostFilter):
+    """Passes the hosts that are in the pool the flavor asks for.
+
+    Nova makes the filters before it forks its workers; a reader made then would listen in the parent only. So the first request that a process
+    sees starts its reader."""
+
+    # A rebuild stays on its host and brings a new image: it must not go on where trust has ended.
+    RUN_ON_REBUILD = True
+    # A look-up costs nothing worth saving, and a host may lose trust in the middle of a request for many servers.
+    run_filter_once_per_request = False
+
+    def __init__(self):
+        super().__init__()
+        self._pid, self._listener = None, None
+        self._starting = threading.Lock()
+
+    def filter_all(self, filter_obj_list, spec_obj):
+        """One view of the pools for the whole list."""
+        try:
+            hosts = list(filter_obj_list)
+            demand = self._demand(spec_obj)
+            if demand is None:
+                return hosts
+            view = self._view(wait=True)
+            return [host for host in hosts if self._passes(view, demand, host)]
+        except judge.BadDemand as error:
+            LOG.warning("TrustedFilterSPICE refuses every host: %s", error)
+            return []
+        except Exception:
+            LOG.exception("TrustedFilterSPICE failed and refuses every host")
+            return []
+
+    def host_passes(self, host_state, spec_obj):
+        try:
+            demand = self._demand(spec_obj)
+            return demand is None or self._passes(self._view(wait=False), demand, host_state)
+        except judge.BadDemand as error:
+            LOG.warning("TrustedFilterSPICE refuses the host: %s", error)
+            return False
+        except Exception:
+            LOG.exception("TrustedFilterSPICE failed and refuses the host")
+            return False
+
+    def _demand(self, spec_obj):
+        """What the flavor asks for; None: nothing. Also the moment at which the reader of this process starts."""
+        if self._pid != os.getpid():
+            self._start()
+        flavor = spec_obj.flavor
+        specs = flavor.extra_specs if "extra_specs" in flavor else None
+        return judge.demand_of(specs) if specs else None
+
+    def _start(self):
+        with self._starting:
+            if self._pid == os.getpid():
+                return
+            self._listener = None  # a former process's: its threads are not here
+            try:
+                self._listener = make_listener(CONF)
+                self._listener.start()
+            except ValueError as error:
+                LOG.error("TrustedFilterSPICE cannot work, every host is unknown: [spice] %s", error)
+            self._pid = os.getpid()
+
+    def _view(self, wait):
+        current = self._listener
+        if current is None:
+            return reader.View(False, "[spice] of nova.conf cannot be used", 0, {})
+        view = current.view()
+        if wait and not view.fresh and CONF.spice.first_wait > 0 and current.wait_first(CONF.spice.first_wait):
+            view = current.view()
+        return view
+
+    def _passes(self, view, demand, host):
+        if judge.passes(view, demand, CONF.spice.pool, host.uuid, host.nodename):
+            return True
+        if LOG.isEnabledFor(logging.DEBUG):
+            LOG.debug("%s does not pass %s: %s", host, demand,
+                      judge.refusal(view, demand, CONF.spice.pool, host.uuid, host.nodename))
+        return False
