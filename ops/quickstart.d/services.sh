@@ -201,6 +201,7 @@ name: worker-hosts
 selector: role=worker-host
 mandatory: [load, processes, disk]
 hold_down: 1s
+accept_warn: true   # a busy machine is no reason to leave
 trait: CUSTOM_SPICE_WORKER_HOST
 TEXT
 }

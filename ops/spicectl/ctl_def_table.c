@@ -178,8 +178,8 @@ static const struct sp_bind_key table_pool[] = {
     {.name = "accept_warn",
      .type = SP_BIND_BOOL,
      SP_BIND_AT(ctl_def_pool, accept_warn),
-     .def = "true",
-     .help = "a pass with a remark is a pass"},
+     .def = "false", /* a remark counts only where the pool's owner says so */
+     .help = "a pass with a remark counts as a pass"},
     {.name = "trait", .type = SP_BIND_NAME, SP_BIND_AT(ctl_def_pool, trait), .help = "placement trait it feeds: CUSTOM_..."},
 };
 

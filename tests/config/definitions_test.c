@@ -136,7 +136,7 @@ static void test_rows_of_the_fleet(void **state)
         "\"max_per_node\":0,\"priority\":5,\"selected\":true}",
         "{\"name\":\"q\",\"mandatory\":[],\"advisory\":[],\"groups\":[{\"k\":1,\"of\":[\"a\",\"b\"]}],\"selector\":\"\",\"hold_"
         "down_ms\":5000,"
-        "\"accept_warn\":true,\"trait\":\"\",\"members\":0,\"eligible_nodes\":1}",
+        "\"accept_warn\":false,\"trait\":\"\",\"members\":0,\"eligible_nodes\":1}",
     };
     for (size_t i = 0; i < 3; i++) {
         json_t *row = json_loads(rows[i], 0, NULL);
