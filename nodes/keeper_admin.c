@@ -490,6 +490,7 @@ enum sp_rc keeper_shell_on_admin_request(struct keeper_shell_in *in, struct msg_
     }
     (void)nodes_shell_flush(s);
     admin_answer(s, m, &act, value);
+    keeper_people_tell(s);
     json_decref(act.args);
     return SP_OK;
 }

@@ -73,14 +73,7 @@ static enum sp_rc people_each(struct nodes_shell *s, void (*fn)(void *ctx, const
 static void people_put(void *ctx, const struct sp_bus_principal *row)
 {
     struct nodes_shell *s = ctx;
-    const struct sp_bus_principal *had = sp_bus_principal_find(s->bus, row->name);
-    if (had != NULL && had->from_file) {
-        if (row->revoked && had->slot < NODES_SLOTS_MAX) {
-            s->revoked[had->slot] = true; /* the file cannot be changed from here, but nobody has to listen */
-        }
-        return;
-    }
-    (void)sp_bus_principal_put(s->bus, row);
+    (void)sp_bus_principal_put(s->bus, row); /* of the file's rows it takes revocations only */
 }
 
 /* K38: the journal may hold results of a key that was revoked before they were folded. */
@@ -176,7 +169,15 @@ void keeper_people_publish(struct nodes_shell *s, int broker)
 static void people_changed(struct nodes_shell *s)
 {
     (void)people_each(s, people_put, s);
-    keeper_people_publish(s, SP_BUS_ANY);
+    s->people_changed = true;
+}
+
+void keeper_people_tell(struct nodes_shell *s)
+{
+    if (s->people_changed) {
+        s->people_changed = false;
+        keeper_people_publish(s, SP_BUS_ANY);
+    }
 }
 
 static enum sp_rc people_bump(struct nodes_shell *s)
@@ -210,6 +211,25 @@ static bool people_invitation_find(struct nodes_shell *s, const uint8_t hash[32]
     return ok;
 }
 
+/* Keys that somebody has, or had until they were revoked, make nobody new. */
+static bool people_keys_are_new(const struct nodes_shell *s, const struct msg_enrol_request *r)
+{
+    const struct sp_bus_principal *row;
+    for (uint32_t i = 0; (row = sp_bus_principal_at(s->bus, i)) != NULL; i++) {
+        if (memcmp(row->curve, r->curve, 32) == 0 || memcmp(row->sign, r->sign, 32) == 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* True when the name was revoked after the invitation to it was made. */
+static bool people_is_revoked(const struct nodes_shell *s, const char *name)
+{
+    const struct sp_bus_principal *had = sp_bus_principal_find(s->bus, name);
+    return had != NULL && had->revoked;
+}
+
 static enum sp_refusal people_judge(const struct msg_enrol_request *r, const char **detail)
 {
     uint8_t proof[KEEPER_INVITE_PROOF_BYTES];
@@ -241,6 +261,23 @@ static enum sp_rc people_store(struct nodes_shell *s, const struct sp_bus_princi
     sp_db_text(q, 7, sp_str_of(labels));
     sp_db_int(q, 8, (int64_t)row->not_after_s);
     sp_db_int(q, 9, row->revoked);
+    return sp_db_run(q);
+}
+
+/* A name of principals.yaml may get new keys and lose them too: the keys it lost before stay revoked, under a name made of them. */
+static enum sp_rc people_keep_revoked(struct nodes_shell *s, const struct sp_bus_principal *row)
+{
+    struct sp_db_stmt *q = NULL;
+    enum sp_rc rc = keeper_store_query(&s->store,
+                                       "UPDATE OR REPLACE principal SET name='revoked-'||lower(hex(substr(curve,1,12))) "
+                                       "WHERE name=?1 AND revoked=1 AND (curve<>?2 OR sign<>?3)",
+                                       &q);
+    if (rc != SP_OK) {
+        return rc;
+    }
+    sp_db_text(q, 1, sp_str_of(row->name));
+    sp_db_blob(q, 2, row->curve, 32);
+    sp_db_blob(q, 3, row->sign, 32);
     return sp_db_run(q);
 }
 
@@ -309,6 +346,10 @@ enum sp_rc keeper_shell_on_enrol_request(struct keeper_shell_in *in, struct msg_
         code = SP_REFUSAL_NOT_FOUND;
         detail = "this invitation was used, has ended, or never was";
     }
+    if (code == SP_REFUSAL_NONE && (!people_keys_are_new(s, r) || people_is_revoked(s, inv.name))) {
+        code = SP_REFUSAL_CONFLICT;
+        detail = "these keys belong to somebody already, or name or keys were revoked";
+    }
     code = code == SP_REFUSAL_NONE ? people_take(s, r, hash, &inv) : code;
     if (code != SP_REFUSAL_NONE) {
         SP_LOG(SP_LOG_WARNING, "keys", "enrol.refused", SP_LOG_S("from", to), SP_LOG_S("why", detail));
@@ -326,6 +367,7 @@ enum sp_rc keeper_shell_on_enrol_request(struct keeper_shell_in *in, struct msg_
     }
     if (code == SP_REFUSAL_NONE) {
         people_changed(s);
+        keeper_people_tell(s);
     }
     return SP_OK;
 }
@@ -356,35 +398,28 @@ void keeper_people_expire(struct nodes_shell *s)
 
 /* ---- verbs ---- */
 
-struct people_list {
-    const struct nodes_shell *s;
-    json_t *list;
-};
-
-static void people_list_row(void *ctx, const struct sp_bus_principal *row)
+static void people_list_row(json_t *list, const struct sp_bus_principal *row)
 {
     char curve[65], sign[65], print[48];
-    struct people_list *out = ctx;
-    bool revoked = row->revoked || (row->slot < NODES_SLOTS_MAX && out->s->revoked[row->slot]);
     if (row->role == SP_ROLE_ENROL) {
         return; /* an invitation, not a principal one could revoke */
     }
     sp_hex_write(row->curve, 32, curve);
     sp_hex_write(row->sign, 32, sign);
     people_fingerprint(row->curve, row->sign, print);
-    json_array_append_new(out->list, json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:b, s:s}", "name", row->name, "role", sp_role_name(row->role),
+    json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:b, s:s}", "name", row->name, "role", sp_role_name(row->role),
                                          "curve", curve, "sign", sign, "adapters", row->adapters, "nodes", row->nodes, "not_after",
-                                         (json_int_t)row->not_after_s, "revoked", revoked, "fingerprint", print));
+                                         (json_int_t)row->not_after_s, "revoked", row->revoked, "fingerprint", print));
 }
 
 json_t *keeper_people_list(struct nodes_shell *s)
 {
-    struct people_list out = {s, json_array()};
+    json_t *list = json_array();
     const struct sp_bus_principal *row;
     for (uint32_t i = 0; (row = sp_bus_principal_at(s->bus, i)) != NULL; i++) {
-        people_list_row(&out, row);
+        people_list_row(list, row);
     }
-    return out.list;
+    return list;
 }
 
 static bool people_invite_words(const struct keeper_act *act, struct people_invitation *inv)
@@ -431,7 +466,11 @@ json_t *keeper_people_invite(struct nodes_shell *s, struct keeper_act *act)
                                    "give a name and adapters; a life between 1s and 30d");
     }
     const struct sp_bus_principal *had = sp_bus_principal_find(s->bus, inv.name);
-    if (had != NULL && (had->from_file || (!had->revoked && had->role != SP_ROLE_WORKER))) {
+    if (had != NULL && had->revoked) { /* K38: what the revoked key reported must not come back with the name */
+        return keeper_admin_refuse(act, SP_REFUSAL_CONFLICT, inv.name, "this name was revoked, and is not given to anybody again",
+                                   "choose another name");
+    }
+    if (had != NULL && (had->from_file || had->role != SP_ROLE_WORKER)) {
         return keeper_admin_refuse(act, SP_REFUSAL_CONFLICT, inv.name, "there is such a principal already", "choose another name");
     }
     if (act->dry) {
@@ -509,9 +548,12 @@ json_t *keeper_people_revoke(struct nodes_shell *s, struct keeper_act *act)
     if (had == NULL || had->role == SP_ROLE_ENROL) {
         return keeper_admin_refuse(act, SP_REFUSAL_NOT_FOUND, name != NULL ? name : "name", "no such principal", "see spicectl key list");
     }
-    if (had->role == SP_ROLE_KEEPER || had->role == SP_ROLE_BROKER || (strcmp(act->verb, "worker.remove") == 0 && had->role != SP_ROLE_WORKER)) {
-        return keeper_admin_refuse(act, SP_REFUSAL_CONFLICT, name, "this principal cannot be revoked this way",
-                                   "take it out of principals.yaml on every host and restart");
+    if (had->role == SP_ROLE_KEEPER || had->role == SP_ROLE_BROKER) {
+        return keeper_admin_refuse(act, SP_REFUSAL_CONFLICT, name, "a keeper and a broker carry revocations, so none can reach everybody about them",
+                                   "stop it, take it out of principals.yaml on every host and restart what runs there");
+    }
+    if (strcmp(act->verb, "worker.remove") == 0 && had->role != SP_ROLE_WORKER) {
+        return keeper_admin_refuse(act, SP_REFUSAL_CONFLICT, name, "this is no worker", "spicectl key revoke is for all others");
     }
     if (act->dry) {
         return json_pack("{s:s, s:b}", "name", name, "dry_run", 1);
@@ -523,7 +565,8 @@ json_t *keeper_people_revoke(struct nodes_shell *s, struct keeper_act *act)
     if (!nodes_shell_rows(s)) {
         return keeper_admin_refuse(act, SP_REFUSAL_STORE, "store", "takes no rows now", NULL);
     }
-    enum sp_rc rc = people_store(s, &row, "");
+    enum sp_rc rc = people_keep_revoked(s, &row);
+    rc = rc == SP_OK ? people_store(s, &row, "") : rc;
     rc = rc == SP_OK ? people_bump(s) : rc;
     rc = rc == SP_OK ? keeper_admin_audit(s, act) : rc;
     if (!nodes_shell_commit_rows(s, rc)) {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Principals that were enrolled, invitations, and the sets published to brokers and scheduler. The file principals.yaml is not touched:
- * what stands there cannot be changed from here, only revoked for as long as this store lives. */
+/* Principals that were enrolled, invitations, revocations, and the sets published to brokers and scheduler. The file principals.yaml is
+ * not touched: what stands there cannot be changed from here, only revoked. A revocation is of keys and has no end: the file's owner
+ * gives the name new ones; an enrolled name is not given away again. */
 #ifndef KEEPER_PEOPLE_H
 #define KEEPER_PEOPLE_H
 
@@ -12,6 +13,8 @@
 SP_MUST_USE enum sp_rc keeper_people_load(struct nodes_shell *s);
 /* Effect: sends all rows to one broker (index), or with SP_BUS_ANY to every broker and the scheduler. */
 void keeper_people_publish(struct nodes_shell *s, int broker);
+/* Effect: does that when rows have changed since the last time. Verbs change rows; whoever revoked itself is answered first. */
+void keeper_people_tell(struct nodes_shell *s);
 /* Effect: a new worker asks in. Checks token, proof and keys; stores, publishes, answers. */
 /* Effect: invitations that ended are removed. */
 void keeper_people_expire(struct nodes_shell *s);

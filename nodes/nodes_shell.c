@@ -223,10 +223,6 @@ enum sp_rc keeper_shell_on_refused(struct keeper_shell_in *in, struct msg_refuse
 static void shell_on_message(void *self, const struct sp_bus_message *m)
 {
     struct nodes_shell *s = self;
-    if (m->from->slot < NODES_SLOTS_MAX && s->revoked[m->from->slot]) {
-        s->revoked_messages++; /* K20: from the instant of the revocation on */
-        return;
-    }
     struct keeper_shell_in in = {s, m};
     if (keeper_shell_dispatch(&in, m->type, (enum sp_role)m->from->role, m->body, m->body_bytes) != SP_E_UNSUPPORTED) {
         return; /* what concerns people and keys */
@@ -276,7 +272,7 @@ static void shell_on_stats(void *self)
     shell_set(s, "keeper.audit_lost", c->audit_lost);
     shell_set(s, "keeper.commits", s->commits);
     shell_set(s, "keeper.unsent", s->unsent);
-    shell_set(s, "keeper.refused.principal", s->revoked_messages);
+    shell_set(s, "keeper.refused.principal", sp_bus_refused(s->bus, SP_REFUSAL_PRINCIPAL));
     shell_set(s, "keeper.nodes", keeper_core_nodes(s->core)->count);
     shell_set(s, "keeper.pairs", keeper_core_nodes(s->core)->pairs);
     shell_set(s, "keeper.text_bytes", keeper_core_texts(s->core)->bytes);

@@ -18,7 +18,6 @@
 #define NODES_RETRY_MS 2000u           /* after a full disk */
 #define NODES_EXPORT_MS 30000u         /* audit head to its other file; the promise is a minute */
 #define NODES_EXPIRE_MS 3600000u       /* old history */
-#define NODES_SLOTS_MAX 8192u          /* principals the bus may know */
 #define NODES_LOOK_MS 1000u            /* wall clock, log summaries */
 
 /* A message for the shell itself; the handlers keeper_shell_on_MESSAGE work on it. */
@@ -46,7 +45,6 @@ struct nodes_shell {
     bool dirty;      /* the open transaction has rows */
     bool waiting;    /* results wait for a commit */
     uint64_t unsent; /* messages that could not leave; whoever misses one asks again */
-    uint64_t revoked_messages;
     uint64_t fold_ms, retry_ms, export_ms, expire_ms, look_ms, commits, principals_version;
     uint64_t enrol_end_ms; /* wall clock: next end of an invitation; 0: none */
     int64_t exported_seq;
@@ -54,7 +52,7 @@ struct nodes_shell {
     uint64_t intake_us; /* arrival of the first batch that waits */
     int exit_code;
     bool wall_good;
-    bool revoked[NODES_SLOTS_MAX]; /* by slot of the bus: revoked here although principals.yaml names them */
+    bool people_changed; /* brokers and scheduler have not heard of it */
 };
 
 struct nodes_options {

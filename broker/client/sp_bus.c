@@ -438,16 +438,6 @@ bool sp_bus_principal_put(struct sp_bus *bus, const struct sp_bus_principal *row
     return sp_registry_put(&bus->registry, row) == SP_OK;
 }
 
-bool sp_bus_principal_revoke(struct sp_bus *bus, const char *name)
-{
-    struct sp_registry_row *row = sp_registry_find(&bus->registry, sp_str_of(name));
-
-    if (row == NULL || row->p.from_file)
-        return false;
-    row->p.revoked = true;
-    return true;
-}
-
 uint64_t sp_bus_refused(const struct sp_bus *bus, uint16_t code)
 {
     return code <= SP_REFUSAL_LAST ? bus->refused[code] : 0;

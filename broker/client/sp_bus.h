@@ -35,7 +35,7 @@ struct sp_bus_principal {
     char name[SP_BUS_NAME_BYTES];
     uint8_t role; /* enum role of the model */
     bool revoked;
-    bool from_file; /* named in principals.yaml: a PrincipalSet cannot change or remove it */
+    bool from_file; /* named in principals.yaml: a PrincipalSet can revoke its key, and not change or remove it */
     uint8_t curve[32];
     uint8_t sign[32];     /* Ed25519; all zero: this principal cannot sign */
     char adapters[513];   /* worker: scope; "*" = all */
@@ -142,8 +142,8 @@ void sp_bus_hello_set(struct sp_bus *bus, const char *adapters, const char *labe
  */
 const struct sp_bus_principal *sp_bus_principal_find(const struct sp_bus *bus, const char *name);
 const struct sp_bus_principal *sp_bus_principal_at(const struct sp_bus *bus, uint32_t slot); /* NULL past the end */
-bool sp_bus_principal_put(struct sp_bus *bus, const struct sp_bus_principal *row); /* slot ignored; false: full, or in the file */
-bool sp_bus_principal_revoke(struct sp_bus *bus, const char *name);
+/* The row's slot is ignored. False: full, or the name is in the file; a revoked row revokes the file's rows with its keys all the same. */
+bool sp_bus_principal_put(struct sp_bus *bus, const struct sp_bus_principal *row);
 
 /* Refusals counted since open: frames that never reached on_message, by enum refusal code. */
 uint64_t sp_bus_refused(const struct sp_bus *bus, uint16_t code);

@@ -76,6 +76,22 @@ static void verifier_refresh(struct sp_registry_row *row, const uint8_t sign[32]
         row->verifier = NULL;
 }
 
+/* Revokes the file's rows that hold one of these keys. Revoked keys are few, and so are registries: no table by key. */
+static bool strike(struct sp_registry *r, const struct sp_bus_principal *from)
+{
+    static const uint8_t none[32]; /* of those who cannot sign */
+    bool signs = memcmp(from->sign, none, 32) != 0, any = false;
+
+    for (uint32_t i = 0; i < r->count; i++) {
+        struct sp_bus_principal *p = &r->rows[i]->p;
+        bool same = memcmp(p->curve, from->curve, 32) == 0 || (signs && memcmp(p->sign, from->sign, 32) == 0);
+
+        if (p->from_file && same)
+            p->revoked = any = true;
+    }
+    return any;
+}
+
 enum sp_rc sp_registry_put(struct sp_registry *r, const struct sp_bus_principal *from)
 {
     struct sp_str name = sp_str_of(from->name);
@@ -83,6 +99,8 @@ enum sp_rc sp_registry_put(struct sp_registry *r, const struct sp_bus_principal 
 
     if (!sp_str_is_name(name, SP_BUS_NAME_BYTES - 1) || from->role == SP_ROLE_NONE || from->role > SP_ROLE_LAST)
         return SP_E_INVALID;
+    if (!from->from_file && from->revoked && strike(r, from))
+        return SP_E_AUTHORITY;
     if (row != NULL && row->p.from_file && !from->from_file)
         return SP_E_AUTHORITY;
     if (row == NULL) {

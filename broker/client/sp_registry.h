@@ -33,8 +33,8 @@ void sp_registry_init(struct sp_registry *r);
 void sp_registry_fini(struct sp_registry *r);
 /* Lends the row or NULL. */
 struct sp_registry_row *sp_registry_find(const struct sp_registry *r, struct sp_str name);
-/* Effect: inserts or changes. SP_E_AUTHORITY: the file has that name and the row is not from it. SP_E_FULL, SP_E_NOMEM,
- * SP_E_INVALID. */
+/* Effect: inserts or changes. SP_E_AUTHORITY: the file has that name and the row is not from it; a revoked row revokes the file's
+ * rows with one of its keys all the same. SP_E_FULL, SP_E_NOMEM, SP_E_INVALID. */
 SP_MUST_USE enum sp_rc sp_registry_put(struct sp_registry *r, const struct sp_bus_principal *row);
 /* Effect: one part of a PrincipalSet whose signature was verified. SP_E_STALE: old or out of order, nothing changed. */
 SP_MUST_USE enum sp_rc sp_registry_set(struct sp_registry *r, const struct msg_principal_set *set);

@@ -188,6 +188,30 @@ static enum sp_rc row_rekey(struct principal_table *t, uint32_t index, const str
     return SP_OK;
 }
 
+static bool holds_key(const struct principal *p, const struct rec_principal *from)
+{
+    static const uint8_t none[32]; /* of those who cannot sign */
+
+    return memcmp(p->curve, from->curve, 32) == 0 || (memcmp(p->sign, from->sign, 32) == 0 && memcmp(p->sign, none, 32) != 0);
+}
+
+/* A revoked row that does not come from the file: whoever the file gives one of its keys is revoked, under this name or another. */
+static bool strike(struct principal_table *t, const struct rec_principal *from)
+{
+    const uint32_t rows[] = {principal_by_name(t, from->name), principal_by_curve(t, from->curve)};
+    bool any = false;
+
+    for (unsigned i = 0; i < 2; i++) {
+        struct principal *p = rows[i] != PRINCIPAL_NONE ? &t->rows[rows[i]] : NULL;
+
+        if (p == NULL || !p->from_file || !holds_key(p, from))
+            continue;
+        t->changes += p->struck ? 0 : 1;
+        p->struck = p->revoked = any = true;
+    }
+    return any;
+}
+
 enum sp_rc principal_put(struct principal_table *t, const struct rec_principal *from, bool from_file, uint32_t *index)
 {
     uint32_t i = principal_by_name(t, from->name);
@@ -195,15 +219,19 @@ enum sp_rc principal_put(struct principal_table *t, const struct rec_principal *
 
     if (!sp_str_is_name(from->name, PRINCIPAL_NAME_BYTES - 1) || from->role == SP_ROLE_NONE || from->role > SP_ROLE_LAST)
         return SP_E_INVALID;
+    if (!from_file && from->revoked && strike(t, from))
+        return SP_E_AUTHORITY;
     if (i != PRINCIPAL_NONE && t->rows[i].from_file && !from_file)
         return SP_E_AUTHORITY;
+    bool struck = from_file ? i != PRINCIPAL_NONE && t->rows[i].struck && holds_key(&t->rows[i], from) : from->revoked;
     rc = i == PRINCIPAL_NONE ? row_new(t, from, &i) : row_rekey(t, i, from);
     if (rc != SP_OK)
         return rc;
     struct principal *p = &t->rows[i];
 
     p->role = from->role;
-    p->revoked = from->revoked;
+    p->struck = struck;
+    p->revoked = from->revoked || struck;
     p->from_file = from_file;
     p->marked = true;
     p->not_after_s = from->not_after;
@@ -255,7 +283,7 @@ enum sp_rc principal_set(struct principal_table *t, const struct msg_principal_s
     while (rec_principal_next(&list, &row)) {
         enum sp_rc rc = principal_put(t, &row, false, &index);
 
-        /* The keeper names everybody it knows, the file's own rows included; those are simply not its to change. */
+        /* The keeper names everybody it knows, the file's own rows included; those it may revoke and not change. */
         if (rc != SP_OK && rc != SP_E_AUTHORITY)
             (*bad)++;
     }

@@ -3,7 +3,9 @@
  *
  * A row's place (index) is what the admission handler gives libzmq as user id, together with the row's generation: when the key or
  * role of a name changes, or the row is used again for another name, the generation moves on and connections admitted under the
- * old one are nobody's from the next message on. Rows from the principals file outrank PrincipalSet: those may not touch them. */
+ * old one are nobody's from the next message on. Rows from the principals file outrank PrincipalSet: it may revoke their keys and
+ * change nothing else. A revocation is of a key: it outlives every new reading of the file, and ends when the file gives the name
+ * another CURVE key and another signing key at once. */
 #ifndef PRINCIPAL_H
 #define PRINCIPAL_H
 
@@ -22,6 +24,7 @@ struct principal {
     uint8_t role; /* enum sp_role */
     bool used;
     bool revoked;
+    bool struck; /* by the keeper: the file cannot take that back for this key */
     bool from_file;
     bool marked;         /* seen in the PrincipalSet that is being applied */
     uint16_t generation; /* counts keys of this row */
@@ -56,8 +59,9 @@ bool principal_init(struct principal_table *t, uint32_t size, const uint8_t seed
 void principal_fini(struct principal_table *t);
 
 /* Effect: inserts the row or changes the one of that name; *index tells where. SP_E_FULL: no row left. SP_E_EXISTS: the CURVE key
- * belongs to another name. SP_E_AUTHORITY: the name is in the file and this does not come from it. SP_E_INVALID: name, role or
- * scope is not well-formed. On error nothing changed. */
+ * belongs to another name. SP_E_AUTHORITY: the name is in the file and this does not come from it; when it is a revoked row, the
+ * file's row with one of its keys is revoked all the same. SP_E_INVALID: name, role or scope is not well-formed. On other errors
+ * nothing changed. */
 enum sp_rc principal_put(struct principal_table *t, const struct rec_principal *from, bool from_file, uint32_t *index) SP_MUST_USE;
 
 /* Effect: one part of a PrincipalSet. After the last one, names of earlier sets that are in no part are gone. SP_E_STALE: an older

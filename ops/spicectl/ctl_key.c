@@ -268,8 +268,28 @@ int ctl_key_rotate(struct ctl *ctl)
 
 /* ---- revoke ---- */
 
+/* The key this command itself speaks with: afterwards nobody may be left who could ask for anything. */
+static bool key_revokes_itself(struct ctl *ctl)
+{
+    struct sp_err err = {0};
+    const char *own;
+    const struct sp_conf *conf;
+    if (ctl->dry_run || ctl_args_has(&ctl->args, CTL_OPT_YES) || !ctl_host_conf(ctl, &conf, &err) ||
+        !ctl_host_operator(ctl, &own, &err))
+        return false;
+    for (size_t i = 0; i < ctl->args.names_count; i++) {
+        if (strcmp(ctl->args.names[i], own) == 0)
+            return true;
+    }
+    return false;
+}
+
 int ctl_key_revoke(struct ctl *ctl)
 {
+    if (key_revokes_itself(ctl))
+        return ctl_fail(ctl, CTL_USAGE, NULL,
+                        "add --yes if that is meant; it is let in again with new keys only: spicectl key rotate",
+                        "this would revoke the key you are using");
     struct ctl_pick pick = {.noun = "key", .role = "keeper"};
     struct ctl_pick_deed deed = {.verb = "key.revoke", .doing = "Revoke", .done = "revoked", .args = ctl_pick_name_args};
     int code = ctl_pick_open(ctl, &pick, 0);

@@ -35,8 +35,9 @@ static void test_put_and_find(void **state)
     assert_int_equal(principal_by_name(&t, sp_str_of("c")), PRINCIPAL_NONE);
     pa.curve = b; /* the key of another name */
     assert_int_equal(principal_put(&t, &pa, false, &ia), SP_E_EXISTS);
-    pb.revoked = true; /* the file outranks the set */
+    pb.role = SP_ROLE_WORKER; /* the file outranks the set */
     assert_int_equal(principal_put(&t, &pb, false, &ib), SP_E_AUTHORITY);
+    assert_int_equal(t.rows[ib].role, SP_ROLE_KEEPER);
     assert_false(t.rows[ib].revoked);
     struct rec_principal bad = row("not a name", SP_ROLE_WORKER, a), none = row("x", SP_ROLE_NONE, a);
 
@@ -162,6 +163,75 @@ static void test_file_again(void **state)
     principal_fini(&t);
 }
 
+/* K20, K38: the keeper revokes a key that the file names. Neither the file read again nor another name for that key takes it back;
+ * new keys do. */
+static void test_the_files_keys_can_be_revoked(void **state)
+{
+    struct principal_table t;
+    uint8_t a[32] = {1}, b[32] = {2}, c[32] = {3}, d[32] = {7}, sign_a[32] = {4}, sign_b[32] = {5}, sign_c[32] = {6};
+    struct rec_principal pa = row("a", SP_ROLE_WORKER, a), pb = row("b", SP_ROLE_WORKER, b);
+    uint32_t ia, ib, any;
+
+    (void)state;
+    pa.sign = sign_a;
+    pb.sign = sign_b;
+    assert_true(principal_init(&t, 8, seed));
+    assert_int_equal(principal_put(&t, &pa, true, &ia), SP_OK);
+    assert_int_equal(principal_put(&t, &pb, true, &ib), SP_OK);
+    struct rec_principal revoked = pa;
+
+    revoked.revoked = true;
+    revoked.role = SP_ROLE_READER;
+    uint64_t changes = t.changes;
+
+    assert_int_equal(principal_put(&t, &revoked, false, &any), SP_E_AUTHORITY);
+    assert_false(principal_is_valid(&t.rows[ia], 1));
+    assert_int_equal(t.rows[ia].role, SP_ROLE_WORKER); /* nothing else of it counts */
+    assert_true(principal_is_valid(&t.rows[ib], 1));
+    assert_true(t.changes > changes); /* admission must learn of it */
+    principal_file_begin(&t);         /* SIGHUP */
+    assert_int_equal(principal_put(&t, &pa, true, &ia), SP_OK);
+    assert_int_equal(principal_put(&t, &pb, true, &ib), SP_OK);
+    principal_file_end(&t);
+    assert_false(principal_is_valid(&t.rows[ia], 1));
+    pa.curve = c; /* half a new key is none */
+    assert_int_equal(principal_put(&t, &pa, true, &ia), SP_OK);
+    assert_false(principal_is_valid(&t.rows[ia], 1));
+    pa.curve = d;
+    pa.sign = sign_c;
+    assert_int_equal(principal_put(&t, &pa, true, &ia), SP_OK);
+    assert_true(principal_is_valid(&t.rows[ia], 1));
+    assert_int_equal(principal_put(&t, &revoked, false, &any), SP_E_AUTHORITY); /* a set still names the old key */
+    assert_true(principal_is_valid(&t.rows[ia], 1));
+    revoked.name = sp_str_of("other"); /* the key counts, not the name */
+    revoked.curve = b;
+    revoked.sign = sign_b;
+    assert_int_equal(principal_put(&t, &revoked, false, &any), SP_E_AUTHORITY);
+    assert_false(principal_is_valid(&t.rows[ib], 1));
+    principal_check(&t);
+    principal_fini(&t);
+}
+
+/* Readers need no signing key; revoking one of them is nothing to the others. */
+static void test_no_signing_key_is_no_key(void **state)
+{
+    struct principal_table t;
+    uint8_t a[32] = {1}, b[32] = {2};
+    struct rec_principal pa = row("a", SP_ROLE_READER, a), pb = row("b", SP_ROLE_READER, b);
+    uint32_t ia, ib, any;
+
+    (void)state;
+    assert_true(principal_init(&t, 4, seed));
+    assert_int_equal(principal_put(&t, &pa, true, &ia), SP_OK);
+    assert_int_equal(principal_put(&t, &pb, true, &ib), SP_OK);
+    pa.name = pb.name;
+    pa.revoked = true;
+    assert_int_equal(principal_put(&t, &pa, false, &any), SP_E_AUTHORITY);
+    assert_false(principal_is_valid(&t.rows[ia], 1));
+    assert_true(principal_is_valid(&t.rows[ib], 1));
+    principal_fini(&t);
+}
+
 static void test_adapters(void **state)
 {
     struct principal_table t;
@@ -189,9 +259,14 @@ static void test_adapters(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_put_and_find), cmocka_unit_test(test_user_id_dies_with_the_key),
-        cmocka_unit_test(test_validity),     cmocka_unit_test(test_sets),
-        cmocka_unit_test(test_file_again),   cmocka_unit_test(test_adapters),
+        cmocka_unit_test(test_put_and_find),
+        cmocka_unit_test(test_user_id_dies_with_the_key),
+        cmocka_unit_test(test_validity),
+        cmocka_unit_test(test_sets),
+        cmocka_unit_test(test_file_again),
+        cmocka_unit_test(test_adapters),
+        cmocka_unit_test(test_the_files_keys_can_be_revoked),
+        cmocka_unit_test(test_no_signing_key_is_no_key),
     };
 
     return cmocka_run_group_tests_name("principal", tests, NULL, NULL);

@@ -105,6 +105,38 @@ static void test_sets(void **state)
     sp_registry_fini(&r);
 }
 
+/* K20: a PrincipalSet revokes a key that the file names, and changes nothing else of that row. */
+static void test_the_files_keys_can_be_revoked(void **state)
+{
+    struct sp_registry r;
+    struct sp_bus_principal a = row("a", SP_ROLE_WORKER, true), b = row("b", SP_ROLE_READER, true),
+                            c = row("c", SP_ROLE_READER, true);
+
+    (void)state;
+    a.curve[0] = a.sign[0] = 1;
+    b.curve[0] = 2; /* b and c cannot sign */
+    c.curve[0] = 3;
+    assert_int_equal(sp_crypto_init(), SP_OK);
+    sp_registry_init(&r);
+    assert_int_equal(sp_registry_put(&r, &a), SP_OK);
+    assert_int_equal(sp_registry_put(&r, &b), SP_OK);
+    assert_int_equal(sp_registry_put(&r, &c), SP_OK);
+    a.from_file = false;
+    a.revoked = true;
+    a.role = SP_ROLE_READER;
+    assert_int_equal(sp_registry_put(&r, &a), SP_E_AUTHORITY);
+    assert_false(talks(&r, "a"));
+    assert_int_equal(sp_registry_find(&r, sp_str_of("a"))->p.role, SP_ROLE_WORKER);
+    b.from_file = false;
+    b.revoked = true;
+    snprintf(b.name, sizeof b.name, "other");
+    assert_int_equal(sp_registry_put(&r, &b), SP_E_AUTHORITY); /* the key counts, not the name */
+    assert_false(talks(&r, "b"));
+    assert_true(talks(&r, "c"));
+    sp_registry_fini(&r);
+    sp_crypto_fini();
+}
+
 static void test_validity(void **state)
 {
     struct sp_bus_principal p = row("a", SP_ROLE_WORKER, false);
@@ -121,10 +153,8 @@ static void test_validity(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_rows_stay_where_they_are),
-        cmocka_unit_test(test_what_is_refused),
-        cmocka_unit_test(test_sets),
-        cmocka_unit_test(test_validity),
+        cmocka_unit_test(test_rows_stay_where_they_are),      cmocka_unit_test(test_what_is_refused), cmocka_unit_test(test_sets),
+        cmocka_unit_test(test_the_files_keys_can_be_revoked), cmocka_unit_test(test_validity),
     };
 
     return cmocka_run_group_tests_name("sp_registry", tests, NULL, NULL);
