@@ -142,7 +142,8 @@ void sp_bus_hello_set(struct sp_bus *bus, const char *adapters, const char *labe
  */
 const struct sp_bus_principal *sp_bus_principal_find(const struct sp_bus *bus, const char *name);
 const struct sp_bus_principal *sp_bus_principal_at(const struct sp_bus *bus, uint32_t slot); /* NULL past the end */
-/* The row's slot is ignored. False: full, or the name is in the file; a revoked row revokes the file's rows with its keys all the same. */
+/* The row's slot is ignored. False: full, or the name is in the file; a revoked row revokes the file's rows with its keys all the
+ * same. */
 bool sp_bus_principal_put(struct sp_bus *bus, const struct sp_bus_principal *row);
 
 /* Refusals counted since open: frames that never reached on_message, by enum refusal code. */
