@@ -1,0 +1,170 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""TrustedFilterSPICE in a real nova-scheduler, with one and with two worker processes: decisions of a real Nova over a real RabbitMQ, trust of a
+real keeper, and a bridge that is honest, gone, or hostile."""
+
+import pathlib
+import sys
+import time
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
+from cloud_bed import MAX_AGE_S, PLAIN, TRUSTED, CloudBed  # noqa: E402
+from fleet import wait  # noqa: E402
+
+WORKERS = 2
+SEEN_S = 60.0  # how long a change may take on a busy machine
+
+
+def say(text):
+    print(text, flush=True)
+
+
+def flavors_go_where_they_may(cloud):
+    every = set(cloud.nova.hosts)
+    uuids = cloud.nova.compute_uuids()
+    assert cloud.chosen(TRUSTED) == {None}, "nothing is registered"
+    assert cloud.chosen({"trust:trusted_host": "unknown"}) <= every
+    cloud.register("cmp-1", uuids["cmp-1"], 'special: "yes"')
+    cloud.register("cmp-2")  # by name only
+    cloud.register("cmp-3", "6ba7b810-9dad-41d1-80b4-00c04fd430c8")  # the name of a compute node, the key of another
+    for node in ("cmp-1", "cmp-2", "cmp-3"):
+        cloud.fleet.wait_member(node, True)
+    cloud.until_chosen(TRUSTED, {"cmp-1", "cmp-2"})
+    cloud.until_all_follow(WORKERS)
+    assert cloud.chosen(TRUSTED, 16) == {"cmp-1", "cmp-2"}
+    assert cloud.chosen({"spice:pool": "special"}) == {"cmp-1"}
+    assert cloud.chosen({"spice:pool": "special", **TRUSTED}) == {"cmp-1"}
+    assert cloud.chosen({"trust:trusted_host": "unknown"}) == {"cmp-3"}
+    assert cloud.chosen({"trust:trusted_host": "untrusted"}) == {None}
+    for slip in ({"trust:trusted_host": "yes"}, {"spice:pool": ""}, {"spice:pol": "special"}, {"spice:pool": "nowhere"}):
+        assert cloud.chosen(slip, 4) == {None}, slip
+    wait("plain servers go anywhere", lambda: cloud.chosen(PLAIN, 16) == every, SEEN_S)
+
+
+def a_failing_node_is_avoided(cloud):
+    cloud.say("cmp-2", "fail")
+    cloud.fleet.wait_member("cmp-2", False)
+    start = time.monotonic()
+    cloud.until_chosen(TRUSTED, {"cmp-1"})
+    say("  refused %.2f s after the keeper knew, decisions included" % (time.monotonic() - start))
+    assert cloud.chosen({"trust:trusted_host": "untrusted"}) == {"cmp-2"}
+    cloud.say("cmp-2", "pass")
+    cloud.until_chosen(TRUSTED, {"cmp-1", "cmp-2"})
+
+
+def a_rebuild_is_judged_too(cloud):
+    for _ in range(4):
+        assert cloud.nova.select(TRUSTED, rebuild_on="cmp-1") == "cmp-1"
+        assert cloud.nova.select(TRUSTED, rebuild_on="cmp-3") is None
+        assert cloud.nova.select(PLAIN, rebuild_on="cmp-3") == "cmp-3"
+    cloud.say("cmp-1", "fail")
+    cloud.until_chosen(TRUSTED, {"cmp-2"})
+    for _ in range(4):
+        assert cloud.nova.select(TRUSTED, rebuild_on="cmp-1") is None
+    cloud.say("cmp-1", "pass")
+    cloud.until_chosen(TRUSTED, {"cmp-1", "cmp-2"})
+
+
+def many_servers_of_one_request(cloud):
+    answer = cloud.nova.client.ask({"op": "select", "extra_specs": TRUSTED, "count": 6})
+    assert len(answer["hosts"]) == 6 and set(answer["hosts"]) <= {"cmp-1", "cmp-2"}, answer
+
+
+def forged_and_replayed_fanout_changes_nothing(cloud):
+    cloud.say("cmp-2", "fail")
+    cloud.until_chosen(TRUSTED, {"cmp-1"})
+    cloud.bridge.order("forge")
+    cloud.bridge.order("replay")  # also the events that called cmp-2 a member
+    assert cloud.chosen(TRUSTED, 16) <= {"cmp-1", None}
+    cloud.until_chosen(TRUSTED, {"cmp-1"})
+    wait("the forgery was counted", lambda: all(s["refused_frames"] for s in cloud.nova.filter_states().values()), SEEN_S)
+    cloud.say("cmp-2", "pass")
+    cloud.until_chosen(TRUSTED, {"cmp-1", "cmp-2"})
+
+
+def events_that_are_kept_back_are_missed(cloud):
+    for word in ("drop", "hold"):
+        cloud.bridge.order(word)
+        cloud.say("cmp-2", "fail")
+        cloud.fleet.wait_member("cmp-2", False)
+        cloud.until_chosen(TRUSTED, {"cmp-1"})  # answers to the reader's own questions tell of the missing event
+        cloud.bridge.order("release")
+        assert cloud.chosen(TRUSTED, 16) <= {"cmp-1", None}
+        cloud.say("cmp-2", "pass")
+        cloud.until_chosen(TRUSTED, {"cmp-1", "cmp-2"})
+
+
+def without_answers_there_is_no_trust(cloud):
+    cloud.bridge.order("deaf")
+    cloud.until_chosen(TRUSTED, {None})
+    assert cloud.chosen(PLAIN, 4) <= set(cloud.nova.hosts)
+    cloud.bridge.order("honest")
+    cloud.until_chosen(TRUSTED, {"cmp-1", "cmp-2"})
+
+
+def a_killed_bridge(cloud):
+    cloud.bridge.kill()
+    cloud.say("cmp-2", "fail")
+    cloud.until_chosen(TRUSTED, {None})
+    cloud.bridge.start()
+    cloud.until_chosen(TRUSTED, {"cmp-1"})
+    cloud.say("cmp-2", "pass")
+    cloud.until_chosen(TRUSTED, {"cmp-1", "cmp-2"})
+
+
+def a_killed_keeper(cloud):
+    cloud.fleet.kill("keeper")
+    cloud.until_chosen(TRUSTED, {None})
+    cloud.say("cmp-2", "fail")
+    cloud.fleet.start("keeper")
+    wait("cmp-1 is back and cmp-2 is not", lambda: cloud.chosen(TRUSTED) == {"cmp-1"}, 2 * SEEN_S)
+    cloud.say("cmp-2", "pass")
+    cloud.until_chosen(TRUSTED, {"cmp-1", "cmp-2"})
+
+
+def a_killed_rabbitmq(cloud):
+    cloud.nova.rabbit.kill()
+    cloud.say("cmp-2", "fail")
+    cloud.fleet.wait_member("cmp-2", False)
+    cloud.nova.rabbit.start().ready()
+    wait("decisions are made again", lambda: cloud.nova.select(PLAIN), 2 * SEEN_S)
+    wait("only cmp-1 is chosen", lambda: cloud.chosen(TRUSTED) == {"cmp-1"}, 2 * SEEN_S)
+    cloud.say("cmp-2", "pass")
+    cloud.until_chosen(TRUSTED, {"cmp-1", "cmp-2"})
+
+
+def one_worker_whose_first_request_is_right(cloud):
+    cloud.say("cmp-2", "fail")
+    cloud.fleet.wait_member("cmp-2", False)
+    cloud.nova.restart_scheduler(workers=1)
+    first = cloud.nova.select(TRUSTED)
+    assert first == "cmp-1", first
+    cloud.until_all_follow(1)
+    cloud.say("cmp-2", "pass")
+    cloud.until_chosen(TRUSTED, {"cmp-1", "cmp-2"})
+    cloud.say("cmp-1", "fail")
+    cloud.until_chosen(TRUSTED, {"cmp-2"})
+
+
+CASES = [flavors_go_where_they_may, a_failing_node_is_avoided, a_rebuild_is_judged_too, many_servers_of_one_request,
+         forged_and_replayed_fanout_changes_nothing, events_that_are_kept_back_are_missed, without_answers_there_is_no_trust, a_killed_bridge,
+         a_killed_keeper, a_killed_rabbitmq, one_worker_whose_first_request_is_right]
+
+
+def main():
+    start = time.monotonic()
+    only = sys.argv[1:]
+    with CloudBed(computes=3, workers=WORKERS, log=lambda text: say("  " + text)) as cloud:
+        say("%4.0f s  Nova is up; results live %d s" % (time.monotonic() - start, MAX_AGE_S))
+        for case in CASES:
+            if not only or case.__name__ in only or case is CASES[0]:
+                case(cloud)
+                say("%4.0f s  %s" % (time.monotonic() - start, case.__name__.replace("_", " ")))
+        for state in cloud.nova.filter_states().values():
+            assert state["version"] and state["pools"]["trusted"]["nodes"] == 3, state
+    say("%d cases passed" % len(CASES))
+
+
+if __name__ == "__main__":
+    main()

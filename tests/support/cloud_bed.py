@@ -1,0 +1,137 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A SPICE fleet whose nodes are the computes of a real Nova, and a truth that the test writes: the check of a node reads its file."""
+
+import pathlib
+import subprocess
+import sys
+
+import yaml
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+from fleet import Fleet  # noqa: E402
+from nova_bed import HERE, PYTHON, Failed, NovaBed, wait  # noqa: E402
+
+MAX_AGE_S = 6
+PLUGIN = '#!/bin/sh\nread -r said <"$1"\n[ "$said" = pass ] && { echo "OK"; exit 0; }\necho "BAD"\nexit 2\n'
+TRUSTED, PLAIN = {"trust:trusted_host": "trusted"}, {}
+
+
+def filter_options(fleet, **more):
+    """[spice] of nova.conf for the filter, as README.md says; questions more often than by default, for tests wait for them."""
+    rows = {r["name"]: r for r in yaml.safe_load((fleet.prefix / "etc/principals.yaml").read_text())["principals"]}
+    return {"keeper_keys": rows["keeper"]["sign"], "deployment": yaml.safe_load(fleet.config.read_text())["deployment"],
+            "ping_interval": 0.5, "stale_after": 3.0, "call_timeout": 2.0, "first_wait": 5.0, **more}
+
+
+class BridgeDouble:
+    """tests/support/bridge_double.py as a child."""
+
+    def __init__(self, processes, fleet, url, principal="reader-1"):
+        self.processes, self.argv = processes, [PYTHON, HERE / "bridge_double.py", "--prefix", fleet.prefix, "--url", url, "--principal", principal]
+
+    def start(self):
+        self.process = self.processes.start("bridge", self.argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        self._line("ready")
+        return self
+
+    def order(self, word):
+        self.process.stdin.write(word + "\n")
+        self.process.stdin.flush()
+        self._line(word)
+
+    def _line(self, expected):
+        line = self.process.stdout.readline().strip()
+        if line != expected:
+            raise Failed(f"the bridge's double said {line!r}: {self.processes.tail('bridge')}")
+
+    def kill(self):
+        self.processes.kill("bridge")
+
+
+class CloudBed:
+    """with CloudBed(computes=3) as cloud: everything runs, nothing is registered yet."""
+
+    def __init__(self, computes=3, workers=2, log=None, spice=None):
+        self.fleet, self.nova = Fleet(workers=1), NovaBed(computes=computes, workers=workers, log=log)
+        self.spice_options, self.log = spice or {}, log or (lambda text: None)
+
+    def __enter__(self):
+        try:
+            return self._start()
+        except BaseException:
+            self.__exit__(*sys.exc_info())
+            raise
+
+    def _start(self):
+        self.nova.start_base()
+        self.fleet.start().ready()
+        self._truth()
+        self.bridge = BridgeDouble(self.nova.processes, self.fleet, self.nova.rabbit.url).start()
+        self.nova.start_nova(filter_options(self.fleet, **self.spice_options))
+        return self
+
+    def __exit__(self, kind, value, trace):
+        self.nova.__exit__(kind, value, trace)
+        self.fleet.__exit__(kind, value, trace)
+
+    # -- truth ----------------------------------------------------------------------------------
+
+    def _truth(self):
+        plugin = self.fleet.prefix / "check_said"
+        plugin.write_text(PLUGIN)
+        plugin.chmod(0o755)
+        self.fleet.prefix.chmod(0o755)
+        self.fleet.ctl("manifest", "sign", plugin)
+        self.truth = self.fleet.prefix / "truth"
+        self.truth.mkdir()
+        self.fleet.apply(f"""kind: profile
+name: quick
+period: 1s
+---
+kind: check
+name: said
+adapter: exec
+params: {{plugin: check_said, args: ["{self.truth}/{{node}}"]}}
+profile: quick
+timeout: 1s
+max_age: {MAX_AGE_S}s
+---
+kind: pool
+name: trusted
+mandatory: [said]
+hold_down: 1s
+---
+kind: pool
+name: special
+mandatory: [said]
+selector: special=yes
+hold_down: 1s
+""")
+
+    def say(self, node, word):
+        """pass or fail; read as a whole."""
+        part = self.truth / f".{node}"
+        part.write_text(word + "\n")
+        part.chmod(0o644)
+        part.rename(self.truth / node)
+
+    def register(self, node, key=None, labels=""):
+        self.say(node, "pass")
+        self.fleet.apply(f"kind: node\nname: {node}\n" + (f"key: {key}\n" if key else "") + (f"labels: {{{labels}}}\n" if labels else ""))
+
+    # -- decisions ------------------------------------------------------------------------------
+
+    def chosen(self, extra_specs, times=8):
+        """The hosts of so many decisions: with several workers each takes its share."""
+        return {self.nova.select(extra_specs) for _ in range(times)}
+
+    def until_chosen(self, extra_specs, hosts, seconds=60.0):
+        wait(f"{extra_specs} goes to {hosts}", lambda: self.chosen(extra_specs) == set(hosts), seconds, 0.1)
+
+    def until_all_follow(self, workers, seconds=60.0):
+        """Every scheduler process has a reader with a proof; asks until each has seen a request."""
+        def follow():
+            self.chosen(PLAIN, 4)
+            states = self.nova.filter_states()
+            return len(states) == workers and all(s["following"] for s in states.values())
+        wait(f"{workers} scheduler processes follow the keeper", follow, seconds, 0.1)

@@ -1,0 +1,139 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""Starts one of Nova's own programs as its package would, for nova_bed.py: Debian's library packages come without the scripts.
+
+    nova_daemon.py conductor|scheduler --config-file F...
+    nova_daemon.py computes --config-file F HOST...      several nova-compute services in one process
+    nova_daemon.py placement PORT                        placement behind a plain WSGI server
+    nova_daemon.py manage-tool|placement-tool ARGS...
+    nova_daemon.py client --config-file F                lines of JSON in and out: asks the scheduler as nova-conductor does"""
+
+import json
+import sys
+
+
+def conductor():
+    from nova.cmd.conductor import main
+    return main()
+
+
+def scheduler():
+    from nova.cmd.scheduler import main
+    return main()
+
+
+def manage_tool():
+    from nova.cmd.manage import main
+    return main()
+
+
+def placement_tool():
+    from placement.cmd.manage import main
+    return main()
+
+
+def placement():
+    import socketserver
+    from wsgiref import simple_server
+
+    port = int(sys.argv.pop())
+    from placement.wsgi import init_application
+
+    class Server(socketserver.ThreadingMixIn, simple_server.WSGIServer):
+        daemon_threads = True
+        request_queue_size = 64
+
+    class Quiet(simple_server.WSGIRequestHandler):
+        def log_message(self, *args):
+            pass
+
+    simple_server.make_server("127.0.0.1", port, init_application(), Server, Quiet).serve_forever()
+
+
+def split_hosts():
+    """Takes the host names off the command line."""
+    hosts = []
+    while sys.argv[-2] != "--config-file":
+        hosts.insert(0, sys.argv.pop())
+    return hosts
+
+
+def computes():
+    hosts = split_hosts()
+    import nova.cmd.compute as cmd
+    from oslo_service import service as oslo_service
+
+    cmd.config.parse_args(sys.argv)
+    cmd.logging.setup(cmd.CONF, "nova")
+    cmd.priv_context.init(root_helper=cmd.shlex.split(cmd.utils.get_root_helper()))
+    cmd.objects.register_all()
+    cmd.os_vif.initialize()
+    cmd.nova.db.main.api.DISABLE_DB_ACCESS = True
+    cmd.objects_base.NovaObject.indirection_api = cmd.conductor_rpcapi.ConductorAPI()
+    cmd.objects.Service.enable_min_version_cache()
+    launcher = oslo_service.ServiceLauncher(cmd.CONF)
+    launcher.services.tg = type(launcher.services.tg)(len(hosts) + 10)
+    for host in hosts:
+        launcher.launch_service(cmd.service.Service.create(host=host, binary="nova-compute", topic=cmd.compute_rpcapi.RPC_TOPIC))
+    launcher.wait()
+
+
+def request_spec(context, question):
+    from nova import objects
+    from oslo_utils import uuidutils
+
+    specs = question.get("extra_specs") or {}
+    flavor = objects.Flavor(context, id=1, flavorid="1", name="m1.test", memory_mb=64, vcpus=1, root_gb=0, ephemeral_gb=0, swap=0, rxtx_factor=1.0,
+                            vcpu_weight=0, disabled=False, is_public=True, description=None, extra_specs=specs)
+    count = question.get("count", 1)
+    uuids = [uuidutils.generate_uuid() for _ in range(count)]
+    spec = objects.RequestSpec.from_components(
+        context, uuids[0], objects.ImageMeta(properties=objects.ImageMetaProps()), flavor, None, objects.InstancePCIRequests(requests=[]), {}, None,
+        None, project_id=context.project_id, user_id=context.user_id)
+    spec.num_instances = count
+    host = question.get("rebuild_on")
+    if host:  # as the API does for a rebuild with another image
+        spec.requested_destination = objects.Destination(host=host, node=host)
+        spec.force_hosts, spec.force_nodes = [host], [host]
+        spec.scheduler_hints = {"_nova_check_type": ["rebuild"]}
+    if question.get("force"):
+        spec.force_hosts = [question["force"]]
+    return spec, uuids
+
+
+def client():
+    import nova.conf
+    from nova import config, context, exception, objects
+    from nova.scheduler import rpcapi
+    from nova.scheduler.client import report
+
+    config.parse_args(sys.argv)
+    objects.register_all()
+    ctxt = context.RequestContext("user", "project", is_admin=True)
+    scheduler_api, placement_client = rpcapi.SchedulerAPI(), report.SchedulerReportClient()
+
+    def select(question):
+        spec, uuids = request_spec(ctxt, question)
+        try:
+            chosen = scheduler_api.select_destinations(ctxt, spec, uuids, return_objects=True, return_alternates=False)
+        except exception.NoValidHost as error:
+            return {"host": None, "hosts": [], "why": str(error)}
+        finally:
+            for uuid in uuids:
+                placement_client.delete_allocation_for_instance(ctxt, uuid, force=True)
+        hosts = [c[0].service_host for c in chosen]
+        return {"host": hosts[0], "hosts": hosts}
+
+    for line in sys.stdin:
+        try:
+            answer = select(json.loads(line))
+        except Exception as error:  # the test is to see it
+            answer = {"error": "%s: %s" % (type(error).__name__, error)}
+        print(json.dumps(answer), flush=True)
+
+
+if __name__ == "__main__":
+    WHAT = sys.argv.pop(1)
+    sys.argv[0] = "nova-" + WHAT
+    sys.exit({"conductor": conductor, "scheduler": scheduler, "computes": computes, "placement": placement, "manage-tool": manage_tool,
+              "placement-tool": placement_tool, "client": client}[WHAT]())
