@@ -27,15 +27,15 @@ class Load(Fleet):
             self.apply_all([f"kind: node\nname: n{i}\n" for i in range(nodes)])
             text = [f"kind: profile\nname: load\nperiod: {period}\n"]
             self.apply_all(text + [f"kind: check\nname: c{i}\nadapter: noop\nprofile: load\ntimeout: 2s\nmax_age: 1h\n" for i in range(checks)])
-        except BaseException:
-            self.__exit__(None, None, None)
+        except BaseException as error:
+            self.__exit__(type(error), error, None)
             raise
 
     def apply_all(self, documents):
         self.ctl("apply", "-f", "-", input="---\n".join(documents), timeout=900)
 
     def gauge(self, process, name):
-        return next(g["value"] for g in self.process_stats()[process]["gauges"] if g["name"] == name)
+        return self.process_stats()[process]["gauges"][name]
 
     def accepted(self):
         return self.gauge("keeper", "keeper.accepted")
