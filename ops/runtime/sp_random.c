@@ -2,15 +2,19 @@
 #include "sp_random.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/random.h>
-#include <unistd.h>
 
 #include "sp_assert.h"
 
-static uint8_t pool[SP_RANDOM_POOL_BYTES];
-static size_t left; /* bytes at the end of the pool not handed out yet */
-static pid_t owner; /* the process that filled it */
+/* Lives in pages the kernel wipes in a forked child, which so finds nothing left: asking who we are would cost a system call per nonce. */
+struct pool {
+    size_t left; /* bytes at the end not handed out yet */
+    uint8_t bytes[SP_RANDOM_POOL_BYTES];
+};
+static struct pool *pool; /* NULL: not made yet, or the kernel cannot wipe it */
 
 static void from_kernel(uint8_t *to, size_t n)
 {
@@ -25,21 +29,34 @@ static void from_kernel(uint8_t *to, size_t n)
     }
 }
 
+static bool make_pool(void)
+{
+    void *p = mmap(NULL, sizeof *pool, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (p == MAP_FAILED) {
+        return false;
+    }
+    if (madvise(p, sizeof *pool, MADV_WIPEONFORK) != 0) {
+        (void)munmap(p, sizeof *pool);
+        return false;
+    }
+    pool = p;
+    return true;
+}
+
 void sp_random_bytes(void *to, size_t n)
 {
-    if (n > sizeof pool / 4) {
+    if (n > SP_RANDOM_POOL_BYTES / 4 || (pool == NULL && !make_pool())) {
         from_kernel(to, n);
         return;
     }
-    if (left < n || owner != getpid()) {
-        from_kernel(pool, sizeof pool);
-        left = sizeof pool;
-        owner = getpid();
+    if (pool->left < n) {
+        from_kernel(pool->bytes, sizeof pool->bytes);
+        pool->left = sizeof pool->bytes;
     }
-    uint8_t *from = pool + sizeof pool - left;
+    uint8_t *from = pool->bytes + sizeof pool->bytes - pool->left;
     memcpy(to, from, n);
     explicit_bzero(from, n);
-    left -= n;
+    pool->left -= n;
 }
 
 uint64_t sp_random_u64(void)

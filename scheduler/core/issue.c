@@ -34,7 +34,8 @@ void issue_late(struct scheduler_core *s, uint64_t late_us)
         s->stats.late_max_us = late_us;
 }
 
-void issue_due(struct scheduler_core *s)
+/* Up to SCHEDULER_CORE_DUE_MAX pairs. */
+static void take_due(struct scheduler_core *s)
 {
     for (unsigned i = 0; i < SCHEDULER_CORE_DUE_MAX; i++) {
         uint32_t slot = wheel_pop(&s->wheel, s->now.mono.us);
@@ -214,7 +215,7 @@ static bool send_batch(struct scheduler_core *s, uint32_t index, struct schedule
     return true;
 }
 
-void issue_send(struct scheduler_core *s, struct scheduler_core_effects *fx)
+static void send_batches(struct scheduler_core *s, struct scheduler_core_effects *fx)
 {
     if (!scheduler_core_issues(s))
         return;
@@ -224,6 +225,44 @@ void issue_send(struct scheduler_core *s, struct scheduler_core_effects *fx)
         s->lane_turn = s->lane_turn + 1 < s->lanes.count ? s->lane_turn + 1 : 0;
         quiet = send_batch(s, s->lane_turn, fx) ? 0 : quiet + 1;
     }
+}
+
+/* A message costs every process on its way far more than one more job in it, and so does a timer set for each due time. So under load the
+ * next look waits in proportion to what this one moved: below one move per PACE_MOVE_US that dies away again, above it grows to
+ * PACE_MOST_US, and messages fill. Fewer than PACE_LOAD_MIN moves in a PACE_SPAN_US are no load: they leave at once. */
+#define PACE_MOVE_US 10u
+#define PACE_MOST_US 2000u
+#define PACE_SPAN_US 1000u
+#define PACE_LOAD_MIN 16u
+
+/* Moves of about the last PACE_SPAN_US, those of this turn included. */
+static uint32_t pace_load(struct scheduler_core *s, uint64_t moves)
+{
+    uint64_t passed = s->now.mono.us - s->pace_at_us;
+    passed = passed < PACE_SPAN_US ? passed : PACE_SPAN_US;
+    s->pace_moves -= (uint32_t)(s->pace_moves * passed / PACE_SPAN_US);
+    s->pace_moves += (uint32_t)moves;
+    s->pace_at_us = s->now.mono.us;
+    return s->pace_moves;
+}
+
+void issue_turn(struct scheduler_core *s, struct scheduler_core_effects *fx)
+{
+    s->pace_owed = s->now.mono.us < s->pace_us;
+    if (s->pace_owed)
+        return;
+    uint64_t before = s->stats.due + s->stats.issued;
+    take_due(s);
+    send_batches(s, fx);
+    uint64_t moves = s->stats.due + s->stats.issued - before, wait = moves * PACE_MOVE_US;
+    if (pace_load(s, moves) < PACE_LOAD_MIN || s->again)
+        wait = 0;
+    s->pace_us = s->now.mono.us + (wait < PACE_MOST_US ? wait : PACE_MOST_US);
+}
+
+uint64_t issue_deadline(const struct scheduler_core *s, uint64_t wheel_us)
+{
+    return s->pace_owed || wheel_us < s->pace_us ? s->pace_us : wheel_us;
 }
 
 static void unsend(struct scheduler_core *s, uint32_t slot)

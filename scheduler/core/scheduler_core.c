@@ -290,8 +290,7 @@ enum sp_rc scheduler_core_step(struct scheduler_core *s, const struct scheduler_
     if (rc == SP_E_MALFORMED || rc == SP_E_LIMIT)
         s->stats.malformed += e->kind == SCHEDULER_EV_MESSAGE;
     sync_send(s, fx);
-    issue_due(s);
-    issue_send(s, fx);
+    issue_turn(s, fx);
     return rc;
 }
 
@@ -299,7 +298,7 @@ struct sp_mono scheduler_core_deadline(const struct scheduler_core *s)
 {
     if (s->again)
         return s->now.mono;
-    uint64_t wheel = wheel_next(&s->wheel), sync = sync_next(s);
+    uint64_t wheel = issue_deadline(s, wheel_next(&s->wheel)), sync = sync_next(s);
     return (struct sp_mono){wheel < sync ? wheel : sync};
 }
 

@@ -79,6 +79,11 @@ struct scheduler_core {
     uint32_t links_up;       /* bit per broker */
     uint64_t hints_us;       /* up to when hint_tokens were given */
     uint32_t hint_tokens;    /* thousandths of nodes */
+    /* pace, see issue.c */
+    uint64_t pace_us; /* due pairs are not looked at before this instant */
+    bool pace_owed;   /* something may wait for it that no timer of the wheel announces */
+    uint64_t pace_at_us;
+    uint32_t pace_moves; /* lately, as of pace_at_us */
     /* of the present step */
     struct scheduler_core_batch batches[SCHEDULER_CORE_BATCHES_MAX];
     uint32_t batch_count;

@@ -148,6 +148,28 @@ static void each_pair_runs_once_a_period(void **state)
     assert_true(scheduler_core_late_at(&w->core, 990) <= 1024);
 }
 
+/* A hundred thousand due times a second leave in messages worth sending, and none waits longer than the pace allows. */
+static void heavy_load_fills_batches(void **state)
+{
+    (void)state;
+    fleet(100000, 1000);
+    uint32_t from = 0;
+    run_answering(S / 2, 1000, &from);
+    assert_true(w->job_count > 40000);
+    assert_true(w->core.stats.batches * 64 < w->job_count);
+    assert_true(w->core.stats.late_max_us <= 2500);
+}
+
+static void light_load_never_waits(void **state)
+{
+    (void)state;
+    fleet(200, 1000);
+    uint32_t from = 0;
+    run_answering(3 * S, 1000, &from);
+    assert_true(w->job_count > 400);
+    assert_true(w->core.stats.late_max_us <= 100);
+}
+
 static void restart_keeps_phases(void **state)
 {
     (void)state;
@@ -570,6 +592,8 @@ int main(void)
         T(claims_until_granted_and_above_what_is_in_force),
         T(deposed_issues_nothing_more),
         T(each_pair_runs_once_a_period),
+        T(heavy_load_fills_batches),
+        T(light_load_never_waits),
         T(restart_keeps_phases),
         T(no_credit_means_late_not_twice),
         T(broker_restart_counts_from_zero),

@@ -5,7 +5,7 @@
 
 #include "scheduler_core.h"
 
-#define SCHEDULER_WORLD_JOBS_MAX 65536u
+#define SCHEDULER_WORLD_JOBS_MAX 131072u
 #define SCHEDULER_WORLD_SENT_MAX 4096u
 
 struct scheduler_world_job {
