@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a bridge may look at: views, and nothing that writes. The table of views is of its own, so that a verb added for operators does not
- * become one for a bus that others write to. */
+/* What a bridge may look at: views, and nothing that writes. The table of views is of its own, so that a verb added for operators
+ * does not become one for a bus that others write to. */
 #include <stdlib.h>
 
 #include "dispatch_keeper_shell.h"
@@ -10,7 +10,7 @@ static const struct bridge_view {
     const char *name;
     json_t *(*fn)(struct nodes_shell *s, struct keeper_act *act); /* of keeper_views.h only: nothing there changes anything */
 } bridge_views[] = {
-    {"node.list", keeper_views_nodes},       {"pool.list", keeper_views_pools}, {"result.list", keeper_views_results},
+    {"node.list", keeper_views_nodes},        {"pool.list", keeper_views_pools}, {"result.list", keeper_views_results},
     {"result.history", keeper_views_history}, {"explain", keeper_views_explain},
 };
 

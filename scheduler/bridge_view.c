@@ -16,7 +16,8 @@ static json_t *fault(const char *where, const char *text)
 enum sp_refusal bridge_view_answer(const struct admin *a, const struct msg_view_request *request, json_t **answer)
 {
     enum sp_refusal code = SP_REFUSAL_AUTHORITY;
-    json_t *args = request->args.n == 0 ? json_object() : json_loadb(request->args.p, request->args.n, JSON_REJECT_DUPLICATES, NULL);
+    json_t *args =
+        request->args.n == 0 ? json_object() : json_loadb(request->args.p, request->args.n, JSON_REJECT_DUPLICATES, NULL);
     *answer = NULL;
     for (size_t i = 0; i < SP_COUNT(views) && *answer == NULL && json_is_object(args); i++)
         if (sp_str_is(request->view, views[i].name)) {

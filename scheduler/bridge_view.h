@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a bridge may look at: checks and profiles. The table is of its own and knows functions of admin_list.h only, which change nothing. */
+/* What a bridge may look at: checks and profiles. The table is of its own and knows functions of admin_list.h only, which change
+ * nothing. */
 #ifndef BRIDGE_VIEW_H
 #define BRIDGE_VIEW_H
 

@@ -197,32 +197,13 @@ void sp_reader_close(struct sp_reader **reader_p)
     *reader_p = NULL;
 }
 
-/* The key in 32 digits, or 36 with dashes. */
-static bool reader_key(struct sp_str text, uint8_t key[16])
-{
-    char digits[32];
-    size_t n = 0;
-    if (text.n != 32 && text.n != 36) {
-        return false;
-    }
-    for (uint32_t i = 0; i < text.n; i++) {
-        if (text.p[i] != '-' && n == sizeof digits) {
-            return false;
-        }
-        if (text.p[i] != '-') {
-            digits[n++] = text.p[i];
-        }
-    }
-    return n == sizeof digits && sp_hex_parse(sp_str_bytes(digits, n), key, 16);
-}
-
 void sp_reader_lookup(struct sp_reader *reader, struct sp_str node, struct sp_str pool, struct sp_reader_answer *out)
 {
     uint8_t key[16];
     struct reader_answer a;
     struct sp_mono now = reader_now();
     reader_core_lookup(&reader->core, now, node, NULL, pool, &a);
-    if (!a.member && reader_key(node, key)) {
+    if (!a.member && sp_hex_key(node, key)) {
         reader_core_lookup(&reader->core, now, node, key, pool, &a);
     }
     reader_answer_of(&a, out);

@@ -5,8 +5,7 @@
 #ifndef SP_CONF_H
 #define SP_CONF_H
 
-#include "sp_bind.h"
-#include "sp_fs.h"
+#include "sp_conf_bridge.h"
 
 #define SP_CONF_BROKERS_MAX    8u
 #define SP_CONF_ENDPOINTS_MAX  4u
@@ -164,6 +163,7 @@ struct sp_conf {
     uint32_t worker_count;
     struct sp_conf_worker workers[SP_CONF_WORKERS_MAX]; /* complete: what a row leaves out comes from `worker` */
     struct sp_conf_reader reader;
+    struct sp_conf_bridge bridge;
     struct sp_yaml *doc;               /* private: holds `settings` */
 };
 

@@ -91,3 +91,21 @@ bool sp_hex_z85_parse(struct sp_str text, uint8_t *out, size_t n)
     }
     return true;
 }
+
+bool sp_hex_key(struct sp_str text, uint8_t key[16])
+{
+    char digits[32];
+    size_t n = 0;
+    if (text.n != 32 && text.n != 36) {
+        return false;
+    }
+    for (uint32_t i = 0; i < text.n; i++) {
+        if (text.p[i] != '-' && n == sizeof digits) {
+            return false;
+        }
+        if (text.p[i] != '-') {
+            digits[n++] = text.p[i];
+        }
+    }
+    return n == sizeof digits && sp_hex_parse(sp_str_bytes(digits, n), key, 16);
+}

@@ -17,4 +17,7 @@ void sp_hex_z85_write(const uint8_t *p, size_t n, char *to);
 /* Effect: fills exactly n bytes (a multiple of 4). False unless text is exactly n*5/4 characters of valid Z85. */
 bool sp_hex_z85_parse(struct sp_str text, uint8_t *out, size_t n);
 
+/* True when text is the key of a node: 32 hexadecimal digits, or 36 characters with dashes between them. *key only then. */
+bool sp_hex_key(struct sp_str text, uint8_t key[16]);
+
 #endif

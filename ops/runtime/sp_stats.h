@@ -11,7 +11,7 @@
 #include "sp_time.h"
 
 #define SP_STATS_TYPES_MAX     128u /* message numbers; larger ones are counted as 0 */
-#define SP_STATS_ROLES_MAX     8u   /* roles of peers; larger ones are counted as 0 */
+#define SP_STATS_ROLES_MAX     16u  /* roles of peers; larger ones are counted as 0 */
 #define SP_STATS_GAUGES_MAX    128u
 #define SP_STATS_LATENCIES_MAX 32u
 #define SP_STATS_NAME_BYTES    49u

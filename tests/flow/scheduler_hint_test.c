@@ -11,8 +11,8 @@
 
 #include <cmocka.h>
 
-#define S 1000000ull
-#define PLENTY (1ull << 40)
+#define S         1000000ull
+#define PLENTY    (1ull << 40)
 #define PERIOD_MS 3600000u
 
 static struct scheduler_world *w;

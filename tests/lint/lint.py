@@ -24,6 +24,7 @@ MAY = {
     "ops/runtime": WORDS,
     "broker/client": RUNTIME + ["broker/client/core"],
     "broker": CLIENT + ["broker/core"],
+    "broker/amqp/core": WORDS, "broker/amqp": CLIENT + ["broker/amqp/core"],
     "scheduler": CLIENT + ["scheduler/core"],
     "nodes": CLIENT + ["nodes/core"],
     "workers": CLIENT + ["workers/core", "workers/exec_client", "workers/adapters"],
@@ -36,9 +37,10 @@ THIRD = {  # header prefix -> files or folders that may use it
     "zmq.h": ["broker/"], "czmq": ["broker/"],
     "sqlite3.h": ["ops/runtime/sp_db"],
     "yaml.h": ["ops/runtime/sp_yaml"],
-    "openssl/": ["ops/runtime/sp_crypto", "ops/runtime/sp_keys", "workers/adapters/http", "workers/adapters/oat"],
+    "openssl/": ["ops/runtime/sp_crypto", "ops/runtime/sp_keys", "workers/adapters/http", "workers/adapters/oat", "broker/amqp/amqp_link_wire"],
     "jansson.h": ["ops/spicectl/", "scheduler/", "nodes/", "workers/", "broker/"],
     "curl/": ["workers/adapters/"],
+    "amqp": ["broker/amqp/amqp_link_wire"], "rabbitmq-c/": ["broker/amqp/amqp_link_wire"],
     "msgpack": [],
     "seccomp.h": ["ops/runtime/", "workers/exec/"],
 }
@@ -146,7 +148,7 @@ def check_source(name, raw):
 def check_manual():
     """Every long option of a program is in its manual page, and every program has one."""
     count = 0
-    for program, page in (("spice-broker", 8), ("spice-scheduler", 8), ("spice-nodes", 8), ("spice-worker", 8), ("spicectl", 1)):
+    for program, page in (("spice-broker", 8), ("spice-scheduler", 8), ("spice-nodes", 8), ("spice-bridge", 8), ("spice-worker", 8), ("spicectl", 1)):
         manual = ROOT / f"ops/man/{program}.{page}"
         binary = ROOT / f"build/release/{program}"
         if not manual.exists():

@@ -15,7 +15,7 @@ import time
 
 SOURCE = pathlib.Path(os.environ.get("SPICE_SOURCE", pathlib.Path(__file__).resolve().parents[2]))
 BIN = pathlib.Path(os.environ.get("SPICE_BIN", SOURCE / "build/release"))
-PROGRAM = {"broker": "spice-broker", "keeper": "spice-nodes", "scheduler": "spice-scheduler", "worker": "spice-worker"}
+PROGRAM = {"broker": "spice-broker", "keeper": "spice-nodes", "scheduler": "spice-scheduler", "worker": "spice-worker", "bridge": "spice-bridge"}
 
 
 class Failed(AssertionError):

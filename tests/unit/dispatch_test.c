@@ -8,6 +8,7 @@
 #include <cmocka.h>
 #include <string.h>
 
+#include "dispatch_bridge.h"
 #include "dispatch_broker.h"
 #include "dispatch_bus.h"
 #include "dispatch_keeper.h"
@@ -47,6 +48,8 @@ static enum sp_rc note(unsigned number)
     }
 #define BUS_GETS(U, L)                   DECODED(bus, U, L)
 #define BUS_GETS_BYTES(U, L)             UNDECODED(bus, U, L)
+#define BRIDGE_GETS(U, L)                DECODED(bridge, U, L)
+#define BRIDGE_GETS_BYTES(U, L)          UNDECODED(bridge, U, L)
 #define BROKER_GETS(U, L)                DECODED(broker, U, L)
 #define BROKER_GETS_BYTES(U, L)          UNDECODED(broker, U, L)
 #define KEEPER_GETS(U, L)                DECODED(keeper, U, L)
@@ -63,6 +66,7 @@ static enum sp_rc note(unsigned number)
 #define WORKER_GETS_BYTES(U, L)          UNDECODED(worker, U, L)
 #define HANDLERS(R)                      R##_TAKES(R##_GETS) R##_PASSING(R##_GETS) R##_BYTES(R##_GETS_BYTES)
 HANDLERS(BUS)
+HANDLERS(BRIDGE)
 HANDLERS(BROKER)
 HANDLERS(KEEPER)
 HANDLERS(KEEPER_SHELL)
@@ -86,6 +90,7 @@ struct receiver {
         return RECEIVER##_dispatch(NULL, type, from, body, n);                                                                     \
     }
 CALL(bus)
+CALL(bridge)
 CALL(broker)
 CALL(keeper)
 CALL(keeper_shell)
@@ -104,6 +109,7 @@ CALL(worker)
     }
 static const struct receiver receivers[] = {
     {"bus", SP_ROLE_NONE, call_bus, ROWS(BUS)},
+    {"bridge", SP_ROLE_BRIDGE, call_bridge, ROWS(BRIDGE)},
     {"broker", SP_ROLE_BROKER, call_broker, ROWS(BROKER)},
     {"keeper", SP_ROLE_KEEPER, call_keeper, ROWS(KEEPER)},
     {"keeper_shell", SP_ROLE_KEEPER, call_keeper_shell, ROWS(KEEPER_SHELL)},

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "sp_conf_bridge.h"
+
+#define S         1000u
+#define MINUTE    (60u * S)
+#define HOUR      (60u * MINUTE)
+#define BRIDGE(m) SP_BIND_AT(sp_conf_bridge, m)
+
+static const char *const login_words[] = {"plain", "external", NULL};
+
+static const struct sp_bind_key bridge_keys[] = {
+    {"user", SP_BIND_NAME, false, BRIDGE(user), .help = "user to become when started by root"},
+    {"transport_url", SP_BIND_TEXT, false, BRIDGE(transport_url),
+     .help = "where RabbitMQ is, in the syntax of oslo.messaging; holds a password: better in transport_url_file"},
+    {"transport_url_file", SP_BIND_PATH, false, BRIDGE(transport_url_file),
+     .help = "file of mode 0600 whose first line is the transport URL"},
+    {"exchange", SP_BIND_NAME, false, BRIDGE(exchange), .min = 1, .def = "spice", .help = "control exchange"},
+    {"topic", SP_BIND_NAME, false, BRIDGE(topic), .min = 1, .def = "spice",
+     .help = "topic that calls are answered on; TOPIC_trust is the fanout's"},
+    {"rpc", SP_BIND_BOOL, false, BRIDGE(rpc), .def = "true", .help = "answer calls"},
+    {"fanout", SP_BIND_BOOL, false, BRIDGE(fanout), .def = "true", .help = "send the keeper's frames to all who listen"},
+    {"snapshot", SP_BIND_SPAN, false, BRIDGE(snapshot_ms), .min = 5 * S, .max = 24 * HOUR, .def = "5m",
+     .help = "between snapshots sent to all who listen"},
+    {"notify", SP_BIND_BOOL, false, BRIDGE(notify), .def = "true",
+     .help = "send notifications; with several bridges one is enough"},
+    {"notification_topics", SP_BIND_TEXTS, false, SP_BIND_ARRAY(sp_conf_bridge, topics, topic_count),
+     .help = "topics of notifications; none: notifications"},
+    {"durable_queues", SP_BIND_BOOL, false, BRIDGE(durable_queues), .def = "false",
+     .help = "exchange and queues outlive a restart of RabbitMQ"},
+    {"auto_delete", SP_BIND_BOOL, false, BRIDGE(auto_delete), .def = "false",
+     .help = "exchange and queues go with their last user"},
+    {"quorum_queue", SP_BIND_BOOL, false, BRIDGE(quorum_queue), .def = "false", .help = "quorum queues; durable too"},
+    {"transient_quorum_queue", SP_BIND_BOOL, false, BRIDGE(transient_quorum_queue), .def = "false",
+     .help = "quorum queues and durable exchanges for the fanout too"},
+    {"quorum_delivery_limit", SP_BIND_U32, false, BRIDGE(quorum_delivery_limit), .min = 0, .max = 1000, .def = "0",
+     .help = "deliveries of one message of a quorum queue; 0: no limit of ours"},
+    {"transient_ttl", SP_BIND_SPAN, false, BRIDGE(transient_ttl_ms), .min = 0, .max = 24 * HOUR, .def = "30m",
+     .help = "unused private queues go after this; 0: never"},
+    {"prefetch", SP_BIND_U32, false, BRIDGE(prefetch), .min = 1, .max = 256, .def = "64",
+     .help = "most requests per queue that are not yet acknowledged"},
+    {"heartbeat", SP_BIND_SPAN, false, BRIDGE(heartbeat_ms), .min = 2 * S, .max = 10 * MINUTE, .def = "60s",
+     .help = "silence, from half of it on, after which a connection counts as dead"},
+    {"retry", SP_BIND_SPAN, false, BRIDGE(retry_ms), .min = 50, .max = 5 * MINUTE, .def = "1s",
+     .help = "first wait before the next host is tried"},
+    {"retry_step", SP_BIND_SPAN, false, BRIDGE(retry_step_ms), .min = 0, .max = 5 * MINUTE, .def = "2s",
+     .help = "added to the wait each time"},
+    {"retry_max", SP_BIND_SPAN, false, BRIDGE(retry_max_ms), .min = 100, .max = HOUR, .def = "30s",
+     .help = "longest wait before the next host is tried"},
+    {"reply_retry", SP_BIND_SPAN, false, BRIDGE(reply_retry_ms), .min = 0, .max = 10 * MINUTE, .def = "60s",
+     .help = "how long a reply is tried whose queue is not there"},
+    {"confirm", SP_BIND_SPAN, false, BRIDGE(confirm_ms), .min = 500, .max = 10 * MINUTE, .def = "20s",
+     .help = "a confirm that takes longer ends the connection"},
+    {"window", SP_BIND_U32, false, BRIDGE(window), .min = 1, .max = 4096, .def = "256",
+     .help = "most messages sent and not yet confirmed"},
+    {"outbox_messages", SP_BIND_U32, false, BRIDGE(outbox_messages), .min = 256, .max = 1048576, .def = "65536",
+     .help = "most messages kept for RabbitMQ"},
+    {"outbox_mb", SP_BIND_U32, false, BRIDGE(outbox_mb), .min = 4, .max = 4096, .def = "32",
+     .help = "most memory of messages kept for RabbitMQ"},
+    {"request_kib", SP_BIND_U32, false, BRIDGE(request_kib), .min = 16, .max = 16384, .def = "256",
+     .help = "largest request taken"},
+    {"ssl", SP_BIND_BOOL, false, BRIDGE(ssl), .def = "false", .help = "TLS; peer and name are always verified"},
+    {"ssl_ca_file", SP_BIND_PATH, false, BRIDGE(ssl_ca_file), .help = "certificates of authorities; none: the system's"},
+    {"ssl_cert_file", SP_BIND_PATH, false, BRIDGE(ssl_cert_file), .help = "our certificate with its chain"},
+    {"ssl_key_file", SP_BIND_PATH, false, BRIDGE(ssl_key_file), .help = "its private key"},
+    {"login_method", SP_BIND_ENUM, false, BRIDGE(login), .words = login_words, .def = "plain",
+     .help = "plain (AMQPLAIN of oslo.messaging is this), or external: by certificate"},
+};
+const struct sp_bind_table sp_conf_table_bridge = {
+    .name = "the bridge section", .keys = bridge_keys, .count = SP_COUNT(bridge_keys), .size = sizeof(struct sp_conf_bridge)};

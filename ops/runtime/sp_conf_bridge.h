@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Section `bridge` of the configuration: the link to the cloud's RabbitMQ. Keys follow [oslo_messaging_rabbit] where it has one. */
+#ifndef SP_CONF_BRIDGE_H
+#define SP_CONF_BRIDGE_H
+
+#include "sp_bind.h"
+#include "sp_fs.h"
+
+#define SP_CONF_BRIDGE_URL_BYTES  2048u
+#define SP_CONF_BRIDGE_TOPICS_MAX 4u
+
+enum sp_conf_bridge_login { SP_CONF_BRIDGE_LOGIN_PLAIN, SP_CONF_BRIDGE_LOGIN_EXTERNAL };
+
+struct sp_conf_bridge {
+    char user[33];
+    char transport_url[SP_CONF_BRIDGE_URL_BYTES]; /* with credentials: never logged */
+    char transport_url_file[SP_FS_PATH_BYTES];
+    char exchange[65];
+    char topic[65];
+    bool rpc;             /* answer on `topic` */
+    bool fanout;          /* send the keeper's frames */
+    uint64_t snapshot_ms; /* between snapshots that go to everybody */
+    bool notify;          /* spice.trust.changed */
+    uint32_t topic_count;
+    char topics[SP_CONF_BRIDGE_TOPICS_MAX][65]; /* notification topics */
+    bool durable_queues;                        /* amqp_durable_queues */
+    bool auto_delete;                           /* amqp_auto_delete */
+    bool quorum_queue;                          /* rabbit_quorum_queue */
+    bool transient_quorum_queue;                /* rabbit_transient_quorum_queue */
+    uint32_t quorum_delivery_limit;
+    uint64_t transient_ttl_ms; /* rabbit_transient_queues_ttl */
+    uint32_t prefetch;         /* rabbit_qos_prefetch_count */
+    uint64_t heartbeat_ms;     /* heartbeat_timeout_threshold */
+    uint64_t retry_ms;         /* rabbit_retry_interval */
+    uint64_t retry_step_ms;    /* rabbit_retry_backoff */
+    uint64_t retry_max_ms;     /* rabbit_interval_max */
+    uint64_t reply_retry_ms;   /* kombu_missing_consumer_retry_timeout */
+    uint64_t confirm_ms;       /* a confirm that takes longer ends the connection */
+    uint32_t window;           /* most messages without confirm */
+    uint32_t outbox_messages;
+    uint32_t outbox_mb;
+    uint32_t request_kib; /* largest request taken */
+    bool ssl;
+    char ssl_ca_file[SP_FS_PATH_BYTES];
+    char ssl_cert_file[SP_FS_PATH_BYTES];
+    char ssl_key_file[SP_FS_PATH_BYTES];
+    uint32_t login; /* enum sp_conf_bridge_login */
+};
+
+extern const struct sp_bind_table sp_conf_table_bridge;
+
+#endif
