@@ -372,9 +372,9 @@ class Names(unittest.TestCase):
                 (5, 1, False, 0, "unknown"), (6, 1, True, 1000, "unknown")]
         view = self.view(*((stream.key_of(i), "n%d" % i, POOL, tier, member, until, 0, "") for i, tier, member, until, _ in rows))
         for i, _, _, _, level in rows:
-            self.assertEqual(judge.level_of(view, POOL, str(uuid.UUID(bytes=stream.key_of(i))), "n%d" % i), level)
-        self.assertEqual(judge.level_of(view, POOL, "nobody", "nobody"), "unknown")
-        self.assertEqual(judge.level_of(reader.NOTHING, POOL, str(uuid.UUID(bytes=stream.key_of(1))), "n1"), "unknown")
+            self.assertEqual(judge.level_in(view, POOL)(str(uuid.UUID(bytes=stream.key_of(i))), "n%d" % i), level)
+        self.assertEqual(judge.level_in(view, POOL)("nobody", "nobody"), "unknown")
+        self.assertEqual(judge.level_in(reader.NOTHING, POOL)(str(uuid.UUID(bytes=stream.key_of(1))), "n1"), "unknown")
 
 
 class Flavors(unittest.TestCase):
@@ -398,7 +398,7 @@ class Flavors(unittest.TestCase):
         for specs, good in (({"trust:trusted_host": "trusted"}, True), ({"spice:pool": "trusted"}, True), ({"spice:pool": "pci"}, False),
                             ({"spice:pool": "nowhere"}, False), ({"trust:trusted_host": "trusted", "spice:pool": "pci"}, False),
                             ({"trust:trusted_host": "untrusted"}, False), ({"trust:trusted_host": "unknown"}, False)):
-            self.assertEqual(judge.passes(view, judge.demand_of(specs), "trusted", *host), good, specs)
+            self.assertEqual(judge.judge_of(view, judge.demand_of(specs), "trusted")(*host), good, specs)
 
 
 if __name__ == "__main__":

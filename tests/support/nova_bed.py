@@ -224,7 +224,7 @@ class NovaBed:
             f"[api]\nauth_strategy = noauth2\n[placement_database]\nconnection = {db.url('placement')}\n")
         base = {
             "DEFAULT": {"transport_url": rabbit.url, "state_path": self.folder, "host": "control", "compute_driver": "fake.FakeDriver",
-                        "my_ip": "127.0.0.1", "debug": "True", "log_color": "False", "report_interval": 5, "service_down_time": 600, "rpc_response_timeout": 60,
+                        "my_ip": "127.0.0.1", "debug": "True", "log_color": "False", "report_interval": 5, "service_down_time": 600, "rpc_response_timeout": 30,
                         "default_log_levels": "amqp=WARN,sqlalchemy=WARN,oslo.messaging=INFO,oslo_messaging=INFO,oslo_db=WARN,keystoneauth=WARN,"
                                               "oslo_concurrency=WARN,oslo_policy=WARN,urllib3=WARN,stevedore=WARN"},
             "api": {"auth_strategy": "noauth2"},

@@ -112,7 +112,10 @@ def client():
     ctxt = context.RequestContext("user", "project", is_admin=True)
     scheduler_api, placement_client = rpcapi.SchedulerAPI(), report.SchedulerReportClient()
 
+    patience = config.CONF.rpc_response_timeout
+
     def select(question):
+        config.CONF.set_override("rpc_response_timeout", question.get("patience", patience))
         spec, uuids = request_spec(ctxt, question)
         try:
             chosen = scheduler_api.select_destinations(ctxt, spec, uuids, return_objects=True, return_alternates=False)

@@ -54,7 +54,11 @@ class TrustedFilterSPICE(filters.BaseHostFilter):
             if demand is None:
                 return hosts
             view = self._view(wait=True)
-            return [host for host in hosts if self._passes(view, demand, host)]
+            passes = judge.judge_of(view, demand, CONF.spice.pool)
+            kept = [host for host in hosts if passes(host.uuid, host.nodename)]
+            if LOG.isEnabledFor(logging.DEBUG):
+                self._say_why(view, demand, set(map(id, hosts)) - set(map(id, kept)), hosts)
+            return kept
         except judge.BadDemand as error:
             LOG.warning("TrustedFilterSPICE refuses every host: %s", error)
             return []
@@ -65,7 +69,13 @@ class TrustedFilterSPICE(filters.BaseHostFilter):
     def host_passes(self, host_state, spec_obj):
         try:
             demand = self._demand(spec_obj)
-            return demand is None or self._passes(self._view(wait=False), demand, host_state)
+            if demand is None:
+                return True
+            view = self._view(wait=False)
+            passes = judge.judge_of(view, demand, CONF.spice.pool)(host_state.uuid, host_state.nodename)
+            if not passes and LOG.isEnabledFor(logging.DEBUG):
+                self._say_why(view, demand, {id(host_state)}, [host_state])
+            return passes
         except judge.BadDemand as error:
             LOG.warning("TrustedFilterSPICE refuses the host: %s", error)
             return False
@@ -102,10 +112,9 @@ class TrustedFilterSPICE(filters.BaseHostFilter):
             view = current.view()
         return view
 
-    def _passes(self, view, demand, host):
-        if judge.passes(view, demand, CONF.spice.pool, host.uuid, host.nodename):
-            return True
-        if LOG.isEnabledFor(logging.DEBUG):
-            LOG.debug("%s does not pass %s: %s", host, demand,
-                      judge.refusal(view, demand, CONF.spice.pool, host.uuid, host.nodename))
-        return False
+    @staticmethod
+    def _say_why(view, demand, refused, hosts):
+        for host in hosts:
+            if id(host) in refused:
+                LOG.debug("%s does not pass %s: %s", host, demand,
+                          judge.refusal(view, demand, CONF.spice.pool, host.uuid, host.nodename))

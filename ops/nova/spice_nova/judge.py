@@ -9,7 +9,7 @@ server that was meant to be guarded."""
 
 import collections
 
-from . import wire
+from . import reader, wire
 
 TRUST_KEY = "trust:trusted_host"
 POOL_KEY = "spice:pool"
@@ -17,6 +17,7 @@ OUR_KEYS = "spice:"
 TRUSTED, UNTRUSTED, UNKNOWN = "trusted", "untrusted", "unknown"
 LEVELS = (TRUSTED, UNTRUSTED, UNKNOWN)
 
+NO_POOL = reader.Pool()
 Demand = collections.namedtuple("Demand", "level pool")  # either may be None
 
 
@@ -48,27 +49,32 @@ def entry_of(pool, host_uuid, nodename):
     return known
 
 
-def is_member(view, pool, host_uuid, nodename):
-    pool = view.pools.get(pool)
-    known = entry_of(pool, host_uuid, nodename) if pool is not None else None
-    return known is not None and known.member and view.clock_ms < known.until_ms
+def level_in(view, pool_name):
+    """Function of (host uuid, nodename): the host's level in a pool as the former filter named it. A doubt is `unknown`."""
+    pool, clock_ms = view.pools.get(pool_name, NO_POOL), view.clock_ms
+
+    def level(host_uuid, nodename):
+        known = entry_of(pool, host_uuid, nodename)
+        if known is None:
+            return UNKNOWN
+        if known.member:
+            return TRUSTED if clock_ms < known.until_ms else UNKNOWN
+        return UNTRUSTED if known.tier == wire.TIER_FAIL else UNKNOWN
+
+    return level
 
 
-def level_of(view, pool, host_uuid, nodename):
-    """The host's level as the former filter named it. A doubt is `unknown`."""
-    pool = view.pools.get(pool)
-    known = entry_of(pool, host_uuid, nodename) if pool is not None else None
-    if known is None:
-        return UNKNOWN
-    if known.member:
-        return TRUSTED if view.clock_ms < known.until_ms else UNKNOWN
-    return UNTRUSTED if known.tier == wire.TIER_FAIL else UNKNOWN
+def is_member(view, pool_name, host_uuid, nodename):
+    return level_in(view, pool_name)(host_uuid, nodename) == TRUSTED
 
 
-def passes(view, demand, default_pool, host_uuid, nodename):
-    if demand.pool is not None and not is_member(view, demand.pool, host_uuid, nodename):
-        return False
-    return demand.level is None or level_of(view, default_pool, host_uuid, nodename) == demand.level
+def judge_of(view, demand, default_pool):
+    """Function of (host uuid, nodename): whether the host gives what is demanded. Made once for a list of hosts."""
+    wanted, level = demand.level, level_in(view, default_pool)
+    if demand.pool is None:
+        return lambda host_uuid, nodename: level(host_uuid, nodename) == wanted
+    inside = level_in(view, demand.pool)
+    return lambda host_uuid, nodename: inside(host_uuid, nodename) == TRUSTED and (wanted is None or level(host_uuid, nodename) == wanted)
 
 
 def refusal(view, demand, default_pool, host_uuid, nodename):
