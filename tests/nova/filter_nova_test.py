@@ -11,7 +11,7 @@ import time
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
-from cloud_bed import MAX_AGE_S, PLAIN, TRUSTED, CloudBed  # noqa: E402
+from cloud_bed import MAX_AGE_S, PLAIN, STALE_S, TRUSTED, CloudBed  # noqa: E402
 from fleet import Failed, wait  # noqa: E402
 
 WORKERS = 2

@@ -22,6 +22,7 @@ VERIFY_PER_SECOND = 2000   # signatures looked at in fanout: a flood costs some 
 TURN_S = 0.25              # the thread looks around at least so often
 CONNECT_S = 1.0            # between two tries to reach the message bus
 DUMP_S = 10.0              # between two state dumps when nothing changes
+DUMP_EVENT_S = 1.0         # and while events come
 PATIENCE_S = 10.0          # no proof for so long after the start: say so once
 CHUNK = 8                  # frames taken before others may run
 
@@ -61,7 +62,7 @@ class Listener:
         self._bus = None
         self._budget, self._budget_us = VERIFY_PER_SECOND, 0
         self._healthy, self._warned = False, False
-        self._dumped_us = None
+        self._dumped_us, self._dumped_sequence = None, 0
         self._name, self._state_dir = name, state_dir
         self.refused = 0      # frames that no keeper of ours signed, or that make no sense
         self.bad_bus = 0      # answers that did not come or were no answers
@@ -215,15 +216,17 @@ class Listener:
                 pools[name] = {"nodes": len(pool.by_key), "members": alive}
             return {"version": __version__, "pid": os.getpid(), "name": self._name, "following": view.fresh, "why": view.why,
                     "state": r.state, "boot": "%016x" % r.boot, "sequence": r.sequence, "entries": r.count, "pools": pools,
+                    "event_delay_ms": r.delay_ms,
                     "proof_age_ms": (now_us - r.proven_us) // 1000 if r.proven_us is not None else None,
                     "written_boottime_ms": now_us // 1000, "counters": dict(r.counters), "refused_frames": self.refused,
                     "unanswered": self.bad_bus, "last_error": self.last_error}
 
     def _dump_if_due(self):
-        now_us = self._clock()
-        if not self._state_dir or (self._dumped_us is not None and 0 <= now_us - self._dumped_us < DUMP_S * 1e6):
+        now_us, sequence = self._clock(), self._reader.sequence
+        pause_s = DUMP_S if sequence == self._dumped_sequence else DUMP_EVENT_S
+        if not self._state_dir or (self._dumped_us is not None and 0 <= now_us - self._dumped_us < pause_s * 1e6):
             return
-        first, self._dumped_us = self._dumped_us is None, now_us
+        first, self._dumped_us, self._dumped_sequence = self._dumped_us is None, now_us, sequence
         try:
             if first:
                 remove_dead(self._state_dir, self._name)

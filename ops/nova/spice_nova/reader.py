@@ -90,6 +90,7 @@ class Reader:
         self.ahead, self.claims = {}, []
         self.strange, self.dead = set(), collections.OrderedDict()
         self.failures = self.count = 0
+        self.delay_ms = None       # upper bound of the way of the latest event, from the keeper to here
         self.pools = {}
         self.counters = collections.Counter()
 
@@ -231,6 +232,7 @@ class Reader:
         elif m.sequence != self.sequence + 1:
             self._hole(now_us, m)
         elif self._apply_event(m):
+            self.delay_ms = self.clock_ms(now_us) - m.now_ms
             self._fill(now_us)
 
     def _keep(self, m):
