@@ -205,16 +205,17 @@ CASES = [flavors_go_where_they_may, a_failing_node_is_avoided, a_rebuild_is_judg
 
 def main():
     start = time.monotonic()
-    only = sys.argv[1:]
+    only, ran = sys.argv[1:], 0
     with CloudBed(computes=3, workers=WORKERS, log=lambda text: say("  " + text)) as cloud:
         say("%4.0f s  Nova is up; results live %d s" % (time.monotonic() - start, MAX_AGE_S))
         for case in CASES:
             if not only or case.__name__ in only or case is CASES[0]:
                 case(cloud)
+                ran += 1
                 say("%4.0f s  %s" % (time.monotonic() - start, case.__name__.replace("_", " ")))
         for state in cloud.nova.filter_states().values():
             assert state["version"] and state["pools"]["trusted"]["nodes"] == 3, state
-    say("%d cases passed" % len(CASES))
+    say("%d cases passed" % ran)
 
 
 if __name__ == "__main__":
