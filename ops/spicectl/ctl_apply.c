@@ -4,21 +4,16 @@
 #include "ctl.h"
 #include "ctl_fleet.h"
 #include "ctl_json.h"
+#include "ctl_manifest.h"
 #include "ctl_world.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#define APPLY_VERB_MAX  32
 #define APPLY_VALUE_MAX 160 /* bytes of one side of a shown change */
 
 enum apply_change { APPLY_CREATED, APPLY_CHANGED, APPLY_UNCHANGED, APPLY_CHANGES };
 static const char *const apply_words[APPLY_CHANGES] = {"created", "changed", "unchanged"};
-
-struct apply_sum {
-    size_t count[APPLY_CHANGES];
-    size_t failed;
-};
 
 /* Labels documents about a node that is defined in the same run become part of its definition: what is said about it is said once.
  */
@@ -134,62 +129,192 @@ static json_t *apply_body(const struct ctl_def *def)
     return body;
 }
 
-static bool apply_send(struct ctl *ctl, const struct ctl_def *def, struct ctl_fault *fault)
-{
-    char verb[APPLY_VERB_MAX];
-    json_t *reply = NULL;
-    (void)snprintf(verb, sizeof verb, def->kind == CTL_DEF_LABEL ? "node.labels" : "%s.put", ctl_def_word(def->kind));
-    bool good = ctl_fleet_try(ctl, ctl_world_owner(def->kind), verb, apply_body(def), &reply, fault);
-    json_decref(reply);
-    return good;
-}
-
-/* One definition: compare, send, tell. False: the rest is not tried, for it may build upon this one. */
-static bool apply_one(struct ctl *ctl, const struct ctl_def *def, const struct ctl_policy_world *world, struct apply_sum *sum,
-                      json_t *rows)
-{
+/* One definition of the run: what it would change and how that went. */
+struct apply_item {
+    const struct ctl_def *def;
+    enum apply_change change;
     json_t *fields;
-    struct ctl_fault fault = {0};
-    enum apply_change change = apply_compare(def, world, &fields);
-    bool send = change != APPLY_UNCHANGED && !ctl->dry_run;
-    bool good = !send || apply_send(ctl, def, &fault);
-    json_t *row =
-        json_pack("{s:s, s:s, s:s, s:O, s:b, s:b, s:s}", "kind", ctl_def_word(def->kind), "name", def->name, "change",
-                  apply_words[change], "fields", fields, "done", send && good, "dry_run", ctl->dry_run, "error", fault.error);
-    (void)json_array_append_new(rows, ctl_json_need(row));
-    if (good) {
-        sum->count[change]++;
-        if (!ctl->json)
-            apply_say(ctl, def, change, fields);
-    } else {
-        sum->failed++;
-        (void)ctl_fail(ctl, fault.exit, fault.where[0] != '\0' ? fault.where : def->where, fault.hint, "%s %s (%s): %s",
-                       ctl_def_word(def->kind), def->name, def->where, fault.error);
-    }
-    json_decref(fields);
-    return good;
+    bool tried;
+    bool done; /* it is so now, or would be */
+    struct ctl_fault fault;
+};
+
+struct apply_run {
+    struct ctl *ctl;
+    struct apply_item *items; /* in the order they are sent */
+    size_t count;
+    size_t first; /* of the kind that is being sent */
+    size_t *send; /* items of that kind that need sending */
+    bool keep_going;
+    bool failed;
+};
+
+static void apply_fail(struct apply_run *run, struct apply_item *item)
+{
+    const struct ctl_def *def = item->def;
+    const struct ctl_fault *fault = &item->fault;
+    run->failed = true;
+    (void)ctl_fail(run->ctl, fault->exit, fault->where[0] != '\0' ? fault->where : def->where, fault->hint, "%s %s (%s): %s",
+                   ctl_def_word(def->kind), def->name, def->where, fault->error);
 }
 
-/* In the order of kinds: what is named before what names it. */
+static void apply_good(const struct apply_run *run, struct apply_item *item)
+{
+    item->done = true;
+    if (!run->ctl->json)
+        apply_say(run->ctl, item->def, item->change, item->fields);
+}
+
+static const char *apply_ask(void *self, size_t index, char verb[CTL_FLEET_VERB_BYTES], json_t **args)
+{
+    struct apply_run *run = self;
+    struct apply_item *item = &run->items[run->send[index]];
+    enum ctl_def_kind kind = item->def->kind;
+    item->tried = true;
+    *args = apply_body(item->def);
+    (void)snprintf(verb, CTL_FLEET_VERB_BYTES, "%s", kind == CTL_DEF_LABEL ? "node.labels" : "");
+    if (kind != CTL_DEF_LABEL)
+        (void)snprintf(verb, CTL_FLEET_VERB_BYTES, "%s.put", ctl_def_word(kind));
+    return ctl_world_owner(kind);
+}
+
+static bool apply_done(void *self, size_t index, json_t *reply, const struct ctl_fault *fault)
+{
+    struct apply_run *run = self;
+    struct apply_item *item = &run->items[run->send[index]];
+    (void)reply;
+    if (fault == NULL) {
+        apply_good(run, item);
+        return true;
+    }
+    item->fault = *fault;
+    apply_fail(run, item);
+    return run->keep_going && fault->exit != CTL_NO_FLEET;
+}
+
+/* What lies on this host: one after the other. */
+static void apply_here(struct apply_run *run, struct apply_item *item)
+{
+    item->tried = true;
+    if (ctl_manifest_put(run->ctl, item->def, &item->fault))
+        apply_good(run, item);
+    else
+        apply_fail(run, item);
+}
+
+/* The items from run->first on that are of one kind. */
+static void apply_kind(struct apply_run *run, size_t count)
+{
+    struct ctl_fault fault;
+    size_t sends = 0;
+    for (size_t i = run->first; i < run->first + count; i++) {
+        struct apply_item *item = &run->items[i];
+        bool send = item->change != APPLY_UNCHANGED && !run->ctl->dry_run;
+        if (!send)
+            apply_good(run, item);
+        else if (item->def->kind != CTL_DEF_MANIFEST)
+            run->send[sends++] = i;
+        else if (!run->failed || run->keep_going)
+            apply_here(run, item);
+    }
+    const struct ctl_fleet_bulk bulk = {.count = sends, .doing = "Applying", .ask = apply_ask, .done = apply_done, .self = run};
+    if (!ctl_fleet_bulk(run->ctl, &bulk, &fault)) {
+        run->items[run->send[0]].fault = fault;
+        apply_fail(run, &run->items[run->send[0]]);
+    }
+}
+
+/* One row per document, those that were not tried included. */
+static json_t *apply_rows(const struct apply_run *run)
+{
+    json_t *rows = ctl_json_need(json_array());
+    for (size_t i = 0; i < run->count; i++) {
+        const struct apply_item *item = &run->items[i];
+        const char *error = item->fault.error;
+        if (!item->done && error[0] == '\0')
+            error = item->tried ? "interrupted; it may have been done" : "not tried";
+        json_t *row = json_pack("{s:s, s:s, s:s, s:O, s:b, s:b, s:s, s:s}", "kind", ctl_def_word(item->def->kind), "name",
+                                item->def->name, "change", apply_words[item->change], "fields", item->fields, "done",
+                                item->done && item->change != APPLY_UNCHANGED && !run->ctl->dry_run, "dry_run", run->ctl->dry_run,
+                                "error", item->done ? "" : error, "where", item->def->where);
+        (void)json_array_append_new(rows, ctl_json_need(row));
+    }
+    return rows;
+}
+
+/* Prints the summary and returns the exit code. */
+static int apply_tell(const struct apply_run *run)
+{
+    struct ctl *ctl = run->ctl;
+    size_t count[APPLY_CHANGES] = {0};
+    size_t failed = 0;
+    size_t untried = 0;
+    int worst = CTL_OK;
+    for (size_t i = 0; i < run->count; i++) {
+        const struct apply_item *item = &run->items[i];
+        bool bad = item->fault.error[0] != '\0' || (item->tried && !item->done);
+        count[item->change] += item->done ? 1 : 0;
+        failed += bad ? 1 : 0;
+        untried += !bad && !item->done ? 1 : 0;
+        if (bad && worst == CTL_OK)
+            worst = item->fault.error[0] != '\0' ? (int)item->fault.exit : CTL_FAILED;
+    }
+    if (ctl->json) {
+        json_t *rows = apply_rows(run);
+        ctl_json_print(&ctl->out, rows);
+        json_decref(rows);
+    } else {
+        ctl_out_print(&ctl->out, "%s%zu created, %zu changed, %zu unchanged", ctl->dry_run ? "would be: " : "",
+                      count[APPLY_CREATED], count[APPLY_CHANGED], count[APPLY_UNCHANGED]);
+        if (failed + untried > 0)
+            ctl_out_print(&ctl->out, ", %zu failed, %zu not tried", failed, untried);
+        ctl_out_print(&ctl->out, "\n");
+    }
+    if (failed + untried == 0)
+        return CTL_OK;
+    return count[APPLY_CREATED] + count[APPLY_CHANGED] > 0 ? CTL_PARTLY : (worst != CTL_OK ? worst : CTL_FAILED);
+}
+
+static size_t apply_fill(struct apply_run *run, const struct ctl_defs *defs, const struct ctl_policy_world *world,
+                         enum ctl_def_kind kind)
+{
+    size_t before = run->count;
+    for (size_t i = 0; i < defs->count; i++) {
+        struct apply_item *item = &run->items[run->count];
+        if (defs->items[i].kind != kind)
+            continue;
+        item->def = &defs->items[i];
+        item->change = apply_compare(item->def, world, &item->fields);
+        run->count++;
+    }
+    return run->count - before;
+}
+
+/* In the order of kinds: what is named before what names it. After a failure later kinds are not tried, for they may build upon
+ * what failed, unless --keep-going says so. */
 static int apply_all(struct ctl *ctl, const struct ctl_defs *defs, const struct ctl_policy_world *world)
 {
-    struct apply_sum sum = {{0}, 0};
-    json_t *rows = ctl_json_need(json_array());
-    for (size_t kind = 0; kind < CTL_DEF_KINDS && sum.failed == 0; kind++) {
-        for (size_t i = 0; i < defs->count && sum.failed == 0; i++) {
-            if (defs->items[i].kind == kind)
-                (void)apply_one(ctl, &defs->items[i], world, &sum, rows);
+    struct apply_run run = {.ctl = ctl, .keep_going = ctl_args_has(&ctl->args, CTL_OPT_KEEP_GOING)};
+    size_t counts[CTL_DEF_KINDS];
+    run.items = calloc(defs->count + 1, sizeof *run.items);
+    run.send = calloc(defs->count + 1, sizeof *run.send);
+    int code = CTL_FAILED;
+    if (run.items != NULL && run.send != NULL) {
+        for (size_t kind = 0; kind < CTL_DEF_KINDS; kind++)
+            counts[kind] = apply_fill(&run, defs, world, (enum ctl_def_kind)kind);
+        for (size_t kind = 0; kind < CTL_DEF_KINDS; run.first += counts[kind], kind++) {
+            if (counts[kind] > 0 && (!run.failed || run.keep_going) && !ctl_fleet_interrupted(ctl))
+                apply_kind(&run, counts[kind]);
         }
+        code = apply_tell(&run);
+    } else {
+        (void)ctl_fail(ctl, CTL_FAILED, NULL, NULL, "out of memory");
     }
-    if (ctl->json)
-        ctl_json_print(&ctl->out, rows);
-    else
-        ctl_out_print(&ctl->out, "%s%zu created, %zu changed, %zu unchanged\n", ctl->dry_run ? "would be: " : "",
-                      sum.count[APPLY_CREATED], sum.count[APPLY_CHANGED], sum.count[APPLY_UNCHANGED]);
-    json_decref(rows);
-    if (sum.failed == 0)
-        return CTL_OK;
-    return sum.count[APPLY_CREATED] + sum.count[APPLY_CHANGED] > 0 ? CTL_PARTLY : CTL_FAILED;
+    for (size_t i = 0; run.items != NULL && i < run.count; i++)
+        json_decref(run.items[i].fields);
+    free(run.items);
+    free(run.send);
+    return code;
 }
 
 /* Pools with nothing to pass admit nobody: allowed, and worth a word. */
@@ -226,11 +351,13 @@ int ctl_apply_run(struct ctl *ctl)
     if (code == CTL_OK) {
         for (size_t i = 0; i < defs.count; i++)
             wanted[defs.items[i].kind] = true;
+        code = ctl_manifest_check(ctl, &defs);
         wanted[CTL_DEF_CHECK] = wanted[CTL_DEF_CHECK] || wanted[CTL_DEF_POOL];
         wanted[CTL_DEF_PROFILE] = wanted[CTL_DEF_PROFILE] || wanted[CTL_DEF_CHECK];
         wanted[CTL_DEF_NODE] = wanted[CTL_DEF_NODE] || wanted[CTL_DEF_LABEL];
-        code = ctl_world_open(ctl, wanted, &world);
     }
+    if (code == CTL_OK)
+        code = ctl_world_open(ctl, wanted, &world);
     if (code == CTL_OK && ctl_policy_check(&defs, &world, &err) != SP_OK)
         code = ctl_fail(ctl, CTL_FAILED, err.where, err.hint, "%s", err.text);
     if (code == CTL_OK) {

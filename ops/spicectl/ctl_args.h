@@ -50,6 +50,7 @@ enum ctl_opt {
     CTL_OPT_NETWORK,
     CTL_OPT_RESIDENT,
     CTL_OPT_ARGUMENTS,
+    CTL_OPT_KEEP_GOING,
     CTL_OPT_TEST,
     CTL_OPT_COUNT
 };

@@ -48,19 +48,8 @@ static void check_table(struct ctl *ctl, const json_t *list)
 
 int ctl_check_list(struct ctl *ctl)
 {
-    json_t *list;
-    json_t *kept = NULL;
-    int code = ctl_fleet_ask(ctl, "scheduler", "check.list", NULL, &list);
-    if (code != CTL_OK)
-        return code;
-    if (!ctl_pick_filter(ctl, list, ctl->args.names, ctl->args.names_count, &kept))
-        return CTL_USAGE;
-    if (ctl->json)
-        ctl_json_print(&ctl->out, kept);
-    else
-        check_table(ctl, kept);
-    json_decref(kept);
-    return CTL_OK;
+    static const struct ctl_pick_look look = {.table = check_table};
+    return ctl_pick_list(ctl, "check", "scheduler", &look);
 }
 
 int ctl_check_show(struct ctl *ctl)

@@ -15,7 +15,7 @@
 
 static const char *const def_words[CTL_DEF_KINDS + 1] = {
     [CTL_DEF_PROFILE] = "profile", [CTL_DEF_CHECK] = "check", [CTL_DEF_NODE] = "node",
-    [CTL_DEF_LABEL] = "label",     [CTL_DEF_POOL] = "pool",
+    [CTL_DEF_LABEL] = "label",     [CTL_DEF_POOL] = "pool",   [CTL_DEF_MANIFEST] = "manifest",
 };
 
 const char *ctl_def_word(enum ctl_def_kind kind)
@@ -38,7 +38,7 @@ static enum sp_rc def_kind(const char *file, const struct sp_yaml_node *root, en
         return sp_yaml_error(err, SP_E_INVALID, file, root, "a definition is a map of keys, beginning with kind:");
     if (word == NULL || word->kind != SP_YAML_SCALAR) {
         (void)sp_yaml_error(err, SP_E_INVALID, file, root, "this definition has no kind");
-        sp_err_hint(err, "write kind: check, profile, pool, node or label");
+        sp_err_hint(err, "write kind: check, profile, pool, node, label or manifest");
         return SP_E_INVALID;
     }
     *kind = ctl_def_kind_of(word->text.p);
@@ -46,7 +46,7 @@ static enum sp_rc def_kind(const char *file, const struct sp_yaml_node *root, en
         return SP_OK;
     (void)sp_yaml_error(err, SP_E_INVALID, file, word, "no kind \"%.60s\"", word->text.p);
     const char *near = sp_str_nearest(word->text, def_words, CTL_DEF_KINDS);
-    sp_err_hint(err, near != NULL ? "did you mean %s?" : "kinds are check, profile, pool, node and label", near);
+    sp_err_hint(err, near != NULL ? "did you mean %s?" : "kinds are check, profile, pool, node, label and manifest", near);
     return SP_E_INVALID;
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Definitions: YAML documents of kind check, profile, pool, node or label, read against one table of keys per kind. A
+ * Definitions: YAML documents of kind check, profile, pool, node, label or manifest, read against one table of keys per kind. A
  * definition has one canonical form, a JSON object with every key (defaults filled in, spans as texts, lists as lists); what the
  * fleet tells about its objects is brought into the same form, so that comparing two is comparing JSON.
  */
@@ -16,7 +16,8 @@
 #define CTL_DEF_COUNT_MAX  262144 /* definitions of one run */
 
 enum ctl_def_kind {
-    CTL_DEF_PROFILE, /* in the order they must be sent: what is named before what names it */
+    CTL_DEF_MANIFEST, /* in the order they must be sent: what is named before what names it; this one stays on this host */
+    CTL_DEF_PROFILE,
     CTL_DEF_CHECK,
     CTL_DEF_NODE,
     CTL_DEF_LABEL,

@@ -230,6 +230,21 @@ static enum sp_rc rules_node(const struct rules_place *place, const struct ctl_d
     return SP_OK;
 }
 
+static enum sp_rc rules_manifest(const struct rules_place *place, const struct ctl_def_manifest *m, struct sp_err *err)
+{
+    if (m->plugin[0] != '/') {
+        (void)sp_yaml_error(err, SP_E_INVALID, place->file, rules_at(place, "plugin"), "\"%.200s\" is no absolute path", m->plugin);
+        sp_err_hint(err, "write the path of the plugin's file on the workers' host: /usr/lib/nagios/plugins/...");
+        return SP_E_INVALID;
+    }
+    if (strlen(m->sha256) == 64 && strspn(m->sha256, "0123456789abcdef") == 64)
+        return SP_OK;
+    (void)sp_yaml_error(err, SP_E_INVALID, place->file, rules_at(place, "sha256"),
+                        "a digest is 64 hexadecimal digits in small letters");
+    sp_err_hint(err, "of the file you have looked at: sha256sum FILE");
+    return SP_E_INVALID;
+}
+
 enum sp_rc ctl_def_rules(enum ctl_def_kind kind, const char *file, const struct sp_yaml_node *root, const void *bound,
                          struct sp_err *err)
 {
@@ -243,6 +258,8 @@ enum sp_rc ctl_def_rules(enum ctl_def_kind kind, const char *file, const struct 
         return rules_pool(&place, bound, err);
     case CTL_DEF_NODE:
         return rules_node(&place, bound, err);
+    case CTL_DEF_MANIFEST:
+        return rules_manifest(&place, bound, err);
     default:
         return SP_OK;
     }

@@ -11,6 +11,7 @@
 #define CTL_DEF_PERIOD_MS_MIN 100u
 #define CTL_DEF_PERIOD_MS     60000u /* when neither period nor cron is said */
 #define CTL_DEF_GROUPS_MAX    16
+#define CTL_DEF_ARGUMENTS_MAX 32
 
 struct ctl_def_check {
     char kind[CTL_DEF_KIND_BYTES];
@@ -77,6 +78,19 @@ struct ctl_def_label {
     char kind[CTL_DEF_KIND_BYTES];
     char node[CTL_DEF_NAME_BYTES];
     char labels[2049];
+};
+
+struct ctl_def_manifest {
+    char kind[CTL_DEF_KIND_BYTES];
+    char name[CTL_DEF_NAME_BYTES];
+    char plugin[1024];
+    char sha256[65];
+    uint32_t interface;
+    bool network;
+    bool resident;
+    uint32_t arguments_count;
+    char arguments[CTL_DEF_ARGUMENTS_MAX][128];
+    uint32_t max_output;
 };
 
 extern const char *const ctl_def_table_stages[];

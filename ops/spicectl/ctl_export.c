@@ -34,7 +34,7 @@ static void export_allow(const struct ctl_policy_world *world, json_t *check)
 }
 
 static size_t export_kind(struct ctl *ctl, enum ctl_def_kind kind, const struct ctl_policy_world *world, struct sp_buf *b,
-                          json_t *all)
+                          json_t *all, bool *left_out)
 {
     const char *name;
     json_t *definition;
@@ -43,6 +43,12 @@ static size_t export_kind(struct ctl *ctl, enum ctl_def_kind kind, const struct 
     {
         if (!export_named(ctl, name))
             continue;
+        if (kind == CTL_DEF_MANIFEST && ctl_json_text(definition, "sha256")[0] == '\0') {
+            (void)ctl_fail(ctl, CTL_PARTLY, name, "see spicectl manifest show; it is left out",
+                           "this manifest is not signed by a key of worker: manifest_keys, or was altered since");
+            *left_out = true;
+            continue;
+        }
         if (kind == CTL_DEF_CHECK)
             export_allow(world, definition);
         ctl_def_print(kind, definition, b);
@@ -72,30 +78,34 @@ static int export_put(struct ctl *ctl, const struct sp_buf *b)
 
 int ctl_export_run(struct ctl *ctl)
 {
-    static const enum ctl_def_kind order[] = {CTL_DEF_PROFILE, CTL_DEF_CHECK, CTL_DEF_NODE, CTL_DEF_POOL};
+    static const enum ctl_def_kind order[] = {CTL_DEF_MANIFEST, CTL_DEF_PROFILE, CTL_DEF_CHECK, CTL_DEF_NODE, CTL_DEF_POOL};
     const char *word = ctl->args.values[CTL_OPT_KIND];
     enum ctl_def_kind only = word != NULL ? ctl_def_kind_of(word) : CTL_DEF_KINDS;
     bool wanted[CTL_DEF_KINDS] = {false};
     struct ctl_policy_world world;
     struct sp_buf b;
     size_t count = 0;
+    bool left_out = false;
     if (word != NULL && (only == CTL_DEF_KINDS || only == CTL_DEF_LABEL))
-        return ctl_fail(ctl, CTL_USAGE, "--kind", "kinds are check, profile, pool and node", "no kind \"%s\"", word);
+        return ctl_fail(ctl, CTL_USAGE, "--kind", "kinds are check, profile, pool, node and manifest", "no kind \"%s\"", word);
     for (size_t i = 0; i < SP_COUNT(order); i++)
-        wanted[order[i]] = word == NULL || only == order[i] || (only == CTL_DEF_CHECK && order[i] == CTL_DEF_PROFILE);
+        wanted[order[i]] = (word == NULL && order[i] != CTL_DEF_MANIFEST) || only == order[i] ||
+                           (only == CTL_DEF_CHECK && order[i] == CTL_DEF_PROFILE);
     int code = ctl_world_open(ctl, wanted, &world);
     sp_buf_init(&b, EXPORT_BYTES_MAX);
     json_t *all = ctl_json_need(json_array());
     for (size_t i = 0; code == CTL_OK && i < SP_COUNT(order); i++) {
-        if (word == NULL || only == order[i])
-            count += export_kind(ctl, order[i], &world, &b, all);
+        if (wanted[order[i]] && (word == NULL || only == order[i]))
+            count += export_kind(ctl, order[i], &world, &b, all, &left_out);
     }
-    if (code == CTL_OK && count == 0 && ctl->args.names_count > 0)
+    if (code == CTL_OK && count == 0 && !left_out && ctl->args.names_count > 0)
         code = ctl_fail(ctl, CTL_FAILED, NULL, "see spicectl check list, pool list, ...", "no definition has this name");
     else if (code == CTL_OK && ctl->json)
         ctl_json_print(&ctl->out, all);
     else if (code == CTL_OK)
         code = export_put(ctl, &b);
+    if (code == CTL_OK && left_out)
+        code = CTL_PARTLY;
     json_decref(all);
     sp_buf_fini(&b);
     ctl_world_close(&world);

@@ -14,6 +14,7 @@
 
 #define CTL_FLEET_TEXT_MAX   512
 #define CTL_FLEET_TIMEOUT_MS 10000u       /* when --timeout is not given */
+#define CTL_FLEET_VERB_BYTES 49u          /* with its NUL */
 #define CTL_FLEET_REPLY_MAX  (512u << 20) /* bytes of one reply, all parts together */
 
 struct sp_bus;
@@ -40,6 +41,22 @@ int ctl_fleet_ask(struct ctl *ctl, const char *to, const char *verb, json_t *arg
 /* The same, silent: false fills *fault, true gives *reply. Takes args. */
 bool ctl_fleet_try(struct ctl *ctl, const char *to, const char *verb, json_t *args, json_t **reply, struct ctl_fault *fault);
 
+/* Many questions, a bounded number of them under way at once. They are sent in order; one that was lost is sent again, after later
+ * ones. */
+struct ctl_fleet_bulk {
+    size_t count;
+    const char *doing; /* "Applying": told with numbers every two seconds; NULL: nothing is told */
+    /* Gives the arguments of a question (NULL: none) and its verb, and returns whom it is for, lent until its end. */
+    const char *(*ask)(void *self, size_t index, char verb[CTL_FLEET_VERB_BYTES], json_t **args);
+    /* How one ended, in the order of answers: fault is NULL when it was done. Both are lent. False: no further ones are sent; those
+     * under way end first. */
+    bool (*done)(void *self, size_t index, json_t *reply, const struct ctl_fault *fault);
+    void *self;
+};
+
+/* Asks them. False: the fleet cannot be reached, fault says why, nothing was asked. */
+bool ctl_fleet_bulk(struct ctl *ctl, const struct ctl_fleet_bulk *bulk, struct ctl_fault *fault);
+
 /* Prints a fault and returns its exit code. Borrows. */
 int ctl_fleet_fail(struct ctl *ctl, const struct ctl_fault *fault);
 
@@ -55,6 +72,9 @@ void ctl_fleet_watch(struct ctl *ctl, void (*fn)(void *self, const struct sp_bus
 /* Queries of an open fleet. Lend. */
 struct sp_bus *ctl_fleet_bus(const struct ctl *ctl);
 struct sp_loop *ctl_fleet_loop(const struct ctl *ctl);
+
+/* True when a signal asked us to end. */
+bool ctl_fleet_interrupted(const struct ctl *ctl);
 
 /* Milliseconds of --timeout. */
 uint32_t ctl_fleet_patience(const struct ctl *ctl);

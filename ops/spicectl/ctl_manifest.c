@@ -1,15 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "ctl_run.h"
+#include "ctl_manifest.h"
 
-#include "ctl.h"
 #include "ctl_host.h"
 #include "ctl_json.h"
+#include "ctl_run.h"
 
-#include "manifest.h"
 #include "sp_crypto.h"
 #include "sp_fs.h"
 #include "sp_hex.h"
-#include "sp_keys.h"
 
 #include <libgen.h>
 #include <stdlib.h>
@@ -17,11 +15,10 @@
 #include <unistd.h>
 
 struct manifest_place {
-    char plugin[SP_FS_PATH_BYTES];   /* absolute; empty: path is a manifest as it is */
-    char name[MANIFEST_NAME_BYTES];  /* of the check's parameter: the file's name */
-    char path[SP_FS_PATH_BYTES];     /* NAME.manifest.yaml */
-    char key_path[SP_FS_PATH_BYTES]; /* file of keys */
-    char key_name[SP_KEYS_NAME_BYTES];
+    char plugin[SP_FS_PATH_BYTES];  /* absolute; empty: path is a manifest as it is */
+    char name[MANIFEST_NAME_BYTES]; /* of the check's parameter: the file's name */
+    char path[SP_FS_PATH_BYTES];    /* NAME.manifest.yaml */
+    struct ctl_manifest_key key;
 };
 
 static bool manifest_is_one(const char *path)
@@ -75,8 +72,7 @@ static int manifest_find(struct ctl *ctl, struct manifest_place *place)
     return CTL_OK;
 }
 
-/* The operator's key, or the one of --key. */
-static int manifest_key(struct ctl *ctl, struct manifest_place *place)
+int ctl_manifest_key(struct ctl *ctl, struct ctl_manifest_key *key)
 {
     struct sp_err err = {0};
     const char *name;
@@ -84,15 +80,15 @@ static int manifest_key(struct ctl *ctl, struct manifest_place *place)
     if (file == NULL) {
         if (!ctl_host_operator(ctl, &name, &err))
             return ctl_host_fail(ctl, &err);
-        (void)snprintf(place->key_name, sizeof place->key_name, "%s", name);
-        if (sp_conf_key_path(ctl->conf, name, place->key_path, sizeof place->key_path) != SP_OK)
+        (void)snprintf(key->name, sizeof key->name, "%s", name);
+        if (sp_conf_key_path(ctl->conf, name, key->path, sizeof key->path) != SP_OK)
             return ctl_fail(ctl, CTL_FAILED, ctl->conf->keys, NULL, "the path of the key is too long");
         return CTL_OK;
     }
     const char *slash = strrchr(file, '/');
-    (void)snprintf(place->key_path, sizeof place->key_path, "%s", file);
-    (void)snprintf(place->key_name, sizeof place->key_name, "%s", slash != NULL ? slash + 1 : file);
-    char *dot = strrchr(place->key_name, '.');
+    (void)snprintf(key->path, sizeof key->path, "%s", file);
+    (void)snprintf(key->name, sizeof key->name, "%s", slash != NULL ? slash + 1 : file);
+    char *dot = strrchr(key->name, '.');
     if (dot != NULL)
         *dot = '\0';
     return CTL_OK;
@@ -113,11 +109,47 @@ static enum sp_rc manifest_patterns(const char *text, struct manifest *m, struct
     return SP_OK;
 }
 
+enum sp_rc ctl_manifest_load(const struct ctl *ctl, const char *path, const char *more_hex, struct manifest *m, struct sp_err *err)
+{
+    struct manifest_keys keys = {.count = 0};
+    enum sp_rc rc = SP_OK;
+    for (uint32_t i = 0; rc == SP_OK && ctl->conf != NULL && i < ctl->conf->worker.manifest_key_count; i++)
+        rc = manifest_keys_add(&keys, sp_str_of(ctl->conf->worker.manifest_keys[i]), err);
+    if (rc == SP_OK && more_hex != NULL && keys.count < MANIFEST_KEYS_MAX)
+        rc = manifest_keys_add(&keys, sp_str_of(more_hex), err);
+    if (rc == SP_OK)
+        rc = manifest_load(path, &keys, m, err);
+    manifest_keys_fini(&keys);
+    return rc;
+}
+
+/* What an older manifest says is kept, when it is one that this key or one the workers know has signed: else whoever could write to
+ * the directory would have his words signed. SP_E_NOT_FOUND: there is none. */
+static enum sp_rc manifest_older(struct ctl *ctl, const struct manifest_place *place, struct manifest *m, struct sp_err *err)
+{
+    struct sp_keys *keys = NULL;
+    char hex[65];
+    if (access(place->path, F_OK) != 0)
+        return SP_E_NOT_FOUND;
+    enum sp_rc rc = sp_keys_load(place->key.path, place->key.name, &keys, err);
+    if (rc != SP_OK)
+        return rc;
+    sp_hex_write(keys->pub.sign, sizeof keys->pub.sign, hex);
+    sp_keys_destroy(&keys);
+    rc = ctl_manifest_load(ctl, place->path, hex, m, err);
+    if (rc == SP_E_SIGNATURE || rc == SP_E_NOT_FOUND) {
+        rc = sp_err_set(err, SP_E_SIGNATURE, place->path,
+                        "an older manifest is there whose signature does not fit; what it says is not taken over");
+        sp_err_hint(err, "look at it; then remove it and sign anew, or sign it as it is by giving its path");
+    }
+    return rc;
+}
+
 /* Makes or renews the statement: what an older one says is kept unless an option says otherwise. */
 static enum sp_rc manifest_fill(struct ctl *ctl, const struct manifest_place *place, struct manifest *m, struct sp_err *err)
 {
     const struct ctl_args *args = &ctl->args;
-    enum sp_rc rc = access(place->path, F_OK) == 0 ? manifest_load(place->path, NULL, m, err) : SP_E_NOT_FOUND;
+    enum sp_rc rc = manifest_older(ctl, place, m, err);
     if (rc != SP_OK && rc != SP_E_NOT_FOUND)
         return rc;
     if (rc == SP_E_NOT_FOUND) {
@@ -140,42 +172,65 @@ static enum sp_rc manifest_fill(struct ctl *ctl, const struct manifest_place *pl
     return manifest_digest(m->plugin, m->sha256, err);
 }
 
-static enum sp_rc manifest_seal(const struct manifest_place *place, const struct manifest *m, char public_hex[65],
-                                struct sp_err *err)
+static enum sp_rc manifest_signer(const struct ctl_manifest_key *key, char public_hex[65], struct sp_crypto_signer **signer,
+                                  struct sp_err *err)
 {
     struct sp_keys *keys = NULL;
-    struct sp_crypto_signer *signer = NULL;
-    char folder[SP_FS_PATH_BYTES];
-    (void)snprintf(folder, sizeof folder, "%s", place->path);
-    enum sp_rc rc = sp_keys_load(place->key_path, place->key_name, &keys, err);
+    enum sp_rc rc = sp_keys_load(key->path, key->name, &keys, err);
     if (rc != SP_OK)
         return rc;
     sp_hex_write(keys->pub.sign, sizeof keys->pub.sign, public_hex);
-    rc = sp_crypto_signer_new(keys->sign_seed, &signer);
+    rc = sp_crypto_signer_new(keys->sign_seed, signer);
     if (rc != SP_OK)
-        (void)sp_err_set(err, rc, place->key_path, "cannot sign with this key");
-    if (rc == SP_OK && place->plugin[0] != '\0') {
+        (void)sp_err_set(err, rc, key->path, "cannot sign with this key");
+    sp_keys_destroy(&keys);
+    return rc;
+}
+
+enum sp_rc ctl_manifest_seal(const struct ctl_manifest_key *key, const char *path, const struct manifest *m, char public_hex[65],
+                             struct sp_err *err)
+{
+    struct sp_crypto_signer *signer = NULL;
+    enum sp_rc rc = manifest_signer(key, public_hex, &signer, err);
+    if (rc == SP_OK)
+        rc = manifest_seal(path, m, signer, err);
+    sp_crypto_signer_destroy(&signer);
+    return rc;
+}
+
+static enum sp_rc manifest_put(const struct manifest_place *place, const struct manifest *m, char public_hex[65],
+                               struct sp_err *err)
+{
+    struct sp_crypto_signer *signer = NULL;
+    char folder[SP_FS_PATH_BYTES];
+    enum sp_rc rc;
+    if (place->plugin[0] != '\0') {
+        (void)snprintf(folder, sizeof folder, "%s", place->path);
         rc = sp_fs_mkdirs(dirname(folder), 0755, err);
-        if (rc == SP_OK)
-            rc = manifest_write(place->path, m, err);
+        return rc == SP_OK ? ctl_manifest_seal(&place->key, place->path, m, public_hex, err) : rc;
     }
+    rc = manifest_signer(&place->key, public_hex, &signer, err);
     if (rc == SP_OK)
         rc = manifest_sign(place->path, signer, err);
     sp_crypto_signer_destroy(&signer);
-    sp_keys_destroy(&keys);
     return rc;
+}
+
+bool ctl_manifest_is_known(const struct ctl *ctl, const char *public_hex)
+{
+    for (uint32_t i = 0; ctl->conf != NULL && i < ctl->conf->worker.manifest_key_count; i++) {
+        if (strcmp(ctl->conf->worker.manifest_keys[i], public_hex) == 0)
+            return true;
+    }
+    return false;
 }
 
 /* A signature by a key that no worker knows helps nobody: say so at once. */
 static void manifest_warn(struct ctl *ctl, const char *public_hex)
 {
-    if (ctl->conf == NULL)
-        return;
-    for (uint32_t i = 0; i < ctl->conf->worker.manifest_key_count; i++) {
-        if (strcmp(ctl->conf->worker.manifest_keys[i], public_hex) == 0)
-            return;
-    }
-    ctl_note(ctl, "note: workers take it only with this key in their configuration: worker: {manifest_keys: [\"%s\"]}", public_hex);
+    if (ctl->conf != NULL && !ctl_manifest_is_known(ctl, public_hex))
+        ctl_note(ctl, "note: workers take it only with this key in their configuration: worker: {manifest_keys: [\"%s\"]}",
+                 public_hex);
 }
 
 static json_t *manifest_json(const struct manifest *m, const char *path)
@@ -209,14 +264,14 @@ int ctl_manifest_sign(struct ctl *ctl)
     char public_hex[65] = "";
     int code = manifest_find(ctl, &place);
     if (code == CTL_OK)
-        code = manifest_key(ctl, &place);
+        code = ctl_manifest_key(ctl, &place.key);
     if (code != CTL_OK)
         return code;
     if (sp_crypto_init() != SP_OK)
         return ctl_fail(ctl, CTL_FAILED, "libcrypto", NULL, "this libcrypto has no Ed25519");
     enum sp_rc rc = place.plugin[0] != '\0' ? manifest_fill(ctl, &place, &m, &err) : manifest_load(place.path, NULL, &m, &err);
     if (rc == SP_OK && !ctl->dry_run)
-        rc = manifest_seal(&place, &m, public_hex, &err);
+        rc = manifest_put(&place, &m, public_hex, &err);
     code = rc == SP_OK ? manifest_tell(ctl, &place, &m) : ctl_host_fail(ctl, &err);
     if (rc == SP_OK && !ctl->dry_run)
         manifest_warn(ctl, public_hex);
@@ -227,20 +282,14 @@ int ctl_manifest_sign(struct ctl *ctl)
 /* What workers of this host would say to it. */
 static int manifest_judge(struct ctl *ctl, const struct manifest_place *place, struct manifest *m, struct sp_err *err)
 {
-    struct manifest_keys keys = {.count = 0};
     uint8_t digest[32];
-    enum sp_rc rc = SP_OK;
-    for (uint32_t i = 0; rc == SP_OK && ctl->conf != NULL && i < ctl->conf->worker.manifest_key_count; i++)
-        rc = manifest_keys_add(&keys, sp_str_of(ctl->conf->worker.manifest_keys[i]), err);
-    if (rc == SP_OK)
-        rc = manifest_load(place->path, &keys, m, err);
+    enum sp_rc rc = ctl_manifest_load(ctl, place->path, NULL, m, err);
     if (rc == SP_OK)
         rc = manifest_digest(m->plugin, digest, err);
     if (rc == SP_OK && memcmp(digest, m->sha256, sizeof digest) != 0) {
         rc = sp_err_set(err, SP_E_INVALID, m->plugin, "the plugin is no longer the file that was signed");
         sp_err_hint(err, "find out who changed it; if it was you: spicectl manifest sign");
     }
-    manifest_keys_fini(&keys);
     return rc == SP_OK ? CTL_OK : CTL_FAILED;
 }
 

@@ -83,23 +83,8 @@ static void node_table(struct ctl *ctl, const json_t *list)
 
 int ctl_node_list(struct ctl *ctl)
 {
-    json_t *list;
-    json_t *kept = NULL;
-    int code = ctl_fleet_ask(ctl, "keeper", "node.list", NULL, &list);
-    if (code != CTL_OK)
-        return code;
-    if (!ctl_pick_filter(ctl, list, ctl->args.names, ctl->args.names_count, &kept))
-        return CTL_USAGE;
-    for (size_t i = json_array_size(kept); i > 0; i--) {
-        if (!node_in_pool_asked(ctl, json_array_get(kept, i - 1)))
-            (void)json_array_remove(kept, i - 1);
-    }
-    if (ctl->json)
-        ctl_json_print(&ctl->out, kept);
-    else
-        node_table(ctl, kept);
-    json_decref(kept);
-    return CTL_OK;
+    static const struct ctl_pick_look look = {.table = node_table, .wants = node_in_pool_asked};
+    return ctl_pick_list(ctl, "node", "keeper", &look);
 }
 
 int ctl_node_show(struct ctl *ctl)

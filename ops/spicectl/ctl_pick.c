@@ -164,43 +164,118 @@ static void pick_say(struct ctl *ctl, const struct ctl_pick *pick, const char *n
                   done);
 }
 
-int ctl_pick_each(struct ctl *ctl, const struct ctl_pick *pick, const struct ctl_pick_deed *deed)
+struct pick_run {
+    struct ctl *ctl;
+    const struct ctl_pick *pick;
+    const struct ctl_pick_deed *deed;
+    json_t **rows; /* one per name; NULL: not tried */
+    size_t good;
+    size_t bad;
+    int worst; /* exit code of the first that failed */
+};
+
+static void pick_end(struct pick_run *run, size_t index, const struct ctl_fault *fault)
+{
+    struct ctl *ctl = run->ctl;
+    const char *name = run->pick->names[index];
+    bool done = fault == NULL;
+    run->good += done ? 1 : 0;
+    run->bad += done ? 0 : 1;
+    run->rows[index] = ctl_json_need(json_pack("{s:s, s:b, s:b, s:s, s:s}", "name", name, "done", done && !ctl->dry_run, "dry_run",
+                                               ctl->dry_run, "what", run->deed->done, "error", done ? "" : fault->error));
+    if (done && !ctl->json)
+        pick_say(ctl, run->pick, name, run->deed->done);
+    if (done)
+        return;
+    run->worst = run->worst == CTL_OK ? (int)fault->exit : run->worst;
+    if (run->pick->count > 1) /* which of them */
+        (void)ctl_fail(ctl, fault->exit, fault->where, fault->hint, "%s %s: %s", run->pick->noun, name, fault->error);
+    else
+        (void)ctl_fleet_fail(ctl, fault);
+}
+
+static const char *pick_ask(void *self, size_t index, char verb[CTL_FLEET_VERB_BYTES], json_t **args)
+{
+    const struct pick_run *run = self;
+    (void)snprintf(verb, CTL_FLEET_VERB_BYTES, "%s", run->deed->verb);
+    *args = run->deed->args(run->ctl, run->pick->names[index], run->deed->more);
+    return run->pick->role;
+}
+
+/* Each object is for itself: one that is refused does not stop the others, a fleet that cannot be reached does. */
+static bool pick_done(void *self, size_t index, json_t *reply, const struct ctl_fault *fault)
+{
+    (void)reply;
+    pick_end(self, index, fault);
+    return fault == NULL || fault->exit != CTL_NO_FLEET;
+}
+
+static void pick_do(struct pick_run *run)
 {
     struct ctl_fault fault;
-    size_t good = 0;
-    size_t bad = 0;
-    json_t *rows = ctl_json_need(json_array());
-    if (pick->open_ended && !ctl_confirm(ctl, pick->count, deed->doing, pick->noun)) {
-        json_decref(rows);
+    const struct ctl_fleet_bulk bulk = {
+        .count = run->pick->count, .doing = run->deed->doing, .ask = pick_ask, .done = pick_done, .self = run};
+    if (!run->ctl->dry_run && run->deed->send == NULL) {
+        if (!ctl_fleet_bulk(run->ctl, &bulk, &fault))
+            pick_end(run, 0, &fault);
+        return;
+    }
+    for (size_t i = 0; i < run->pick->count; i++) {
+        memset(&fault, 0, sizeof fault);
+        bool done = run->ctl->dry_run || run->deed->send(run->ctl, run->pick->names[i], &fault);
+        if (!pick_done(run, i, NULL, done ? NULL : &fault))
+            return;
+    }
+}
+
+int ctl_pick_each(struct ctl *ctl, const struct ctl_pick *pick, const struct ctl_pick_deed *deed)
+{
+    struct pick_run run = {.ctl = ctl, .pick = pick, .deed = deed, .worst = CTL_OK};
+    if (pick->open_ended && !ctl_confirm(ctl, pick->count, deed->doing, pick->noun))
         return CTL_FAILED;
-    }
-    memset(&fault, 0, sizeof fault);
+    run.rows = calloc(pick->count + 1, sizeof(json_t *));
+    if (run.rows == NULL)
+        return ctl_fail(ctl, CTL_FAILED, NULL, NULL, "out of memory");
+    pick_do(&run);
+    json_t *rows = ctl_json_need(json_array());
     for (size_t i = 0; i < pick->count; i++) {
-        json_t *reply = NULL;
-        bool done = ctl->dry_run;
-        if (!done && deed->send != NULL)
-            done = deed->send(ctl, pick->names[i], &fault);
-        else if (!done)
-            done = ctl_fleet_try(ctl, pick->role, deed->verb, deed->args(ctl, pick->names[i], deed->more), &reply, &fault);
-        json_decref(reply);
-        good += done ? 1 : 0;
-        bad += done ? 0 : 1;
-        json_t *row = json_pack("{s:s, s:b, s:b, s:s, s:s}", "name", pick->names[i], "done", done && !ctl->dry_run, "dry_run",
-                                ctl->dry_run, "what", deed->done, "error", done ? "" : fault.error);
-        (void)json_array_append_new(rows, ctl_json_need(row));
-        if (done && !ctl->json)
-            pick_say(ctl, pick, pick->names[i], deed->done);
-        if (!done)
-            (void)ctl_fleet_fail(ctl, &fault);
-        if (!done && fault.exit == CTL_NO_FLEET)
-            break;
+        if (run.rows[i] != NULL)
+            (void)json_array_append_new(rows, run.rows[i]);
     }
+    size_t untried = pick->count - run.good - run.bad;
     if (ctl->json)
         ctl_json_print(&ctl->out, rows);
+    else if (run.bad + untried > 0 && pick->count > 1)
+        ctl_note(ctl, "%zu of %zu done, %zu failed, %zu not tried", run.good, pick->count, run.bad, untried);
     json_decref(rows);
-    if (bad == 0)
+    free(run.rows);
+    if (run.bad + untried == 0)
         return CTL_OK;
-    return good > 0 ? CTL_PARTLY : (int)fault.exit;
+    return run.good > 0 ? CTL_PARTLY : (run.worst != CTL_OK ? run.worst : CTL_FAILED);
+}
+
+int ctl_pick_list(struct ctl *ctl, const char *noun, const char *role, const struct ctl_pick_look *look)
+{
+    char verb[PICK_VERB_MAX];
+    const struct ctl_args *args = &ctl->args;
+    json_t *list;
+    json_t *kept = NULL;
+    (void)snprintf(verb, sizeof verb, "%s.list", noun);
+    int code = ctl_fleet_ask(ctl, role, verb, NULL, &list);
+    if (code != CTL_OK)
+        return code;
+    if (!ctl_pick_filter(ctl, list, args->names, args->names_count, &kept))
+        return CTL_USAGE;
+    for (size_t i = json_array_size(kept); look->wants != NULL && i > 0; i--) {
+        if (!look->wants(ctl, json_array_get(kept, i - 1)))
+            (void)json_array_remove(kept, i - 1);
+    }
+    if (ctl->json)
+        ctl_json_print(&ctl->out, kept);
+    else
+        look->table(ctl, kept);
+    json_decref(kept);
+    return CTL_OK;
 }
 
 int ctl_pick_show(struct ctl *ctl, const char *noun, const char *role)

@@ -50,6 +50,15 @@ int ctl_pick_each(struct ctl *ctl, const struct ctl_pick *pick, const struct ctl
 /* Arguments {name}. */
 json_t *ctl_pick_name_args(struct ctl *ctl, const char *name, const void *more);
 
+/* How noun.list looks. */
+struct ctl_pick_look {
+    void (*table)(struct ctl *ctl, const json_t *rows);      /* for people */
+    bool (*wants)(const struct ctl *ctl, const json_t *row); /* leaves rows out; NULL: none */
+};
+
+/* noun.list of role: the rows that names and selector mean, as a table or JSON. Returns the exit code. */
+int ctl_pick_list(struct ctl *ctl, const char *noun, const char *role, const struct ctl_pick_look *look);
+
 /* noun.list of role, one object in full per name of the command line. Returns the exit code. */
 int ctl_pick_show(struct ctl *ctl, const char *noun, const char *role);
 

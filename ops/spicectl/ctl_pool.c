@@ -57,19 +57,8 @@ static void pool_table(struct ctl *ctl, const json_t *list)
 
 int ctl_pool_list(struct ctl *ctl)
 {
-    json_t *list;
-    json_t *kept = NULL;
-    int code = ctl_fleet_ask(ctl, "keeper", "pool.list", NULL, &list);
-    if (code != CTL_OK)
-        return code;
-    if (!ctl_pick_filter(ctl, list, ctl->args.names, ctl->args.names_count, &kept))
-        return CTL_USAGE;
-    if (ctl->json)
-        ctl_json_print(&ctl->out, kept);
-    else
-        pool_table(ctl, kept);
-    json_decref(kept);
-    return CTL_OK;
+    static const struct ctl_pick_look look = {.table = pool_table};
+    return ctl_pick_list(ctl, "pool", "keeper", &look);
 }
 
 int ctl_pool_show(struct ctl *ctl)

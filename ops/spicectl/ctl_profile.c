@@ -38,19 +38,8 @@ static void profile_table(struct ctl *ctl, const json_t *list)
 
 int ctl_profile_list(struct ctl *ctl)
 {
-    json_t *list;
-    json_t *kept = NULL;
-    int code = ctl_fleet_ask(ctl, "scheduler", "profile.list", NULL, &list);
-    if (code != CTL_OK)
-        return code;
-    if (!ctl_pick_filter(ctl, list, ctl->args.names, ctl->args.names_count, &kept))
-        return CTL_USAGE;
-    if (ctl->json)
-        ctl_json_print(&ctl->out, kept);
-    else
-        profile_table(ctl, kept);
-    json_decref(kept);
-    return CTL_OK;
+    static const struct ctl_pick_look look = {.table = profile_table};
+    return ctl_pick_list(ctl, "profile", "scheduler", &look);
 }
 
 int ctl_profile_show(struct ctl *ctl)

@@ -3,6 +3,7 @@
 
 #include "ctl_fleet.h"
 #include "ctl_json.h"
+#include "ctl_manifest.h"
 
 #include "sp_str.h"
 
@@ -43,7 +44,9 @@ int ctl_world_open(struct ctl *ctl, const bool wanted[CTL_DEF_KINDS], struct ctl
     int code = CTL_OK;
     memset(world, 0, sizeof *world);
     for (size_t kind = 0; code == CTL_OK && kind < CTL_DEF_KINDS; kind++) {
-        if (wanted[kind] && kind != CTL_DEF_LABEL)
+        if (wanted[kind] && kind == CTL_DEF_MANIFEST)
+            world->have[kind] = ctl_manifest_have(ctl);
+        else if (wanted[kind] && kind != CTL_DEF_LABEL)
             code = world_kind(ctl, (enum ctl_def_kind)kind, world);
     }
     return code;

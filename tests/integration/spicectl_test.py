@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """spicectl as an administrator and as a program use it: files it makes, mistakes it explains, a fleet it changes and looks at."""
+import hashlib
 import json
 import os
 import pathlib
@@ -108,7 +109,7 @@ class Alone(unittest.TestCase):
         self.assertFalse(self.prefix.exists())
         self.init("--workers", 2)
         names = {p.name for p in (self.prefix / "keys").iterdir()}
-        self.assertEqual(names, {f"{n}.key" for n in ("broker-1", "scheduler", "keeper", "admin", "reader-1", "worker-1", "worker-2", "core")})
+        self.assertEqual(names, {f"{n}.key" for n in ("broker-1", "scheduler", "keeper", "admin", "reader-1", "bridge-1", "worker-1", "worker-2", "core")})
         for path in self.prefix.rglob("*"):
             mode = stat.S_IMODE(path.stat().st_mode)
             self.assertEqual(mode, 0o700 if path.is_dir() else 0o600, path)
@@ -192,6 +193,79 @@ class Alone(unittest.TestCase):
         shown = ctl(*config, "--json", "manifest", "show", plugin)
         self.assertEqual(shown.returncode, 1)
         self.assertFalse(json.loads(shown.stdout)["valid"])
+
+    def manifest(self, plugin, /, **more):
+        """A definition that fits the plugin, but for what is said otherwise."""
+        digest = hashlib.sha256(plugin.read_bytes()).hexdigest()
+        keys = {"kind": "manifest", "name": plugin.name, "plugin": str(plugin), "sha256": f'"{digest}"', **more}
+        return "".join(f"{key}: {value}\n" for key, value in keys.items())
+
+    def plugin(self):
+        plugin = pathlib.Path(self.folder.name) / "check_it"
+        plugin.write_text("#!/bin/sh\necho fine\n")
+        plugin.chmod(0o755)
+        return plugin
+
+    def test_manifest_definitions(self):
+        config, plugin = self.init(), self.plugin()
+        apply = [*config, "--json", "apply", "-f", "-"]
+        text = self.manifest(plugin, arguments='["-w", "[0-9]*"]')
+        dry = ctl(*apply, "--dry-run", stdin=text)
+        self.assertEqual((dry.returncode, json.loads(dry.stdout)[0]["change"]), (0, "created"), dry.stderr)
+        self.assertEqual(json.loads(ctl(*config, "--json", "export", "--kind", "manifest").stdout), [])
+        self.assertEqual([(r["change"], r["done"]) for r in json.loads(ctl(*apply, stdin=text).stdout)], [("created", True)])
+        self.assertTrue(json.loads(ctl(*config, "--json", "manifest", "show", "check_it").stdout)["valid"])
+        self.assertEqual(json.loads(ctl(*apply, stdin=text).stdout)[0]["change"], "unchanged")
+        exported = ctl(*config, "export", "--kind", "manifest").stdout
+        self.assertEqual(json.loads(ctl(*apply, stdin=exported).stdout)[0]["change"], "unchanged")
+        self.assertEqual(set(json.loads(ctl(*config, "--json", "export", "--kind", "manifest").stdout)[0]),
+                         {"kind", "name", "plugin", "sha256", "interface", "network", "resident", "arguments", "max_output"})
+        wider = json.loads(ctl(*apply, stdin=self.manifest(plugin, network="true")).stdout)[0]
+        self.assertEqual(set(wider["fields"]), {"network", "arguments"})
+
+    def test_manifest_definitions_weaken_nothing(self):
+        """K33: nothing but the signature counts, and it is given to what the document says about the file that lies there."""
+        config, plugin = self.init(), self.plugin()
+        apply = [*config, "--json", "apply", "-f", "-"]
+        text = self.manifest(plugin)
+        plugin.write_text("#!/bin/sh\necho mine\n")  # another file than the one that was looked at
+        done = ctl(*apply, stdin=text)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("another file", done.stderr)
+        folder = next(self.prefix.rglob("manifests"), None)
+        self.assertFalse(folder and any(folder.iterdir()))
+        text = self.manifest(plugin)
+        for more in ({"sha256": '""'}, {"sha256": "ABC"}, {"plugin": "check_it"}, {"interface": 2}, {"netwrk": "true"}, {"max_output": 99999}):
+            done = ctl(*apply, stdin=self.manifest(plugin, **more))
+            self.assertEqual(done.returncode, 1, more)
+            self.assertIn("standard input:", json.loads(done.stderr)["where"])
+        # A key that no worker here knows signs nothing.
+        done = ctl(*config, "apply", "-f", "-", "--key", self.prefix / "keys/worker-1.key", stdin=text)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("no worker", done.stderr)
+        self.assertEqual(json.loads(ctl(*apply, stdin=text).stdout)[0]["done"], True)
+        # Somebody gives the plugin more rights in the file: it counts for nothing, is not exported and not taken over when signing anew.
+        signed = next(self.prefix.rglob("check_it.manifest.yaml"))
+        good = signed.read_text()
+        signed.write_text(good.replace("network: false", "network: true"))
+        self.assertFalse(json.loads(ctl(*config, "--json", "manifest", "show", "check_it").stdout)["valid"])
+        export = ctl(*config, "--json", "export", "--kind", "manifest")
+        self.assertEqual((export.returncode, json.loads(export.stdout)), (4, []))
+        self.assertIn("altered", export.stderr)
+        again = ctl(*config, "manifest", "sign", plugin)
+        self.assertEqual(again.returncode, 1)
+        self.assertIn("not taken over", again.stderr)
+        repaired = json.loads(ctl(*apply, stdin=text).stdout)[0]
+        self.assertEqual((repaired["change"], repaired["done"]), ("changed", True))
+        self.assertEqual(signed.read_text(), good)
+        self.assertTrue(json.loads(ctl(*config, "--json", "manifest", "show", "check_it").stdout)["valid"])
+        # One bad document and nothing of the file is applied.
+        signed.unlink()
+        other = "---\nkind: manifest\nname: ghost\nplugin: /nowhere/ghost\nsha256: " + "0" * 64 + "\n"
+        done = ctl(*apply, stdin=text + other)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("on the host that has the plugin", done.stderr)
+        self.assertFalse(signed.exists())
 
     def test_apply_tells_where(self):
         config = self.init()
@@ -322,7 +396,7 @@ class Fleet(unittest.TestCase):
         self.assertLessEqual({"broker-1", "keeper", "scheduler", "worker-1", "worker-2"}, set(self.fleet.process_stats()))
         self.assertIn("pool trusted", self.ctl("top", "--once").stdout)
         self.assertEqual({w["name"] for w in self.fleet.json("worker", "list") if w["link"]}, {"worker-1", "worker-2"})
-        self.assertEqual({p["role"] for p in self.fleet.json("key", "list")}, {"broker", "scheduler", "keeper", "operator", "reader", "worker"})
+        self.assertEqual({p["role"] for p in self.fleet.json("key", "list")}, {"broker", "scheduler", "keeper", "operator", "reader", "bridge", "worker"})
         members = self.fleet.json("pool", "members", "trusted")
         self.assertEqual({m["node"] for m in members}, {"n1", "n2", "n3"})
         for table in (["node", "list"], ["check", "list"], ["pool", "list"], ["profile", "list"], ["result", "list"], ["audit", "list"],

@@ -103,6 +103,25 @@ static void test_round_trip(void **state)
     assert_true(manifest_allows(&m, NULL, 0));
 }
 
+/* What is given is signed, for the plugin that it names only. */
+static void test_seal(void **state)
+{
+    struct manifest m;
+    (void)state;
+    make_signed();
+    struct manifest want = make();
+    (void)snprintf(want.plugin, sizeof want.plugin, "%s", plugin_path);
+    put(manifest_path, "network: true\n"); /* not taken over */
+    assert_int_equal(manifest_seal(manifest_path, &want, signer, &err), SP_OK);
+    assert_int_equal(manifest_load(manifest_path, &keys, &m, &err), SP_OK);
+    assert_false(m.network);
+    want.sha256[0] ^= 1;
+    want.network = true;
+    assert_int_equal(manifest_seal(manifest_path, &want, signer, &err), SP_E_INVALID);
+    assert_int_equal(manifest_load(manifest_path, &keys, &m, &err), SP_OK); /* still the old one */
+    assert_false(m.network);
+}
+
 static void test_altered(void **state)
 {
     struct manifest m;
@@ -281,9 +300,9 @@ static void test_required(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_round_trip),   cmocka_unit_test(test_altered),
-                                       cmocka_unit_test(test_signatures),   cmocka_unit_test(test_parse_table),
-                                       cmocka_unit_test(test_sign_refuses), cmocka_unit_test(test_sealed_copy),
-                                       cmocka_unit_test(test_required)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_round_trip),  cmocka_unit_test(test_seal),
+                                       cmocka_unit_test(test_altered),     cmocka_unit_test(test_signatures),
+                                       cmocka_unit_test(test_parse_table), cmocka_unit_test(test_sign_refuses),
+                                       cmocka_unit_test(test_sealed_copy), cmocka_unit_test(test_required)};
     return cmocka_run_group_tests(tests, setup, teardown);
 }

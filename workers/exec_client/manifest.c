@@ -172,35 +172,65 @@ enum sp_rc manifest_write(const char *path, const struct manifest *m, struct sp_
     return rc;
 }
 
-enum sp_rc manifest_sign(const char *path, struct sp_crypto_signer *signer, struct sp_err *err)
+static enum sp_rc check_digest(const char *path, const struct manifest *m, struct sp_err *err)
+{
+    uint8_t digest[32];
+    enum sp_rc rc = manifest_digest(m->plugin, digest, err);
+    if (rc == SP_OK && !sp_crypto_equal(digest, m->sha256, sizeof digest))
+        rc = sp_err_set(err, SP_E_INVALID, path, "sha256 is not that of %s", m->plugin);
+    return rc;
+}
+
+/* Effect: the signature of these bytes, beside `path`. */
+static enum sp_rc put_signature(const char *path, struct sp_str text, struct sp_crypto_signer *signer, struct sp_err *err)
 {
     char sig_path[SP_FS_PATH_BYTES];
-    char *text = NULL;
-    size_t n = 0;
-    struct manifest m;
-    uint8_t digest[32];
     uint8_t signature[SP_CRYPTO_SIGN_BYTES];
     char hex[2 * SP_CRYPTO_SIGN_BYTES + 2];
     enum sp_rc rc = signature_path(path, sig_path, sizeof sig_path, err);
-    if (rc != SP_OK)
-        return rc;
-    rc = sp_fs_read(path, MANIFEST_FILE_BYTES_MAX, 0, &text, &n, err);
-    if (rc != SP_OK)
-        return rc;
-    rc = manifest_parse(path, sp_str_bytes(text, n), &m, err);
-    if (rc == SP_OK)
-        rc = anchor(path, &m, err);
-    if (rc == SP_OK)
-        rc = manifest_digest(m.plugin, digest, err);
-    if (rc == SP_OK && !sp_crypto_equal(digest, m.sha256, sizeof digest))
-        rc = sp_err_set(err, SP_E_INVALID, path, "sha256 is not that of %s", m.plugin);
-    if (rc == SP_OK && sp_crypto_sign(signer, text, n, signature) != SP_OK)
+    if (rc == SP_OK && sp_crypto_sign(signer, text.p, text.n, signature) != SP_OK)
         rc = sp_err_set(err, SP_E_IO, path, "cannot sign");
     if (rc == SP_OK) {
         sp_hex_write(signature, sizeof signature, hex);
         hex[sizeof hex - 2] = '\n';
         rc = sp_fs_write(sig_path, hex, sizeof hex - 1, 0644, err);
     }
+    return rc;
+}
+
+enum sp_rc manifest_seal(const char *path, const struct manifest *m, struct sp_crypto_signer *signer, struct sp_err *err)
+{
+    struct manifest back;
+    struct sp_buf b;
+    sp_buf_init(&b, MANIFEST_FILE_BYTES_MAX);
+    sp_bind_print(&table, m, 0, &b);
+    enum sp_rc rc =
+        b.failed ? sp_err_set(err, SP_E_LIMIT, path, "manifest too long") : manifest_parse(path, sp_buf_view(&b), &back, err);
+    if (rc == SP_OK)
+        rc = check_digest(path, m, err);
+    if (rc == SP_OK)
+        rc = sp_fs_write(path, b.p, b.n, 0644, err);
+    if (rc == SP_OK)
+        rc = put_signature(path, sp_buf_view(&b), signer, err);
+    sp_buf_fini(&b);
+    return rc;
+}
+
+enum sp_rc manifest_sign(const char *path, struct sp_crypto_signer *signer, struct sp_err *err)
+{
+    char *text = NULL;
+    size_t n = 0;
+    struct manifest m;
+    enum sp_rc rc = sp_fs_read(path, MANIFEST_FILE_BYTES_MAX, 0, &text, &n, err);
+    if (rc != SP_OK)
+        return rc;
+    rc = manifest_parse(path, sp_str_bytes(text, n), &m, err);
+    if (rc == SP_OK)
+        rc = anchor(path, &m, err);
+    if (rc == SP_OK)
+        rc = check_digest(path, &m, err);
+    if (rc == SP_OK)
+        rc = put_signature(path, sp_str_bytes(text, n), signer, err);
     free(text);
     return rc;
 }

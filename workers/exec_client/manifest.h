@@ -60,6 +60,10 @@ SP_MUST_USE enum sp_rc manifest_parse(const char *file, struct sp_str text, stru
 SP_MUST_USE enum sp_rc manifest_load(const char *path, const struct manifest_keys *keys, struct manifest *out, struct sp_err *err);
 /* Effect: writes the statement to `path`. Replaces an older one; its signature no longer fits. */
 SP_MUST_USE enum sp_rc manifest_write(const char *path, const struct manifest *m, struct sp_err *err);
+/* Effect: writes the statement to `path` and its signature beside it: what is signed is what was given, whatever happens to the
+ * files meanwhile. SP_E_INVALID: the plugin has another digest. */
+SP_MUST_USE enum sp_rc manifest_seal(const char *path, const struct manifest *m, struct sp_crypto_signer *signer,
+                                     struct sp_err *err);
 /* Effect: signs the bytes that are at `path` now, after checking that they are a manifest whose plugin has the stated digest.
  * Writes the signature beside it. */
 SP_MUST_USE enum sp_rc manifest_sign(const char *path, struct sp_crypto_signer *signer, struct sp_err *err);
