@@ -199,7 +199,7 @@ static enum sp_refusal drain(struct broker_admin *a, const json_t *args, const s
     enum sp_refusal code;
 
     if (name == NULL) {
-        *answer = trouble("which worker?", "args.name", "give the name of a connected worker; peers.list has them");
+        *answer = trouble("which worker?", "args.name", "give the name of a connected worker; spicectl worker list has them");
         return SP_REFUSAL_BAD_REQUEST;
     }
     if (r->id <= who->admin_id) {
@@ -211,7 +211,7 @@ static enum sp_refusal drain(struct broker_admin *a, const json_t *args, const s
         who->admin_id = r->id;
         *answer = json_pack("{s:s, s:b}", "name", name, "draining", 1);
     } else {
-        *answer = trouble("no such worker is connected to this broker", name, "peers.list has the names");
+        *answer = trouble("no such worker is connected to this broker", name, "see spicectl worker list");
     }
     return code;
 }

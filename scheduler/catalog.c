@@ -68,6 +68,8 @@ static enum sp_rc unknown(struct sp_err *err, const char *what, const char *name
     (void)sp_err_set(err, SP_E_NOT_FOUND, where, "no such %s", what);
     if (near != NULL)
         sp_err_hint(err, "did you mean %s?", near);
+    else
+        sp_err_hint(err, "see spicectl %s list", what);
     return SP_E_NOT_FOUND;
 }
 
@@ -76,8 +78,7 @@ enum sp_rc catalog_no_check(const struct catalog *c, const char *name, struct sp
     const char **names = calloc(c->check_count + 1, sizeof names[0]);
     for (uint32_t i = 0; names != NULL && i < c->check_count; i++)
         names[i] = c->checks[i].def.name;
-    enum sp_rc rc =
-        unknown(err, "check", name, names == NULL ? NULL : sp_str_nearest(sp_str_of(name), names, c->check_count));
+    enum sp_rc rc = unknown(err, "check", name, names == NULL ? NULL : sp_str_nearest(sp_str_of(name), names, c->check_count));
     free(names);
     return rc;
 }
@@ -117,8 +118,9 @@ static enum sp_rc body_make(struct catalog_change *out, struct sp_err *err)
 /* True when the parts that go into the policy digest are equal: only then results made so far stay valid. */
 static bool same_body(const struct catalog_check *old, const struct catalog_change *new)
 {
-    return strcmp(old->def.adapter, new->def.adapter) == 0 && old->def.timeout_ms == new->def.timeout_ms &&
-           json_equal(json_object_get(old->json, "params"), json_object_get(new->json, "params"));
+    return strcmp(old->def.adapter, new->def.adapter) == 0 &&
+           old->def.timeout_ms ==
+               new->def.timeout_ms &&json_equal(json_object_get(old->json, "params"), json_object_get(new->json, "params"));
 }
 
 static void discard(struct catalog_change *out)

@@ -92,7 +92,7 @@ static enum sp_rc parse_lines(const char *path, struct sp_str text, char name[SP
     unsigned number = 0;
     if (text.n == 0) {
         sp_err_set(err, SP_E_MALFORMED, path, "is empty");
-        sp_err_hint(err, "make a new key with spicectl");
+        sp_err_hint(err, "make a new one with: spicectl key rotate NAME; or put the file back");
         return SP_E_MALFORMED;
     }
     while (sp_str_next(&text, '\n', &line)) {

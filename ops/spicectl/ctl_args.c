@@ -15,7 +15,8 @@ struct args_cursor {
 
 static bool args_bad(struct ctl_args *args, const char *hint_format, const char *hint_word, const char *why, const char *word)
 {
-    (void)snprintf(args->why, sizeof args->why, "%s \"%.120s\"", why, word);
+    bool option = why[strlen(why) - 1] == '-'; /* the word goes on where the text ends */
+    (void)snprintf(args->why, sizeof args->why, option ? "%s%.120s" : "%s \"%.120s\"", why, word);
     args->hint[0] = '\0';
     if (hint_word != NULL)
         (void)snprintf(args->hint, sizeof args->hint, "%s%.200s", hint_format, hint_word);
@@ -124,7 +125,7 @@ static bool args_fit(struct ctl_args *args)
     uint64_t accepts = ctl_cmd_accepts(cmd);
     for (size_t i = 0; i < CTL_OPT_COUNT; i++) {
         if (args->values[i] != NULL && (accepts & CTL_BIT(i)) == 0)
-            return args_bad(args, "see its --help for what it takes", "", "this command does not take", rows[i].name);
+            return args_bad(args, "see its --help for what it takes", "", "this command does not take --", rows[i].name);
     }
     if (args->names_count < (size_t)cmd->names_min) {
         (void)snprintf(args->why, sizeof args->why, "%s%s%s needs %s", cmd->noun, cmd->verb != NULL ? " " : "",

@@ -108,8 +108,10 @@ int ctl_check_stage(struct ctl *ctl)
         i++;
     if (i == SP_COUNT(stages)) {
         const char *near = sp_str_nearest(sp_str_of(stage), stages, SP_COUNT(stages));
-        return ctl_fail(ctl, CTL_USAGE, NULL, near != NULL ? near : "stages are draft, shadow, enforcing and retired",
-                        "no stage \"%s\"", stage);
+        char hint[CTL_FLEET_TEXT_MAX];
+        (void)snprintf(hint, sizeof hint, near != NULL ? "did you mean %s?" : "stages are draft, shadow, enforcing and retired",
+                       near);
+        return ctl_fail(ctl, CTL_USAGE, NULL, hint, "no stage \"%s\"", stage);
     }
     struct ctl_pick pick = {.noun = "check", .role = "scheduler"};
     struct ctl_pick_deed deed = {

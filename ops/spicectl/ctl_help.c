@@ -98,7 +98,9 @@ int ctl_help_run(struct ctl *ctl)
     const char *verb = args->names_count > 1 ? args->names[1] : NULL;
     if (!ctl_cmd_is_noun(noun)) {
         const char *near = ctl_cmd_near_noun(noun);
-        return ctl_fail(ctl, CTL_USAGE, NULL, near, "no command \"%s\"", noun);
+        char hint[64];
+        (void)snprintf(hint, sizeof hint, near != NULL ? "did you mean %s?" : "see spicectl --help", near);
+        return ctl_fail(ctl, CTL_USAGE, NULL, hint, "no command \"%s\"", noun);
     }
     ctl_help_noun(&ctl->out, noun, verb);
     return CTL_OK;

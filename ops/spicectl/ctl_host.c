@@ -33,8 +33,13 @@ bool ctl_host_principals(struct ctl *ctl, const struct sp_conf_principals **out,
     const struct sp_conf *conf;
     if (!ctl_host_conf(ctl, &conf, err))
         return false;
-    if (ctl->principals == NULL && sp_conf_principals_load(conf->principals, &ctl->principals, err) != SP_OK)
-        return false;
+    if (ctl->principals == NULL) {
+        enum sp_rc rc = sp_conf_principals_load(conf->principals, &ctl->principals, err);
+        if (rc == SP_E_NOT_FOUND)
+            sp_err_hint(err, "it is the same on every host: copy it from another one, or name it in the configuration: principals");
+        if (rc != SP_OK)
+            return false;
+    }
     *out = ctl->principals;
     return true;
 }

@@ -84,7 +84,9 @@ static void node_table(struct ctl *ctl, const json_t *list)
 int ctl_node_list(struct ctl *ctl)
 {
     static const struct ctl_pick_look look = {.table = node_table, .wants = node_in_pool_asked};
-    return ctl_pick_list(ctl, "node", "keeper", &look);
+    const char *pool = ctl->args.values[CTL_OPT_POOL];
+    int code = pool != NULL ? ctl_pick_known(ctl, "pool", "keeper", pool) : CTL_OK;
+    return code == CTL_OK ? ctl_pick_list(ctl, "node", "keeper", &look) : code;
 }
 
 int ctl_node_show(struct ctl *ctl)

@@ -86,6 +86,19 @@ static size_t pick_missing(struct ctl *ctl, const struct ctl_pick *pick, const c
     return missing;
 }
 
+int ctl_pick_known(struct ctl *ctl, const char *noun, const char *role, const char *name)
+{
+    char verb[PICK_VERB_MAX];
+    struct ctl_pick pick = {.noun = noun, .role = role};
+    const char *const names[] = {name};
+    (void)snprintf(verb, sizeof verb, "%s.list", noun);
+    int code = ctl_fleet_ask(ctl, role, verb, NULL, &pick.list);
+    if (code == CTL_OK && pick_missing(ctl, &pick, names, 1) > 0)
+        code = CTL_FAILED;
+    ctl_pick_close(&pick);
+    return code;
+}
+
 static int pick_from_list(struct ctl *ctl, struct ctl_pick *pick, const char *const *names, size_t count)
 {
     char verb[PICK_VERB_MAX];

@@ -50,6 +50,9 @@ int ctl_pick_each(struct ctl *ctl, const struct ctl_pick *pick, const struct ctl
 /* Arguments {name}. */
 json_t *ctl_pick_name_args(struct ctl *ctl, const char *name, const void *more);
 
+/* CTL_OK when role has such an object; else the error is printed, with the nearest name. */
+int ctl_pick_known(struct ctl *ctl, const char *noun, const char *role, const char *name);
+
 /* How noun.list looks. */
 struct ctl_pick_look {
     void (*table)(struct ctl *ctl, const json_t *rows);      /* for people */

@@ -111,7 +111,9 @@ int ctl_pool_members(struct ctl *ctl)
     json_t *node;
     const char *pool;
     json_t *state;
-    int code = ctl_fleet_ask(ctl, "keeper", "node.list", NULL, &list);
+    int code = wanted != NULL ? ctl_pick_known(ctl, "pool", "keeper", wanted) : CTL_OK;
+    if (code == CTL_OK)
+        code = ctl_fleet_ask(ctl, "keeper", "node.list", NULL, &list);
     if (code != CTL_OK)
         return code;
     if (!ctl_pick_filter(ctl, list, NULL, 0, &kept))

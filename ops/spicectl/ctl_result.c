@@ -33,7 +33,10 @@ void ctl_result_print(struct ctl *ctl, const json_t *rows)
         const char *detail = ctl_json_text(row, "detail");
         ctl_table_cell(table, detail[0] != '\0' ? detail : ctl_json_text(row, "reason"));
     }
-    ctl_table_print(table, &ctl->out, "No result yet. Is a check in force? spicectl check list");
+    ctl_table_print(table, &ctl->out,
+                    ctl_args_has(&ctl->args, CTL_OPT_NODE) || ctl_args_has(&ctl->args, CTL_OPT_CHECK)
+                        ? "No result of this node and check. Are the names right? spicectl node list, check list"
+                        : "No result yet. Is a check in force? spicectl check list");
     ctl_table_destroy(&table);
 }
 

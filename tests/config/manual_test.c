@@ -111,6 +111,25 @@ static void test_definitions(void **state)
     free(page);
 }
 
+static void test_completion_is_whole(void **state)
+{
+    size_t count = 0;
+    char text[64];
+    char *page = page_load(SPICE_SOURCE_DIR "/ops/completion/spicectl.bash");
+    const struct ctl_cmd *table = ctl_cmd_table(&count);
+    (void)state;
+    for (size_t i = 0; i < count; i++) {
+        must_have(page, table[i].noun, "command");
+        if (table[i].verb != NULL)
+            must_have(page, table[i].verb, "verb");
+    }
+    for (size_t i = 0; i < CTL_OPT_COUNT; i++) {
+        (void)snprintf(text, sizeof text, "--%s", ctl_cmd_options()[i].name);
+        must_have(page, text, "option");
+    }
+    free(page);
+}
+
 static void test_completion_is_fresh(void **state)
 {
     char *made = NULL;
@@ -134,6 +153,7 @@ int main(void)
         cmocka_unit_test(test_commands),
         cmocka_unit_test(test_configuration),
         cmocka_unit_test(test_definitions),
+        cmocka_unit_test(test_completion_is_whole),
         cmocka_unit_test(test_completion_is_fresh),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -275,6 +275,49 @@ class Alone(unittest.TestCase):
         self.assertIn("standard input:4:", done.stderr)
         self.assertIn("timeout", done.stderr)
 
+    def test_mistakes_on_the_host(self):
+        """Each says what, where, and what to do."""
+        config = self.init()
+        conf, principals, key = self.prefix / "etc/spice.yaml", self.prefix / "etc/principals.yaml", self.prefix / "keys/admin.key"
+        empty = self.prefix / "empty.yaml"
+        empty.write_text("")
+
+        def spoilt(path, spoil):
+            kept, mode = path.read_bytes(), path.stat().st_mode
+            spoil(path)
+            return lambda: (path.unlink(missing_ok=True), path.write_bytes(kept), path.chmod(mode))
+        cases = (
+            (conf, lambda p: p.write_text(p.read_text().replace("brokers:", "brokrs:", 1)), ["node", "list"], "brokrs", "spice.yaml:", "brokers"),
+            (conf, lambda p: p.unlink(), ["node", "list"], "cannot open", "spice.yaml", "spicectl init"),
+            (conf, lambda p: p.write_text(""), ["node", "list"], "", "spice.yaml", ""),
+            (principals, lambda p: p.unlink(), ["node", "list"], "cannot open", "principals.yaml", "copy it"),
+            (principals, lambda p: p.write_text(p.read_text().replace("role: operator", "role: operater")), ["node", "list"], "operater",
+             "principals.yaml:", ""),
+            (key, lambda p: p.unlink(), ["node", "list"], "no operator's key", "keys", "where the operator's key is"),
+            (key, lambda p: p.write_text(""), ["node", "list"], "empty", "admin.key", "key rotate"),
+            (key, lambda p: p.chmod(0o644), ["node", "list"], "0644", "admin.key", "new key"),
+            (key, lambda p: p.write_text("x\n"), ["node", "list"], "", "admin.key", ""),
+            (None, None, ["--name", "worker-1", "node", "list"], "no operator", "principals.yaml", "role: operator"),
+            (None, None, ["apply"], "needs -f", "", "-f"),
+            (None, None, ["apply", "-f", "/nowhere.yaml"], "cannot open", "/nowhere.yaml", ""),
+            (None, None, ["apply", "-f", empty], "no definition", "empty.yaml", "kind:"),
+            (None, None, ["apply", "-f", self.prefix / "keys"], "no file", "keys", ""),
+            (None, None, ["key", "rotate", "nobody"], "nobody", "principals.yaml", "invite"),
+            (None, None, ["manifest", "sign", "/nowhere"], "no such file", "/nowhere", "path"),
+            (None, None, ["check", "stage", "enforced", "x"], "enforced", "", "did you mean enforcing"),
+            (None, None, ["help", "nod"], "nod", "", "did you mean node"),
+            (None, None, ["profile", "list", "--selector", "a=b"], "does not take --selector", "", "--help"),
+            (None, None, ["--timeout", "100ms", "node", "list"], "no broker answers", "broker-1.sock", "is spice-broker running"),
+        )
+        for path, spoil, words, what, where, hint in cases:
+            repair = spoilt(path, spoil) if path else lambda: None
+            done = ctl("--json", *config, *words)
+            repair()
+            self.assertIn(done.returncode, (1, 2, 3), words)
+            told = json.loads(done.stderr.splitlines()[0])
+            self.assertTrue(what in told["error"] and told["error"] and where in told["where"] and hint in told["hint"], (words, told))
+            self.assertEqual(done.stdout, "")
+
     def test_completion(self):
         script = SOURCE / "ops/completion/spicectl.bash"
         for words, wanted in ((["no"], "node"), (["node", "mai"], "maintenance"), (["apply", "--dr"], "--dry-run"),
@@ -406,8 +449,15 @@ class Fleet(unittest.TestCase):
             self.assertNotIn("\x1b", text)
             self.assertGreaterEqual(len(text.splitlines()), 2, table)
 
+    def test_misspelt_adapter_and_pool(self):
+        done = self.ctl("apply", "-f", "-", "--dry-run", stdin="kind: check\nname: odd\nadapter: exce\n")
+        self.assertIn("did you mean exec", done.stderr)
+        self.assertIn("did you mean trusted", self.ctl("node", "list", "--pool", "trustd", code=1).stderr)
+        self.assertIn("did you mean trusted", self.ctl("pool", "members", "trustd", code=1).stderr)
+
     def test_refusals_have_hints(self):
-        for words in (["explain", "nobody"], ["node", "show", "n11"], ["profile", "delete", "fast"], ["check", "stage", "enforcd", "well"]):
+        for words in (["explain", "nobody"], ["node", "show", "n11"], ["check", "run", "zzzzzz"], ["profile", "select", "zzzzzz", "--all"],
+                      ["worker", "drain", "nobody"], ["worker", "remove", "nobody"], ["node", "add", "n9", "--key", "12"], ["pool", "members", "zzzzzz"], ["profile", "delete", "fast"], ["check", "stage", "enforcd", "well"]):
             done = self.fleet.ctl("--json", *words, check=False)
             self.assertIn(done.returncode, (1, 2))
             self.assertTrue(json.loads(done.stderr.splitlines()[0])["hint"], (words, done.stderr))
