@@ -21,6 +21,7 @@
 
 #define CALL_PAUSE_MS    50u /* first wait after a refusal for load; grows with their number */
 #define CALL_REPLAYS_MAX 16u /* times another run of the same operator may overtake our number */
+#define CALL_ABSENT_PART 4u  /* of the patience: so long somebody who is not connected may still come */
 #define CALL_TELL_MS     2000u
 
 /* Verbs that are not the same when done twice. All others state how things shall be. */
@@ -96,7 +97,8 @@ void fleet_call_on_refused(struct ctl_fleet *fleet, const struct sp_bus_message 
             (void)snprintf(call->refused, sizeof call->refused, "%s: %.*s", sp_refusal_text(refused.code), (int)refused.detail.n,
                            refused.detail.p);
             call->code = refused.code;
-            bool restarts = refused.code == SP_REFUSAL_NO_ROUTE && fleet->answered; /* somebody was there a moment ago */
+            /* Somebody was there a moment ago, or is just being started. */
+            bool restarts = refused.code == SP_REFUSAL_NO_ROUTE && (fleet->answered || sp_clock_mono_ns() < call->absent_ns);
             if (restarts || refused.code == SP_REFUSAL_OVERLOAD || refused.code == SP_REFUSAL_NOT_READY)
                 call_later(call, CALL_PAUSE_MS);
             else
@@ -295,6 +297,7 @@ static bool bulk_open(struct ctl *ctl, struct bulk_run *run, struct fleet_call *
     sp_buf_init(&call->reply, CTL_FLEET_REPLY_MAX);
     call->patience_ns = (uint64_t)ctl_fleet_patience(ctl) * FLEET_NS_PER_MS;
     call->end_ns = sp_clock_mono_ns() + call->patience_ns;
+    call->absent_ns = sp_clock_mono_ns() + call->patience_ns / CALL_ABSENT_PART;
     if (call->args == NULL)
         return fleet_fault(fault, CTL_FAILED, "", "", "out of memory");
     return call_send(ctl, call, fault);

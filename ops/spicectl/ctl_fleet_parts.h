@@ -29,7 +29,8 @@ struct fleet_call {
     unsigned replays;
     bool waits; /* to be sent at again_ns */
     uint64_t again_ns;
-    uint64_t end_ns; /* patience is over */
+    uint64_t end_ns;    /* patience is over */
+    uint64_t absent_ns; /* until then a receiver that is not connected is waited for */
     uint64_t patience_ns;
     uint64_t answer_id; /* the sending whose answer comes in */
     uint32_t parts;

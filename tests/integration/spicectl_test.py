@@ -171,6 +171,19 @@ class Alone(unittest.TestCase):
         self.assertEqual(done.returncode, 3)
         self.assertIn("broker-1.sock", done.stderr)
 
+    def test_just_started(self):
+        """As somebody types it: everything is started and asked in one go."""
+        with support.Fleet() as fleet:
+            fleet.start()
+            fleet.ctl("--timeout", "2m", "apply", "-f", "-", input=DEFINITIONS, timeout=120)
+
+    def test_nobody_comes(self):
+        with support.Fleet() as fleet:
+            fleet.start("broker-1")
+            done = fleet.ctl("--timeout", "2s", "node", "list", check=False)
+            self.assertEqual(done.returncode, 3)
+            self.assertIn("keeper", done.stderr)
+
     def test_key_rotate(self):
         config = self.init()
         before = json.loads(ctl(*config, "--json", "key", "fingerprint", "worker-1").stdout)[0]["fingerprint"]
