@@ -2,6 +2,7 @@
 #include "ctl_run.h"
 
 #include "ctl.h"
+#include "ctl_json.h"
 
 #include "sp_buf.h"
 #include "sp_conf.h"
@@ -118,6 +119,13 @@ static int init_absent(struct ctl *ctl, const struct init_plan *plan)
 static int init_show(struct ctl *ctl, const struct init_plan *plan)
 {
     struct ctl_out *out = &ctl->out;
+    if (ctl->json) {
+        json_t *row =
+            ctl_json_need(json_pack("{s:s, s:i, s:b}", "prefix", plan->prefix, "keys", (int)plan->count + 1, "dry_run", 1));
+        ctl_json_print(out, row);
+        json_decref(row);
+        return CTL_OK;
+    }
     ctl_out_print(out, "would make, under %s:\n", plan->prefix);
     for (size_t i = 0; i < INIT_FOLDERS; i++)
         ctl_out_print(out, "  %s/\n", init_folders[i]);

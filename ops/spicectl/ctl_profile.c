@@ -62,18 +62,14 @@ static json_t *profile_select_args(struct ctl *ctl, const char *name, const void
 static int profile_select_all(struct ctl *ctl, const char *profile)
 {
     json_t *reply;
-    if (ctl->dry_run) {
-        ctl_out_print(&ctl->out, ctl->json ? "[]\n" : "profile %s: would be in force for all checks\n", profile);
-        return CTL_OK;
-    }
-    json_t *args = ctl_json_need(json_pack("{s:b, s:s}", "all", 1, "profile", profile));
+    json_t *args = ctl_json_need(json_pack("{s:b, s:s, s:b}", "all", 1, "profile", profile, "dry_run", ctl->dry_run));
     int code = ctl_fleet_ask(ctl, "scheduler", "profile.select", args, &reply);
     if (code != CTL_OK)
         return code;
     if (ctl->json)
         ctl_json_print(&ctl->out, reply);
     else
-        ctl_out_print(&ctl->out, "profile %s: in force for all checks\n", profile);
+        ctl_out_print(&ctl->out, "profile %s: %sin force for all checks\n", profile, ctl->dry_run ? "would be " : "");
     json_decref(reply);
     return CTL_OK;
 }

@@ -110,18 +110,17 @@ int ctl_worker_invite(struct ctl *ctl)
                         "which adapters may it speak for?");
     if (ttl != NULL && (!sp_time_parse_span(sp_str_of(ttl), &ttl_ms) || ttl_ms == 0))
         return ctl_fail(ctl, CTL_USAGE, "--ttl", "write 30m or 1h", "\"%s\" is no span of time", ttl);
-    if (ctl->dry_run) {
-        ctl_out_print(&ctl->out, "worker %s: would be invited for adapters %s\n", args->names[0], adapters);
-        return CTL_OK;
-    }
-    json_t *ask = json_pack("{s:s, s:s, s:s, s:s, s:I}", "name", args->names[0], "adapters", adapters, "nodes",
+    json_t *ask = json_pack("{s:s, s:s, s:s, s:s, s:I, s:b}", "name", args->names[0], "adapters", adapters, "nodes",
                             ctl_args_has(args, CTL_OPT_NODES) ? args->values[CTL_OPT_NODES] : "", "labels",
-                            ctl_args_has(args, CTL_OPT_LABELS) ? args->values[CTL_OPT_LABELS] : "", "ttl_ms", (json_int_t)ttl_ms);
+                            ctl_args_has(args, CTL_OPT_LABELS) ? args->values[CTL_OPT_LABELS] : "", "ttl_ms", (json_int_t)ttl_ms,
+                            "dry_run", ctl->dry_run);
     int code = ctl_fleet_ask(ctl, "keeper", "worker.invite", ctl_json_need(ask), &reply);
     if (code != CTL_OK)
         return code;
     if (ctl->json) {
         ctl_json_print(&ctl->out, reply);
+    } else if (ctl->dry_run) {
+        ctl_out_print(&ctl->out, "worker %s: would be invited for adapters %s\n", args->names[0], adapters);
     } else {
         worker_warn_local(ctl);
         ctl_note(ctl, "On the new host: spice-worker enrol TOKEN --prefix DIR   (once, within %s)", ttl != NULL ? ttl : "1h");

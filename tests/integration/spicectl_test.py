@@ -104,6 +104,8 @@ class Alone(unittest.TestCase):
         self.assertEqual(done.stdout, "")
 
     def test_init(self):
+        dry = ctl("--json", "init", "--prefix", self.prefix, "--workers", 2, "--dry-run")
+        self.assertEqual(json.loads(dry.stdout), {"prefix": str(self.prefix), "keys": 9, "dry_run": True})
         dry = ctl("init", "--prefix", self.prefix, "--workers", 2, "--dry-run")
         self.assertIn("keys/worker-2.key", dry.stdout)
         self.assertFalse(self.prefix.exists())
@@ -398,6 +400,9 @@ class Fleet(unittest.TestCase):
                       ["node", "delete", "n1"], ["node", "label", "n1", "x=y"], ["node", "add", "n9"], ["worker", "drain", "worker-1"],
                       ["worker", "invite", "w9", "--adapters", "noop"], ["worker", "remove", "worker-1"], ["key", "revoke", "worker-1"]):
             self.ctl(*words, "--dry-run")
+        self.assertEqual(json.loads(self.ctl("--json", "profile", "select", "fast", "--all", "--dry-run").stdout),
+                         {"profile": "fast", "check": "", "all": True, "dry_run": True})
+        self.assertIn("no such profile", self.ctl("profile", "select", "fsat", "--all", "--dry-run", code=1).stderr)
         self.assertEqual(len([r for r in self.fleet.json("audit", "list") if r["actor"] == "admin"]),
                          len([r for r in self.fleet.json("audit", "list")[:audit] if r["actor"] == "admin"]))
         self.assertTrue(self.fleet.member("n1"))
@@ -461,6 +466,29 @@ class Fleet(unittest.TestCase):
             text = self.ctl(*table).stdout
             self.assertNotIn("\x1b", text)
             self.assertGreaterEqual(len(text.splitlines()), 2, table)
+
+    def test_shapes_of_changes(self):
+        """As the manual has them."""
+        plugin = self.fleet.prefix / "check_shape"
+        plugin.write_text("#!/bin/sh\n")
+        plugin.chmod(0o755)
+        manifest = {"name", "plugin", "manifest", "sha256", "network", "resident", "arguments", "max_output"}
+        for words, keys in ((["node", "add", "n1", "--dry-run"], {"name", "dry_run"}),
+                            (["check", "run", "well", "n1", "--dry-run"], {"check", "nodes", "runs", "test", "dry_run"}),
+                            (["worker", "invite", "w7", "--adapters", "noop", "--dry-run"], {"name", "dry_run"}),
+                            (["worker", "invite", "w7", "--adapters", "noop"], {"name", "token", "expires"}),
+                            (["key", "rotate", "reader-1", "--dry-run"], {"name", "before", "after", "dry_run"}),
+                            (["manifest", "sign", plugin, "--dry-run"], manifest), (["manifest", "sign", plugin], manifest),
+                            (["manifest", "show", "check_shape"], manifest | {"valid"})):
+            self.assertEqual(set(self.fleet.json(*words)), keys, words)
+        for words, keys in ((["node", "label", "n1", "a=b", "--dry-run"], {"name", "done", "dry_run", "what", "error"}),
+                            (["key", "list"], {"name", "role", "fingerprint", "adapters", "nodes", "origin", "revoked"}),
+                            (["key", "fingerprint"], {"name", "role", "fingerprint", "adapters", "nodes", "origin", "revoked"}),
+                            (["worker", "list"], {"name", "role", "adapters", "nodes", "revoked", "link"})):
+            self.assertTrue(keys <= set(self.fleet.json(*words)[0]), words)
+        row = json.loads(self.ctl("--json", "apply", "-f", "-", "--dry-run", stdin="kind: node\nname: n8\n").stdout)[0]
+        self.assertEqual(set(row), {"kind", "name", "change", "fields", "done", "dry_run", "error", "where"})
+        self.fleet.ctl("worker", "remove", "w7", "--yes")
 
     def test_misspelt_adapter_and_pool(self):
         done = self.ctl("apply", "-f", "-", "--dry-run", stdin="kind: check\nname: odd\nadapter: exce\n")
