@@ -25,18 +25,30 @@ static uint32_t jitter_ms(const struct sp_bus_link *link, uint32_t base_ms)
     return (uint32_t)(sp_hash_sip(key, link->bus->name, strlen(link->bus->name)) % (base_ms + 1u));
 }
 
+/* Over TCP a connection can be dead without anybody knowing (pitfall A23). On this host the kernel knows, and the peer that is alive and
+ * stuck is found by the session's own Heartbeat; so pings there would be wake-ups for nothing. */
+static bool set_heartbeat(struct sp_bus_link *link, bool local)
+{
+    const struct sp_conf_bus *conf = &link->bus->o.conf->bus;
+    int lost = local ? 0 : (int)conf->lost_ms;
+
+    return set_int(link->socket, ZMQ_HEARTBEAT_IVL, local ? 0 : (int)conf->heartbeat_ms) &&
+           set_int(link->socket, ZMQ_HEARTBEAT_TIMEOUT, lost) && set_int(link->socket, ZMQ_HEARTBEAT_TTL, lost);
+}
+
 static bool set_reconnect(struct sp_bus_link *link)
 {
     const struct sp_conf_bus *conf = &link->bus->o.conf->bus;
     uint32_t base = link->bus->o.reconnect_ms != 0 ? link->bus->o.reconnect_ms : (uint32_t)conf->reconnect_ms;
     uint32_t max = (uint32_t)conf->reconnect_max_ms;
+    bool local = strncmp(link->conf->endpoints[link->endpoint], "ipc://", 6) == 0;
 
-    if (strncmp(link->conf->endpoints[link->endpoint], "ipc://", 6) == 0) {
+    if (local) {
         base = base < SP_BUS_RECONNECT_IPC_MS ? base : SP_BUS_RECONNECT_IPC_MS;
         max = max < SP_BUS_RECONNECT_IPC_MS_MAX ? max : SP_BUS_RECONNECT_IPC_MS_MAX;
     }
     base += jitter_ms(link, base);
-    return set_int(link->socket, ZMQ_RECONNECT_IVL, (int)base) &&
+    return set_heartbeat(link, local) && set_int(link->socket, ZMQ_RECONNECT_IVL, (int)base) &&
            set_int(link->socket, ZMQ_RECONNECT_IVL_MAX, (int)(max > base ? max : base));
 }
 
@@ -52,8 +64,7 @@ static bool set_options(struct sp_bus_link *link)
            zmq_setsockopt(s, ZMQ_CURVE_SECRETKEY, keys->curve_secret_z85, SP_HEX_Z85_KEY_BYTES) == 0 &&
            zmq_setsockopt(s, ZMQ_MAXMSGSIZE, &message_max, sizeof message_max) == 0 && set_int(s, ZMQ_LINGER, 0) &&
            set_int(s, ZMQ_IMMEDIATE, 1) && set_int(s, ZMQ_SNDHWM, (int)conf->queue_messages) &&
-           set_int(s, ZMQ_RCVHWM, (int)conf->queue_messages) && set_int(s, ZMQ_HEARTBEAT_IVL, (int)conf->heartbeat_ms) &&
-           set_int(s, ZMQ_HEARTBEAT_TIMEOUT, (int)conf->lost_ms) && set_int(s, ZMQ_HEARTBEAT_TTL, (int)conf->lost_ms) &&
+           set_int(s, ZMQ_RCVHWM, (int)conf->queue_messages) &&
            set_int(s, ZMQ_HANDSHAKE_IVL, (int)conf->handshake_ms) && set_int(s, ZMQ_TCP_KEEPALIVE, 1) &&
            set_int(s, ZMQ_TCP_KEEPALIVE_IDLE, 30) && set_int(s, ZMQ_TCP_KEEPALIVE_INTVL, 10) &&
            set_int(s, ZMQ_TCP_KEEPALIVE_CNT, 3) && set_int(s, ZMQ_IPV6, 1) && set_reconnect(link);

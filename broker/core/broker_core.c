@@ -203,6 +203,8 @@ static void go_on(struct broker_core *b, struct broker_effects *fx)
         broker_peers_drop_silent(b, fx);
     if (!b->more && b->ticking)
         broker_jobs_expire(b, fx);
+    if (!b->more && b->ticking && b->pool.count > 0 && route_retry(&b->routes, b->now_us))
+        b->dirty = true;
     if (!b->more && b->dirty)
         broker_jobs_flush(b, fx);
     if (!b->more)
@@ -271,6 +273,8 @@ uint64_t broker_core_deadline(const struct broker_core *b)
 
         first = expiry < first ? expiry : first;
     }
+    if (b->pool.count > 0 && route_retry_us(&b->routes) < first)
+        first = route_retry_us(&b->routes);
     return first;
 }
 

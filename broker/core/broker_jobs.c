@@ -161,7 +161,7 @@ void broker_jobs_unsent(struct broker_core *b, uint32_t frame, uint32_t conn, st
     uint32_t route = route_of(b, frame, &body);
 
     if (peer != PEER_NONE && b->peers.peers[peer].has_worker)
-        route_untake(&b->routes, b->peers.peers[peer].worker, jobs);
+        route_untake(&b->routes, b->peers.peers[peer].worker, jobs, b->now_us);
     b->forwarded_jobs -= jobs;
     b->dirty = true;
     if (route == ROUTE_NONE)

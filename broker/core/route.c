@@ -98,6 +98,7 @@ void route_worker_close(struct route_table *t, uint32_t worker)
     for (uint32_t r = 0; r < t->routes_size; r++)
         if (t->routes[r].used)
             set_member(&t->routes[r], worker, false);
+    (void)route_worker_heard(t, worker);
     t->workers[worker].used = false;
     t->workers[worker].next_free = t->workers_free;
     t->workers_free = worker;
@@ -111,7 +112,7 @@ void route_worker_credit(struct route_table *t, uint32_t worker, uint64_t grante
     struct route_worker *w = &t->workers[worker];
 
     SP_ASSERT(w->used);
-    w->stalled = false;
+    (void)route_worker_heard(t, worker);
     if (granted > w->taken + ROUTE_CREDIT_JOBS_MAX)
         granted = w->taken + ROUTE_CREDIT_JOBS_MAX;
     if (granted > w->granted)
@@ -250,12 +251,60 @@ void route_take(struct route_table *t, uint32_t worker, uint32_t jobs)
     t->workers[worker].batches++;
 }
 
-void route_untake(struct route_table *t, uint32_t worker, uint32_t jobs)
+void route_untake(struct route_table *t, uint32_t worker, uint32_t jobs, uint64_t now_us)
 {
-    SP_ASSERT(t->workers[worker].taken >= jobs);
-    t->workers[worker].taken -= jobs;
-    t->workers[worker].batches--;
-    t->workers[worker].stalled = true;
+    struct route_worker *w = &t->workers[worker];
+
+    SP_ASSERT(w->taken >= jobs);
+    w->taken -= jobs;
+    w->batches--;
+    if (w->stalled)
+        return; /* one of several batches that were sent together */
+    w->stalled = true;
+    t->stalled++;
+    w->pause_ms = w->pause_ms == 0 ? ROUTE_RETRY_MS : w->pause_ms * 2;
+    w->pause_ms = w->pause_ms < ROUTE_RETRY_MS_MAX ? w->pause_ms : ROUTE_RETRY_MS_MAX;
+    w->retry_us = now_us + w->pause_ms * 1000u;
+}
+
+static void wake(struct route_table *t, struct route_worker *w)
+{
+    SP_ASSERT(t->stalled > 0);
+    w->stalled = false;
+    t->stalled--;
+}
+
+bool route_worker_heard(struct route_table *t, uint32_t worker)
+{
+    struct route_worker *w = &t->workers[worker];
+    bool was = w->stalled;
+
+    if (was)
+        wake(t, w);
+    w->pause_ms = 0;
+    return was;
+}
+
+uint64_t route_retry_us(const struct route_table *t)
+{
+    uint64_t first = UINT64_MAX;
+
+    for (uint32_t i = 0; t->stalled > 0 && i < t->workers_top; i++)
+        if (t->workers[i].stalled && t->workers[i].retry_us < first)
+            first = t->workers[i].retry_us;
+    return first;
+}
+
+bool route_retry(struct route_table *t, uint64_t now_us)
+{
+    bool any = false;
+
+    for (uint32_t i = 0; t->stalled > 0 && i < t->workers_top; i++)
+        if (t->workers[i].stalled && t->workers[i].retry_us <= now_us) {
+            wake(t, &t->workers[i]);
+            any = true;
+        }
+    return any;
 }
 
 /* Credit that is free for the route after what waits already. */
@@ -289,14 +338,16 @@ uint64_t route_grant(const struct route_table *t, uint32_t route, bool *tell)
 
 void route_check(const struct route_table *t, const struct queue_pool *pool)
 {
-    uint32_t workers = 0, routes = 0, queued = 0;
+    uint32_t workers = 0, routes = 0, queued = 0, stalled = 0;
     size_t bytes = 0;
 
     for (uint32_t i = 0; i < t->workers_size; i++) {
         workers += t->workers[i].used;
+        stalled += t->workers[i].stalled;
+        SP_IMPLIES(t->workers[i].stalled, t->workers[i].used);
         SP_IMPLIES(t->workers[i].used, i < t->workers_top);
     }
-    SP_ASSERT(workers == t->workers_count);
+    SP_ASSERT(workers == t->workers_count && stalled == t->stalled);
     for (uint32_t i = 0; i < t->routes_size; i++) {
         const struct route *r = &t->routes[i];
         uint32_t members = 0;

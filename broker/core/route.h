@@ -16,12 +16,16 @@
 #define ROUTE_ROUTES_MAX      256u
 #define ROUTE_NONE            UINT32_MAX
 #define ROUTE_SPARE_JOBS      64u      /* granted beyond the free credit, so that a worker that gets free finds work here */
+#define ROUTE_RETRY_MS        2u       /* a worker whose queue was full is tried again after this, */
+#define ROUTE_RETRY_MS_MAX    256u     /* and at last this often */
 #define ROUTE_CREDIT_JOBS_MAX 1000000u /* most jobs one worker may ask for ahead; more is taken as this */
 
 struct route_worker {
     bool used;
-    bool draining; /* finishes what it has, gets nothing new */
-    bool stalled;  /* its queue was full; until it speaks again */
+    bool draining;     /* finishes what it has, gets nothing new */
+    bool stalled;      /* its queue was full; until it speaks again or retry_us has come */
+    uint32_t pause_ms; /* before the next try; doubles with each that fails */
+    uint64_t retry_us;
     uint32_t link;
     uint32_t next_free;
     uint32_t slots;
@@ -53,6 +57,7 @@ struct route_table {
     uint32_t workers_free; /* first free one */
     uint32_t workers_top;  /* all used ones are below */
     uint32_t workers_count, routes_count;
+    uint32_t stalled;     /* workers that are */
     uint32_t window_jobs; /* most outstanding per route */
     uint8_t seed[16];
     struct sp_map by_key;
@@ -81,9 +86,16 @@ void route_close(struct route_table *t, uint32_t route);
 
 /* Returns the worker with most free credit, ROUTE_NONE when nobody has any. */
 uint32_t route_pick(const struct route_table *t, uint32_t route);
-/* Effect: counts a batch that goes to this worker, or that could not be sent to it after all. */
+/* Effect: counts a batch that goes to this worker, or that could not be sent to it after all: then it is left alone for a while,
+ * and for twice as long each time, until it speaks (route_worker_heard) or its time has come. */
 void route_take(struct route_table *t, uint32_t worker, uint32_t jobs);
-void route_untake(struct route_table *t, uint32_t worker, uint32_t jobs);
+void route_untake(struct route_table *t, uint32_t worker, uint32_t jobs, uint64_t now_us);
+/* True when the worker had been left alone: what waits may be tried again. */
+bool route_worker_heard(struct route_table *t, uint32_t worker);
+/* When the first worker that was left alone is to be tried again; UINT64_MAX: none. */
+uint64_t route_retry_us(const struct route_table *t);
+/* Effect: whose time has come may be given work again. True when there was one. */
+bool route_retry(struct route_table *t, uint64_t now_us);
 
 /* Returns what the grant should be now; never less than it is. *tell: the scheduler should hear of it (it is running low, or the
  * difference is worth a message, or the number of workers changed). */

@@ -269,6 +269,37 @@ static void test_full_and_lost_workers(void **state)
     assert_int_equal(w.conns[CONN_WORKER].jobs, 6);
 }
 
+/* A worker whose queue was full and has room again gets what waits although it says nothing; while it stays full it is tried more and
+ * more rarely, and not at all when nothing waits. */
+static void test_full_worker_is_tried_again(void **state)
+{
+    uint64_t steps;
+
+    (void)state;
+    broker_world_route(&w, CONN_SCHEDULER, who[CONN_SCHEDULER], "exec", "");
+    broker_world_credit(&w, CONN_WORKER, who[CONN_WORKER], 30);
+    broker_world_drained(&w);
+    w.conns[CONN_WORKER].state = BROKER_WORLD_FULL;
+    broker_world_jobs(&w, CONN_SCHEDULER, who[CONN_SCHEDULER], "exec", 5, 60000);
+    assert_int_equal(w.core.pool.count, 1);
+    w.conns[CONN_WORKER].state = BROKER_WORLD_OPEN;
+    broker_world_pass(&w, ROUTE_RETRY_MS);
+    assert_int_equal(w.conns[CONN_WORKER].jobs, 5);
+    assert_int_equal(w.core.pool.count, 0);
+
+    w.conns[CONN_WORKER].state = BROKER_WORLD_FULL;
+    broker_world_jobs(&w, CONN_SCHEDULER, who[CONN_SCHEDULER], "exec", 6, 60000);
+    steps = w.core.steps;
+    broker_world_pass(&w, 2000); /* 2 + 4 + 8 ... + 256, then each 256 ms: about 15 tries, each a tick, a failure and what follows */
+    assert_true(w.core.steps - steps >= 10 && w.core.steps - steps <= 80);
+    w.conns[CONN_WORKER].state = BROKER_WORLD_OPEN;
+    broker_world_pass(&w, ROUTE_RETRY_MS_MAX);
+    assert_int_equal(w.conns[CONN_WORKER].jobs, 11);
+    steps = w.core.steps;
+    broker_world_pass(&w, 300);
+    assert_int_equal(w.core.steps, steps); /* nothing waits: nothing is tried */
+}
+
 static void test_scheduler_session_ends(void **state)
 {
     (void)state;
@@ -411,6 +442,7 @@ int main(void)
         CASE(test_credit_draws_jobs),
         CASE(test_what_waits_expires_or_loses_its_workers),
         CASE(test_full_and_lost_workers),
+        CASE(test_full_worker_is_tried_again),
         CASE(test_scheduler_session_ends),
         CASE(test_silence_and_a_long_stop),
         CASE(test_slow_reader_is_counted_not_waited_for),

@@ -96,7 +96,7 @@ static void test_unsent_batch_gives_credit_back_and_rests_the_worker(void **stat
     (void)state;
     route_worker_credit(&t, a, 10);
     route_take(&t, a, 4);
-    route_untake(&t, a, 4);
+    route_untake(&t, a, 4, 1000);
     assert_int_equal(route_worker_free(&t.workers[a]), 10);
     assert_int_equal(route_pick(&t, exec), ROUTE_NONE);
     route_worker_credit(&t, a, 10); /* it spoke */
