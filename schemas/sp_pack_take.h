@@ -114,6 +114,16 @@ SP_INLINE uint32_t sp_take_array(struct sp_unpacker *u)
     return (uint32_t)count;
 }
 
+/* The same where so many, a constant below 16, are the rule; the elements are read one by one and checked on the way. */
+SP_INLINE uint32_t sp_take_fields(struct sp_unpacker *u, uint32_t usual)
+{
+    if (SP_LIKELY(u->p != u->end && *u->p == (0x90 | usual))) {
+        u->p++;
+        return usual;
+    }
+    return sp_take_array(u);
+}
+
 /* Lends n bytes of the frame, already past their header. */
 SP_INLINE struct sp_str sp_take_view(struct sp_unpacker *u, uint64_t n, uint32_t max)
 {
@@ -174,6 +184,10 @@ SP_INLINE struct sp_str sp_take_str(struct sp_unpacker *u, uint32_t max, bool ch
 /* Lends exactly n bytes, never NULL: after an error it lends zeros. */
 SP_INLINE const uint8_t *sp_take_exact(struct sp_unpacker *u, uint32_t n)
 {
+    if (n <= 0xff && SP_LIKELY(sp_unpacker_left(u) >= n + 2 && u->p[0] == 0xc4 && u->p[1] == n)) {
+        u->p += n + 2;
+        return u->p - n;
+    }
     struct sp_str s = sp_take_bin(u, n);
     if (SP_LIKELY(s.n == n && s.p != NULL))
         return (const uint8_t *)s.p;

@@ -82,11 +82,15 @@ SP_INLINE void sp_text_upto7(uint8_t *restrict to, const uint8_t *restrict from,
 
 SP_INLINE void sp_text_upto15(uint8_t *restrict to, const uint8_t *restrict from, uint32_t n, struct sp_text_seen *seen)
 {
+    sp_v2 v;
     uint64_t a, b;
     memcpy(&a, from, 8);
     memcpy(&b, from + n - 8, 8);
-    sp_text_see8(seen, a, b);
+    v = (sp_v2){a, b};
+    sp_text_see(seen, (sp_v16)v);
     if (to != NULL) {
+        a = v[0];
+        b = v[1];
         memcpy(to, &a, 8);
         memcpy(to + n - 8, &b, 8);
     }

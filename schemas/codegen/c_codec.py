@@ -38,6 +38,11 @@ def c_size(model, group, var):
     return " + ".join(["(size_t)%du" % model.fixed_bytes(group)] + names)
 
 
+def is_open(model, group):
+    """Whether a field of it has a length that is not fixed."""
+    return next(variable_fields(model, group, ""), None) is not None
+
+
 def has_text(model, group):
     return any(f.kind == "str" or f.kind == "record" and has_text(model, model.records[f.record]) for f in group.plain())
 
@@ -51,41 +56,72 @@ def c_write_field(model, f, var):
     if f.kind == "str":
         return "    p = sp_put_str(p, %s, %du, seen);\n" % (name, f.max)
     if f.kind == "bin":
-        return "    p = sp_put_bin(p, %s, %du);\n" % (name, f.max)
+        return "    p = sp_put_bin(p, %s, %du, seen);\n" % (name, f.max)
     if f.kind == "exact":
         return "    p = sp_put_exact(p, %s, %du);\n" % (name, f.max)
-    seen = ", seen" if has_text(model, model.records[f.record]) else ""
+    seen = ", seen" if is_open(model, model.records[f.record]) else ""
     return "    p = write_%s(p, &%s%s);\n" % (snake(f.record), name, seen)
 
 
+COLD = """/* There may be no room for the largest %(name)s: is there for this one? */
+static __attribute__((noinline, cold)) enum sp_rc fits_%(name)s(const struct sp_packer *w, const struct %(kind)s *r)
+{
+    if (!(%(limits)s))
+        return SP_E_LIMIT;
+    return sp_packer_room(w) < %(size)s ? SP_E_FULL : SP_OK;
+}
+
+/* A field was over its limit, or a text not plain. */
+static __attribute__((noinline, cold)) enum sp_rc judge_%(name)s(struct sp_packer *w, const struct %(kind)s *r, uint8_t *p)
+{
+    if (!(%(limits)s))
+        return SP_E_LIMIT;
+    return %(text)s ? sp_packer_commit(w, p) : SP_E_INVALID;
+}
+
+"""
+
+OPEN = """    if (!SP_LIKELY(sp_packer_room(w) >= %(max)du)) {
+        enum sp_rc rc = fits_%(name)s(w, %(var)s);
+        if (rc != SP_OK)
+            return rc;
+    }
+    struct sp_text_seen seen = sp_text_nothing_seen();
+    uint8_t *p = write_%(name)s(w->p, %(var)s, &seen);
+    if (!SP_LIKELY(sp_text_is_plain(&seen)))
+        return judge_%(name)s(w, %(var)s, p);
+    return sp_packer_commit(w, p);
+"""
+
+
 def c_write(model, group):
-    """The encoder proper, and for groups with text the judge that is asked when a text is not plain ASCII."""
+    """The encoder proper, and for groups whose length is not fixed what is asked in the rare cases."""
     kind = "%s_%s" % (group.prefix, group.c)
     name = group.c if group.prefix == "rec" else "msg_" + group.c
-    text = has_text(model, group)
+    some = is_open(model, group)
     out = ["SP_INLINE uint8_t *write_%s(uint8_t *restrict p, const struct %s *restrict r%s)\n{\n" % (
-        name, kind, ", struct sp_text_seen *seen" if text else "")]
+        name, kind, ", struct sp_text_seen *seen" if some else "")]
     out.append("    p = sp_put_array(p, %d);\n" % len(group.fields))
     out += [c_write_field(model, f, "r->") for f in group.plain()]
     out.append("    return p;\n}\n\n")
-    if text:
+    if has_text(model, group):
         tests = ["sp_str_is_utf8(r->%s)" % f.name if f.kind == "str" else "text_%s(&r->%s)" % (snake(f.record), f.name)
                  for f in group.plain()
                  if f.kind == "str" or f.kind == "record" and has_text(model, model.records[f.record])]
         out.append("static bool text_%s(const struct %s *r)\n{\n    return %s;\n}\n\n" % (name, kind, " && ".join(tests)))
-        out.append("static __attribute__((noinline, cold)) enum sp_rc judge_%s(struct sp_packer *w, const struct %s *r, uint8_t *p)\n"
-                   "{\n    return text_%s(r) ? sp_packer_commit(w, p) : SP_E_INVALID;\n}\n\n" % (name, kind, name))
+    if some:
+        out.append(COLD % {"name": name, "kind": kind, "limits": c_limit_test(model, group, "r->"), "size": c_size(model, group, "r->"),
+                           "text": "text_%s(r)" % name if has_text(model, group) else "true"})
     return "".join(out)
 
 
 def c_write_call(model, group, var):
-    """Statements that encode group at w->p and return."""
+    """Statements that check the room, encode group at w->p and return."""
     name = group.c if group.prefix == "rec" else "msg_" + group.c
-    if not has_text(model, group):
-        return "    return sp_packer_commit(w, write_%s(w->p, %s));\n" % (name, var)
-    return ("    struct sp_text_seen seen = sp_text_nothing_seen();\n    uint8_t *p = write_%s(w->p, %s, &seen);\n"
-            "    if (!SP_LIKELY(sp_text_is_plain(&seen)))\n        return judge_%s(w, %s, p);\n"
-            "    return sp_packer_commit(w, p);\n" % (name, var, name, var))
+    if is_open(model, group):
+        return OPEN % {"name": name, "var": var, "max": model.plain_max(group)}
+    return ("    if (sp_packer_room(w) < %du)\n        return SP_E_FULL;\n"
+            "    return sp_packer_commit(w, write_%s(w->p, %s));\n" % (model.plain_max(group), name, var))
 
 
 def c_read_field(f):
@@ -110,7 +146,7 @@ def c_read(group):
     out = ["SP_INLINE void read_%s(struct sp_unpacker *u, struct %s_%s *r, bool check)\n{\n" % (name, group.prefix, group.c)]
     if not uses:
         out.append("    (void)check;\n")
-    out.append("    uint32_t count = sp_take_array(u);\n")
+    out.append("    uint32_t count = sp_take_fields(u, %d);\n" % len(group.fields))
     out.append("    if (count < %d)\n        sp_unpack_fail(u, SP_E_MALFORMED);\n" % len(group.fields))
     out += [c_read_field(f) for f in group.fields]
     out.append("    if (count > %d)\n        sp_take_extra(u, count - %d);\n}\n\n" % (len(group.fields), len(group.fields)))
@@ -122,10 +158,6 @@ def c_record_code(model, r):
     out.append("""enum sp_rc rec_%(c)s_put(struct sp_packer *w, const struct rec_%(c)s *r)
 {
     if (w->list_count == w->list_max)
-        return SP_E_FULL;
-    if (!(%(limits)s))
-        return SP_E_LIMIT;
-    if (sp_packer_room(w) < %(size)s)
         return SP_E_FULL;
 %(write)s}
 
@@ -157,8 +189,7 @@ enum sp_rc rec_%(c)s_decode(const uint8_t *p, size_t n, struct rec_%(c)s *r)
     return SP_OK;
 }
 
-""" % {"c": r.c, "limits": c_limit_test(model, r, "r->"), "size": c_size(model, r, "r->"),
-       "write": c_write_call(model, r, "r")})
+""" % {"c": r.c, "write": c_write_call(model, r, "r")})
     return "".join(out)
 
 
@@ -188,8 +219,7 @@ def c_list_reader(name):
 
 def c_message_code(model, m):
     lists = m.lists()
-    values = {"c": m.c, "limits": c_limit_test(model, m, "m->"), "size": c_size(model, m, "m->"),
-              "write": c_write_call(model, m, "m")}
+    values = {"c": m.c, "write": c_write_call(model, m, "m")}
     out = [c_write(model, m), c_read(m)]
     out.append("""enum sp_rc msg_%(c)s_decode(const uint8_t *p, size_t n, struct msg_%(c)s *m)
 {
@@ -210,10 +240,6 @@ def c_message_code(model, m):
 %(kind)s enum sp_rc %(name)s(struct sp_packer *w, const struct msg_%(c)s *m)
 {
     SP_ASSERT(w->list == NULL);
-    if (!(%(limits)s))
-        return SP_E_LIMIT;
-    if (sp_packer_room(w) < %(size)s)
-        return SP_E_FULL;
 %(write)s}
 
 """ % dict(values, kind="static" if lists else "", name="plain_%s" % m.c if lists else "msg_%s_encode" % m.c))

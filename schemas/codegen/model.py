@@ -234,6 +234,15 @@ class Model:
             return self.fixed_bytes(self.records[f.record])
         return f.head_bytes()
 
+    def plain_max(self, group):
+        """Bytes of everything but the lists, at most."""
+        return self.fixed_bytes(group) + sum(self.content_max(f) for f in group.plain())
+
+    def content_max(self, f):
+        if f.kind == "record":
+            return sum(self.content_max(inner) for inner in self.records[f.record].fields)
+        return f.max if f.kind in ("str", "bin") else 0
+
     def bytes_max(self, group):
         total = 1
         for f in group.fields:

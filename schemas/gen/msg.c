@@ -536,14 +536,25 @@ static bool text_route_spec(const struct rec_route_spec *r)
     return sp_str_is_utf8(r->adapter) && sp_str_is_utf8(r->labels);
 }
 
+/* There may be no room for the largest route_spec: is there for this one? */
+static __attribute__((noinline, cold)) enum sp_rc fits_route_spec(const struct sp_packer *w, const struct rec_route_spec *r)
+{
+    if (!(r->adapter.n <= 32u && r->labels.n <= 255u))
+        return SP_E_LIMIT;
+    return sp_packer_room(w) < (size_t)5u + r->adapter.n + r->labels.n ? SP_E_FULL : SP_OK;
+}
+
+/* A field was over its limit, or a text not plain. */
 static __attribute__((noinline, cold)) enum sp_rc judge_route_spec(struct sp_packer *w, const struct rec_route_spec *r, uint8_t *p)
 {
+    if (!(r->adapter.n <= 32u && r->labels.n <= 255u))
+        return SP_E_LIMIT;
     return text_route_spec(r) ? sp_packer_commit(w, p) : SP_E_INVALID;
 }
 
 SP_INLINE void read_route_spec(struct sp_unpacker *u, struct rec_route_spec *r, bool check)
 {
-    uint32_t count = sp_take_array(u);
+    uint32_t count = sp_take_fields(u, 2);
     if (count < 2)
         sp_unpack_fail(u, SP_E_MALFORMED);
     r->adapter = sp_take_str(u, 32u, check);
@@ -556,10 +567,11 @@ enum sp_rc rec_route_spec_put(struct sp_packer *w, const struct rec_route_spec *
 {
     if (w->list_count == w->list_max)
         return SP_E_FULL;
-    if (!(r->adapter.n <= 32u && r->labels.n <= 255u))
-        return SP_E_LIMIT;
-    if (sp_packer_room(w) < (size_t)5u + r->adapter.n + r->labels.n)
-        return SP_E_FULL;
+    if (!SP_LIKELY(sp_packer_room(w) >= 292u)) {
+        enum sp_rc rc = fits_route_spec(w, r);
+        if (rc != SP_OK)
+            return rc;
+    }
     struct sp_text_seen seen = sp_text_nothing_seen();
     uint8_t *p = write_route_spec(w->p, r, &seen);
     if (!SP_LIKELY(sp_text_is_plain(&seen)))
@@ -611,7 +623,7 @@ SP_INLINE uint8_t *write_counter(uint8_t *restrict p, const struct rec_counter *
 SP_INLINE void read_counter(struct sp_unpacker *u, struct rec_counter *r, bool check)
 {
     (void)check;
-    uint32_t count = sp_take_array(u);
+    uint32_t count = sp_take_fields(u, 7);
     if (count < 7)
         sp_unpack_fail(u, SP_E_MALFORMED);
     r->type = (uint16_t)sp_take_uint(u, UINT16_MAX);
@@ -629,9 +641,7 @@ enum sp_rc rec_counter_put(struct sp_packer *w, const struct rec_counter *r)
 {
     if (w->list_count == w->list_max)
         return SP_E_FULL;
-    if (!(true))
-        return SP_E_LIMIT;
-    if (sp_packer_room(w) < (size_t)43u)
+    if (sp_packer_room(w) < 43u)
         return SP_E_FULL;
     return sp_packer_commit(w, write_counter(w->p, r));
 }
@@ -677,14 +687,25 @@ static bool text_gauge(const struct rec_gauge *r)
     return sp_str_is_utf8(r->name);
 }
 
+/* There may be no room for the largest gauge: is there for this one? */
+static __attribute__((noinline, cold)) enum sp_rc fits_gauge(const struct sp_packer *w, const struct rec_gauge *r)
+{
+    if (!(r->name.n <= 48u))
+        return SP_E_LIMIT;
+    return sp_packer_room(w) < (size_t)12u + r->name.n ? SP_E_FULL : SP_OK;
+}
+
+/* A field was over its limit, or a text not plain. */
 static __attribute__((noinline, cold)) enum sp_rc judge_gauge(struct sp_packer *w, const struct rec_gauge *r, uint8_t *p)
 {
+    if (!(r->name.n <= 48u))
+        return SP_E_LIMIT;
     return text_gauge(r) ? sp_packer_commit(w, p) : SP_E_INVALID;
 }
 
 SP_INLINE void read_gauge(struct sp_unpacker *u, struct rec_gauge *r, bool check)
 {
-    uint32_t count = sp_take_array(u);
+    uint32_t count = sp_take_fields(u, 2);
     if (count < 2)
         sp_unpack_fail(u, SP_E_MALFORMED);
     r->name = sp_take_str(u, 48u, check);
@@ -697,10 +718,11 @@ enum sp_rc rec_gauge_put(struct sp_packer *w, const struct rec_gauge *r)
 {
     if (w->list_count == w->list_max)
         return SP_E_FULL;
-    if (!(r->name.n <= 48u))
-        return SP_E_LIMIT;
-    if (sp_packer_room(w) < (size_t)12u + r->name.n)
-        return SP_E_FULL;
+    if (!SP_LIKELY(sp_packer_room(w) >= 60u)) {
+        enum sp_rc rc = fits_gauge(w, r);
+        if (rc != SP_OK)
+            return rc;
+    }
     struct sp_text_seen seen = sp_text_nothing_seen();
     uint8_t *p = write_gauge(w->p, r, &seen);
     if (!SP_LIKELY(sp_text_is_plain(&seen)))
@@ -752,14 +774,25 @@ static bool text_latency(const struct rec_latency *r)
     return sp_str_is_utf8(r->name);
 }
 
+/* There may be no room for the largest latency: is there for this one? */
+static __attribute__((noinline, cold)) enum sp_rc fits_latency(const struct sp_packer *w, const struct rec_latency *r)
+{
+    if (!(r->name.n <= 48u))
+        return SP_E_LIMIT;
+    return sp_packer_room(w) < (size_t)39u + r->name.n ? SP_E_FULL : SP_OK;
+}
+
+/* A field was over its limit, or a text not plain. */
 static __attribute__((noinline, cold)) enum sp_rc judge_latency(struct sp_packer *w, const struct rec_latency *r, uint8_t *p)
 {
+    if (!(r->name.n <= 48u))
+        return SP_E_LIMIT;
     return text_latency(r) ? sp_packer_commit(w, p) : SP_E_INVALID;
 }
 
 SP_INLINE void read_latency(struct sp_unpacker *u, struct rec_latency *r, bool check)
 {
-    uint32_t count = sp_take_array(u);
+    uint32_t count = sp_take_fields(u, 5);
     if (count < 5)
         sp_unpack_fail(u, SP_E_MALFORMED);
     r->name = sp_take_str(u, 48u, check);
@@ -775,10 +808,11 @@ enum sp_rc rec_latency_put(struct sp_packer *w, const struct rec_latency *r)
 {
     if (w->list_count == w->list_max)
         return SP_E_FULL;
-    if (!(r->name.n <= 48u))
-        return SP_E_LIMIT;
-    if (sp_packer_room(w) < (size_t)39u + r->name.n)
-        return SP_E_FULL;
+    if (!SP_LIKELY(sp_packer_room(w) >= 87u)) {
+        enum sp_rc rc = fits_latency(w, r);
+        if (rc != SP_OK)
+            return rc;
+    }
     struct sp_text_seen seen = sp_text_nothing_seen();
     uint8_t *p = write_latency(w->p, r, &seen);
     if (!SP_LIKELY(sp_text_is_plain(&seen)))
@@ -821,7 +855,7 @@ SP_INLINE uint8_t *write_job(uint8_t *restrict p, const struct rec_job *restrict
     p = sp_put_u32(p, r->timeout_ms);
     p = sp_put_str(p, r->node, 64u, seen);
     p = sp_put_str(p, r->address, 255u, seen);
-    p = sp_put_bin(p, r->checkpoint, 1024u);
+    p = sp_put_bin(p, r->checkpoint, 1024u, seen);
     return p;
 }
 
@@ -830,14 +864,25 @@ static bool text_job(const struct rec_job *r)
     return sp_str_is_utf8(r->node) && sp_str_is_utf8(r->address);
 }
 
+/* There may be no room for the largest job: is there for this one? */
+static __attribute__((noinline, cold)) enum sp_rc fits_job(const struct sp_packer *w, const struct rec_job *r)
+{
+    if (!(r->node.n <= 64u && r->address.n <= 255u && r->checkpoint.n <= 1024u))
+        return SP_E_LIMIT;
+    return sp_packer_room(w) < (size_t)159u + r->node.n + r->address.n + r->checkpoint.n ? SP_E_FULL : SP_OK;
+}
+
+/* A field was over its limit, or a text not plain. */
 static __attribute__((noinline, cold)) enum sp_rc judge_job(struct sp_packer *w, const struct rec_job *r, uint8_t *p)
 {
+    if (!(r->node.n <= 64u && r->address.n <= 255u && r->checkpoint.n <= 1024u))
+        return SP_E_LIMIT;
     return text_job(r) ? sp_packer_commit(w, p) : SP_E_INVALID;
 }
 
 SP_INLINE void read_job(struct sp_unpacker *u, struct rec_job *r, bool check)
 {
-    uint32_t count = sp_take_array(u);
+    uint32_t count = sp_take_fields(u, 5);
     if (count < 5)
         sp_unpack_fail(u, SP_E_MALFORMED);
     r->ticket = sp_take_exact(u, 144u);
@@ -853,10 +898,11 @@ enum sp_rc rec_job_put(struct sp_packer *w, const struct rec_job *r)
 {
     if (w->list_count == w->list_max)
         return SP_E_FULL;
-    if (!(r->node.n <= 64u && r->address.n <= 255u && r->checkpoint.n <= 1024u))
-        return SP_E_LIMIT;
-    if (sp_packer_room(w) < (size_t)159u + r->node.n + r->address.n + r->checkpoint.n)
-        return SP_E_FULL;
+    if (!SP_LIKELY(sp_packer_room(w) >= 1502u)) {
+        enum sp_rc rc = fits_job(w, r);
+        if (rc != SP_OK)
+            return rc;
+    }
     struct sp_text_seen seen = sp_text_nothing_seen();
     uint8_t *p = write_job(w->p, r, &seen);
     if (!SP_LIKELY(sp_text_is_plain(&seen)))
@@ -903,7 +949,7 @@ SP_INLINE uint8_t *write_returned(uint8_t *restrict p, const struct rec_returned
 SP_INLINE void read_returned(struct sp_unpacker *u, struct rec_returned *r, bool check)
 {
     (void)check;
-    uint32_t count = sp_take_array(u);
+    uint32_t count = sp_take_fields(u, 2);
     if (count < 2)
         sp_unpack_fail(u, SP_E_MALFORMED);
     r->slot = (uint32_t)sp_take_uint(u, UINT32_MAX);
@@ -916,9 +962,7 @@ enum sp_rc rec_returned_put(struct sp_packer *w, const struct rec_returned *r)
 {
     if (w->list_count == w->list_max)
         return SP_E_FULL;
-    if (!(true))
-        return SP_E_LIMIT;
-    if (sp_packer_room(w) < (size_t)15u)
+    if (sp_packer_room(w) < 15u)
         return SP_E_FULL;
     return sp_packer_commit(w, write_returned(w->p, r));
 }
@@ -967,14 +1011,25 @@ static bool text_definition_body(const struct rec_definition_body *r)
     return sp_str_is_utf8(r->check) && sp_str_is_utf8(r->adapter) && sp_str_is_utf8(r->params);
 }
 
+/* There may be no room for the largest definition_body: is there for this one? */
+static __attribute__((noinline, cold)) enum sp_rc fits_definition_body(const struct sp_packer *w, const struct rec_definition_body *r)
+{
+    if (!(r->check.n <= 64u && r->adapter.n <= 32u && r->params.n <= 16384u))
+        return SP_E_LIMIT;
+    return sp_packer_room(w) < (size_t)18u + r->check.n + r->adapter.n + r->params.n ? SP_E_FULL : SP_OK;
+}
+
+/* A field was over its limit, or a text not plain. */
 static __attribute__((noinline, cold)) enum sp_rc judge_definition_body(struct sp_packer *w, const struct rec_definition_body *r, uint8_t *p)
 {
+    if (!(r->check.n <= 64u && r->adapter.n <= 32u && r->params.n <= 16384u))
+        return SP_E_LIMIT;
     return text_definition_body(r) ? sp_packer_commit(w, p) : SP_E_INVALID;
 }
 
 SP_INLINE void read_definition_body(struct sp_unpacker *u, struct rec_definition_body *r, bool check)
 {
-    uint32_t count = sp_take_array(u);
+    uint32_t count = sp_take_fields(u, 5);
     if (count < 5)
         sp_unpack_fail(u, SP_E_MALFORMED);
     r->check = sp_take_str(u, 64u, check);
@@ -990,10 +1045,11 @@ enum sp_rc rec_definition_body_put(struct sp_packer *w, const struct rec_definit
 {
     if (w->list_count == w->list_max)
         return SP_E_FULL;
-    if (!(r->check.n <= 64u && r->adapter.n <= 32u && r->params.n <= 16384u))
-        return SP_E_LIMIT;
-    if (sp_packer_room(w) < (size_t)18u + r->check.n + r->adapter.n + r->params.n)
-        return SP_E_FULL;
+    if (!SP_LIKELY(sp_packer_room(w) >= 16498u)) {
+        enum sp_rc rc = fits_definition_body(w, r);
+        if (rc != SP_OK)
+            return rc;
+    }
     struct sp_text_seen seen = sp_text_nothing_seen();
     uint8_t *p = write_definition_body(w->p, r, &seen);
     if (!SP_LIKELY(sp_text_is_plain(&seen)))
@@ -1037,8 +1093,8 @@ SP_INLINE uint8_t *write_result(uint8_t *restrict p, const struct rec_result *re
     p = sp_put_u16(p, r->reason);
     p = sp_put_str(p, r->detail, 1024u, seen);
     p = sp_put_str(p, r->measures, 1024u, seen);
-    p = sp_put_bin(p, r->evidence, 32u);
-    p = sp_put_bin(p, r->checkpoint, 1024u);
+    p = sp_put_bin(p, r->evidence, 32u, seen);
+    p = sp_put_bin(p, r->checkpoint, 1024u, seen);
     p = sp_put_u64(p, r->trace);
     p = sp_put_u32(p, r->wait_us);
     p = sp_put_u32(p, r->run_us);
@@ -1050,14 +1106,25 @@ static bool text_result(const struct rec_result *r)
     return sp_str_is_utf8(r->detail) && sp_str_is_utf8(r->measures);
 }
 
+/* There may be no room for the largest result: is there for this one? */
+static __attribute__((noinline, cold)) enum sp_rc fits_result(const struct sp_packer *w, const struct rec_result *r)
+{
+    if (!(r->detail.n <= 1024u && r->measures.n <= 1024u && r->evidence.n <= 32u && r->checkpoint.n <= 1024u))
+        return SP_E_LIMIT;
+    return sp_packer_room(w) < (size_t)182u + r->detail.n + r->measures.n + r->evidence.n + r->checkpoint.n ? SP_E_FULL : SP_OK;
+}
+
+/* A field was over its limit, or a text not plain. */
 static __attribute__((noinline, cold)) enum sp_rc judge_result(struct sp_packer *w, const struct rec_result *r, uint8_t *p)
 {
+    if (!(r->detail.n <= 1024u && r->measures.n <= 1024u && r->evidence.n <= 32u && r->checkpoint.n <= 1024u))
+        return SP_E_LIMIT;
     return text_result(r) ? sp_packer_commit(w, p) : SP_E_INVALID;
 }
 
 SP_INLINE void read_result(struct sp_unpacker *u, struct rec_result *r, bool check)
 {
-    uint32_t count = sp_take_array(u);
+    uint32_t count = sp_take_fields(u, 10);
     if (count < 10)
         sp_unpack_fail(u, SP_E_MALFORMED);
     r->ticket = sp_take_exact(u, 144u);
@@ -1078,10 +1145,11 @@ enum sp_rc rec_result_put(struct sp_packer *w, const struct rec_result *r)
 {
     if (w->list_count == w->list_max)
         return SP_E_FULL;
-    if (!(r->detail.n <= 1024u && r->measures.n <= 1024u && r->evidence.n <= 32u && r->checkpoint.n <= 1024u))
-        return SP_E_LIMIT;
-    if (sp_packer_room(w) < (size_t)182u + r->detail.n + r->measures.n + r->evidence.n + r->checkpoint.n)
-        return SP_E_FULL;
+    if (!SP_LIKELY(sp_packer_room(w) >= 3286u)) {
+        enum sp_rc rc = fits_result(w, r);
+        if (rc != SP_OK)
+            return rc;
+    }
     struct sp_text_seen seen = sp_text_nothing_seen();
     uint8_t *p = write_result(w->p, r, &seen);
     if (!SP_LIKELY(sp_text_is_plain(&seen)))
@@ -1128,7 +1196,7 @@ SP_INLINE uint8_t *write_refused_result(uint8_t *restrict p, const struct rec_re
 SP_INLINE void read_refused_result(struct sp_unpacker *u, struct rec_refused_result *r, bool check)
 {
     (void)check;
-    uint32_t count = sp_take_array(u);
+    uint32_t count = sp_take_fields(u, 2);
     if (count < 2)
         sp_unpack_fail(u, SP_E_MALFORMED);
     r->index = (uint16_t)sp_take_uint(u, UINT16_MAX);
@@ -1141,9 +1209,7 @@ enum sp_rc rec_refused_result_put(struct sp_packer *w, const struct rec_refused_
 {
     if (w->list_count == w->list_max)
         return SP_E_FULL;
-    if (!(true))
-        return SP_E_LIMIT;
-    if (sp_packer_room(w) < (size_t)7u)
+    if (sp_packer_room(w) < 7u)
         return SP_E_FULL;
     return sp_packer_commit(w, write_refused_result(w->p, r));
 }
@@ -1176,21 +1242,37 @@ enum sp_rc rec_refused_result_decode(const uint8_t *p, size_t n, struct rec_refu
     return SP_OK;
 }
 
-SP_INLINE uint8_t *write_closed(uint8_t *restrict p, const struct rec_closed *restrict r)
+SP_INLINE uint8_t *write_closed(uint8_t *restrict p, const struct rec_closed *restrict r, struct sp_text_seen *seen)
 {
     p = sp_put_array(p, 5);
     p = sp_put_u32(p, r->slot);
     p = sp_put_u64(p, r->job);
     p = sp_put_u8(p, r->outcome);
     p = sp_put_u16(p, r->code);
-    p = sp_put_bin(p, r->checkpoint, 1024u);
+    p = sp_put_bin(p, r->checkpoint, 1024u, seen);
     return p;
+}
+
+/* There may be no room for the largest closed: is there for this one? */
+static __attribute__((noinline, cold)) enum sp_rc fits_closed(const struct sp_packer *w, const struct rec_closed *r)
+{
+    if (!(r->checkpoint.n <= 1024u))
+        return SP_E_LIMIT;
+    return sp_packer_room(w) < (size_t)23u + r->checkpoint.n ? SP_E_FULL : SP_OK;
+}
+
+/* A field was over its limit, or a text not plain. */
+static __attribute__((noinline, cold)) enum sp_rc judge_closed(struct sp_packer *w, const struct rec_closed *r, uint8_t *p)
+{
+    if (!(r->checkpoint.n <= 1024u))
+        return SP_E_LIMIT;
+    return true ? sp_packer_commit(w, p) : SP_E_INVALID;
 }
 
 SP_INLINE void read_closed(struct sp_unpacker *u, struct rec_closed *r, bool check)
 {
     (void)check;
-    uint32_t count = sp_take_array(u);
+    uint32_t count = sp_take_fields(u, 5);
     if (count < 5)
         sp_unpack_fail(u, SP_E_MALFORMED);
     r->slot = (uint32_t)sp_take_uint(u, UINT32_MAX);
@@ -1206,11 +1288,16 @@ enum sp_rc rec_closed_put(struct sp_packer *w, const struct rec_closed *r)
 {
     if (w->list_count == w->list_max)
         return SP_E_FULL;
-    if (!(r->checkpoint.n <= 1024u))
-        return SP_E_LIMIT;
-    if (sp_packer_room(w) < (size_t)23u + r->checkpoint.n)
-        return SP_E_FULL;
-    return sp_packer_commit(w, write_closed(w->p, r));
+    if (!SP_LIKELY(sp_packer_room(w) >= 1047u)) {
+        enum sp_rc rc = fits_closed(w, r);
+        if (rc != SP_OK)
+            return rc;
+    }
+    struct sp_text_seen seen = sp_text_nothing_seen();
+    uint8_t *p = write_closed(w->p, r, &seen);
+    if (!SP_LIKELY(sp_text_is_plain(&seen)))
+        return judge_closed(w, r, p);
+    return sp_packer_commit(w, p);
 }
 
 bool rec_closed_next(struct sp_list *list, struct rec_closed *r)
@@ -1259,14 +1346,25 @@ static bool text_node_info(const struct rec_node_info *r)
     return sp_str_is_utf8(r->name) && sp_str_is_utf8(r->address) && sp_str_is_utf8(r->labels);
 }
 
+/* There may be no room for the largest node_info: is there for this one? */
+static __attribute__((noinline, cold)) enum sp_rc fits_node_info(const struct sp_packer *w, const struct rec_node_info *r)
+{
+    if (!(r->name.n <= 64u && r->address.n <= 255u && r->labels.n <= 2048u))
+        return SP_E_LIMIT;
+    return sp_packer_room(w) < (size_t)38u + r->name.n + r->address.n + r->labels.n ? SP_E_FULL : SP_OK;
+}
+
+/* A field was over its limit, or a text not plain. */
 static __attribute__((noinline, cold)) enum sp_rc judge_node_info(struct sp_packer *w, const struct rec_node_info *r, uint8_t *p)
 {
+    if (!(r->name.n <= 64u && r->address.n <= 255u && r->labels.n <= 2048u))
+        return SP_E_LIMIT;
     return text_node_info(r) ? sp_packer_commit(w, p) : SP_E_INVALID;
 }
 
 SP_INLINE void read_node_info(struct sp_unpacker *u, struct rec_node_info *r, bool check)
 {
-    uint32_t count = sp_take_array(u);
+    uint32_t count = sp_take_fields(u, 7);
     if (count < 7)
         sp_unpack_fail(u, SP_E_MALFORMED);
     r->id = (uint32_t)sp_take_uint(u, UINT32_MAX);
@@ -1284,10 +1382,11 @@ enum sp_rc rec_node_info_put(struct sp_packer *w, const struct rec_node_info *r)
 {
     if (w->list_count == w->list_max)
         return SP_E_FULL;
-    if (!(r->name.n <= 64u && r->address.n <= 255u && r->labels.n <= 2048u))
-        return SP_E_LIMIT;
-    if (sp_packer_room(w) < (size_t)38u + r->name.n + r->address.n + r->labels.n)
-        return SP_E_FULL;
+    if (!SP_LIKELY(sp_packer_room(w) >= 2405u)) {
+        enum sp_rc rc = fits_node_info(w, r);
+        if (rc != SP_OK)
+            return rc;
+    }
     struct sp_text_seen seen = sp_text_nothing_seen();
     uint8_t *p = write_node_info(w->p, r, &seen);
     if (!SP_LIKELY(sp_text_is_plain(&seen)))
@@ -1348,14 +1447,25 @@ static bool text_check_info(const struct rec_check_info *r)
     return sp_str_is_utf8(r->name) && sp_str_is_utf8(r->adapter) && sp_str_is_utf8(r->selector) && sp_str_is_utf8(r->runbook);
 }
 
+/* There may be no room for the largest check_info: is there for this one? */
+static __attribute__((noinline, cold)) enum sp_rc fits_check_info(const struct sp_packer *w, const struct rec_check_info *r)
+{
+    if (!(r->name.n <= 64u && r->adapter.n <= 32u && r->selector.n <= 1024u && r->runbook.n <= 255u))
+        return SP_E_LIMIT;
+    return sp_packer_room(w) < (size_t)76u + r->name.n + r->adapter.n + r->selector.n + r->runbook.n ? SP_E_FULL : SP_OK;
+}
+
+/* A field was over its limit, or a text not plain. */
 static __attribute__((noinline, cold)) enum sp_rc judge_check_info(struct sp_packer *w, const struct rec_check_info *r, uint8_t *p)
 {
+    if (!(r->name.n <= 64u && r->adapter.n <= 32u && r->selector.n <= 1024u && r->runbook.n <= 255u))
+        return SP_E_LIMIT;
     return text_check_info(r) ? sp_packer_commit(w, p) : SP_E_INVALID;
 }
 
 SP_INLINE void read_check_info(struct sp_unpacker *u, struct rec_check_info *r, bool check)
 {
-    uint32_t count = sp_take_array(u);
+    uint32_t count = sp_take_fields(u, 14);
     if (count < 14)
         sp_unpack_fail(u, SP_E_MALFORMED);
     r->id = (uint32_t)sp_take_uint(u, UINT32_MAX);
@@ -1380,10 +1490,11 @@ enum sp_rc rec_check_info_put(struct sp_packer *w, const struct rec_check_info *
 {
     if (w->list_count == w->list_max)
         return SP_E_FULL;
-    if (!(r->name.n <= 64u && r->adapter.n <= 32u && r->selector.n <= 1024u && r->runbook.n <= 255u))
-        return SP_E_LIMIT;
-    if (sp_packer_room(w) < (size_t)76u + r->name.n + r->adapter.n + r->selector.n + r->runbook.n)
-        return SP_E_FULL;
+    if (!SP_LIKELY(sp_packer_room(w) >= 1451u)) {
+        enum sp_rc rc = fits_check_info(w, r);
+        if (rc != SP_OK)
+            return rc;
+    }
     struct sp_text_seen seen = sp_text_nothing_seen();
     uint8_t *p = write_check_info(w->p, r, &seen);
     if (!SP_LIKELY(sp_text_is_plain(&seen)))
@@ -1438,14 +1549,25 @@ static bool text_trust_entry(const struct rec_trust_entry *r)
     return sp_str_is_utf8(r->node) && sp_str_is_utf8(r->pool) && sp_str_is_utf8(r->why);
 }
 
+/* There may be no room for the largest trust_entry: is there for this one? */
+static __attribute__((noinline, cold)) enum sp_rc fits_trust_entry(const struct sp_packer *w, const struct rec_trust_entry *r)
+{
+    if (!(r->node.n <= 64u && r->pool.n <= 64u && r->why.n <= 256u))
+        return SP_E_LIMIT;
+    return sp_packer_room(w) < (size_t)47u + r->node.n + r->pool.n + r->why.n ? SP_E_FULL : SP_OK;
+}
+
+/* A field was over its limit, or a text not plain. */
 static __attribute__((noinline, cold)) enum sp_rc judge_trust_entry(struct sp_packer *w, const struct rec_trust_entry *r, uint8_t *p)
 {
+    if (!(r->node.n <= 64u && r->pool.n <= 64u && r->why.n <= 256u))
+        return SP_E_LIMIT;
     return text_trust_entry(r) ? sp_packer_commit(w, p) : SP_E_INVALID;
 }
 
 SP_INLINE void read_trust_entry(struct sp_unpacker *u, struct rec_trust_entry *r, bool check)
 {
-    uint32_t count = sp_take_array(u);
+    uint32_t count = sp_take_fields(u, 8);
     if (count < 8)
         sp_unpack_fail(u, SP_E_MALFORMED);
     r->key = sp_take_exact(u, 16u);
@@ -1464,10 +1586,11 @@ enum sp_rc rec_trust_entry_put(struct sp_packer *w, const struct rec_trust_entry
 {
     if (w->list_count == w->list_max)
         return SP_E_FULL;
-    if (!(r->node.n <= 64u && r->pool.n <= 64u && r->why.n <= 256u))
-        return SP_E_LIMIT;
-    if (sp_packer_room(w) < (size_t)47u + r->node.n + r->pool.n + r->why.n)
-        return SP_E_FULL;
+    if (!SP_LIKELY(sp_packer_room(w) >= 431u)) {
+        enum sp_rc rc = fits_trust_entry(w, r);
+        if (rc != SP_OK)
+            return rc;
+    }
     struct sp_text_seen seen = sp_text_nothing_seen();
     uint8_t *p = write_trust_entry(w->p, r, &seen);
     if (!SP_LIKELY(sp_text_is_plain(&seen)))
@@ -1515,14 +1638,25 @@ static bool text_hint_node(const struct rec_hint_node *r)
     return sp_str_is_utf8(r->node);
 }
 
+/* There may be no room for the largest hint_node: is there for this one? */
+static __attribute__((noinline, cold)) enum sp_rc fits_hint_node(const struct sp_packer *w, const struct rec_hint_node *r)
+{
+    if (!(r->node.n <= 64u))
+        return SP_E_LIMIT;
+    return sp_packer_room(w) < (size_t)3u + r->node.n ? SP_E_FULL : SP_OK;
+}
+
+/* A field was over its limit, or a text not plain. */
 static __attribute__((noinline, cold)) enum sp_rc judge_hint_node(struct sp_packer *w, const struct rec_hint_node *r, uint8_t *p)
 {
+    if (!(r->node.n <= 64u))
+        return SP_E_LIMIT;
     return text_hint_node(r) ? sp_packer_commit(w, p) : SP_E_INVALID;
 }
 
 SP_INLINE void read_hint_node(struct sp_unpacker *u, struct rec_hint_node *r, bool check)
 {
-    uint32_t count = sp_take_array(u);
+    uint32_t count = sp_take_fields(u, 1);
     if (count < 1)
         sp_unpack_fail(u, SP_E_MALFORMED);
     r->node = sp_take_str(u, 64u, check);
@@ -1534,10 +1668,11 @@ enum sp_rc rec_hint_node_put(struct sp_packer *w, const struct rec_hint_node *r)
 {
     if (w->list_count == w->list_max)
         return SP_E_FULL;
-    if (!(r->node.n <= 64u))
-        return SP_E_LIMIT;
-    if (sp_packer_room(w) < (size_t)3u + r->node.n)
-        return SP_E_FULL;
+    if (!SP_LIKELY(sp_packer_room(w) >= 67u)) {
+        enum sp_rc rc = fits_hint_node(w, r);
+        if (rc != SP_OK)
+            return rc;
+    }
     struct sp_text_seen seen = sp_text_nothing_seen();
     uint8_t *p = write_hint_node(w->p, r, &seen);
     if (!SP_LIKELY(sp_text_is_plain(&seen)))
@@ -1592,14 +1727,25 @@ static bool text_principal(const struct rec_principal *r)
     return sp_str_is_utf8(r->name) && sp_str_is_utf8(r->adapters) && sp_str_is_utf8(r->nodes);
 }
 
+/* There may be no room for the largest principal: is there for this one? */
+static __attribute__((noinline, cold)) enum sp_rc fits_principal(const struct sp_packer *w, const struct rec_principal *r)
+{
+    if (!(r->name.n <= 40u && r->adapters.n <= 512u && r->nodes.n <= 255u))
+        return SP_E_LIMIT;
+    return sp_packer_room(w) < (size_t)88u + r->name.n + r->adapters.n + r->nodes.n ? SP_E_FULL : SP_OK;
+}
+
+/* A field was over its limit, or a text not plain. */
 static __attribute__((noinline, cold)) enum sp_rc judge_principal(struct sp_packer *w, const struct rec_principal *r, uint8_t *p)
 {
+    if (!(r->name.n <= 40u && r->adapters.n <= 512u && r->nodes.n <= 255u))
+        return SP_E_LIMIT;
     return text_principal(r) ? sp_packer_commit(w, p) : SP_E_INVALID;
 }
 
 SP_INLINE void read_principal(struct sp_unpacker *u, struct rec_principal *r, bool check)
 {
-    uint32_t count = sp_take_array(u);
+    uint32_t count = sp_take_fields(u, 8);
     if (count < 8)
         sp_unpack_fail(u, SP_E_MALFORMED);
     r->name = sp_take_str(u, 40u, check);
@@ -1618,10 +1764,11 @@ enum sp_rc rec_principal_put(struct sp_packer *w, const struct rec_principal *r)
 {
     if (w->list_count == w->list_max)
         return SP_E_FULL;
-    if (!(r->name.n <= 40u && r->adapters.n <= 512u && r->nodes.n <= 255u))
-        return SP_E_LIMIT;
-    if (sp_packer_room(w) < (size_t)88u + r->name.n + r->adapters.n + r->nodes.n)
-        return SP_E_FULL;
+    if (!SP_LIKELY(sp_packer_room(w) >= 895u)) {
+        enum sp_rc rc = fits_principal(w, r);
+        if (rc != SP_OK)
+            return rc;
+    }
     struct sp_text_seen seen = sp_text_nothing_seen();
     uint8_t *p = write_principal(w->p, r, &seen);
     if (!SP_LIKELY(sp_text_is_plain(&seen)))
@@ -1934,14 +2081,25 @@ static bool text_msg_hello(const struct msg_hello *r)
     return sp_str_is_utf8(r->software) && sp_str_is_utf8(r->adapters) && sp_str_is_utf8(r->labels);
 }
 
+/* There may be no room for the largest msg_hello: is there for this one? */
+static __attribute__((noinline, cold)) enum sp_rc fits_msg_hello(const struct sp_packer *w, const struct msg_hello *r)
+{
+    if (!(r->software.n <= 32u && r->adapters.n <= 512u && r->labels.n <= 255u))
+        return SP_E_LIMIT;
+    return sp_packer_room(w) < (size_t)27u + r->software.n + r->adapters.n + r->labels.n ? SP_E_FULL : SP_OK;
+}
+
+/* A field was over its limit, or a text not plain. */
 static __attribute__((noinline, cold)) enum sp_rc judge_msg_hello(struct sp_packer *w, const struct msg_hello *r, uint8_t *p)
 {
+    if (!(r->software.n <= 32u && r->adapters.n <= 512u && r->labels.n <= 255u))
+        return SP_E_LIMIT;
     return text_msg_hello(r) ? sp_packer_commit(w, p) : SP_E_INVALID;
 }
 
 SP_INLINE void read_msg_hello(struct sp_unpacker *u, struct msg_hello *r, bool check)
 {
-    uint32_t count = sp_take_array(u);
+    uint32_t count = sp_take_fields(u, 6);
     if (count < 6)
         sp_unpack_fail(u, SP_E_MALFORMED);
     r->boot = (uint64_t)sp_take_uint(u, UINT64_MAX);
@@ -1973,10 +2131,11 @@ enum sp_rc msg_hello_decode(const uint8_t *p, size_t n, struct msg_hello *m)
 enum sp_rc msg_hello_encode(struct sp_packer *w, const struct msg_hello *m)
 {
     SP_ASSERT(w->list == NULL);
-    if (!(m->software.n <= 32u && m->adapters.n <= 512u && m->labels.n <= 255u))
-        return SP_E_LIMIT;
-    if (sp_packer_room(w) < (size_t)27u + m->software.n + m->adapters.n + m->labels.n)
-        return SP_E_FULL;
+    if (!SP_LIKELY(sp_packer_room(w) >= 826u)) {
+        enum sp_rc rc = fits_msg_hello(w, m);
+        if (rc != SP_OK)
+            return rc;
+    }
     struct sp_text_seen seen = sp_text_nothing_seen();
     uint8_t *p = write_msg_hello(w->p, m, &seen);
     if (!SP_LIKELY(sp_text_is_plain(&seen)))
@@ -1995,7 +2154,7 @@ SP_INLINE uint8_t *write_msg_welcome(uint8_t *restrict p, const struct msg_welco
 SP_INLINE void read_msg_welcome(struct sp_unpacker *u, struct msg_welcome *r, bool check)
 {
     (void)check;
-    uint32_t count = sp_take_array(u);
+    uint32_t count = sp_take_fields(u, 2);
     if (count < 2)
         sp_unpack_fail(u, SP_E_MALFORMED);
     r->boot = (uint64_t)sp_take_uint(u, UINT64_MAX);
@@ -2023,9 +2182,7 @@ enum sp_rc msg_welcome_decode(const uint8_t *p, size_t n, struct msg_welcome *m)
 enum sp_rc msg_welcome_encode(struct sp_packer *w, const struct msg_welcome *m)
 {
     SP_ASSERT(w->list == NULL);
-    if (!(true))
-        return SP_E_LIMIT;
-    if (sp_packer_room(w) < (size_t)15u)
+    if (sp_packer_room(w) < 15u)
         return SP_E_FULL;
     return sp_packer_commit(w, write_msg_welcome(w->p, m));
 }
@@ -2041,7 +2198,7 @@ SP_INLINE uint8_t *write_msg_heartbeat(uint8_t *restrict p, const struct msg_hea
 SP_INLINE void read_msg_heartbeat(struct sp_unpacker *u, struct msg_heartbeat *r, bool check)
 {
     (void)check;
-    uint32_t count = sp_take_array(u);
+    uint32_t count = sp_take_fields(u, 2);
     if (count < 2)
         sp_unpack_fail(u, SP_E_MALFORMED);
     r->progress = (uint64_t)sp_take_uint(u, UINT64_MAX);
@@ -2069,9 +2226,7 @@ enum sp_rc msg_heartbeat_decode(const uint8_t *p, size_t n, struct msg_heartbeat
 enum sp_rc msg_heartbeat_encode(struct sp_packer *w, const struct msg_heartbeat *m)
 {
     SP_ASSERT(w->list == NULL);
-    if (!(true))
-        return SP_E_LIMIT;
-    if (sp_packer_room(w) < (size_t)15u)
+    if (sp_packer_room(w) < 15u)
         return SP_E_FULL;
     return sp_packer_commit(w, write_msg_heartbeat(w->p, m));
 }
@@ -2086,7 +2241,7 @@ SP_INLINE uint8_t *write_msg_credit(uint8_t *restrict p, const struct msg_credit
 SP_INLINE void read_msg_credit(struct sp_unpacker *u, struct msg_credit *r, bool check)
 {
     (void)check;
-    uint32_t count = sp_take_array(u);
+    uint32_t count = sp_take_fields(u, 1);
     if (count < 1)
         sp_unpack_fail(u, SP_E_MALFORMED);
     r->granted = (uint64_t)sp_take_uint(u, UINT64_MAX);
@@ -2113,9 +2268,7 @@ enum sp_rc msg_credit_decode(const uint8_t *p, size_t n, struct msg_credit *m)
 enum sp_rc msg_credit_encode(struct sp_packer *w, const struct msg_credit *m)
 {
     SP_ASSERT(w->list == NULL);
-    if (!(true))
-        return SP_E_LIMIT;
-    if (sp_packer_room(w) < (size_t)10u)
+    if (sp_packer_room(w) < 10u)
         return SP_E_FULL;
     return sp_packer_commit(w, write_msg_credit(w->p, m));
 }
@@ -2130,7 +2283,7 @@ SP_INLINE uint8_t *write_msg_drain(uint8_t *restrict p, const struct msg_drain *
 SP_INLINE void read_msg_drain(struct sp_unpacker *u, struct msg_drain *r, bool check)
 {
     (void)check;
-    uint32_t count = sp_take_array(u);
+    uint32_t count = sp_take_fields(u, 1);
     if (count < 1)
         sp_unpack_fail(u, SP_E_MALFORMED);
     r->deadline_ms = (uint32_t)sp_take_uint(u, UINT32_MAX);
@@ -2157,9 +2310,7 @@ enum sp_rc msg_drain_decode(const uint8_t *p, size_t n, struct msg_drain *m)
 enum sp_rc msg_drain_encode(struct sp_packer *w, const struct msg_drain *m)
 {
     SP_ASSERT(w->list == NULL);
-    if (!(true))
-        return SP_E_LIMIT;
-    if (sp_packer_room(w) < (size_t)6u)
+    if (sp_packer_room(w) < 6u)
         return SP_E_FULL;
     return sp_packer_commit(w, write_msg_drain(w->p, m));
 }
@@ -2174,7 +2325,7 @@ SP_INLINE uint8_t *write_msg_bye(uint8_t *restrict p, const struct msg_bye *rest
 SP_INLINE void read_msg_bye(struct sp_unpacker *u, struct msg_bye *r, bool check)
 {
     (void)check;
-    uint32_t count = sp_take_array(u);
+    uint32_t count = sp_take_fields(u, 1);
     if (count < 1)
         sp_unpack_fail(u, SP_E_MALFORMED);
     r->boot = (uint64_t)sp_take_uint(u, UINT64_MAX);
@@ -2201,9 +2352,7 @@ enum sp_rc msg_bye_decode(const uint8_t *p, size_t n, struct msg_bye *m)
 enum sp_rc msg_bye_encode(struct sp_packer *w, const struct msg_bye *m)
 {
     SP_ASSERT(w->list == NULL);
-    if (!(true))
-        return SP_E_LIMIT;
-    if (sp_packer_room(w) < (size_t)10u)
+    if (sp_packer_room(w) < 10u)
         return SP_E_FULL;
     return sp_packer_commit(w, write_msg_bye(w->p, m));
 }
@@ -2223,14 +2372,25 @@ static bool text_msg_refused(const struct msg_refused *r)
     return sp_str_is_utf8(r->detail);
 }
 
+/* There may be no room for the largest msg_refused: is there for this one? */
+static __attribute__((noinline, cold)) enum sp_rc fits_msg_refused(const struct sp_packer *w, const struct msg_refused *r)
+{
+    if (!(r->detail.n <= 128u))
+        return SP_E_LIMIT;
+    return sp_packer_room(w) < (size_t)18u + r->detail.n ? SP_E_FULL : SP_OK;
+}
+
+/* A field was over its limit, or a text not plain. */
 static __attribute__((noinline, cold)) enum sp_rc judge_msg_refused(struct sp_packer *w, const struct msg_refused *r, uint8_t *p)
 {
+    if (!(r->detail.n <= 128u))
+        return SP_E_LIMIT;
     return text_msg_refused(r) ? sp_packer_commit(w, p) : SP_E_INVALID;
 }
 
 SP_INLINE void read_msg_refused(struct sp_unpacker *u, struct msg_refused *r, bool check)
 {
-    uint32_t count = sp_take_array(u);
+    uint32_t count = sp_take_fields(u, 4);
     if (count < 4)
         sp_unpack_fail(u, SP_E_MALFORMED);
     r->type = (uint16_t)sp_take_uint(u, UINT16_MAX);
@@ -2260,10 +2420,11 @@ enum sp_rc msg_refused_decode(const uint8_t *p, size_t n, struct msg_refused *m)
 enum sp_rc msg_refused_encode(struct sp_packer *w, const struct msg_refused *m)
 {
     SP_ASSERT(w->list == NULL);
-    if (!(m->detail.n <= 128u))
-        return SP_E_LIMIT;
-    if (sp_packer_room(w) < (size_t)18u + m->detail.n)
-        return SP_E_FULL;
+    if (!SP_LIKELY(sp_packer_room(w) >= 146u)) {
+        enum sp_rc rc = fits_msg_refused(w, m);
+        if (rc != SP_OK)
+            return rc;
+    }
     struct sp_text_seen seen = sp_text_nothing_seen();
     uint8_t *p = write_msg_refused(w->p, m, &seen);
     if (!SP_LIKELY(sp_text_is_plain(&seen)))
@@ -2282,7 +2443,7 @@ SP_INLINE uint8_t *write_msg_stats(uint8_t *restrict p, const struct msg_stats *
 SP_INLINE void read_msg_stats(struct sp_unpacker *u, struct msg_stats *r, bool check)
 {
     (void)check;
-    uint32_t count = sp_take_array(u);
+    uint32_t count = sp_take_fields(u, 5);
     if (count < 5)
         sp_unpack_fail(u, SP_E_MALFORMED);
     r->boot = (uint64_t)sp_take_uint(u, UINT64_MAX);
@@ -2313,9 +2474,7 @@ enum sp_rc msg_stats_decode(const uint8_t *p, size_t n, struct msg_stats *m)
 static enum sp_rc plain_stats(struct sp_packer *w, const struct msg_stats *m)
 {
     SP_ASSERT(w->list == NULL);
-    if (!(true))
-        return SP_E_LIMIT;
-    if (sp_packer_room(w) < (size_t)19u)
+    if (sp_packer_room(w) < 19u)
         return SP_E_FULL;
     return sp_packer_commit(w, write_msg_stats(w->p, m));
 }
@@ -2373,14 +2532,25 @@ static bool text_msg_route_open(const struct msg_route_open *r)
     return text_route_spec(&r->route);
 }
 
+/* There may be no room for the largest msg_route_open: is there for this one? */
+static __attribute__((noinline, cold)) enum sp_rc fits_msg_route_open(const struct sp_packer *w, const struct msg_route_open *r)
+{
+    if (!(r->route.adapter.n <= 32u && r->route.labels.n <= 255u))
+        return SP_E_LIMIT;
+    return sp_packer_room(w) < (size_t)6u + r->route.adapter.n + r->route.labels.n ? SP_E_FULL : SP_OK;
+}
+
+/* A field was over its limit, or a text not plain. */
 static __attribute__((noinline, cold)) enum sp_rc judge_msg_route_open(struct sp_packer *w, const struct msg_route_open *r, uint8_t *p)
 {
+    if (!(r->route.adapter.n <= 32u && r->route.labels.n <= 255u))
+        return SP_E_LIMIT;
     return text_msg_route_open(r) ? sp_packer_commit(w, p) : SP_E_INVALID;
 }
 
 SP_INLINE void read_msg_route_open(struct sp_unpacker *u, struct msg_route_open *r, bool check)
 {
-    uint32_t count = sp_take_array(u);
+    uint32_t count = sp_take_fields(u, 1);
     if (count < 1)
         sp_unpack_fail(u, SP_E_MALFORMED);
     read_route_spec(u, &r->route, check);
@@ -2407,10 +2577,11 @@ enum sp_rc msg_route_open_decode(const uint8_t *p, size_t n, struct msg_route_op
 enum sp_rc msg_route_open_encode(struct sp_packer *w, const struct msg_route_open *m)
 {
     SP_ASSERT(w->list == NULL);
-    if (!(m->route.adapter.n <= 32u && m->route.labels.n <= 255u))
-        return SP_E_LIMIT;
-    if (sp_packer_room(w) < (size_t)6u + m->route.adapter.n + m->route.labels.n)
-        return SP_E_FULL;
+    if (!SP_LIKELY(sp_packer_room(w) >= 293u)) {
+        enum sp_rc rc = fits_msg_route_open(w, m);
+        if (rc != SP_OK)
+            return rc;
+    }
     struct sp_text_seen seen = sp_text_nothing_seen();
     uint8_t *p = write_msg_route_open(w->p, m, &seen);
     if (!SP_LIKELY(sp_text_is_plain(&seen)))
@@ -2433,14 +2604,25 @@ static bool text_msg_route_credit(const struct msg_route_credit *r)
     return text_route_spec(&r->route);
 }
 
+/* There may be no room for the largest msg_route_credit: is there for this one? */
+static __attribute__((noinline, cold)) enum sp_rc fits_msg_route_credit(const struct sp_packer *w, const struct msg_route_credit *r)
+{
+    if (!(r->route.adapter.n <= 32u && r->route.labels.n <= 255u))
+        return SP_E_LIMIT;
+    return sp_packer_room(w) < (size_t)29u + r->route.adapter.n + r->route.labels.n ? SP_E_FULL : SP_OK;
+}
+
+/* A field was over its limit, or a text not plain. */
 static __attribute__((noinline, cold)) enum sp_rc judge_msg_route_credit(struct sp_packer *w, const struct msg_route_credit *r, uint8_t *p)
 {
+    if (!(r->route.adapter.n <= 32u && r->route.labels.n <= 255u))
+        return SP_E_LIMIT;
     return text_msg_route_credit(r) ? sp_packer_commit(w, p) : SP_E_INVALID;
 }
 
 SP_INLINE void read_msg_route_credit(struct sp_unpacker *u, struct msg_route_credit *r, bool check)
 {
-    uint32_t count = sp_take_array(u);
+    uint32_t count = sp_take_fields(u, 4);
     if (count < 4)
         sp_unpack_fail(u, SP_E_MALFORMED);
     r->broker_boot = (uint64_t)sp_take_uint(u, UINT64_MAX);
@@ -2470,10 +2652,11 @@ enum sp_rc msg_route_credit_decode(const uint8_t *p, size_t n, struct msg_route_
 enum sp_rc msg_route_credit_encode(struct sp_packer *w, const struct msg_route_credit *m)
 {
     SP_ASSERT(w->list == NULL);
-    if (!(m->route.adapter.n <= 32u && m->route.labels.n <= 255u))
-        return SP_E_LIMIT;
-    if (sp_packer_room(w) < (size_t)29u + m->route.adapter.n + m->route.labels.n)
-        return SP_E_FULL;
+    if (!SP_LIKELY(sp_packer_room(w) >= 316u)) {
+        enum sp_rc rc = fits_msg_route_credit(w, m);
+        if (rc != SP_OK)
+            return rc;
+    }
     struct sp_text_seen seen = sp_text_nothing_seen();
     uint8_t *p = write_msg_route_credit(w->p, m, &seen);
     if (!SP_LIKELY(sp_text_is_plain(&seen)))
@@ -2494,14 +2677,25 @@ static bool text_msg_job_batch(const struct msg_job_batch *r)
     return text_route_spec(&r->route);
 }
 
+/* There may be no room for the largest msg_job_batch: is there for this one? */
+static __attribute__((noinline, cold)) enum sp_rc fits_msg_job_batch(const struct sp_packer *w, const struct msg_job_batch *r)
+{
+    if (!(r->route.adapter.n <= 32u && r->route.labels.n <= 255u))
+        return SP_E_LIMIT;
+    return sp_packer_room(w) < (size_t)11u + r->route.adapter.n + r->route.labels.n ? SP_E_FULL : SP_OK;
+}
+
+/* A field was over its limit, or a text not plain. */
 static __attribute__((noinline, cold)) enum sp_rc judge_msg_job_batch(struct sp_packer *w, const struct msg_job_batch *r, uint8_t *p)
 {
+    if (!(r->route.adapter.n <= 32u && r->route.labels.n <= 255u))
+        return SP_E_LIMIT;
     return text_msg_job_batch(r) ? sp_packer_commit(w, p) : SP_E_INVALID;
 }
 
 SP_INLINE void read_msg_job_batch(struct sp_unpacker *u, struct msg_job_batch *r, bool check)
 {
-    uint32_t count = sp_take_array(u);
+    uint32_t count = sp_take_fields(u, 3);
     if (count < 3)
         sp_unpack_fail(u, SP_E_MALFORMED);
     read_route_spec(u, &r->route, check);
@@ -2530,10 +2724,11 @@ enum sp_rc msg_job_batch_decode(const uint8_t *p, size_t n, struct msg_job_batch
 static enum sp_rc plain_job_batch(struct sp_packer *w, const struct msg_job_batch *m)
 {
     SP_ASSERT(w->list == NULL);
-    if (!(m->route.adapter.n <= 32u && m->route.labels.n <= 255u))
-        return SP_E_LIMIT;
-    if (sp_packer_room(w) < (size_t)11u + m->route.adapter.n + m->route.labels.n)
-        return SP_E_FULL;
+    if (!SP_LIKELY(sp_packer_room(w) >= 298u)) {
+        enum sp_rc rc = fits_msg_job_batch(w, m);
+        if (rc != SP_OK)
+            return rc;
+    }
     struct sp_text_seen seen = sp_text_nothing_seen();
     uint8_t *p = write_msg_job_batch(w->p, m, &seen);
     if (!SP_LIKELY(sp_text_is_plain(&seen)))
@@ -2578,7 +2773,7 @@ SP_INLINE uint8_t *write_msg_job_return(uint8_t *restrict p, const struct msg_jo
 SP_INLINE void read_msg_job_return(struct sp_unpacker *u, struct msg_job_return *r, bool check)
 {
     (void)check;
-    uint32_t count = sp_take_array(u);
+    uint32_t count = sp_take_fields(u, 2);
     if (count < 2)
         sp_unpack_fail(u, SP_E_MALFORMED);
     r->code = (uint16_t)sp_take_uint(u, UINT16_MAX);
@@ -2606,9 +2801,7 @@ enum sp_rc msg_job_return_decode(const uint8_t *p, size_t n, struct msg_job_retu
 static enum sp_rc plain_job_return(struct sp_packer *w, const struct msg_job_return *m)
 {
     SP_ASSERT(w->list == NULL);
-    if (!(true))
-        return SP_E_LIMIT;
-    if (sp_packer_room(w) < (size_t)4u)
+    if (sp_packer_room(w) < 4u)
         return SP_E_FULL;
     return sp_packer_commit(w, write_msg_job_return(w->p, m));
 }
@@ -2650,7 +2843,7 @@ SP_INLINE uint8_t *write_msg_definition_get(uint8_t *restrict p, const struct ms
 SP_INLINE void read_msg_definition_get(struct sp_unpacker *u, struct msg_definition_get *r, bool check)
 {
     (void)check;
-    uint32_t count = sp_take_array(u);
+    uint32_t count = sp_take_fields(u, 1);
     if (count < 1)
         sp_unpack_fail(u, SP_E_MALFORMED);
     r->digest = sp_take_exact(u, 32u);
@@ -2677,25 +2870,39 @@ enum sp_rc msg_definition_get_decode(const uint8_t *p, size_t n, struct msg_defi
 enum sp_rc msg_definition_get_encode(struct sp_packer *w, const struct msg_definition_get *m)
 {
     SP_ASSERT(w->list == NULL);
-    if (!(true))
-        return SP_E_LIMIT;
-    if (sp_packer_room(w) < (size_t)35u)
+    if (sp_packer_room(w) < 35u)
         return SP_E_FULL;
     return sp_packer_commit(w, write_msg_definition_get(w->p, m));
 }
 
-SP_INLINE uint8_t *write_msg_definition(uint8_t *restrict p, const struct msg_definition *restrict r)
+SP_INLINE uint8_t *write_msg_definition(uint8_t *restrict p, const struct msg_definition *restrict r, struct sp_text_seen *seen)
 {
     p = sp_put_array(p, 2);
     p = sp_put_exact(p, r->digest, 32u);
-    p = sp_put_bin(p, r->body, 20480u);
+    p = sp_put_bin(p, r->body, 20480u, seen);
     return p;
+}
+
+/* There may be no room for the largest msg_definition: is there for this one? */
+static __attribute__((noinline, cold)) enum sp_rc fits_msg_definition(const struct sp_packer *w, const struct msg_definition *r)
+{
+    if (!(r->body.n <= 20480u))
+        return SP_E_LIMIT;
+    return sp_packer_room(w) < (size_t)38u + r->body.n ? SP_E_FULL : SP_OK;
+}
+
+/* A field was over its limit, or a text not plain. */
+static __attribute__((noinline, cold)) enum sp_rc judge_msg_definition(struct sp_packer *w, const struct msg_definition *r, uint8_t *p)
+{
+    if (!(r->body.n <= 20480u))
+        return SP_E_LIMIT;
+    return true ? sp_packer_commit(w, p) : SP_E_INVALID;
 }
 
 SP_INLINE void read_msg_definition(struct sp_unpacker *u, struct msg_definition *r, bool check)
 {
     (void)check;
-    uint32_t count = sp_take_array(u);
+    uint32_t count = sp_take_fields(u, 2);
     if (count < 2)
         sp_unpack_fail(u, SP_E_MALFORMED);
     r->digest = sp_take_exact(u, 32u);
@@ -2723,11 +2930,16 @@ enum sp_rc msg_definition_decode(const uint8_t *p, size_t n, struct msg_definiti
 enum sp_rc msg_definition_encode(struct sp_packer *w, const struct msg_definition *m)
 {
     SP_ASSERT(w->list == NULL);
-    if (!(m->body.n <= 20480u))
-        return SP_E_LIMIT;
-    if (sp_packer_room(w) < (size_t)38u + m->body.n)
-        return SP_E_FULL;
-    return sp_packer_commit(w, write_msg_definition(w->p, m));
+    if (!SP_LIKELY(sp_packer_room(w) >= 20518u)) {
+        enum sp_rc rc = fits_msg_definition(w, m);
+        if (rc != SP_OK)
+            return rc;
+    }
+    struct sp_text_seen seen = sp_text_nothing_seen();
+    uint8_t *p = write_msg_definition(w->p, m, &seen);
+    if (!SP_LIKELY(sp_text_is_plain(&seen)))
+        return judge_msg_definition(w, m, p);
+    return sp_packer_commit(w, p);
 }
 
 SP_INLINE uint8_t *write_msg_result_batch(uint8_t *restrict p, const struct msg_result_batch *restrict r)
@@ -2741,7 +2953,7 @@ SP_INLINE uint8_t *write_msg_result_batch(uint8_t *restrict p, const struct msg_
 SP_INLINE void read_msg_result_batch(struct sp_unpacker *u, struct msg_result_batch *r, bool check)
 {
     (void)check;
-    uint32_t count = sp_take_array(u);
+    uint32_t count = sp_take_fields(u, 3);
     if (count < 3)
         sp_unpack_fail(u, SP_E_MALFORMED);
     r->boot = (uint64_t)sp_take_uint(u, UINT64_MAX);
@@ -2770,9 +2982,7 @@ enum sp_rc msg_result_batch_decode(const uint8_t *p, size_t n, struct msg_result
 static enum sp_rc plain_result_batch(struct sp_packer *w, const struct msg_result_batch *m)
 {
     SP_ASSERT(w->list == NULL);
-    if (!(true))
-        return SP_E_LIMIT;
-    if (sp_packer_room(w) < (size_t)19u)
+    if (sp_packer_room(w) < 19u)
         return SP_E_FULL;
     return sp_packer_commit(w, write_msg_result_batch(w->p, m));
 }
@@ -2816,7 +3026,7 @@ SP_INLINE uint8_t *write_msg_result_ack(uint8_t *restrict p, const struct msg_re
 SP_INLINE void read_msg_result_ack(struct sp_unpacker *u, struct msg_result_ack *r, bool check)
 {
     (void)check;
-    uint32_t count = sp_take_array(u);
+    uint32_t count = sp_take_fields(u, 4);
     if (count < 4)
         sp_unpack_fail(u, SP_E_MALFORMED);
     r->boot = (uint64_t)sp_take_uint(u, UINT64_MAX);
@@ -2846,9 +3056,7 @@ enum sp_rc msg_result_ack_decode(const uint8_t *p, size_t n, struct msg_result_a
 static enum sp_rc plain_result_ack(struct sp_packer *w, const struct msg_result_ack *m)
 {
     SP_ASSERT(w->list == NULL);
-    if (!(true))
-        return SP_E_LIMIT;
-    if (sp_packer_room(w) < (size_t)22u)
+    if (sp_packer_room(w) < 22u)
         return SP_E_FULL;
     return sp_packer_commit(w, write_msg_result_ack(w->p, m));
 }
@@ -2890,7 +3098,7 @@ SP_INLINE uint8_t *write_msg_lease_closed(uint8_t *restrict p, const struct msg_
 SP_INLINE void read_msg_lease_closed(struct sp_unpacker *u, struct msg_lease_closed *r, bool check)
 {
     (void)check;
-    uint32_t count = sp_take_array(u);
+    uint32_t count = sp_take_fields(u, 2);
     if (count < 2)
         sp_unpack_fail(u, SP_E_MALFORMED);
     r->epoch = (uint64_t)sp_take_uint(u, UINT64_MAX);
@@ -2918,9 +3126,7 @@ enum sp_rc msg_lease_closed_decode(const uint8_t *p, size_t n, struct msg_lease_
 static enum sp_rc plain_lease_closed(struct sp_packer *w, const struct msg_lease_closed *m)
 {
     SP_ASSERT(w->list == NULL);
-    if (!(true))
-        return SP_E_LIMIT;
-    if (sp_packer_room(w) < (size_t)10u)
+    if (sp_packer_room(w) < 10u)
         return SP_E_FULL;
     return sp_packer_commit(w, write_msg_lease_closed(w->p, m));
 }
@@ -2966,7 +3172,7 @@ SP_INLINE uint8_t *write_msg_node_set(uint8_t *restrict p, const struct msg_node
 SP_INLINE void read_msg_node_set(struct sp_unpacker *u, struct msg_node_set *r, bool check)
 {
     (void)check;
-    uint32_t count = sp_take_array(u);
+    uint32_t count = sp_take_fields(u, 6);
     if (count < 6)
         sp_unpack_fail(u, SP_E_MALFORMED);
     r->boot = (uint64_t)sp_take_uint(u, UINT64_MAX);
@@ -2998,9 +3204,7 @@ enum sp_rc msg_node_set_decode(const uint8_t *p, size_t n, struct msg_node_set *
 static enum sp_rc plain_node_set(struct sp_packer *w, const struct msg_node_set *m)
 {
     SP_ASSERT(w->list == NULL);
-    if (!(true))
-        return SP_E_LIMIT;
-    if (sp_packer_room(w) < (size_t)34u)
+    if (sp_packer_room(w) < 34u)
         return SP_E_FULL;
     return sp_packer_commit(w, write_msg_node_set(w->p, m));
 }
@@ -3045,7 +3249,7 @@ SP_INLINE uint8_t *write_msg_check_set(uint8_t *restrict p, const struct msg_che
 SP_INLINE void read_msg_check_set(struct sp_unpacker *u, struct msg_check_set *r, bool check)
 {
     (void)check;
-    uint32_t count = sp_take_array(u);
+    uint32_t count = sp_take_fields(u, 5);
     if (count < 5)
         sp_unpack_fail(u, SP_E_MALFORMED);
     r->boot = (uint64_t)sp_take_uint(u, UINT64_MAX);
@@ -3076,9 +3280,7 @@ enum sp_rc msg_check_set_decode(const uint8_t *p, size_t n, struct msg_check_set
 static enum sp_rc plain_check_set(struct sp_packer *w, const struct msg_check_set *m)
 {
     SP_ASSERT(w->list == NULL);
-    if (!(true))
-        return SP_E_LIMIT;
-    if (sp_packer_room(w) < (size_t)25u)
+    if (sp_packer_room(w) < 25u)
         return SP_E_FULL;
     return sp_packer_commit(w, write_msg_check_set(w->p, m));
 }
@@ -3121,7 +3323,7 @@ SP_INLINE uint8_t *write_msg_sync_request(uint8_t *restrict p, const struct msg_
 SP_INLINE void read_msg_sync_request(struct sp_unpacker *u, struct msg_sync_request *r, bool check)
 {
     (void)check;
-    uint32_t count = sp_take_array(u);
+    uint32_t count = sp_take_fields(u, 2);
     if (count < 2)
         sp_unpack_fail(u, SP_E_MALFORMED);
     r->boot = (uint64_t)sp_take_uint(u, UINT64_MAX);
@@ -3149,9 +3351,7 @@ enum sp_rc msg_sync_request_decode(const uint8_t *p, size_t n, struct msg_sync_r
 enum sp_rc msg_sync_request_encode(struct sp_packer *w, const struct msg_sync_request *m)
 {
     SP_ASSERT(w->list == NULL);
-    if (!(true))
-        return SP_E_LIMIT;
-    if (sp_packer_room(w) < (size_t)19u)
+    if (sp_packer_room(w) < 19u)
         return SP_E_FULL;
     return sp_packer_commit(w, write_msg_sync_request(w->p, m));
 }
@@ -3167,7 +3367,7 @@ SP_INLINE uint8_t *write_msg_epoch_claim(uint8_t *restrict p, const struct msg_e
 SP_INLINE void read_msg_epoch_claim(struct sp_unpacker *u, struct msg_epoch_claim *r, bool check)
 {
     (void)check;
-    uint32_t count = sp_take_array(u);
+    uint32_t count = sp_take_fields(u, 2);
     if (count < 2)
         sp_unpack_fail(u, SP_E_MALFORMED);
     r->epoch = (uint64_t)sp_take_uint(u, UINT64_MAX);
@@ -3195,9 +3395,7 @@ enum sp_rc msg_epoch_claim_decode(const uint8_t *p, size_t n, struct msg_epoch_c
 enum sp_rc msg_epoch_claim_encode(struct sp_packer *w, const struct msg_epoch_claim *m)
 {
     SP_ASSERT(w->list == NULL);
-    if (!(true))
-        return SP_E_LIMIT;
-    if (sp_packer_room(w) < (size_t)19u)
+    if (sp_packer_room(w) < 19u)
         return SP_E_FULL;
     return sp_packer_commit(w, write_msg_epoch_claim(w->p, m));
 }
@@ -3213,7 +3411,7 @@ SP_INLINE uint8_t *write_msg_epoch_grant(uint8_t *restrict p, const struct msg_e
 SP_INLINE void read_msg_epoch_grant(struct sp_unpacker *u, struct msg_epoch_grant *r, bool check)
 {
     (void)check;
-    uint32_t count = sp_take_array(u);
+    uint32_t count = sp_take_fields(u, 2);
     if (count < 2)
         sp_unpack_fail(u, SP_E_MALFORMED);
     r->epoch = (uint64_t)sp_take_uint(u, UINT64_MAX);
@@ -3241,9 +3439,7 @@ enum sp_rc msg_epoch_grant_decode(const uint8_t *p, size_t n, struct msg_epoch_g
 enum sp_rc msg_epoch_grant_encode(struct sp_packer *w, const struct msg_epoch_grant *m)
 {
     SP_ASSERT(w->list == NULL);
-    if (!(true))
-        return SP_E_LIMIT;
-    if (sp_packer_room(w) < (size_t)19u)
+    if (sp_packer_room(w) < 19u)
         return SP_E_FULL;
     return sp_packer_commit(w, write_msg_epoch_grant(w->p, m));
 }
@@ -3263,7 +3459,7 @@ SP_INLINE uint8_t *write_msg_keeper_clock(uint8_t *restrict p, const struct msg_
 SP_INLINE void read_msg_keeper_clock(struct sp_unpacker *u, struct msg_keeper_clock *r, bool check)
 {
     (void)check;
-    uint32_t count = sp_take_array(u);
+    uint32_t count = sp_take_fields(u, 6);
     if (count < 6)
         sp_unpack_fail(u, SP_E_MALFORMED);
     r->boot = (uint64_t)sp_take_uint(u, UINT64_MAX);
@@ -3295,9 +3491,7 @@ enum sp_rc msg_keeper_clock_decode(const uint8_t *p, size_t n, struct msg_keeper
 enum sp_rc msg_keeper_clock_encode(struct sp_packer *w, const struct msg_keeper_clock *m)
 {
     SP_ASSERT(w->list == NULL);
-    if (!(true))
-        return SP_E_LIMIT;
-    if (sp_packer_room(w) < (size_t)47u)
+    if (sp_packer_room(w) < 47u)
         return SP_E_FULL;
     return sp_packer_commit(w, write_msg_keeper_clock(w->p, m));
 }
@@ -3313,7 +3507,7 @@ SP_INLINE uint8_t *write_msg_subscribe(uint8_t *restrict p, const struct msg_sub
 SP_INLINE void read_msg_subscribe(struct sp_unpacker *u, struct msg_subscribe *r, bool check)
 {
     (void)check;
-    uint32_t count = sp_take_array(u);
+    uint32_t count = sp_take_fields(u, 2);
     if (count < 2)
         sp_unpack_fail(u, SP_E_MALFORMED);
     r->boot = (uint64_t)sp_take_uint(u, UINT64_MAX);
@@ -3341,9 +3535,7 @@ enum sp_rc msg_subscribe_decode(const uint8_t *p, size_t n, struct msg_subscribe
 enum sp_rc msg_subscribe_encode(struct sp_packer *w, const struct msg_subscribe *m)
 {
     SP_ASSERT(w->list == NULL);
-    if (!(true))
-        return SP_E_LIMIT;
-    if (sp_packer_room(w) < (size_t)28u)
+    if (sp_packer_room(w) < 28u)
         return SP_E_FULL;
     return sp_packer_commit(w, write_msg_subscribe(w->p, m));
 }
@@ -3363,7 +3555,7 @@ SP_INLINE uint8_t *write_msg_snapshot(uint8_t *restrict p, const struct msg_snap
 SP_INLINE void read_msg_snapshot(struct sp_unpacker *u, struct msg_snapshot *r, bool check)
 {
     (void)check;
-    uint32_t count = sp_take_array(u);
+    uint32_t count = sp_take_fields(u, 7);
     if (count < 7)
         sp_unpack_fail(u, SP_E_MALFORMED);
     r->nonce = sp_take_exact(u, 16u);
@@ -3396,9 +3588,7 @@ enum sp_rc msg_snapshot_decode(const uint8_t *p, size_t n, struct msg_snapshot *
 static enum sp_rc plain_snapshot(struct sp_packer *w, const struct msg_snapshot *m)
 {
     SP_ASSERT(w->list == NULL);
-    if (!(true))
-        return SP_E_LIMIT;
-    if (sp_packer_room(w) < (size_t)52u)
+    if (sp_packer_room(w) < 52u)
         return SP_E_FULL;
     return sp_packer_commit(w, write_msg_snapshot(w->p, m));
 }
@@ -3442,7 +3632,7 @@ SP_INLINE uint8_t *write_msg_trust_event(uint8_t *restrict p, const struct msg_t
 SP_INLINE void read_msg_trust_event(struct sp_unpacker *u, struct msg_trust_event *r, bool check)
 {
     (void)check;
-    uint32_t count = sp_take_array(u);
+    uint32_t count = sp_take_fields(u, 4);
     if (count < 4)
         sp_unpack_fail(u, SP_E_MALFORMED);
     r->boot = (uint64_t)sp_take_uint(u, UINT64_MAX);
@@ -3472,9 +3662,7 @@ enum sp_rc msg_trust_event_decode(const uint8_t *p, size_t n, struct msg_trust_e
 static enum sp_rc plain_trust_event(struct sp_packer *w, const struct msg_trust_event *m)
 {
     SP_ASSERT(w->list == NULL);
-    if (!(true))
-        return SP_E_LIMIT;
-    if (sp_packer_room(w) < (size_t)28u)
+    if (sp_packer_room(w) < 28u)
         return SP_E_FULL;
     return sp_packer_commit(w, write_msg_trust_event(w->p, m));
 }
@@ -3517,7 +3705,7 @@ SP_INLINE uint8_t *write_msg_reader_ping(uint8_t *restrict p, const struct msg_r
 SP_INLINE void read_msg_reader_ping(struct sp_unpacker *u, struct msg_reader_ping *r, bool check)
 {
     (void)check;
-    uint32_t count = sp_take_array(u);
+    uint32_t count = sp_take_fields(u, 2);
     if (count < 2)
         sp_unpack_fail(u, SP_E_MALFORMED);
     r->nonce = sp_take_exact(u, 16u);
@@ -3545,9 +3733,7 @@ enum sp_rc msg_reader_ping_decode(const uint8_t *p, size_t n, struct msg_reader_
 enum sp_rc msg_reader_ping_encode(struct sp_packer *w, const struct msg_reader_ping *m)
 {
     SP_ASSERT(w->list == NULL);
-    if (!(true))
-        return SP_E_LIMIT;
-    if (sp_packer_room(w) < (size_t)28u)
+    if (sp_packer_room(w) < 28u)
         return SP_E_FULL;
     return sp_packer_commit(w, write_msg_reader_ping(w->p, m));
 }
@@ -3565,7 +3751,7 @@ SP_INLINE uint8_t *write_msg_trust_beat(uint8_t *restrict p, const struct msg_tr
 SP_INLINE void read_msg_trust_beat(struct sp_unpacker *u, struct msg_trust_beat *r, bool check)
 {
     (void)check;
-    uint32_t count = sp_take_array(u);
+    uint32_t count = sp_take_fields(u, 4);
     if (count < 4)
         sp_unpack_fail(u, SP_E_MALFORMED);
     r->nonce = sp_take_exact(u, 16u);
@@ -3595,9 +3781,7 @@ enum sp_rc msg_trust_beat_decode(const uint8_t *p, size_t n, struct msg_trust_be
 enum sp_rc msg_trust_beat_encode(struct sp_packer *w, const struct msg_trust_beat *m)
 {
     SP_ASSERT(w->list == NULL);
-    if (!(true))
-        return SP_E_LIMIT;
-    if (sp_packer_room(w) < (size_t)46u)
+    if (sp_packer_room(w) < 46u)
         return SP_E_FULL;
     return sp_packer_commit(w, write_msg_trust_beat(w->p, m));
 }
@@ -3614,14 +3798,25 @@ static bool text_msg_hint(const struct msg_hint *r)
     return sp_str_is_utf8(r->reason);
 }
 
+/* There may be no room for the largest msg_hint: is there for this one? */
+static __attribute__((noinline, cold)) enum sp_rc fits_msg_hint(const struct sp_packer *w, const struct msg_hint *r)
+{
+    if (!(r->reason.n <= 128u))
+        return SP_E_LIMIT;
+    return sp_packer_room(w) < (size_t)3u + r->reason.n ? SP_E_FULL : SP_OK;
+}
+
+/* A field was over its limit, or a text not plain. */
 static __attribute__((noinline, cold)) enum sp_rc judge_msg_hint(struct sp_packer *w, const struct msg_hint *r, uint8_t *p)
 {
+    if (!(r->reason.n <= 128u))
+        return SP_E_LIMIT;
     return text_msg_hint(r) ? sp_packer_commit(w, p) : SP_E_INVALID;
 }
 
 SP_INLINE void read_msg_hint(struct sp_unpacker *u, struct msg_hint *r, bool check)
 {
-    uint32_t count = sp_take_array(u);
+    uint32_t count = sp_take_fields(u, 2);
     if (count < 2)
         sp_unpack_fail(u, SP_E_MALFORMED);
     r->reason = sp_take_str(u, 128u, check);
@@ -3649,10 +3844,11 @@ enum sp_rc msg_hint_decode(const uint8_t *p, size_t n, struct msg_hint *m)
 static enum sp_rc plain_hint(struct sp_packer *w, const struct msg_hint *m)
 {
     SP_ASSERT(w->list == NULL);
-    if (!(m->reason.n <= 128u))
-        return SP_E_LIMIT;
-    if (sp_packer_room(w) < (size_t)3u + m->reason.n)
-        return SP_E_FULL;
+    if (!SP_LIKELY(sp_packer_room(w) >= 131u)) {
+        enum sp_rc rc = fits_msg_hint(w, m);
+        if (rc != SP_OK)
+            return rc;
+    }
     struct sp_text_seen seen = sp_text_nothing_seen();
     uint8_t *p = write_msg_hint(w->p, m, &seen);
     if (!SP_LIKELY(sp_text_is_plain(&seen)))
@@ -3692,7 +3888,7 @@ SP_INLINE uint8_t *write_msg_view_request(uint8_t *restrict p, const struct msg_
     p = sp_put_array(p, 3);
     p = sp_put_u64(p, r->id);
     p = sp_put_str(p, r->view, 48u, seen);
-    p = sp_put_bin(p, r->args, 65536u);
+    p = sp_put_bin(p, r->args, 65536u, seen);
     return p;
 }
 
@@ -3701,14 +3897,25 @@ static bool text_msg_view_request(const struct msg_view_request *r)
     return sp_str_is_utf8(r->view);
 }
 
+/* There may be no room for the largest msg_view_request: is there for this one? */
+static __attribute__((noinline, cold)) enum sp_rc fits_msg_view_request(const struct sp_packer *w, const struct msg_view_request *r)
+{
+    if (!(r->view.n <= 48u && r->args.n <= 65536u))
+        return SP_E_LIMIT;
+    return sp_packer_room(w) < (size_t)17u + r->view.n + r->args.n ? SP_E_FULL : SP_OK;
+}
+
+/* A field was over its limit, or a text not plain. */
 static __attribute__((noinline, cold)) enum sp_rc judge_msg_view_request(struct sp_packer *w, const struct msg_view_request *r, uint8_t *p)
 {
+    if (!(r->view.n <= 48u && r->args.n <= 65536u))
+        return SP_E_LIMIT;
     return text_msg_view_request(r) ? sp_packer_commit(w, p) : SP_E_INVALID;
 }
 
 SP_INLINE void read_msg_view_request(struct sp_unpacker *u, struct msg_view_request *r, bool check)
 {
-    uint32_t count = sp_take_array(u);
+    uint32_t count = sp_take_fields(u, 3);
     if (count < 3)
         sp_unpack_fail(u, SP_E_MALFORMED);
     r->id = (uint64_t)sp_take_uint(u, UINT64_MAX);
@@ -3737,10 +3944,11 @@ enum sp_rc msg_view_request_decode(const uint8_t *p, size_t n, struct msg_view_r
 enum sp_rc msg_view_request_encode(struct sp_packer *w, const struct msg_view_request *m)
 {
     SP_ASSERT(w->list == NULL);
-    if (!(m->view.n <= 48u && m->args.n <= 65536u))
-        return SP_E_LIMIT;
-    if (sp_packer_room(w) < (size_t)17u + m->view.n + m->args.n)
-        return SP_E_FULL;
+    if (!SP_LIKELY(sp_packer_room(w) >= 65601u)) {
+        enum sp_rc rc = fits_msg_view_request(w, m);
+        if (rc != SP_OK)
+            return rc;
+    }
     struct sp_text_seen seen = sp_text_nothing_seen();
     uint8_t *p = write_msg_view_request(w->p, m, &seen);
     if (!SP_LIKELY(sp_text_is_plain(&seen)))
@@ -3748,21 +3956,37 @@ enum sp_rc msg_view_request_encode(struct sp_packer *w, const struct msg_view_re
     return sp_packer_commit(w, p);
 }
 
-SP_INLINE uint8_t *write_msg_view_reply(uint8_t *restrict p, const struct msg_view_reply *restrict r)
+SP_INLINE uint8_t *write_msg_view_reply(uint8_t *restrict p, const struct msg_view_reply *restrict r, struct sp_text_seen *seen)
 {
     p = sp_put_array(p, 5);
     p = sp_put_u64(p, r->id);
     p = sp_put_u16(p, r->code);
     p = sp_put_u32(p, r->part);
     p = sp_put_bool(p, r->last);
-    p = sp_put_bin(p, r->data, 786432u);
+    p = sp_put_bin(p, r->data, 786432u, seen);
     return p;
+}
+
+/* There may be no room for the largest msg_view_reply: is there for this one? */
+static __attribute__((noinline, cold)) enum sp_rc fits_msg_view_reply(const struct sp_packer *w, const struct msg_view_reply *r)
+{
+    if (!(r->data.n <= 786432u))
+        return SP_E_LIMIT;
+    return sp_packer_room(w) < (size_t)24u + r->data.n ? SP_E_FULL : SP_OK;
+}
+
+/* A field was over its limit, or a text not plain. */
+static __attribute__((noinline, cold)) enum sp_rc judge_msg_view_reply(struct sp_packer *w, const struct msg_view_reply *r, uint8_t *p)
+{
+    if (!(r->data.n <= 786432u))
+        return SP_E_LIMIT;
+    return true ? sp_packer_commit(w, p) : SP_E_INVALID;
 }
 
 SP_INLINE void read_msg_view_reply(struct sp_unpacker *u, struct msg_view_reply *r, bool check)
 {
     (void)check;
-    uint32_t count = sp_take_array(u);
+    uint32_t count = sp_take_fields(u, 5);
     if (count < 5)
         sp_unpack_fail(u, SP_E_MALFORMED);
     r->id = (uint64_t)sp_take_uint(u, UINT64_MAX);
@@ -3793,11 +4017,16 @@ enum sp_rc msg_view_reply_decode(const uint8_t *p, size_t n, struct msg_view_rep
 enum sp_rc msg_view_reply_encode(struct sp_packer *w, const struct msg_view_reply *m)
 {
     SP_ASSERT(w->list == NULL);
-    if (!(m->data.n <= 786432u))
-        return SP_E_LIMIT;
-    if (sp_packer_room(w) < (size_t)24u + m->data.n)
-        return SP_E_FULL;
-    return sp_packer_commit(w, write_msg_view_reply(w->p, m));
+    if (!SP_LIKELY(sp_packer_room(w) >= 786456u)) {
+        enum sp_rc rc = fits_msg_view_reply(w, m);
+        if (rc != SP_OK)
+            return rc;
+    }
+    struct sp_text_seen seen = sp_text_nothing_seen();
+    uint8_t *p = write_msg_view_reply(w->p, m, &seen);
+    if (!SP_LIKELY(sp_text_is_plain(&seen)))
+        return judge_msg_view_reply(w, m, p);
+    return sp_packer_commit(w, p);
 }
 
 SP_INLINE uint8_t *write_msg_admin_request(uint8_t *restrict p, const struct msg_admin_request *restrict r, struct sp_text_seen *seen)
@@ -3805,7 +4034,7 @@ SP_INLINE uint8_t *write_msg_admin_request(uint8_t *restrict p, const struct msg
     p = sp_put_array(p, 3);
     p = sp_put_u64(p, r->id);
     p = sp_put_str(p, r->verb, 48u, seen);
-    p = sp_put_bin(p, r->args, 524288u);
+    p = sp_put_bin(p, r->args, 524288u, seen);
     return p;
 }
 
@@ -3814,14 +4043,25 @@ static bool text_msg_admin_request(const struct msg_admin_request *r)
     return sp_str_is_utf8(r->verb);
 }
 
+/* There may be no room for the largest msg_admin_request: is there for this one? */
+static __attribute__((noinline, cold)) enum sp_rc fits_msg_admin_request(const struct sp_packer *w, const struct msg_admin_request *r)
+{
+    if (!(r->verb.n <= 48u && r->args.n <= 524288u))
+        return SP_E_LIMIT;
+    return sp_packer_room(w) < (size_t)17u + r->verb.n + r->args.n ? SP_E_FULL : SP_OK;
+}
+
+/* A field was over its limit, or a text not plain. */
 static __attribute__((noinline, cold)) enum sp_rc judge_msg_admin_request(struct sp_packer *w, const struct msg_admin_request *r, uint8_t *p)
 {
+    if (!(r->verb.n <= 48u && r->args.n <= 524288u))
+        return SP_E_LIMIT;
     return text_msg_admin_request(r) ? sp_packer_commit(w, p) : SP_E_INVALID;
 }
 
 SP_INLINE void read_msg_admin_request(struct sp_unpacker *u, struct msg_admin_request *r, bool check)
 {
-    uint32_t count = sp_take_array(u);
+    uint32_t count = sp_take_fields(u, 3);
     if (count < 3)
         sp_unpack_fail(u, SP_E_MALFORMED);
     r->id = (uint64_t)sp_take_uint(u, UINT64_MAX);
@@ -3850,10 +4090,11 @@ enum sp_rc msg_admin_request_decode(const uint8_t *p, size_t n, struct msg_admin
 enum sp_rc msg_admin_request_encode(struct sp_packer *w, const struct msg_admin_request *m)
 {
     SP_ASSERT(w->list == NULL);
-    if (!(m->verb.n <= 48u && m->args.n <= 524288u))
-        return SP_E_LIMIT;
-    if (sp_packer_room(w) < (size_t)17u + m->verb.n + m->args.n)
-        return SP_E_FULL;
+    if (!SP_LIKELY(sp_packer_room(w) >= 524353u)) {
+        enum sp_rc rc = fits_msg_admin_request(w, m);
+        if (rc != SP_OK)
+            return rc;
+    }
     struct sp_text_seen seen = sp_text_nothing_seen();
     uint8_t *p = write_msg_admin_request(w->p, m, &seen);
     if (!SP_LIKELY(sp_text_is_plain(&seen)))
@@ -3861,21 +4102,37 @@ enum sp_rc msg_admin_request_encode(struct sp_packer *w, const struct msg_admin_
     return sp_packer_commit(w, p);
 }
 
-SP_INLINE uint8_t *write_msg_admin_reply(uint8_t *restrict p, const struct msg_admin_reply *restrict r)
+SP_INLINE uint8_t *write_msg_admin_reply(uint8_t *restrict p, const struct msg_admin_reply *restrict r, struct sp_text_seen *seen)
 {
     p = sp_put_array(p, 5);
     p = sp_put_u64(p, r->id);
     p = sp_put_u16(p, r->code);
     p = sp_put_u32(p, r->part);
     p = sp_put_bool(p, r->last);
-    p = sp_put_bin(p, r->data, 786432u);
+    p = sp_put_bin(p, r->data, 786432u, seen);
     return p;
+}
+
+/* There may be no room for the largest msg_admin_reply: is there for this one? */
+static __attribute__((noinline, cold)) enum sp_rc fits_msg_admin_reply(const struct sp_packer *w, const struct msg_admin_reply *r)
+{
+    if (!(r->data.n <= 786432u))
+        return SP_E_LIMIT;
+    return sp_packer_room(w) < (size_t)24u + r->data.n ? SP_E_FULL : SP_OK;
+}
+
+/* A field was over its limit, or a text not plain. */
+static __attribute__((noinline, cold)) enum sp_rc judge_msg_admin_reply(struct sp_packer *w, const struct msg_admin_reply *r, uint8_t *p)
+{
+    if (!(r->data.n <= 786432u))
+        return SP_E_LIMIT;
+    return true ? sp_packer_commit(w, p) : SP_E_INVALID;
 }
 
 SP_INLINE void read_msg_admin_reply(struct sp_unpacker *u, struct msg_admin_reply *r, bool check)
 {
     (void)check;
-    uint32_t count = sp_take_array(u);
+    uint32_t count = sp_take_fields(u, 5);
     if (count < 5)
         sp_unpack_fail(u, SP_E_MALFORMED);
     r->id = (uint64_t)sp_take_uint(u, UINT64_MAX);
@@ -3906,11 +4163,16 @@ enum sp_rc msg_admin_reply_decode(const uint8_t *p, size_t n, struct msg_admin_r
 enum sp_rc msg_admin_reply_encode(struct sp_packer *w, const struct msg_admin_reply *m)
 {
     SP_ASSERT(w->list == NULL);
-    if (!(m->data.n <= 786432u))
-        return SP_E_LIMIT;
-    if (sp_packer_room(w) < (size_t)24u + m->data.n)
-        return SP_E_FULL;
-    return sp_packer_commit(w, write_msg_admin_reply(w->p, m));
+    if (!SP_LIKELY(sp_packer_room(w) >= 786456u)) {
+        enum sp_rc rc = fits_msg_admin_reply(w, m);
+        if (rc != SP_OK)
+            return rc;
+    }
+    struct sp_text_seen seen = sp_text_nothing_seen();
+    uint8_t *p = write_msg_admin_reply(w->p, m, &seen);
+    if (!SP_LIKELY(sp_text_is_plain(&seen)))
+        return judge_msg_admin_reply(w, m, p);
+    return sp_packer_commit(w, p);
 }
 
 SP_INLINE uint8_t *write_msg_enrol_request(uint8_t *restrict p, const struct msg_enrol_request *restrict r)
@@ -3926,7 +4188,7 @@ SP_INLINE uint8_t *write_msg_enrol_request(uint8_t *restrict p, const struct msg
 SP_INLINE void read_msg_enrol_request(struct sp_unpacker *u, struct msg_enrol_request *r, bool check)
 {
     (void)check;
-    uint32_t count = sp_take_array(u);
+    uint32_t count = sp_take_fields(u, 4);
     if (count < 4)
         sp_unpack_fail(u, SP_E_MALFORMED);
     r->token = sp_take_exact(u, 32u);
@@ -3956,9 +4218,7 @@ enum sp_rc msg_enrol_request_decode(const uint8_t *p, size_t n, struct msg_enrol
 enum sp_rc msg_enrol_request_encode(struct sp_packer *w, const struct msg_enrol_request *m)
 {
     SP_ASSERT(w->list == NULL);
-    if (!(true))
-        return SP_E_LIMIT;
-    if (sp_packer_room(w) < (size_t)169u)
+    if (sp_packer_room(w) < 169u)
         return SP_E_FULL;
     return sp_packer_commit(w, write_msg_enrol_request(w->p, m));
 }
@@ -3979,14 +4239,25 @@ static bool text_msg_enrol_reply(const struct msg_enrol_reply *r)
     return sp_str_is_utf8(r->name) && sp_str_is_utf8(r->adapters) && sp_str_is_utf8(r->labels) && sp_str_is_utf8(r->detail);
 }
 
+/* There may be no room for the largest msg_enrol_reply: is there for this one? */
+static __attribute__((noinline, cold)) enum sp_rc fits_msg_enrol_reply(const struct sp_packer *w, const struct msg_enrol_reply *r)
+{
+    if (!(r->name.n <= 40u && r->adapters.n <= 512u && r->labels.n <= 255u && r->detail.n <= 128u))
+        return SP_E_LIMIT;
+    return sp_packer_room(w) < (size_t)13u + r->name.n + r->adapters.n + r->labels.n + r->detail.n ? SP_E_FULL : SP_OK;
+}
+
+/* A field was over its limit, or a text not plain. */
 static __attribute__((noinline, cold)) enum sp_rc judge_msg_enrol_reply(struct sp_packer *w, const struct msg_enrol_reply *r, uint8_t *p)
 {
+    if (!(r->name.n <= 40u && r->adapters.n <= 512u && r->labels.n <= 255u && r->detail.n <= 128u))
+        return SP_E_LIMIT;
     return text_msg_enrol_reply(r) ? sp_packer_commit(w, p) : SP_E_INVALID;
 }
 
 SP_INLINE void read_msg_enrol_reply(struct sp_unpacker *u, struct msg_enrol_reply *r, bool check)
 {
-    uint32_t count = sp_take_array(u);
+    uint32_t count = sp_take_fields(u, 5);
     if (count < 5)
         sp_unpack_fail(u, SP_E_MALFORMED);
     r->code = (uint16_t)sp_take_uint(u, UINT16_MAX);
@@ -4017,10 +4288,11 @@ enum sp_rc msg_enrol_reply_decode(const uint8_t *p, size_t n, struct msg_enrol_r
 enum sp_rc msg_enrol_reply_encode(struct sp_packer *w, const struct msg_enrol_reply *m)
 {
     SP_ASSERT(w->list == NULL);
-    if (!(m->name.n <= 40u && m->adapters.n <= 512u && m->labels.n <= 255u && m->detail.n <= 128u))
-        return SP_E_LIMIT;
-    if (sp_packer_room(w) < (size_t)13u + m->name.n + m->adapters.n + m->labels.n + m->detail.n)
-        return SP_E_FULL;
+    if (!SP_LIKELY(sp_packer_room(w) >= 948u)) {
+        enum sp_rc rc = fits_msg_enrol_reply(w, m);
+        if (rc != SP_OK)
+            return rc;
+    }
     struct sp_text_seen seen = sp_text_nothing_seen();
     uint8_t *p = write_msg_enrol_reply(w->p, m, &seen);
     if (!SP_LIKELY(sp_text_is_plain(&seen)))
@@ -4040,7 +4312,7 @@ SP_INLINE uint8_t *write_msg_principal_set(uint8_t *restrict p, const struct msg
 SP_INLINE void read_msg_principal_set(struct sp_unpacker *u, struct msg_principal_set *r, bool check)
 {
     (void)check;
-    uint32_t count = sp_take_array(u);
+    uint32_t count = sp_take_fields(u, 4);
     if (count < 4)
         sp_unpack_fail(u, SP_E_MALFORMED);
     r->version = (uint64_t)sp_take_uint(u, UINT64_MAX);
@@ -4070,9 +4342,7 @@ enum sp_rc msg_principal_set_decode(const uint8_t *p, size_t n, struct msg_princ
 static enum sp_rc plain_principal_set(struct sp_packer *w, const struct msg_principal_set *m)
 {
     SP_ASSERT(w->list == NULL);
-    if (!(true))
-        return SP_E_LIMIT;
-    if (sp_packer_room(w) < (size_t)16u)
+    if (sp_packer_room(w) < 16u)
         return SP_E_FULL;
     return sp_packer_commit(w, write_msg_principal_set(w->p, m));
 }

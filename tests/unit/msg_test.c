@@ -553,12 +553,13 @@ static void authority_is_the_table(void **state)
     assert_true(msg_may(SP_MSG_ADMIN_REQUEST, SP_ROLE_OPERATOR, SP_ROLE_KEEPER));
 }
 
-/* SI-10, K27: all that a bridge can say, to anybody. A message added here needs a second reader: can it make a node more trusted? */
+/* SI-10, K27: all that a bridge can say, to anybody. A message added here needs a second reader: can it make a node more trusted?
+ */
 static void a_bridge_cannot_raise(void **state)
 {
     (void)state;
-    static const unsigned said[] = {SP_MSG_HELLO, SP_MSG_HEARTBEAT, SP_MSG_BYE, SP_MSG_STATS, SP_MSG_SUBSCRIBE, SP_MSG_READER_PING,
-                                    SP_MSG_HINT,  SP_MSG_VIEW_REQUEST};
+    static const unsigned said[] = {SP_MSG_HELLO,     SP_MSG_HEARTBEAT,   SP_MSG_BYE,  SP_MSG_STATS,
+                                    SP_MSG_SUBSCRIBE, SP_MSG_READER_PING, SP_MSG_HINT, SP_MSG_VIEW_REQUEST};
     for (unsigned i = 0; i < SP_MSG_COUNT; i++) {
         bool listed = false;
         for (size_t k = 0; k < SP_COUNT(said); k++)
@@ -571,9 +572,65 @@ static void a_bridge_cannot_raise(void **state)
     assert_int_equal(msg_find(SP_MSG_VIEW_REQUEST)->auth_bytes, 0);
 }
 
+/* The struct at p, a record inside of it, and one field over its limit after the other: with room for everything and with next to
+ * none, the encoder says so, reads nothing of the field, writes nothing past the room and leaves the packer as it was. Room and
+ * field are heap memory of the exact size, so that a sanitizer sees a byte too many. */
+static unsigned over_limits(const struct msg_shape *whole, const struct msg_shape *part, uint8_t *p)
+{
+    unsigned done = 0;
+    for (unsigned i = 0; i < part->count; i++) {
+        const struct msg_field *f = &part->fields[i];
+        struct sp_str *s = (struct sp_str *)(void *)(p + f->offset), before;
+        if (f->kind == MSG_RECORD)
+            done += over_limits(whole, f->record, p + f->offset);
+        if (f->kind != MSG_STR && f->kind != MSG_BIN)
+            continue;
+        const uint32_t lengths[] = {f->max + 1, f->max + 256, UINT32_MAX};
+        const size_t rooms[] = {16, 20000, SP_FRAME_BYTES_MAX};
+        char *one = malloc(1);
+        assert_non_null(one);
+        *one = 'a';
+        before = *s;
+        for (size_t k = 0; k < SP_COUNT(lengths) * SP_COUNT(rooms); k++, done++) {
+            size_t room = rooms[k % SP_COUNT(rooms)];
+            uint8_t *to = malloc(room);
+            struct sp_packer w;
+            assert_non_null(to);
+            sp_packer_init(&w, to, room);
+            *s = (struct sp_str){one, lengths[k / SP_COUNT(rooms)]};
+            assert_int_equal(whole->encode(&w, wanted.p), SP_E_LIMIT);
+            assert_int_equal(sp_packer_bytes(&w), 0);
+            assert_int_equal(sp_packer_count(&w), 0);
+            free(to);
+        }
+        *s = before;
+        free(one);
+    }
+    return done;
+}
+
+static void a_field_over_its_limit_is_not_touched(void **state)
+{
+    unsigned done = 0;
+    (void)state;
+    for (unsigned i = 0; i < SP_MSG_COUNT; i++) {
+        const struct msg_shape *shape = msg_fields_of(msg_at(i)->number);
+        fill(shape, WIRE_TYPICAL, 0);
+        done += over_limits(shape, shape, wanted.p);
+        for (unsigned k = 0; k < shape->count; k++) {
+            if (shape->fields[k].kind != MSG_LIST)
+                continue;
+            fill(shape->fields[k].record, WIRE_TYPICAL, 0);
+            done += over_limits(shape->fields[k].record, shape->fields[k].record, wanted.p);
+        }
+    }
+    assert_true(done > 9 * SP_MSG_COUNT);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_field_over_its_limit_is_not_touched),
         cmocka_unit_test(packs_like_the_library),
         cmocka_unit_test(limits_are_reached),
         cmocka_unit_test(cut_anywhere_is_malformed),
