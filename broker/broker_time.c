@@ -22,7 +22,8 @@ static uint64_t activity(const struct broker_shell *s)
     uint64_t housekeeping = 0;
 
     for (unsigned role = 0; role <= SP_ROLE_LAST; role++)
-        housekeeping += s->core->counters[SP_MSG_HEARTBEAT][role][0].messages + s->core->counters[SP_MSG_STATS][role][0].messages;
+        housekeeping += s->core->counters[SP_MSG_HEARTBEAT][role][0].messages + s->core->counters[SP_MSG_STATS][role][0].messages +
+                        s->core->counters[SP_MSG_KEEPER_CLOCK][role][0].messages;
     return s->frames_in - housekeeping;
 }
 

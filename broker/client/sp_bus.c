@@ -70,8 +70,12 @@ static void timer_set(struct sp_bus *bus)
     (void)timerfd_settime(bus->timer_fd, TFD_TIMER_ABSTIME, &spec, NULL);
 }
 
-void sp_bus_active(struct sp_bus *bus)
+/* What merely keeps an idle fleet together, its own statistics included, must not make statistics: each would cost a wake-up of every
+ * process on the way. */
+void sp_bus_active(struct sp_bus *bus, uint16_t type)
 {
+    if (type == SP_MSG_HEARTBEAT || type == SP_MSG_STATS || type == SP_MSG_KEEPER_CLOCK)
+        return;
     bus->activity++;
     if (bus->stats_due_us != SP_NEVER)
         return;

@@ -292,7 +292,7 @@ enum sp_rc sp_bus_link_welcome(struct sp_bus_link *link, const struct msg_welcom
     link->beat_due_us = sp_bus_now_us(bus) + (uint64_t)m->heartbeat_ms * SP_US_PER_MS;
     SP_LOG(SP_LOG_INFO, "bus", "link", SP_LOG_S("broker", link->conf->name), SP_LOG_S("to", "up"),
            SP_LOG_S("endpoint", link->conf->endpoints[link->endpoint]));
-    sp_bus_active(bus);
+    sp_bus_active(bus, SP_MSG_WELCOME);
     if (bus->o.on_link != NULL)
         bus->o.on_link(bus->o.self, link->index, true, link->boot);
     return SP_OK;

@@ -111,8 +111,8 @@ unsigned sp_bus_receive(struct sp_bus_link *link);
 uint64_t sp_bus_now_us(const struct sp_bus *bus);
 /* Effect: there will be another turn of the loop without waiting. */
 void sp_bus_wake(struct sp_bus *bus);
-/* Effect: something worth publishing happened. */
-void sp_bus_active(struct sp_bus *bus);
+/* Effect: a message was sent or came; when it was more than housekeeping there is something worth publishing. */
+void sp_bus_active(struct sp_bus *bus, uint16_t type);
 void sp_bus_refuse(struct sp_bus *bus, uint16_t type, uint8_t role, enum sp_refusal code, struct sp_str sender, const char *detail);
 
 #endif

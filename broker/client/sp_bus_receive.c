@@ -118,8 +118,7 @@ static void take_frame(struct sp_bus_link *link, const uint8_t *p, size_t n)
         return;
     }
     sp_stats_message(bus->stats, e.type, row->p.role, SP_STATS_IN, n);
-    if (e.type != SP_MSG_HEARTBEAT && e.type != SP_MSG_STATS)
-        sp_bus_active(bus);
+    sp_bus_active(bus, e.type);
     if (!take(link, &e, row))
         return;
     struct sp_bus_message message = {

@@ -122,8 +122,7 @@ static uint8_t receiver_of(const struct sp_bus *bus, const struct msg_info *info
 static void count_sent(struct sp_bus *bus, const struct msg_info *info, const struct sp_bus_out *out, size_t bytes)
 {
     sp_stats_message(bus->stats, out->type, receiver_of(bus, info, out->dest), SP_STATS_OUT, bytes);
-    if (out->type != SP_MSG_HEARTBEAT && out->type != SP_MSG_STATS)
-        sp_bus_active(bus);
+    sp_bus_active(bus, out->type);
 }
 
 enum sp_bus_sent sp_bus_send_on(struct sp_bus_link *link, struct sp_bus_out *out)

@@ -217,6 +217,22 @@ static int stop(void **state)
     return 0;
 }
 
+/* What the worker said by this broker before has been taken: messages of one connection keep their order, and this one has come through. */
+static void settle(struct seen *worker, const struct seen *scheduler, int broker)
+{
+    static const uint8_t digest[32];
+    struct msg_definition_get m = {.digest = digest};
+    unsigned before = scheduler->by_type[SP_MSG_DEFINITION_GET];
+    struct sp_packer w;
+
+    begin(worker, &w);
+    assert_int_equal(msg_definition_get_encode(&w, &m), SP_OK);
+    struct sp_bus_out out = {.type = SP_MSG_DEFINITION_GET, .broker = broker, .body = w.start, .body_bytes = sp_packer_bytes(&w)};
+
+    assert_int_equal(sp_bus_send(worker->bus, &out), SP_BUS_SENT);
+    expect(scheduler, SP_MSG_DEFINITION_GET, before + 1);
+}
+
 static void test_jobs_and_results(void **state)
 {
     struct seen *scheduler = up("scheduler"), *keeper = up("keeper"), *w1 = up("w1"), *w2 = up("w2");
@@ -224,6 +240,8 @@ static void test_jobs_and_results(void **state)
     (void)state;
     send_credit(w1, 10);
     send_credit(w2, 4);
+    settle(w1, scheduler, 0);
+    settle(w2, scheduler, 0);
     send_route_open(scheduler, "exec", "");
     expect(scheduler, SP_MSG_ROUTE_CREDIT, 1);
     assert_true(granted_of(scheduler) >= 14);
@@ -340,6 +358,7 @@ static void test_two_brokers_share_batches(void **state)
         struct sp_bus_out out = {.type = SP_MSG_CREDIT, .broker = broker, .body = w.start, .body_bytes = sp_packer_bytes(&w)};
 
         assert_int_equal(sp_bus_send(w1->bus, &out), SP_BUS_SENT);
+        settle(w1, scheduler, broker);
         begin(scheduler, &w);
         assert_int_equal(msg_route_open_encode(&w, &open), SP_OK);
         out = (struct sp_bus_out){.type = SP_MSG_ROUTE_OPEN, .broker = broker, .body = w.start, .body_bytes = sp_packer_bytes(&w)};
