@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "sp_pack.h"
+#include "sp_pack_number.h"
 #include "sp_pack_text.h"
 
 /* Up to so many bytes compilers copy without calling anybody. */
@@ -20,22 +21,6 @@ SP_INLINE enum sp_rc sp_packer_commit(struct sp_packer *w, uint8_t *p)
     w->p = p;
     w->list_count++;
     return SP_OK;
-}
-
-SP_INLINE uint8_t *sp_put_be16(uint8_t *p, unsigned tag, uint16_t v)
-{
-    v = __builtin_bswap16(v);
-    p[0] = (uint8_t)tag;
-    memcpy(p + 1, &v, 2);
-    return p + 3;
-}
-
-SP_INLINE uint8_t *sp_put_be32(uint8_t *p, unsigned tag, uint32_t v)
-{
-    v = __builtin_bswap32(v);
-    p[0] = (uint8_t)tag;
-    memcpy(p + 1, &v, 4);
-    return p + 5;
 }
 
 SP_INLINE uint8_t *sp_put_u8(uint8_t *p, uint8_t v)

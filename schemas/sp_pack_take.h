@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "sp_pack.h"
+#include "sp_pack_number.h"
 #include "sp_pack_text.h"
 
 SP_INLINE void sp_unpack_fail(struct sp_unpacker *u, enum sp_rc rc)
@@ -14,26 +15,6 @@ SP_INLINE void sp_unpack_fail(struct sp_unpacker *u, enum sp_rc rc)
     u->p = u->end;
     if (u->rc == SP_OK)
         u->rc = rc;
-}
-
-SP_INLINE uint64_t sp_take_be(const uint8_t *p, unsigned bytes)
-{
-    uint16_t v16;
-    uint32_t v32;
-    uint64_t v64;
-    switch (bytes) {
-    case 1:
-        return p[0];
-    case 2:
-        memcpy(&v16, p, 2);
-        return __builtin_bswap16(v16);
-    case 4:
-        memcpy(&v32, p, 4);
-        return __builtin_bswap32(v32);
-    default:
-        memcpy(&v64, p, 8);
-        return __builtin_bswap64(v64);
-    }
 }
 
 /* Reads the big-endian number of so many bytes after the tag; it must be above what a shorter form holds. */
