@@ -6,7 +6,7 @@
  * posix_spawn, read to the end, waitpid, without sandbox, deadline or limits. CPU is user+sys of everything as the kernel accounts
  * it. Rounds are interleaved; executions are counted by the plugin, which adds a byte to a file for each.
  *
- * Output: a JSON array, one object per figure.
+ * Output: a JSON array, one object per figure. With --bare PLUGIN one object: the bare spawn alone, as the yardstick of a fleet.
  */
 #include <fcntl.h>
 #include <getopt.h>
@@ -33,12 +33,12 @@
 
 #define ROUNDS_MAX   31
 #define SLOTS        256u
-#define BARE_AT_ONCE 2 /* processes that spawn, one for each core */
 
 extern const struct sp_adapter adapter_exec;
 
 static unsigned rounds = 7;
 static unsigned runs = 1500;
+static unsigned bare_at_once = 2; /* processes that spawn: one for each core */
 static unsigned at_once = 64; /* jobs under way in our rounds */
 static char dir[64];
 static char build[256];
@@ -313,7 +313,7 @@ static void figure_exec(const char *plugin, const char *kind)
     char title[128];
     (void)snprintf(path, sizeof path, "%s/plugins/%s", build, plugin);
     for (unsigned i = 0; i < rounds; i++) {
-        struct sample b = bare(path, runs, BARE_AT_ONCE);
+        struct sample b = bare(path, runs, 2);
         struct sample o = ours(plugin, runs, at_once, "");
         mine.value[i] = o.cpu;
         other.value[i] = b.cpu;
@@ -344,25 +344,39 @@ static void figure_resident(void)
                             ">= 80 x less", ">= 40 x less", &mine, &other, &less, 80, 40, true});
 }
 
+static int print_bare(const char *plugin)
+{
+    char path[640];
+    (void)snprintf(path, sizeof path, "%s/plugins/%s", build, plugin);
+    struct sample s = bare(path, runs, (int)bare_at_once);
+    (void)printf("{\"cpu_us\":%.2f,\"rate\":%.2f,\"runs\":%u}\n", s.cpu, s.rate, runs);
+    (void)rmdir(dir);
+    return 0;
+}
+
 int main(int argc, char **argv)
 {
-    static const struct option table[] = {{"rounds", required_argument, NULL, 'r'},
-                                          {"runs", required_argument, NULL, 'n'},
-                                          {"at-once", required_argument, NULL, 'w'},
-                                          {"help", no_argument, NULL, 'h'},
-                                          {NULL, 0, NULL, 0}};
+    static const struct option table[] = {{"rounds", required_argument, NULL, 'r'},  {"runs", required_argument, NULL, 'n'},
+                                          {"at-once", required_argument, NULL, 'w'}, {"bare", required_argument, NULL, 'b'},
+                                          {"help", no_argument, NULL, 'h'},          {NULL, 0, NULL, 0}};
     int option;
     uint64_t n;
+    const char *alone = NULL;
     while ((option = getopt_long(argc, argv, "", table, NULL)) >= 0) {
+        if (option == 'b') {
+            alone = optarg;
+            continue;
+        }
         bool ok = option != 'h' && option != '?' && sp_str_u64(sp_str_of(optarg), 1000000, &n) && n > 0;
         if (ok && option == 'r')
             rounds = (unsigned)n < ROUNDS_MAX ? (unsigned)n : ROUNDS_MAX;
         else if (ok && option == 'n')
             runs = (unsigned)n;
         else if (ok && option == 'w')
-            at_once = (unsigned)n < SLOTS ? (unsigned)n : SLOTS;
+            at_once = bare_at_once = (unsigned)n < SLOTS ? (unsigned)n : SLOTS;
         else {
-            (void)fprintf(stderr, "usage: bench_exec [--rounds N] [--runs N] [--at-once N]     prints a JSON array\n");
+            (void)fprintf(stderr, "usage: bench_exec [--rounds N] [--runs N] [--at-once N]     prints a JSON array\n"
+                                  "       bench_exec --bare PLUGIN [--runs N] [--at-once N]     prints an object\n");
             return option == 'h' ? 0 : 2;
         }
     }
@@ -375,6 +389,8 @@ int main(int argc, char **argv)
     (void)snprintf(dir, sizeof dir, "/tmp/bench_exec.XXXXXX");
     if (mkdtemp(dir) == NULL || chmod(dir, 0755) != 0)
         die("temporary directory");
+    if (alone != NULL)
+        return print_bare(alone);
     sign("count_static", false);
     sign("count_dynamic", false);
     sign("resident", true);

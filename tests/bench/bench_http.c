@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * http with keep-alive and mutual TLS, 4,000 endpoints: client CPU per request of the worker (core, services, adapter, encoded result)
- * against a bare curl_multi that does nothing but ask. Both live in this process with their own 4,000 connections to one nginx; rounds are
- * interleaved, CPU is user+sys of this process alone, so the server does not count. Kept connections: nginx's own counters.
+ * http with keep-alive and mutual TLS, 4,000 endpoints: client CPU per request of the worker (core, services, adapter, encoded
+ * result) against a bare curl_multi that does nothing but ask. Both live in this process with their own 4,000 connections to one
+ * nginx, each endpoint with a name and an address of its own: libcurl keeps connections by the address they go to, and looks
+ * through all that share one. Rounds are interleaved, CPU is user+sys of this process alone, so the server does not count. Kept
+ * connections: nginx's own counters.
  */
+#include <arpa/inet.h>
 #include <curl/curl.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -15,10 +19,7 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/timerfd.h>
 #include <sys/wait.h>
-#include <netinet/in.h>
-#include <arpa/inet.h>
 #include <unistd.h>
 
 #include "adapter.h"
@@ -30,14 +31,15 @@
 #include "worker_core.h"
 #include "worker_host.h"
 
-#define ENDPOINTS 4000u
-#define FLIGHT    64u
-#define ROUNDS    5u
-#define PASSES    2u /* requests per endpoint and round */
+#define ENDPOINTS_MAX 4000u
+#define FLIGHT        64u
+#define ROUNDS        5u
+#define PASSES        2u /* requests per endpoint and round */
 
 extern const struct sp_adapter adapter_http;
 
 static char dir[64];
+static unsigned endpoints = ENDPOINTS_MAX;
 static unsigned tls_port, status_port;
 static pid_t nginx;
 
@@ -93,8 +95,8 @@ static unsigned free_port(void)
 
 static void make_certificates(void)
 {
-    run((const char *const[]){"openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
-                              "-subj", "/CN=bench-ca", "-keyout", path("ca.key"), "-out", path("ca.pem"), NULL});
+    run((const char *const[]){"openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days",
+                              "2", "-subj", "/CN=bench-ca", "-keyout", path("ca.key"), "-out", path("ca.pem"), NULL});
     write_file("ext", "subjectAltName=DNS:*.bench.test\n");
     static const char *const names[] = {"server", "client"};
     for (unsigned i = 0; i < 2; i++) {
@@ -102,8 +104,8 @@ static void make_certificates(void)
         char pem[32];
         (void)snprintf(key, sizeof key, "%s.key", names[i]);
         (void)snprintf(pem, sizeof pem, "%s.pem", names[i]);
-        run((const char *const[]){"openssl", "req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj", "/CN=bench",
-                                  "-keyout", path(key), "-out", path("csr"), NULL});
+        run((const char *const[]){"openssl", "req", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-subj",
+                                  "/CN=bench", "-keyout", path(key), "-out", path("csr"), NULL});
         run((const char *const[]){"openssl", "x509", "-req", "-in", path("csr"), "-CA", path("ca.pem"), "-CAkey", path("ca.key"),
                                   "-CAcreateserial", "-days", "2", "-extfile", path("ext"), "-out", path(pem), NULL});
     }
@@ -117,8 +119,9 @@ static void start_nginx(void)
                "daemon off; master_process off; pid %s/pid; worker_rlimit_nofile 40000; error_log %s/error.log;\n"
                "events { worker_connections 20000; }\n"
                "http { access_log off; keepalive_timeout 3600; keepalive_requests 1000000;\n"
-               " client_body_temp_path %s/t1; proxy_temp_path %s/t2; fastcgi_temp_path %s/t3; uwsgi_temp_path %s/t4; scgi_temp_path %s/t5;\n"
-               " server { listen 127.0.0.1:%u ssl backlog=4096; ssl_certificate %s/server.pem; ssl_certificate_key %s/server.key;\n"
+               " client_body_temp_path %s/t1; proxy_temp_path %s/t2; fastcgi_temp_path %s/t3; uwsgi_temp_path %s/t4; "
+               "scgi_temp_path %s/t5;\n"
+               " server { listen 0.0.0.0:%u ssl backlog=4096; ssl_certificate %s/server.pem; ssl_certificate_key %s/server.key;\n"
                "  ssl_client_certificate %s/ca.pem; ssl_verify_client on;\n"
                "  location = /health { default_type application/json; return 200 '{\"status\": \"ok\"}'; } }\n"
                " server { listen 127.0.0.1:%u; location = /status { stub_status; } } }\n",
@@ -157,13 +160,21 @@ static void counters(uint64_t *accepted, uint64_t *requests)
     SP_ASSERT(at != NULL && sscanf(at, "requests %lu %*u %lu", accepted, requests) == 2);
 }
 
+static const char *address_of(uint64_t endpoint)
+{
+    static char text[32];
+    (void)snprintf(text, sizeof text, "127.1.%u.%u", (unsigned)(endpoint / 250), (unsigned)(endpoint % 250) + 1);
+    return text;
+}
+
 /* ---- bare curl_multi ---- */
 
 struct bare {
     CURLM *multi;
-    CURL *easy[ENDPOINTS];
-    struct curl_slist *connect;
-    int epoll, timer;
+    CURL *easy[ENDPOINTS_MAX];
+    struct curl_slist *connect[ENDPOINTS_MAX];
+    int epoll;
+    uint64_t due_ms; /* of libcurl's timer */
     uint64_t done, next, total;
 };
 
@@ -177,16 +188,17 @@ static size_t drop_body(char *p, size_t one, size_t n, void *arg)
 static int bare_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *known)
 {
     struct bare *b = arg;
-    struct epoll_event ev = {.events = ((what & CURL_POLL_IN) ? (uint32_t)EPOLLIN : 0) | ((what & CURL_POLL_OUT) ? (uint32_t)EPOLLOUT : 0),
+    struct epoll_event ev = {.events = ((what & CURL_POLL_IN) ? (uint32_t)EPOLLIN : 0) |
+                                       ((what & CURL_POLL_OUT) ? (uint32_t)EPOLLOUT : 0),
                              .data.fd = fd};
     (void)easy;
     if (what == CURL_POLL_REMOVE) {
         (void)epoll_ctl(b->epoll, EPOLL_CTL_DEL, fd, NULL);
-    } else {
-        (void)known; /* a number may have been closed and used again: both ways are tried */
-        if (epoll_ctl(b->epoll, EPOLL_CTL_MOD, fd, &ev) != 0) {
-            (void)epoll_ctl(b->epoll, EPOLL_CTL_ADD, fd, &ev);
-        }
+        return 0;
+    }
+    (void)epoll_ctl(b->epoll, known == NULL ? EPOLL_CTL_ADD : EPOLL_CTL_MOD, fd, &ev);
+    if (known == NULL) {
+        (void)curl_multi_assign(b->multi, fd, b);
     }
     return 0;
 }
@@ -194,9 +206,9 @@ static int bare_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *
 static int bare_timer(CURLM *multi, long ms, void *arg)
 {
     struct bare *b = arg;
-    struct itimerspec t = {.it_value = {ms > 0 ? ms / 1000 : 0, ms > 0 ? ms % 1000 * 1000000 : ms == 0 ? 1 : 0}};
     (void)multi;
-    return timerfd_settime(b->timer, 0, &t, NULL);
+    b->due_ms = ms < 0 ? UINT64_MAX : sp_clock_mono_ns() / 1000000 + (uint64_t)ms;
+    return 0;
 }
 
 static void bare_open(struct bare *b)
@@ -205,21 +217,19 @@ static void bare_open(struct bare *b)
     memset(b, 0, sizeof *b);
     b->multi = curl_multi_init();
     b->epoll = epoll_create1(EPOLL_CLOEXEC);
-    b->timer = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
-    struct epoll_event ev = {.events = EPOLLIN, .data.fd = b->timer};
-    (void)epoll_ctl(b->epoll, EPOLL_CTL_ADD, b->timer, &ev);
+    b->due_ms = UINT64_MAX;
     (void)curl_multi_setopt(b->multi, CURLMOPT_SOCKETFUNCTION, bare_socket);
     (void)curl_multi_setopt(b->multi, CURLMOPT_SOCKETDATA, b);
     (void)curl_multi_setopt(b->multi, CURLMOPT_TIMERFUNCTION, bare_timer);
     (void)curl_multi_setopt(b->multi, CURLMOPT_TIMERDATA, b);
-    (void)curl_multi_setopt(b->multi, CURLMOPT_MAXCONNECTS, (long)ENDPOINTS * 2);
-    (void)snprintf(text, sizeof text, "::127.0.0.1:%u", tls_port);
-    b->connect = curl_slist_append(NULL, text);
-    for (unsigned i = 0; i < ENDPOINTS; i++) {
+    (void)curl_multi_setopt(b->multi, CURLMOPT_MAXCONNECTS, (long)endpoints * 2);
+    for (unsigned i = 0; i < endpoints; i++) {
         CURL *e = b->easy[i] = curl_easy_init();
         (void)snprintf(text, sizeof text, "https://n%u.bench.test/health", i);
         (void)curl_easy_setopt(e, CURLOPT_URL, text);
-        (void)curl_easy_setopt(e, CURLOPT_CONNECT_TO, b->connect);
+        (void)snprintf(text, sizeof text, "::%s:%u", address_of(i), tls_port);
+        b->connect[i] = curl_slist_append(NULL, text);
+        (void)curl_easy_setopt(e, CURLOPT_CONNECT_TO, b->connect[i]);
         (void)curl_easy_setopt(e, CURLOPT_CAINFO, path("ca.pem"));
         (void)curl_easy_setopt(e, CURLOPT_SSLCERT, path("client.pem"));
         (void)curl_easy_setopt(e, CURLOPT_SSLKEY, path("client.key"));
@@ -227,6 +237,7 @@ static void bare_open(struct bare *b)
         (void)curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L);
         (void)curl_easy_setopt(e, CURLOPT_PROXY, "");
         (void)curl_easy_setopt(e, CURLOPT_MAXAGE_CONN, 3600L);
+        (void)curl_easy_setopt(e, CURLOPT_DNS_CACHE_TIMEOUT, 0L);
         (void)curl_easy_setopt(e, CURLOPT_TIMEOUT_MS, 60000L);
         (void)curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, drop_body);
     }
@@ -245,7 +256,7 @@ static void bare_take(struct bare *b)
         (void)curl_multi_remove_handle(b->multi, e);
         b->done++;
         if (b->next < b->total) {
-            (void)curl_multi_add_handle(b->multi, b->easy[b->next++ % ENDPOINTS]);
+            (void)curl_multi_add_handle(b->multi, b->easy[b->next++ % endpoints]);
         }
     }
 }
@@ -258,21 +269,22 @@ static void bare_round(struct bare *b, uint64_t total)
     b->next = 0;
     b->total = total;
     while (b->next < FLIGHT) {
-        (void)curl_multi_add_handle(b->multi, b->easy[b->next++ % ENDPOINTS]);
+        (void)curl_multi_add_handle(b->multi, b->easy[b->next++ % endpoints]);
     }
     (void)curl_multi_socket_action(b->multi, CURL_SOCKET_TIMEOUT, 0, &running);
     while (b->done < total) {
-        int n = epoll_wait(b->epoll, ev, 256, -1);
+        uint64_t now_ms = sp_clock_mono_ns() / 1000000;
+        int n = epoll_wait(b->epoll, ev, 256, b->due_ms == UINT64_MAX ? -1 : b->due_ms > now_ms ? (int)(b->due_ms - now_ms) : 0);
         for (int i = 0; i < n; i++) {
-            uint64_t ticks;
-            bool timer = ev[i].data.fd == b->timer;
-            if (timer && read(b->timer, &ticks, sizeof ticks) < 0) {
-                continue;
-            }
-            int mask = ((ev[i].events & (EPOLLIN | EPOLLHUP | EPOLLERR)) ? CURL_CSELECT_IN : 0) | ((ev[i].events & EPOLLOUT) ? CURL_CSELECT_OUT : 0);
-            (void)curl_multi_socket_action(b->multi, timer ? CURL_SOCKET_TIMEOUT : ev[i].data.fd, timer ? 0 : mask, &running);
-            bare_take(b);
+            int mask = ((ev[i].events & (EPOLLIN | EPOLLHUP | EPOLLERR)) ? CURL_CSELECT_IN : 0) |
+                       ((ev[i].events & EPOLLOUT) ? CURL_CSELECT_OUT : 0);
+            (void)curl_multi_socket_action(b->multi, ev[i].data.fd, mask, &running);
         }
+        if (b->due_ms != UINT64_MAX && b->due_ms <= sp_clock_mono_ns() / 1000000) {
+            b->due_ms = UINT64_MAX;
+            (void)curl_multi_socket_action(b->multi, CURL_SOCKET_TIMEOUT, 0, &running);
+        }
+        bare_take(b);
     }
 }
 
@@ -300,8 +312,13 @@ static void ours_step(struct ours *o, struct worker_event *ev)
         if (e->kind == WORKER_START) {
             struct worker_slot *s = worker_core_slot(o->core, e->slot);
             struct sp_adapter_job *job = &o->job[e->slot];
-            *job = (struct sp_adapter_job){.check = o->check, .slot = e->slot, .timeout_ms = s->timeout_ms, .node = s->node, .address = s->address,
-                                           .deadline_us = s->started_us + s->timeout_ms * 1000ull, .checkpoint = s->checkpoint};
+            *job = (struct sp_adapter_job){.check = o->check,
+                                           .slot = e->slot,
+                                           .timeout_ms = s->timeout_ms,
+                                           .node = s->node,
+                                           .address = s->address,
+                                           .deadline_us = s->started_us + s->timeout_ms * 1000ull,
+                                           .checkpoint = s->checkpoint};
             adapter_http.start(o->instance, job);
         } else {
             SP_ASSERT(e->kind == WORKER_WANT || e->kind == WORKER_CREDIT);
@@ -339,7 +356,8 @@ static void ours_job(struct ours *o)
     char node[32];
     struct worker_event ev;
     ev.kind = WORKER_EV_JOB;
-    (void)snprintf(node, sizeof node, "n%lu", o->next++ % ENDPOINTS);
+    uint64_t endpoint = o->next++ % endpoints;
+    (void)snprintf(node, sizeof node, "n%lu", endpoint);
     ev.u.job.broker = 0;
     ev.u.job.timeout_ms = 60000;
     ev.u.job.expires_ms = 60000;
@@ -349,7 +367,7 @@ static void ours_job(struct ours *o)
     ev.u.job.ticket = ticket;
     ev.u.job.digest = ticket;
     ev.u.job.node = sp_str_of(node);
-    ev.u.job.address = (struct sp_str){NULL, 0};
+    ev.u.job.address = sp_str_of(address_of(endpoint));
     ev.u.job.checkpoint = (struct sp_str){NULL, 0};
     ours_step(o, &ev);
 }
@@ -411,10 +429,11 @@ static void ours_open(struct ours *o)
     SP_ASSERT(param_parse(adapter_http.settings, adapter_http.settings_count, sp_str_of("{}"), &v, why));
     SP_ASSERT(adapter_http.init(&o->services, v.row, &o->instance, why));
     param_fini(&v);
-    (void)snprintf(params, sizeof params,
-                   "{\"url\":\"https://{node}.bench.test/health\",\"connect\":\"127.0.0.1:%u\",\"ca\":\"ca.pem\",\"cert\":\"client.pem\","
-                   "\"key\":\"client.key\",\"connect_timeout\":\"20s\",\"low_speed\":0,\"json\":{\"/status\":\"ok\"}}",
-                   tls_port);
+    (void)snprintf(
+        params, sizeof params,
+        "{\"url\":\"https://{node}.bench.test/health\",\"connect\":\"{address}:%u\",\"ca\":\"ca.pem\",\"cert\":\"client.pem\","
+        "\"key\":\"client.key\",\"connect_timeout\":\"20s\",\"low_speed\":0,\"json\":{\"/status\":\"ok\"}}",
+        tls_port);
     SP_ASSERT(param_parse(adapter_http.params, adapter_http.params_count, sp_str_of(params), &v, why));
     o->check = adapter_http.compile(o->instance, v.row, why);
     SP_ASSERT(o->check != NULL);
@@ -432,6 +451,7 @@ static void ours_open(struct ours *o)
 static void ours_round(struct ours *o, uint64_t total)
 {
     o->total = o->next + total;
+    (void)ours_turn(o, sp_loop_now(o->loop)); /* an idle loop would wait for somebody to begin */
     SP_ASSERT(sp_loop_run(o->loop) == SP_OK);
 }
 
@@ -450,14 +470,17 @@ int main(int argc, char **argv)
     static struct ours ours;
     double a[ROUNDS];
     double b[ROUNDS];
+    double ratios[ROUNDS];
     uint64_t got = 0;
     uint64_t accepted[2];
     uint64_t requests[2];
-    const uint64_t total = (uint64_t)ENDPOINTS * PASSES;
-    if (argc > 1) {
-        (void)fprintf(stderr, "usage: %s     (no options; prints a JSON array)\n", argv[0]);
+    uint64_t total;
+    if (argc > 1 && (argc != 3 || strcmp(argv[1], "--endpoints") != 0 ||
+                     (endpoints = (unsigned)strtoul(argv[2], NULL, 10)) < FLIGHT || endpoints > ENDPOINTS_MAX)) {
+        (void)fprintf(stderr, "usage: %s [--endpoints N]     prints a JSON array\n", argv[0]);
         return strcmp(argv[1], "--help") == 0 ? 0 : 2;
     }
+    total = (uint64_t)endpoints * PASSES;
     sp_privs_descriptors(40000, &got);
     (void)snprintf(dir, sizeof dir, "/tmp/spice-bench-XXXXXX");
     SP_ASSERT(mkdtemp(dir) != NULL && curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK);
@@ -477,6 +500,7 @@ int main(int argc, char **argv)
         uint64_t end = sp_clock_cpu_ns();
         a[i] = (double)(middle - start) / 1000.0 / (double)total;
         b[i] = (double)(end - middle) / 1000.0 / (double)total;
+        ratios[i] = a[i] / b[i];
     }
     counters(&accepted[1], &requests[1]);
     (void)kill(nginx, SIGKILL);
@@ -487,14 +511,17 @@ int main(int argc, char **argv)
     qsort(b, ROUNDS, sizeof b[0], by_value);
     double value = a[ROUNDS / 2];
     double reference = b[ROUNDS / 2];
-    double ratio = value / reference;
-    (void)printf("[{\"figure\":\"http, keep-alive and mutual TLS, %u endpoints: client CPU per request\",\"value\":%.2f,\"unit\":\"us\","
-                 "\"reference\":\"bare curl_multi\",\"reference_value\":%.2f,\"ratio\":%.3f,\"goal\":\"<= 1.15 x\",\"bar\":\"<= 1.5 x\","
-                 "\"met\":%s,\"bar_met\":%s,\"spread\":%.2f,\"reference_spread\":%.2f,\"rounds\":%u},\n",
-                 ENDPOINTS, value, reference, ratio, ratio <= 1.15 ? "true" : "false", ratio <= 1.5 ? "true" : "false",
-                 a[ROUNDS * 3 / 4] - a[ROUNDS / 4], b[ROUNDS * 3 / 4] - b[ROUNDS / 4], ROUNDS);
-    (void)printf(" {\"figure\":\"http, requests on kept connections\",\"value\":%.3f,\"unit\":\"%%\",\"reference\":\"all\",\"reference_value\":100,"
-                 "\"ratio\":%.5f,\"goal\":\">= 99.9 %%\",\"bar\":\">= 99 %%\",\"met\":%s,\"bar_met\":%s,\"requests\":%lu}]\n",
+    qsort(ratios, ROUNDS, sizeof ratios[0], by_value);
+    double ratio = ratios[ROUNDS / 2];
+    (void)printf(
+        "[{\"figure\":\"http, keep-alive and mutual TLS, %u endpoints: client CPU per request\",\"value\":%.2f,\"unit\":\"us\","
+        "\"reference\":\"bare curl_multi\",\"reference_value\":%.2f,\"ratio\":%.3f,\"goal\":1.15,\"bar\":1.5,\"at_most\":true,"
+        "\"met\":%s,\"bar_met\":%s,\"spread\":[%.3f,%.3f],\"rounds\":%u},\n",
+        endpoints, value, reference, ratio, ratio <= 1.15 ? "true" : "false", ratio <= 1.5 ? "true" : "false", ratios[0],
+        ratios[ROUNDS - 1], ROUNDS);
+    (void)printf(" {\"figure\":\"http, requests on kept connections\",\"value\":%.3f,\"unit\":\"%%\",\"reference\":\"all\","
+                 "\"reference_value\":100,\"ratio\":%.5f,\"goal\":0.999,\"bar\":0.99,\"at_most\":false,\"met\":%s,\"bar_met\":%s,"
+                 "\"requests\":%lu}]\n",
                  kept, kept / 100.0, kept >= 99.9 ? "true" : "false", kept >= 99.0 ? "true" : "false", requests[1] - requests[0]);
     return ratio <= 1.5 && kept >= 99.0 ? 0 : 1;
 }

@@ -38,6 +38,27 @@ def wait(what, condition, seconds=60.0, every=0.02):
         time.sleep(every)
 
 
+def tree(pids):
+    """{pid: seconds of user and system time, reaped children included} of these processes and all below them."""
+    parents, seconds = {}, {}
+    for path in pathlib.Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):  # it may end while we look
+            fields = path.read_text().rsplit(")", 1)[1].split()
+            pid = int(path.parent.name)
+            parents[pid] = int(fields[1])
+            seconds[pid] = sum(int(x) for x in fields[11:15]) / os.sysconf("SC_CLK_TCK")
+    children = {}
+    for pid, parent in parents.items():
+        children.setdefault(parent, []).append(pid)
+    found, todo = {}, list(pids)
+    while todo:
+        pid = todo.pop()
+        if pid in seconds:
+            found[pid] = seconds[pid]
+            todo += children.get(pid, [])
+    return found
+
+
 class Fleet:
     """with Fleet(workers=2) as fleet: ...   Everything dies with the block; on a failure the logs' ends are shown."""
 
@@ -75,12 +96,8 @@ class Fleet:
         self.start(name)
 
     def cpu_seconds(self, names=None):
-        """User and system time of our processes, reaped children included."""
-        ticks = 0
-        for name in names or self.processes:
-            fields = pathlib.Path(f"/proc/{self.pid(name)}/stat").read_text().rsplit(")", 1)[1].split()
-            ticks += sum(int(x) for x in fields[11:15])
-        return ticks / os.sysconf("SC_CLK_TCK")
+        """User and system time of our processes and all they started: helpers, plugins, reaped children."""
+        return sum(tree([self.pid(name) for name in names or self.processes]).values())
 
     def rss_bytes(self, name):
         for line in pathlib.Path(f"/proc/{self.pid(name)}/status").read_text().splitlines():

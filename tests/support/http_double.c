@@ -26,6 +26,8 @@ struct connection {
     char in[4096];
 };
 
+static unsigned accepted; /* connections so far, in the child */
+
 static void reply(int fd, int status, const char *type, const char *body, size_t n)
 {
     char head[256];
@@ -56,6 +58,10 @@ static bool serve(struct connection *c)
     c->n = 0;
     if (strcmp(path, "/ok") == 0) {
         answer_text(c, 200, "text/plain", "all is well\n");
+    } else if (strcmp(path, "/count") == 0) {
+        char text[64];
+        (void)snprintf(text, sizeof text, "connections %u\n", accepted);
+        answer_text(c, 200, "text/plain", text);
     } else if (strncmp(path, "/status/", 8) == 0) {
         answer_text(c, (int)strtol(path + 8, NULL, 10), "text/plain", "as asked\n");
     } else if (strcmp(path, "/json") == 0) {
@@ -119,7 +125,8 @@ static void child(int listener)
         bool drips = false;
         p[CONNECTIONS] = (struct pollfd){.fd = listener, .events = POLLIN};
         for (int i = 0; i < CONNECTIONS; i++) {
-            p[i] = (struct pollfd){.fd = all[i].fd, .events = (short)(POLLIN | (all[i].fd >= 0 && all[i].mode == FLOODS ? POLLOUT : 0))};
+            p[i] = (struct pollfd){.fd = all[i].fd,
+                                   .events = (short)(POLLIN | (all[i].fd >= 0 && all[i].mode == FLOODS ? POLLOUT : 0))};
             drips = drips || (all[i].fd >= 0 && all[i].mode == DRIPS);
         }
         (void)poll(p, CONNECTIONS + 1, drips ? 100 : -1);
@@ -140,6 +147,7 @@ static void child(int listener)
         for (int i = 0; i < CONNECTIONS && (p[CONNECTIONS].revents & POLLIN) != 0; i++) {
             if (all[i].fd < 0) {
                 all[i] = (struct connection){.fd = accept(listener, NULL, NULL)};
+                accepted++;
                 break;
             }
         }

@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "adapter_rig.h"
+#include "curl_loop.h"
 #include "http_double.h"
 #include "msg.h"
 
@@ -121,6 +122,40 @@ static void hostile_names(void **state)
     rig_close(&rig);
 }
 
+static void pass(struct rig *rig, void *check, const char *node)
+{
+    unsigned job = rig_start(rig, check, node, "127.0.0.1", 30000);
+    rig_finish_all(rig);
+    if (rig_result(rig, job)->outcome != SP_OUTCOME_PASS) {
+        fail_msg("%s: %s", node, rig_result(rig, job)->detail);
+    }
+}
+
+/* Nodes are spread over the parts of the loop, and each stays with its part and so with its connection. */
+static void connections_are_kept(void **state)
+{
+    struct http_double own;
+    struct rig *rig = rig_open(&adapter_http, "{}");
+    char params[128];
+    char node[16];
+    (void)state;
+    http_double_open(&own);
+    (void)snprintf(params, sizeof params, "{\"url\":\"http://{address}:%u/ok\"}", own.port);
+    void *check = rig_compile(rig, params, NULL);
+    (void)snprintf(params, sizeof params, "{\"url\":\"http://{address}:%u/count\",\"match\":\"^connections %u$\"}", own.port,
+                   CURL_LOOP_PARTS_MAX);
+    void *count = rig_compile(rig, params, NULL);
+    for (unsigned i = 0; i < 3 * CURL_LOOP_PARTS_MAX; i++) {
+        (void)snprintf(node, sizeof node, "node-%u", i % CURL_LOOP_PARTS_MAX);
+        pass(rig, check, node);
+    }
+    pass(rig, count, "node");
+    rig_release(rig, check);
+    rig_release(rig, count);
+    rig_close(&rig);
+    http_double_close(&own);
+}
+
 static void nobody_listens(void **state)
 {
     struct http_double gone;
@@ -156,9 +191,8 @@ static int teardown(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(answers),
-        cmocka_unit_test(refused_parameters),
-        cmocka_unit_test(hostile_names),
+        cmocka_unit_test(answers),        cmocka_unit_test(refused_parameters),
+        cmocka_unit_test(hostile_names),  cmocka_unit_test(connections_are_kept),
         cmocka_unit_test(nobody_listens),
     };
     return cmocka_run_group_tests_name("http adapter", tests, setup, teardown);

@@ -7,30 +7,33 @@
 #include <unistd.h>
 
 #include "msg.h"
+#include "sp_assert.h"
 
 #define SOCKS_AT_START 1024u
 
 struct curl_loop_sock {
     struct sp_adapter_watch watch; /* first: the watch is the sock */
+    struct curl_loop_part *part;   /* that has the connection now */
     bool wanted;                   /* libcurl waits for it; else its connection is idle */
 };
 
-static void drain(struct curl_loop *self)
+static void drain(struct curl_loop_part *part)
 {
+    struct curl_loop *self = part->loop;
     int left = 0;
     CURLMsg *m;
-    while ((m = curl_multi_info_read(self->multi, &left)) != NULL) {
+    while ((m = curl_multi_info_read(part->multi, &left)) != NULL) {
         CURL *easy = m->easy_handle;
         CURLcode code = m->data.result; /* m is gone with the next call */
         self->done(self->arg, easy, code);
     }
 }
 
-static void kick(struct curl_loop *self)
+static void kick(struct curl_loop_part *part)
 {
     int running = 0;
-    (void)curl_multi_socket_action(self->multi, CURL_SOCKET_TIMEOUT, 0, &running);
-    drain(self);
+    (void)curl_multi_socket_action(part->multi, CURL_SOCKET_TIMEOUT, 0, &running);
+    drain(part);
 }
 
 static void on_ready(struct sp_adapter_watch *watch, uint32_t events)
@@ -44,8 +47,9 @@ static void on_ready(struct sp_adapter_watch *watch, uint32_t events)
         (void)self->host->watch(self->host->self, watch, 0);
         return;
     }
-    (void)curl_multi_socket_action(self->multi, watch->fd, mask, &running);
-    drain(self);
+    struct curl_loop_part *part = s->part; /* the number may change hands meanwhile */
+    (void)curl_multi_socket_action(part->multi, watch->fd, mask, &running);
+    drain(part);
 }
 
 static struct curl_loop_sock *sock_at(struct curl_loop *self, curl_socket_t fd)
@@ -72,7 +76,8 @@ static struct curl_loop_sock *sock_at(struct curl_loop *self, curl_socket_t fd)
 
 static int on_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *unused)
 {
-    struct curl_loop *self = arg;
+    struct curl_loop_part *part = arg;
+    struct curl_loop *self = part->loop;
     struct curl_loop_sock *s = sock_at(self, fd);
     uint32_t events = ((what & CURL_POLL_IN) != 0 ? SP_ADAPTER_IN : 0) | ((what & CURL_POLL_OUT) != 0 ? SP_ADAPTER_OUT : 0);
     (void)easy;
@@ -80,6 +85,7 @@ static int on_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *un
     if (s == NULL) {
         return -1;
     }
+    s->part = part;
     s->wanted = what != CURL_POLL_REMOVE;
     if (s->wanted) {
         return self->host->watch(self->host->self, &s->watch, events) ? 0 : -1;
@@ -102,10 +108,11 @@ static int on_close(void *arg, curl_socket_t fd)
 
 static int on_curl_timer(CURLM *multi, long ms, void *arg)
 {
-    struct curl_loop *self = arg;
-    uint64_t at = ms < 0 ? 0 : self->host->now_us(self->host->self) + (uint64_t)ms * 1000u;
+    struct curl_loop_part *part = arg;
+    const struct sp_adapter_host *host = part->loop->host;
+    uint64_t at = ms < 0 ? 0 : host->now_us(host->self) + (uint64_t)ms * 1000u;
     (void)multi;
-    self->host->timer(self->host->self, &self->timer, at);
+    host->timer(host->self, &part->timer, at);
     return 0;
 }
 
@@ -113,44 +120,53 @@ static int on_curl_timer(CURLM *multi, long ms, void *arg)
  * and, as its earliest timeout is still the one it told us, does not tell it again: ask, or that request stands still for good. */
 static void on_timer(struct sp_adapter_timer *timer)
 {
-    struct curl_loop *self = timer->arg;
+    struct curl_loop_part *part = timer->arg;
     long ms = -1;
-    kick(self);
-    if (curl_multi_timeout(self->multi, &ms) == CURLM_OK && ms >= 0) {
-        (void)on_curl_timer(self->multi, ms + 1, self);
+    kick(part);
+    if (curl_multi_timeout(part->multi, &ms) == CURLM_OK && ms >= 0) {
+        (void)on_curl_timer(part->multi, ms + 1, part);
     }
 }
 
-bool curl_loop_init(struct curl_loop *self, const struct sp_adapter_host *host, long connections,
-                    void (*done)(void *arg, CURL *easy, CURLcode code), void *arg)
+bool curl_loop_init(struct curl_loop *self, const struct sp_adapter_host *host, const struct curl_loop_options *options)
 {
+    SP_ASSERT(options->parts > 0 && options->parts <= CURL_LOOP_PARTS_MAX);
     memset(self, 0, sizeof *self);
     self->host = host;
-    self->done = done;
-    self->arg = arg;
-    self->timer = (struct sp_adapter_timer){.fire = on_timer, .arg = self};
-    if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
-        return false;
+    self->parts = options->parts;
+    self->connections = (long)((options->connections + options->parts - 1) / options->parts);
+    self->done = options->done;
+    self->arg = options->arg;
+    for (uint32_t i = 0; i < self->parts; i++) {
+        self->part[i] = (struct curl_loop_part){.loop = self, .timer = {.fire = on_timer, .arg = &self->part[i]}};
     }
-    self->multi = curl_multi_init();
-    bool ok = self->multi != NULL && curl_multi_setopt(self->multi, CURLMOPT_SOCKETFUNCTION, on_socket) == CURLM_OK;
-    ok = ok && curl_multi_setopt(self->multi, CURLMOPT_SOCKETDATA, self) == CURLM_OK;
-    ok = ok && curl_multi_setopt(self->multi, CURLMOPT_TIMERFUNCTION, on_curl_timer) == CURLM_OK;
-    ok = ok && curl_multi_setopt(self->multi, CURLMOPT_TIMERDATA, self) == CURLM_OK;
-    ok = ok && curl_multi_setopt(self->multi, CURLMOPT_MAXCONNECTS, connections) == CURLM_OK;
-    if (!ok) {
-        curl_loop_fini(self);
+    return curl_global_init(CURL_GLOBAL_DEFAULT) == CURLE_OK;
+}
+
+static bool open_part(struct curl_loop_part *part)
+{
+    part->multi = curl_multi_init();
+    bool ok = part->multi != NULL && curl_multi_setopt(part->multi, CURLMOPT_SOCKETFUNCTION, on_socket) == CURLM_OK;
+    ok = ok && curl_multi_setopt(part->multi, CURLMOPT_SOCKETDATA, part) == CURLM_OK;
+    ok = ok && curl_multi_setopt(part->multi, CURLMOPT_TIMERFUNCTION, on_curl_timer) == CURLM_OK;
+    ok = ok && curl_multi_setopt(part->multi, CURLMOPT_TIMERDATA, part) == CURLM_OK;
+    ok = ok && curl_multi_setopt(part->multi, CURLMOPT_MAXCONNECTS, part->loop->connections) == CURLM_OK;
+    if (!ok && part->multi != NULL) {
+        (void)curl_multi_cleanup(part->multi);
+        part->multi = NULL;
     }
     return ok;
 }
 
 void curl_loop_fini(struct curl_loop *self)
 {
-    if (self->multi != NULL) {
-        (void)curl_multi_cleanup(self->multi);
-        self->multi = NULL;
+    for (uint32_t i = 0; i < self->parts; i++) {
+        if (self->part[i].multi != NULL) {
+            (void)curl_multi_cleanup(self->part[i].multi);
+            self->part[i].multi = NULL;
+        }
+        self->host->timer(self->host->self, &self->part[i].timer, 0);
     }
-    self->host->timer(self->host->self, &self->timer, 0);
     for (uint32_t i = 0; i < self->sock_count; i++) {
         free(self->sock[i]);
     }
@@ -167,6 +183,9 @@ bool curl_loop_adopt(struct curl_loop *self, CURL *e)
     ok = ok && curl_easy_setopt(e, CURLOPT_PROTOCOLS_STR, "http,https") == CURLE_OK;
     ok = ok && curl_easy_setopt(e, CURLOPT_REDIR_PROTOCOLS_STR, "https") == CURLE_OK;
     ok = ok && curl_easy_setopt(e, CURLOPT_FOLLOWLOCATION, 0L) == CURLE_OK;
+    /* Names are asked for once per connection, and those are kept; libcurl would look through its cache of names at each request.
+     */
+    ok = ok && curl_easy_setopt(e, CURLOPT_DNS_CACHE_TIMEOUT, 0L) == CURLE_OK;
     ok = ok && curl_easy_setopt(e, CURLOPT_PROXY, "") == CURLE_OK;
     ok = ok && curl_easy_setopt(e, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1) == CURLE_OK;
     return ok && curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L) == CURLE_OK;
@@ -184,7 +203,8 @@ bool curl_loop_tls_set(CURL *e, const struct curl_loop_tls *tls)
         ok = curl_easy_setopt(e, CURLOPT_CAINFO, tls->ca) == CURLE_OK && curl_easy_setopt(e, CURLOPT_CAPATH, NULL) == CURLE_OK;
     }
     if (ok && tls->cert != NULL) {
-        ok = curl_easy_setopt(e, CURLOPT_SSLCERT, tls->cert) == CURLE_OK && curl_easy_setopt(e, CURLOPT_SSLKEY, tls->key) == CURLE_OK;
+        ok = curl_easy_setopt(e, CURLOPT_SSLCERT, tls->cert) == CURLE_OK &&
+             curl_easy_setopt(e, CURLOPT_SSLKEY, tls->key) == CURLE_OK;
     }
     if (ok && tls->ciphers != NULL) {
         ok = curl_easy_setopt(e, CURLOPT_SSL_CIPHER_LIST, tls->ciphers) == CURLE_OK;
@@ -192,19 +212,39 @@ bool curl_loop_tls_set(CURL *e, const struct curl_loop_tls *tls)
     return ok;
 }
 
-bool curl_loop_add(struct curl_loop *self, CURL *easy)
+uint32_t curl_loop_part(struct curl_loop *self)
 {
-    return curl_multi_add_handle(self->multi, easy) == CURLM_OK;
+    self->next = self->next + 1 < self->parts ? self->next + 1 : 0;
+    return self->next;
 }
 
-void curl_loop_remove(struct curl_loop *self, CURL *easy)
+bool curl_loop_add(struct curl_loop *self, uint32_t number, CURL *easy)
 {
-    (void)curl_multi_remove_handle(self->multi, easy);
+    SP_ASSERT(number < self->parts);
+    struct curl_loop_part *part = &self->part[number];
+    if ((part->multi == NULL && !open_part(part)) || curl_multi_add_handle(part->multi, easy) != CURLM_OK) {
+        return false;
+    }
+    if (!part->added) {
+        part->added = true;
+        self->added[self->added_count++] = number;
+    }
+    return true;
+}
+
+void curl_loop_remove(struct curl_loop *self, uint32_t number, CURL *easy)
+{
+    SP_ASSERT(number < self->parts && self->part[number].multi != NULL);
+    (void)curl_multi_remove_handle(self->part[number].multi, easy);
 }
 
 void curl_loop_turn(struct curl_loop *self)
 {
-    kick(self);
+    while (self->added_count > 0) {
+        struct curl_loop_part *part = &self->part[self->added[--self->added_count]];
+        part->added = false;
+        kick(part);
+    }
 }
 
 uint16_t curl_loop_reason(CURL *easy, CURLcode code)

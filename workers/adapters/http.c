@@ -47,7 +47,8 @@ struct target {
     const struct http_check *check;
     struct sp_adapter_job *job; /* NULL: idle */
     uint64_t key;
-    uint32_t row; /* UINT32_MAX: not kept */
+    uint32_t row;  /* UINT32_MAX: not kept */
+    uint32_t part; /* of the loop: the one with its connection */
     bool over;    /* body above the cap */
     struct sp_buf body;
     size_t received;
@@ -178,6 +179,7 @@ static struct target *target_new(struct http *self, const struct sp_adapter_job 
     t->check = job->check;
     t->key = key;
     t->row = UINT32_MAX;
+    t->part = curl_loop_part(&self->loop);
     t->easy = curl_easy_init();
     sp_buf_init(&t->body, t->check->max_bytes + 1);
     if (t->easy == NULL || !set_request(t, job) || !set_limits(t) || !set_tls(t) || !set_callbacks(t)) {
@@ -262,7 +264,7 @@ static void complete(struct target *t, CURLcode code)
     (void)snprintf(measures, sizeof measures, "time=%ld.%06lds;;;0 size=%zuB;;;0", (long)(us / 1000000), (long)(us % 1000000), t->received);
     r.detail = detail;
     r.measures = code == CURLE_OK ? measures : NULL;
-    curl_loop_remove(&self->loop, t->easy);
+    curl_loop_remove(&self->loop, t->part, t->easy);
     t->job = NULL;
     if (t->body.size > KEEP_BODY_BYTES) {
         sp_buf_fini(&t->body);
@@ -314,7 +316,7 @@ static void http_start(void *instance, struct sp_adapter_job *job)
     t->error[0] = '\0';
     sp_buf_reset(&t->body);
     job->priv = t;
-    if (!curl_loop_add(&self->loop, t->easy)) {
+    if (!curl_loop_add(&self->loop, t->part, t->easy)) {
         t->job = NULL;
         if (t->row == UINT32_MAX) {
             target_destroy(t);
@@ -327,7 +329,7 @@ static void http_cancel(void *instance, struct sp_adapter_job *job)
 {
     struct http *self = instance;
     struct target *t = job->priv;
-    curl_loop_remove(&self->loop, t->easy);
+    curl_loop_remove(&self->loop, t->part, t->easy);
     t->job = NULL;
     if (t->row == UINT32_MAX) {
         target_destroy(t);
@@ -370,7 +372,9 @@ static bool http_init(const struct sp_adapter_host *host, const struct sp_param_
     self->rows = (uint32_t)set[S_TARGETS].num;
     self->row = calloc(self->rows, sizeof *self->row);
     sp_map_init(&self->index);
-    if (self->row == NULL || !curl_loop_init(&self->loop, host, (long)set[S_CONNECTIONS].num, on_done, self)) {
+    const struct curl_loop_options options = {
+        .parts = CURL_LOOP_PARTS_MAX, .connections = (uint32_t)set[S_CONNECTIONS].num, .done = on_done, .arg = self};
+    if (self->row == NULL || !curl_loop_init(&self->loop, host, &options)) {
         (void)snprintf(why, SP_ADAPTER_WHY_MAX, "libcurl cannot be started");
         free(self->row);
         free(self);

@@ -25,7 +25,7 @@
 #define BREAKER_FAILURES 3u
 #define BREAKER_PAUSE_US 5000000u
 #define CHECKPOINT_BYTES 8u          /* vtime last seen, little endian */
-#define CONNECTIONS 256L
+#define CONNECTIONS 256u
 
 /* A job that waits for, or is in, a request; one per slot. */
 struct ask {
@@ -297,7 +297,7 @@ static void on_done(void *ctx, CURL *easy, CURLcode code)
             take_fault(q, status);
         }
     }
-    curl_loop_remove(&self->loop, easy);
+    curl_loop_remove(&self->loop, 0, easy);
     request_destroy(q);
     pump(self, s);
 }
@@ -409,7 +409,7 @@ static bool send_request(struct oat *self, struct server *s, uint32_t limit)
         request_destroy(q);
         return false;
     }
-    if (q->easy == NULL || !set_request(q) || !curl_loop_add(&self->loop, q->easy)) {
+    if (q->easy == NULL || !set_request(q) || !curl_loop_add(&self->loop, 0, q->easy)) {
         fail_request(q, SP_REASON_BAD_PARAMETERS, "the request cannot be made from the parameters");
         request_destroy(q);
         return true;
@@ -485,7 +485,7 @@ static void oat_release(void *instance, void *check)
     struct server *s = c->server;
     for (uint32_t i = s->requests; i-- > 0;) { /* requests whose jobs were all cancelled may still be on their way */
         if (s->request[i]->check == c) {
-            curl_loop_remove(&self->loop, s->request[i]->easy);
+            curl_loop_remove(&self->loop, 0, s->request[i]->easy);
             request_destroy(s->request[i]);
         }
     }
@@ -567,7 +567,8 @@ static bool oat_init(const struct sp_adapter_host *host, const struct sp_param_v
     self->host = host;
     self->ask = calloc(host->slots, sizeof *self->ask);
     self->verdict = calloc(OAT_HOSTS_MAX, sizeof *self->verdict);
-    if (self->ask == NULL || self->verdict == NULL || !curl_loop_init(&self->loop, host, CONNECTIONS, on_done, self)) {
+    const struct curl_loop_options options = {.parts = 1, .connections = CONNECTIONS, .done = on_done, .arg = self};
+    if (self->ask == NULL || self->verdict == NULL || !curl_loop_init(&self->loop, host, &options)) {
         (void)snprintf(why, SP_ADAPTER_WHY_MAX, "libcurl cannot be started");
         free(self->ask);
         free(self->verdict);

@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A fleet that runs plugins, measured by what the plugins themselves have left behind."""
+import contextlib
+import os
+import pathlib
+import shutil
+import signal
+import time
+
+import report
+from fleet import BIN, Failed, Fleet, tree, wait
+from load import Load
+
+
+def bare(plugin="count_dynamic", runs=1500):
+    """The yardstick: pipe, posix_spawn, read, waitpid, by four processes so that no core is ever idle: bench_exec.c."""
+    return report.tool("bench_exec", "--bare", plugin, "--runs", runs, "--at-once", 4)
+
+
+def send(pids, sig):
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, sig)
+
+
+class Plugins(Load):
+    """Two workers with signed copies of the test plugins; checks and nodes are the caller's business."""
+
+    def __init__(self, documents=(), conf=""):
+        Fleet.__init__(self, workers=2)
+        try:
+            folder = self.prefix / "plugins"
+            folder.mkdir()
+            for name, more in (("count_dynamic", ()), ("stamp", ()), ("resident", ("--resident",))):
+                shutil.copy(BIN / "plugins" / name, folder / name)
+                self.ctl("manifest", "sign", *more, "--to", folder, folder / name)
+            text = self.config.read_text()
+            self.config.write_text(text.replace('"/usr/lib/nagios/plugins"', f'"{folder}"') + conf)
+            self.start().ready()
+            self.apply_all(list(documents))
+        except BaseException:
+            self.__exit__(None, None, None)
+            raise
+
+    def private(self):
+        """Directories the plugins write into: one for each spawn helper."""
+        for worker in self.workers:
+            for note in self.prefix.glob(f"**/{worker}/exec.tmp"):
+                yield from pathlib.Path(note.read_text().strip()).glob("*")
+
+    def executions(self):
+        """As the plugins have counted them: a byte each."""
+        return sum(f.stat().st_size for folder in self.private() for f in folder.glob("count"))
+
+    def stamps(self):
+        """{(node, check): [seconds of the monotonic clock]} as the plugins have noted them."""
+        found = {}
+        for folder in self.private():
+            for f in folder.glob("stamps"):
+                for line in f.read_text().splitlines():
+                    node, check, ns = line.split()
+                    found.setdefault((node, check), []).append(int(ns) / 1e9)
+        return found
+
+    def spend(self, seconds, count):
+        """CPU us per unit of count() and units per second."""
+        first, cpu, start = count(), self.cpu_seconds(), time.monotonic()
+        time.sleep(seconds)  # the span of the measurement itself
+        done, spent, took = count() - first, self.cpu_seconds() - cpu, time.monotonic() - start
+        if done == 0:
+            raise Failed("nothing was executed")
+        return spent * 1e6 / done, done / took
+
+    @contextlib.contextmanager
+    def only(self, pattern):
+        """Of all checks only those of this pattern run."""
+        self.ctl("check", "enable", "--yes", "-l", f"name={pattern}", timeout=120)
+        try:
+            yield
+        finally:
+            self.ctl("check", "disable", "--yes", "-l", f"name={pattern}", timeout=120)
+            wait("the last runs end", lambda: self.gauge("scheduler", "scheduler.open") == 0, 120, 0.1)
+
+    @contextlib.contextmanager
+    def stopped(self):
+        """The fleet and its helpers stand still, so that the yardstick runs alone."""
+        pids = tree([p.pid for p in self.processes.values()])
+        send(pids, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            send(pids, signal.SIGCONT)
