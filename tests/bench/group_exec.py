@@ -54,8 +54,8 @@ def run_exec(args):
             exec_cpu, exec_rate = at_work(fleet, "exec-*", args.seconds, fleet.executions)
             with fleet.stopped():
                 yard = bare()
-            up, up_rate = at_work(fleet, "resident-*", args.seconds / 2, fleet.accepted)
-            noop, _ = at_work(fleet, "noop-*", args.seconds / 2, fleet.accepted)
+            up, up_rate = at_work(fleet, "resident-*", args.seconds, fleet.accepted)
+            noop, _ = at_work(fleet, "noop-*", args.seconds, fleet.accepted)
             above.append(exec_cpu - yard["cpu_us"])
             share.append(exec_rate / yard["rate"])
             dearer.append(up / noop)
