@@ -23,6 +23,21 @@ def send(pids, sig):
             os.kill(pid, sig)
 
 
+def node(i, labels=""):
+    return f"kind: node\nname: n{i}\n{labels}"
+
+
+def profile(name, period):
+    return f"kind: profile\nname: {name}\nperiod: {period}\njitter: 0\n"
+
+
+def check(name, of, adapter, plugin=None, args=None, enabled=False):
+    params = f"params:\n  plugin: {plugin}\n" if plugin else ""
+    params += f"  args: {args}\n" if args else ""
+    return (f"kind: check\nname: {name}\nadapter: {adapter}\nprofile: {of}\ntimeout: 30s\nmax_age: 1h\n"
+            f"enabled: {'true' if enabled else 'false'}\n{params}")
+
+
 class Plugins(Load):
     """Two workers with signed copies of the test plugins; checks and nodes are the caller's business."""
 
@@ -31,7 +46,7 @@ class Plugins(Load):
         try:
             folder = self.prefix / "plugins"
             folder.mkdir()
-            for name, more in (("count_dynamic", ()), ("stamp", ()), ("resident", ("--resident",))):
+            for name, more in (("count_dynamic", ()), ("count_tiny", ()), ("stamp", ()), ("resident", ("--resident",))):
                 shutil.copy(BIN / "plugins" / name, folder / name)
                 self.ctl("manifest", "sign", *more, "--to", folder, folder / name)
             text = self.config.read_text()
@@ -85,12 +100,26 @@ class Plugins(Load):
             self.ctl("check", "disable", "--yes", "-l", f"name={pattern}", timeout=120)
             wait("the last runs end", lambda: self.gauge("scheduler", "scheduler.open") == 0, 120, 0.1)
 
+    def stand_still(self):
+        """Stops the fleet and its helpers; gives their process ids."""
+        pids = list(tree([p.pid for p in self.processes.values()]))
+        send(pids, signal.SIGSTOP)
+        return pids
+
     @contextlib.contextmanager
     def stopped(self):
         """The fleet and its helpers stand still, so that the yardstick runs alone."""
-        pids = tree([p.pid for p in self.processes.values()])
-        send(pids, signal.SIGSTOP)
+        pids = self.stand_still()
         try:
             yield
         finally:
             send(pids, signal.SIGCONT)
+
+    @contextlib.contextmanager
+    def running(self, pids):
+        """The opposite: outside this block the fleet stands still; pids are what stand_still() gave."""
+        send(pids, signal.SIGCONT)
+        try:
+            yield
+        finally:
+            self.stand_still()

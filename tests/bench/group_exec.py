@@ -5,7 +5,7 @@ import threading
 import time
 
 import report
-from exec_load import Plugins, bare
+from exec_load import Plugins, bare, check, node, profile
 from fleet import Failed, wait
 
 CPU = "exec: CPU per check above a bare posix_spawn"
@@ -15,21 +15,6 @@ LATE = "start lateness p99, 4,000 exec checks at 10 s"
 
 SETTLE = 2.0
 PERIOD = 10.0
-
-
-def node(i, labels=""):
-    return f"kind: node\nname: n{i}\n{labels}"
-
-
-def profile(name, period):
-    return f"kind: profile\nname: {name}\nperiod: {period}\njitter: 0\n"
-
-
-def check(name, of, adapter, plugin=None, args=None, enabled=False):
-    params = f"params:\n  plugin: {plugin}\n" if plugin else ""
-    params += f"  args: {args}\n" if args else ""
-    return (f"kind: check\nname: {name}\nadapter: {adapter}\nprofile: {of}\ntimeout: 30s\nmax_age: 1h\n"
-            f"enabled: {'true' if enabled else 'false'}\n{params}")
 
 
 def at_work(fleet, pattern, seconds, count):

@@ -1,13 +1,26 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Other systems doing the same work on this machine."""
+"""Other systems doing the same work on this machine: queues for no-op checks, Nagios 4 and Icinga 2 for plugins."""
+import time
+
 import group_noop
 import report
+from exec_load import Plugins, bare, check, node, profile
+from fleet import wait
+from monitors import Icinga, Nagios
 
 GEARMAND_CPU, GEARMAND_RATE = "no-op check: CPU of gearmand over ours", "no-op checks/s: ours over gearmand's"
 NATS_CPU = "no-op check: CPU of NATS JetStream on file over ours"
+# Per plugin: a dynamic one as in the field; and one without a C library, whose own start does not hide what the systems add.
+KINDS = {"count_dynamic": "exec checks/s", "count_tiny": "exec checks/s, plugin without C library"}
+PEERS = {Nagios: (1.6, 1.8), Icinga: (1.9, 2.2)}
+SETTLE = 3.0
 
 
-def run(args):
+def figure(plugin, peer):
+    return f"{KINDS[plugin]}: ours over {peer.name}'s"
+
+
+def run_queues(args):
     ours, rate = report.find(group_noop.CPU)["value"], report.find(group_noop.RATE)["value"]
     runs = [report.tool("bench_peers", "gearmand", 50000) for _ in range(args.rounds)]
     cpus, rates = [r["cpu_us_per_record"] for r in runs], [r["rate_per_s"] for r in runs]
@@ -17,4 +30,49 @@ def run(args):
     report.row(NATS_CPU, report.median(cpus), "us", "ours", ours, 1, 3, at_most=False, rounds=[c / ours for c in cpus])
 
 
-GROUPS = [report.Group("peers", "gearmand and NATS JetStream, the same work", [GEARMAND_CPU, GEARMAND_RATE, NATS_CPU], run, needs=["noop"])]
+def run_monitors(args):
+    for plugin in KINDS:
+        side_by_side(args, plugin)
+
+
+def side_by_side(args, plugin):
+    """Each is given more services of one second than it can do; in each round they run one after the other, the rest stands still."""
+    report.progress(f"Nagios 4, Icinga 2 and a fleet with {plugin}")
+    hosts, services = 200, 50 if plugin == "count_dynamic" else 100
+    documents = [node(i) for i in range(hosts)] + [profile("load", "1s")]
+    documents += [check(f"exec-{i}", "load", "exec", plugin, enabled=True) for i in range(services)]
+    ours, bares, theirs = [], [], {kind: [] for kind in PEERS}
+    with Plugins(documents) as fleet, Nagios(hosts, services, 1, plugin) as nagios, Icinga(hosts, services, 1, plugin) as icinga:
+        pids = fleet.stand_still()
+        peers = {Nagios: nagios, Icinga: icinga}
+        for peer in peers.values():
+            peer.stand_still()
+        for i in range(args.rounds):
+            for kind, peer in peers.items():
+                with peer.running():
+                    time.sleep(SETTLE)  # what it thinks it has missed is behind it
+                    theirs[kind].append(peer.measure(args.seconds))
+            yard = bare(plugin)
+            bares.append(yard)
+            with fleet.running(pids):
+                first = fleet.executions()
+                wait("the fleet goes on", lambda: fleet.executions() > first + 500, 60, 0.05)
+                time.sleep(SETTLE)
+                ours.append(fleet.spend(args.seconds, fleet.executions))
+            report.progress(f"round {i + 1}: ours {ours[-1][1]:.0f}/s {ours[-1][0]:.0f} us; bare {yard['rate']:.0f}/s {yard['cpu_us']:.0f} us; "
+                            + "; ".join(f"{k.name} {t[-1][1]:.0f}/s {t[-1][0]:.0f} us" for k, t in theirs.items()))
+    rate, cpu = (report.median(o[k] for o in ours) for k in (1, 0))
+    bare_rate, bare_cpu = (report.median(b[k] for b in bares) for k in ("rate", "cpu_us"))
+    for kind, (bar, goal) in PEERS.items():
+        their_rate, their_cpu = (report.median(t[k] for t in theirs[kind]) for k in (1, 0))
+        report.row(figure(plugin, kind), rate, "/s", kind.name, their_rate, bar, goal, at_most=False,
+                   rounds=[o[1] / t[1] for o, t in zip(ours, theirs[kind])],
+                   hint=f"a bare posix_spawn of this plugin: {bare_rate / their_rate:.2f} times {kind.name}")
+        report.note(f"{plugin}: CPU per check above a bare posix_spawn ({bare_cpu:.0f} us): ours {cpu - bare_cpu:.0f} us, "
+                    f"{kind.name} {their_cpu - bare_cpu:.0f} us")
+
+
+QUEUES = [GEARMAND_CPU, GEARMAND_RATE, NATS_CPU]
+MONITORS = [figure(plugin, kind) for plugin in KINDS for kind in PEERS]
+GROUPS = [report.Group("peers-queues", "gearmand and NATS JetStream against no-op checks", QUEUES, run_queues, needs=["noop"]),
+          report.Group("peers-monitors", "Nagios 4 and Icinga 2 side by side with the fleet", MONITORS, run_monitors)]

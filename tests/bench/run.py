@@ -17,7 +17,7 @@ sys.path.insert(0, str(HERE))
 sys.path.insert(0, str(HERE.parent / "support"))
 import report  # noqa: E402
 
-ORDER = ["codec", "keeper", "scheduler", "noop", "single", "latency", "lateness", "freeze", "idle", "start", "brokers", "exec", "http", "peers"]
+ORDER = ["codec", "keeper", "scheduler", "noop", "single", "latency", "lateness", "freeze", "idle", "start", "brokers", "exec", "million", "execlate", "http", "peers-queues", "peers-monitors"]
 
 
 def find_groups():
@@ -32,7 +32,7 @@ def chosen(groups, names):
     """Names to groups in the one order, with what they need."""
     wanted = set()
     for name in names or ["all"]:
-        wanted |= {g for g in groups if name == "all" or (name == "fleet" and groups[g].fleet) or name == g}
+        wanted |= {g for g in groups if name == "all" or (name == "fleet" and groups[g].fleet) or name == g or g.startswith(name + "-")}
     for name in list(wanted):
         wanted.update(groups[name].needs)
     return [groups[name] for name in groups if name in wanted]
@@ -78,7 +78,7 @@ def main():
     parser = argparse.ArgumentParser(
         prog="ops/bench", description="Benchmarks against a limit or a peer measured in the same run.", formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog=f"groups:\n{listed}\n  {'fleet':10} every figure of the fleet's goals: {' '.join(g.name for g in groups.values() if g.fleet)}\n"
-               f"  {'all':10} everything (default)\n\nexit code: 0 every bar is met, 1 a bar is missed or a row could not be measured, 2 wrong use")
+               f"  {'peers':10} both groups of peers\n  {'all':10} everything (default)\n\nexit code: 0 every bar is met, 1 a bar is missed or a row could not be measured, 2 wrong use")
     parser.add_argument("groups", nargs="*", metavar="GROUP", help="one or more of the groups below")
     parser.add_argument("--json", action="store_true", help="rows as a JSON array")
     parser.add_argument("--rounds", type=int, default=report.ROUNDS_LEAST, help="interleaved rounds (default %(default)s)")
@@ -88,7 +88,7 @@ def main():
     parser.add_argument("--freeze-seconds", type=float, default=60.0, help="default %(default)s")
     args = parser.parse_args()
     for name in args.groups:
-        if name not in groups and name not in ("fleet", "all"):
+        if name not in groups and name not in ("fleet", "all", "peers"):
             parser.error(f"no group {name}; one of: {' '.join(groups)} fleet all")
     for group in chosen(groups, args.groups):
         run_group(group, args)
