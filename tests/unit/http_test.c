@@ -6,12 +6,19 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <arpa/inet.h>
 #include <cmocka.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "adapter_rig.h"
 #include "curl_loop.h"
 #include "http_double.h"
 #include "msg.h"
+#include "sp_privs.h"
+
+#define THOUSANDS 3000u
 
 extern const struct sp_adapter adapter_http;
 
@@ -156,6 +163,66 @@ static void connections_are_kept(void **state)
     http_double_close(&own);
 }
 
+static unsigned threads(void)
+{
+    char line[128];
+    unsigned n = 0;
+    FILE *f = fopen("/proc/self/status", "r");
+    assert_non_null(f);
+    while (fgets(line, sizeof line, f) != NULL && sscanf(line, "Threads: %u", &n) != 1) {
+    }
+    (void)fclose(f);
+    return n;
+}
+
+/* Thousands of requests wait in one worker: no thread for each, and nothing turns while nothing happens. A listener that never
+ * accepts holds them all; the kernel answers for it. */
+static void thousands_wait(void **state)
+{
+    struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t n = sizeof a;
+    struct rig *rig = rig_open(&adapter_http, "{}");
+    char params[160];
+    char node[16];
+    unsigned job[THOUSANDS];
+    uint64_t got = 0;
+    (void)state;
+    sp_privs_descriptors(2 * THOUSANDS, &got);
+    if (got < THOUSANDS + 200) {
+        rig_close(&rig);
+        skip();
+    }
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_true(fd >= 0 && bind(fd, (struct sockaddr *)&a, n) == 0 && listen(fd, 4096) == 0 &&
+                getsockname(fd, (struct sockaddr *)&a, &n) == 0);
+    (void)snprintf(params, sizeof params,
+                   "{\"url\":\"http://127.0.0.1:%u/\",\"connect_timeout\":\"10m\",\"total_timeout\":\"10m\",\"low_speed\":0}",
+                   ntohs(a.sin_port));
+    const char *why = NULL;
+    void *check = rig_compile(rig, params, &why);
+    if (check == NULL) {
+        fail_msg("%s", why);
+    }
+    unsigned before = threads();
+    for (unsigned i = 0; i < THOUSANDS; i++) {
+        (void)snprintf(node, sizeof node, "n%u", i);
+        job[i] = rig_start(rig, check, node, NULL, 600000);
+    }
+    rig_run(rig, 500); /* all are on their way */
+    assert_int_equal(rig_open_jobs(rig), THOUSANDS);
+    assert_true(threads() <= before + 1);
+    uint64_t turns = sp_loop_turns(rig_loop(rig));
+    rig_run(rig, 500);
+    assert_true(sp_loop_turns(rig_loop(rig)) - turns < THOUSANDS / 4); /* not one for each that waits */
+    for (unsigned i = 0; i < THOUSANDS; i++) {
+        rig_cancel(rig, job[i]);
+    }
+    assert_int_equal(rig_open_jobs(rig), 0);
+    rig_release(rig, check);
+    rig_close(&rig);
+    (void)close(fd);
+}
+
 static void nobody_listens(void **state)
 {
     struct http_double gone;
@@ -193,7 +260,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(answers),        cmocka_unit_test(refused_parameters),
         cmocka_unit_test(hostile_names),  cmocka_unit_test(connections_are_kept),
-        cmocka_unit_test(nobody_listens),
+        cmocka_unit_test(thousands_wait), cmocka_unit_test(nobody_listens),
     };
     return cmocka_run_group_tests_name("http adapter", tests, setup, teardown);
 }
