@@ -9,6 +9,7 @@ from exec_load import Plugins, bare, check, node, profile
 from fleet import Failed, wait
 
 CPU = "exec: CPU per check above a bare posix_spawn"
+TINY = "the same, plugin without C library"
 RATE, MILLION = "exec checks/s, both cores busy", "exec checks/s with a million pairs loaded"
 RESIDENT, LESS = "resident plugin: CPU per check", "exec: CPU per check over that of the resident plugin"
 LATE = "start lateness p99, 4,000 exec checks at 10 s"
@@ -31,25 +32,32 @@ def run_exec(args):
     report.progress("a fleet with exec, resident and no-op checks of one second")
     documents = [node(i) for i in range(500)] + [profile("load", "1s")]
     documents += [check(f"exec-{i}", "load", "exec", "count_dynamic") for i in range(12)]
+    documents += [check(f"tiny-{i}", "load", "exec", "count_tiny") for i in range(60)]
     documents += [check(f"resident-{i}", "load", "exec", "resident") for i in range(240)]
     documents += [check(f"noop-{i}", "load", "noop") for i in range(240)]
-    above, share, dearer, less, seen = [], [], [], [], []
+    above, tiny, share, dearer, less, seen = [], [], [], [], [], []
     with Plugins(documents) as fleet:
         for i in range(args.rounds):
             exec_cpu, exec_rate = at_work(fleet, "exec-*", args.seconds, fleet.executions)
             with fleet.stopped():
-                yard = bare()
+                yard = bare(runs=3000)
+            tiny_cpu, tiny_rate = at_work(fleet, "tiny-*", args.seconds, fleet.executions)
+            with fleet.stopped():
+                tiny_yard = bare("count_tiny", runs=10000)
             up, up_rate = at_work(fleet, "resident-*", args.seconds, fleet.accepted)
             noop, _ = at_work(fleet, "noop-*", args.seconds, fleet.accepted)
             above.append(exec_cpu - yard["cpu_us"])
+            tiny.append(tiny_cpu - tiny_yard["cpu_us"])
             share.append(exec_rate / yard["rate"])
             dearer.append(up / noop)
             less.append(exec_cpu / up)
-            seen.append((exec_cpu, exec_rate, yard["cpu_us"], yard["rate"], up, noop))
+            seen.append((exec_cpu, exec_rate, yard["cpu_us"], yard["rate"], up, noop, tiny_cpu, tiny_yard["cpu_us"]))
             report.progress(f"round {i + 1}: exec {exec_cpu:.0f} us, {exec_rate:.0f}/s; bare {yard['cpu_us']:.0f} us, {yard['rate']:.0f}/s; "
+                            f"tiny {tiny_cpu:.0f} us, {tiny_rate:.0f}/s; bare {tiny_yard['cpu_us']:.0f} us, {tiny_yard['rate']:.0f}/s; "
                             f"resident {up:.2f} us, {up_rate:.0f}/s; no-op {noop:.2f} us")
-    exec_cpu, exec_rate, bare_cpu, bare_rate, up, noop = (report.median(column) for column in zip(*seen))
+    exec_cpu, exec_rate, bare_cpu, bare_rate, up, noop, tiny_cpu, tiny_bare = (report.median(column) for column in zip(*seen))
     report.row(CPU, exec_cpu, "us", "bare posix_spawn", bare_cpu, 60, 20, judged="difference", rounds=above, hint="judged: us above bare")
+    report.row(TINY, tiny_cpu, "us", "bare posix_spawn", tiny_bare, 60, 20, judged="difference", rounds=tiny, hint="judged: us above bare")
     report.row(RATE, exec_rate, "/s", "bare posix_spawn", bare_rate, 0.85, 0.95, at_most=False, rounds=share)
     report.row(RESIDENT, up, "us", "no-op check", noop, 3, 1.5, rounds=dearer)
     report.row(LESS, exec_cpu, "us", "resident plugin", up, 40, 80, at_most=False, rounds=less)
@@ -133,7 +141,7 @@ def run_late(args):
                 f"worst {max(late):.1f} ms; Nagios 97 ms, mod-gearman 46, Icinga 2 988 when last measured")
 
 
-GROUPS = [report.Group("exec", "plugins end to end against a bare posix_spawn, resident ones against no-op checks", [CPU, RATE, RESIDENT, LESS],
+GROUPS = [report.Group("exec", "plugins end to end against a bare posix_spawn, resident ones against no-op checks", [CPU, TINY, RATE, RESIDENT, LESS],
                        run_exec),
           report.Group("million", "exec checks/s with a million pairs loaded", [MILLION], run_million),
           report.Group("execlate", "start lateness of 4,000 plugins at 10 s", [LATE], run_late)]
