@@ -5,12 +5,11 @@
 #include <stdlib.h>
 
 #include "dispatch_keeper_shell.h"
+#include "keeper_node_admin.h"
 #include "keeper_people.h"
 #include "keeper_pool_json.h"
 #include "keeper_views.h"
-#include "sp_hex.h"
 #include "sp_log.h"
-#include "sp_selector.h"
 
 struct admin_verb {
     const char *name;
@@ -40,249 +39,14 @@ enum sp_rc keeper_admin_audit(struct nodes_shell *s, const struct keeper_act *ac
     return keeper_store_audit(&s->store, &row);
 }
 
-static json_t *admin_store_refuses(struct keeper_act *act)
+json_t *keeper_admin_store_refuses(struct keeper_act *act)
 {
     return keeper_admin_refuse(act, SP_REFUSAL_STORE, "store", "takes no rows now", "see the keeper's log; free space on the disk");
 }
 
-static json_t *admin_done(const struct keeper_act *act)
+json_t *keeper_admin_done(const struct keeper_act *act)
 {
     return json_pack("{s:s, s:b}", "name", act->object, "dry_run", act->dry);
-}
-
-/* ---- nodes ---- */
-
-/* UUID text with or without dashes; without a key the name gives one, the same on every host. */
-static bool admin_key(const char *text, const char *name, uint8_t key[16])
-{
-    char digits[32];
-    size_t n = 0;
-    if (text == NULL || text[0] == '\0') {
-        uint8_t hash[32];
-        char label[96];
-        int m = snprintf(label, sizeof label, "SPICE node:%s", name);
-        sp_crypto_sha256(label, (size_t)m, hash);
-        memcpy(key, hash, 16);
-        key[6] = (uint8_t)((key[6] & 0x0f) | 0x80); /* RFC 9562 version 8: made by our own rule */
-        key[8] = (uint8_t)((key[8] & 0x3f) | 0x80);
-        return true;
-    }
-    for (const char *p = text; *p != '\0'; p++) {
-        if (*p != '-' && n == sizeof digits) {
-            return false;
-        }
-        if (*p != '-') {
-            digits[n++] = *p;
-        }
-    }
-    return n == sizeof digits && strlen(text) <= 36 && sp_hex_parse(sp_str_bytes(digits, 32), key, 16);
-}
-
-/* Labels as "k=v,k=v" or as an object, sorted into `to`; starts from what is there when `merge`, and null removes. */
-static bool admin_labels(const json_t *labels, const char *have, char *to, size_t size)
-{
-    struct sp_buf b;
-    json_t *all = json_object(), *value;
-    const char *key;
-    struct sp_str rest = sp_str_of(have), one;
-    while (sp_str_next(&rest, ',', &one)) {
-        const char *eq = memchr(one.p, '=', one.n);
-        if (eq != NULL) {
-            char name[SP_LABEL_BYTES_MAX + 1];
-            (void)sp_str_copy(name, sizeof name, sp_str_bytes(one.p, (size_t)(eq - one.p)));
-            json_object_set_new(all, name, json_stringn(eq + 1, one.n - (size_t)(eq + 1 - one.p)));
-        }
-    }
-    bool ok = true;
-    json_object_foreach((json_t *)labels, key, value)
-    {
-        if (json_is_null(value)) {
-            (void)json_object_del(all, key);
-        } else {
-            ok = ok && json_is_string(value) && json_object_set(all, key, value) == 0;
-        }
-    }
-    sp_buf_init(&b, NODE_LABELS_BYTES_MAX + 1);
-    const char *last = "";
-    for (size_t i = 0; i < json_object_size(all); i++) { /* selection by order: few labels, no table of keys */
-        const char *least = NULL;
-        json_object_foreach(all, key, value)
-        {
-            if (strcmp(key, last) > 0 && (least == NULL || strcmp(key, least) < 0)) {
-                least = key;
-            }
-        }
-        if (least == NULL) {
-            break;
-        }
-        sp_buf_format(&b, "%s%s=%s", i > 0 ? "," : "", least, json_string_value(json_object_get(all, least)));
-        last = least;
-    }
-    ok = ok && !b.failed && b.n < size && sp_str_copy(to, size, sp_buf_view(&b));
-    sp_buf_fini(&b);
-    json_decref(all);
-    return ok;
-}
-
-/* Makes the change of a node durable with its audit row, then tells the core. */
-static json_t *admin_node_write(struct nodes_shell *s, struct keeper_act *act, const struct node_def *def, bool state_only)
-{
-    struct node_registry *nodes = keeper_core_nodes(s->core);
-    const struct node_row *row = node_registry_find_name(nodes, def->name);
-    struct keeper_store_node n = {def, nodes->count + 1, 1, nodes->version + 1};
-    if (act->dry) {
-        return admin_done(act);
-    }
-    if (row != NULL) {
-        bool back = row->state == SP_NODE_STATE_RETIRED && def->state != SP_NODE_STATE_RETIRED;
-        n.id = row->id;
-        n.generation = row->generation + (back || memcmp(row->key, def->key, 16) != 0 ? 1 : 0);
-    }
-    if (!nodes_shell_rows(s)) {
-        return admin_store_refuses(act);
-    }
-    n.version = nodes->version + 1;
-    enum sp_rc rc = keeper_store_node(&s->store, &n);
-    rc = rc == SP_OK ? keeper_admin_audit(s, act) : rc;
-    if (!nodes_shell_commit_rows(s, rc)) {
-        return admin_store_refuses(act);
-    }
-    struct keeper_event ev = {.kind = state_only ? KEEPER_EV_NODE_STATE : KEEPER_EV_NODE_PUT};
-    if (state_only) {
-        ev.u.state.id = n.id;
-        ev.u.state.state = def->state;
-    } else {
-        ev.u.node = *def;
-    }
-    nodes_shell_step(s, &ev);
-    return admin_done(act);
-}
-
-static struct node_def admin_def_of(const struct node_row *row)
-{
-    struct node_def def = {.name = sp_str_of(row->name),
-                           .address = sp_str_of(row->address),
-                           .labels = sp_str_of(row->labels),
-                           .state = row->state,
-                           .origin = row->origin};
-    memcpy(def.key, row->key, 16);
-    return def;
-}
-
-static json_t *admin_node_put(struct nodes_shell *s, struct keeper_act *act)
-{
-    static const char *const known[] = {"name", "key", "address", "labels", "state", "kind", "dry_run", "origin"};
-    char labels[NODE_LABELS_BYTES_MAX + 1] = "", lower[40] = "";
-    const char *name = keeper_admin_text(act, "name"), *key_text = keeper_admin_text(act, "key"), *key;
-    json_t *value, *given = json_object_get(act->args, "labels");
-    json_object_foreach(act->args, key, value)
-    {
-        bool ok = false;
-        for (size_t i = 0; i < SP_COUNT(known); i++) {
-            ok = ok || strcmp(key, known[i]) == 0;
-        }
-        if (!ok) {
-            return keeper_admin_refuse(act, SP_REFUSAL_BAD_REQUEST, key, "a node has no such key", sp_str_nearest(sp_str_of(key), known, 5));
-        }
-    }
-    if (name == NULL) {
-        return keeper_admin_refuse(act, SP_REFUSAL_BAD_REQUEST, "name", "is missing", NULL);
-    }
-    const struct node_row *row = node_registry_find_name(keeper_core_nodes(s->core), sp_str_of(name));
-    struct node_def def = row != NULL ? admin_def_of(row) : (struct node_def){.name = sp_str_of(name), .origin = NODE_ORIGIN_API};
-    for (size_t i = 0; key_text != NULL && i < sizeof lower - 1 && key_text[i] != '\0'; i++) {
-        lower[i] = key_text[i] >= 'A' && key_text[i] <= 'F' ? (char)(key_text[i] + 32) : key_text[i];
-    }
-    if ((row == NULL || lower[0] != '\0') && !admin_key(lower, name, def.key)) {
-        return keeper_admin_refuse(act, SP_REFUSAL_BAD_REQUEST, "key", "is no UUID", "write 8-4-4-4-12 hexadecimal digits");
-    }
-    if (keeper_admin_text(act, "address") != NULL) {
-        def.address = sp_str_of(keeper_admin_text(act, "address"));
-    }
-    if (json_is_string(given)) {
-        (void)sp_str_copy(labels, sizeof labels, sp_str_of(json_string_value(given)));
-        def.labels = sp_str_of(labels);
-    } else if (json_is_object(given)) {
-        if (!admin_labels(given, "", labels, sizeof labels)) {
-            return keeper_admin_refuse(act, SP_REFUSAL_BAD_REQUEST, "labels", "hold something that is no text, or too much", NULL);
-        }
-        def.labels = sp_str_of(labels);
-    }
-    unsigned state = def.state;
-    const char *state_text = keeper_admin_text(act, "state");
-    if (state_text != NULL && state_text[0] != '\0' && !sp_node_state_find(sp_str_of(state_text), &state)) {
-        return keeper_admin_refuse(act, SP_REFUSAL_BAD_REQUEST, "state", "is no state of a node",
-                                   "in_service, maintenance, quarantined or retired");
-    }
-    def.state = (uint8_t)(row != NULL && row->state == SP_NODE_STATE_RETIRED && state_text == NULL ? SP_NODE_STATE_IN_SERVICE : state);
-    if (node_registry_fault(&def) != NULL) {
-        return keeper_admin_refuse(act, SP_REFUSAL_BAD_REQUEST, name, node_registry_fault(&def), NULL);
-    }
-    enum sp_rc rc = node_registry_may_put(keeper_core_nodes(s->core), &def);
-    if (rc != SP_OK) {
-        return keeper_admin_refuse(act, rc == SP_E_EXISTS ? SP_REFUSAL_CONFLICT : SP_REFUSAL_OVERLOAD, name,
-                                   rc == SP_E_EXISTS ? "name and key are bound otherwise" : "there are too many nodes",
-                                   rc == SP_E_EXISTS ? "delete the node first; it then has to prove itself anew" : NULL);
-    }
-    (void)snprintf(act->from, sizeof act->from, "%s", row != NULL ? sp_node_state_name(row->state) : "");
-    (void)snprintf(act->to, sizeof act->to, "%s", sp_node_state_name(def.state));
-    return admin_node_write(s, act, &def, false);
-}
-
-static struct node_row *admin_node(struct nodes_shell *s, struct keeper_act *act)
-{
-    const char *name = keeper_admin_text(act, "name");
-    struct node_row *row = name != NULL ? node_registry_find_name(keeper_core_nodes(s->core), sp_str_of(name)) : NULL;
-    if (row == NULL) {
-        (void)keeper_admin_refuse(act, SP_REFUSAL_NOT_FOUND, name != NULL ? name : "name", "no such node", "see spicectl node list");
-    }
-    return row;
-}
-
-static json_t *admin_state_to(struct nodes_shell *s, struct keeper_act *act, unsigned state)
-{
-    struct node_row *row = admin_node(s, act);
-    if (row == NULL) {
-        return NULL;
-    }
-    struct node_def def = admin_def_of(row);
-    (void)snprintf(act->from, sizeof act->from, "%s", sp_node_state_name(row->state));
-    (void)snprintf(act->to, sizeof act->to, "%s", sp_node_state_name(state));
-    def.state = (uint8_t)state;
-    return row->state == state ? admin_done(act) : admin_node_write(s, act, &def, true);
-}
-
-static json_t *admin_node_state(struct nodes_shell *s, struct keeper_act *act)
-{
-    unsigned state = 0;
-    const char *text = keeper_admin_text(act, "state");
-    if (text == NULL || !sp_node_state_find(sp_str_of(text), &state)) {
-        return keeper_admin_refuse(act, SP_REFUSAL_BAD_REQUEST, "state", "is no state of a node",
-                                   "in_service, maintenance, quarantined or retired");
-    }
-    return admin_state_to(s, act, state);
-}
-
-static json_t *admin_node_delete(struct nodes_shell *s, struct keeper_act *act)
-{
-    return admin_state_to(s, act, SP_NODE_STATE_RETIRED);
-}
-
-static json_t *admin_node_labels(struct nodes_shell *s, struct keeper_act *act)
-{
-    char labels[NODE_LABELS_BYTES_MAX + 1];
-    struct node_row *row = admin_node(s, act);
-    const json_t *given = json_object_get(act->args, "labels");
-    if (row == NULL) {
-        return NULL;
-    }
-    struct node_def def = admin_def_of(row);
-    def.labels = sp_str_of(labels);
-    if (!json_is_object(given) || !admin_labels(given, row->labels, labels, sizeof labels) || (def.labels = sp_str_of(labels), node_registry_fault(&def)) != NULL) {
-        return keeper_admin_refuse(act, SP_REFUSAL_BAD_REQUEST, "labels", "are not {key: value or null, ...} with plain words", NULL);
-    }
-    (void)sp_str_copy(act->why, sizeof act->why, sp_str_of(labels));
-    return admin_node_write(s, act, &def, false);
 }
 
 /* ---- pools ---- */
@@ -310,7 +74,7 @@ static json_t *admin_pool_put(struct nodes_shell *s, struct keeper_act *act)
     if (text == NULL) {
         done = keeper_admin_refuse(act, SP_REFUSAL_OVERLOAD, "memory", "is not enough", NULL);
     } else if (act->dry) {
-        done = admin_done(act);
+        done = keeper_admin_done(act);
     } else if (nodes_shell_rows(s)) {
         (void)snprintf(act->why, sizeof act->why, "%.190s", text);
         enum sp_rc rc = keeper_store_pool(&s->store, pool.name, sp_str_of(text));
@@ -318,14 +82,14 @@ static json_t *admin_pool_put(struct nodes_shell *s, struct keeper_act *act)
         if (nodes_shell_commit_rows(s, rc)) {
             struct keeper_event ev = {.kind = KEEPER_EV_POOL_PUT, .u.pool = &pool};
             nodes_shell_step(s, &ev);
-            done = admin_done(act);
+            done = keeper_admin_done(act);
         }
     }
     free(text);
     if (done != NULL && pool_policy_is_empty(&pool)) {
         json_object_set_new(done, "warning", json_string("this pool demands no check and so admits nobody"));
     }
-    return done != NULL || act->code != SP_REFUSAL_NONE ? done : admin_store_refuses(act);
+    return done != NULL || act->code != SP_REFUSAL_NONE ? done : keeper_admin_store_refuses(act);
 }
 
 static json_t *admin_pool_delete(struct nodes_shell *s, struct keeper_act *act)
@@ -335,19 +99,19 @@ static json_t *admin_pool_delete(struct nodes_shell *s, struct keeper_act *act)
         return keeper_admin_refuse(act, SP_REFUSAL_NOT_FOUND, name != NULL ? name : "name", "no such pool", "see spicectl pool list");
     }
     if (act->dry) {
-        return admin_done(act);
+        return keeper_admin_done(act);
     }
     if (!nodes_shell_rows(s)) {
-        return admin_store_refuses(act);
+        return keeper_admin_store_refuses(act);
     }
     enum sp_rc rc = keeper_store_pool(&s->store, name, (struct sp_str){NULL, 0});
     rc = rc == SP_OK ? keeper_admin_audit(s, act) : rc;
     if (!nodes_shell_commit_rows(s, rc)) {
-        return admin_store_refuses(act);
+        return keeper_admin_store_refuses(act);
     }
     struct keeper_event ev = {.kind = KEEPER_EV_POOL_DELETE, .u.name = sp_str_of(name)};
     nodes_shell_step(s, &ev);
-    return admin_done(act);
+    return keeper_admin_done(act);
 }
 
 static json_t *admin_key_list(struct nodes_shell *s, struct keeper_act *act)
@@ -357,9 +121,9 @@ static json_t *admin_key_list(struct nodes_shell *s, struct keeper_act *act)
 }
 
 static const struct admin_verb admin_verbs[] = {
-    {"node.list", false, keeper_views_nodes},       {"node.put", true, admin_node_put},
-    {"node.state", true, admin_node_state},         {"node.labels", true, admin_node_labels},
-    {"node.delete", true, admin_node_delete},       {"pool.list", false, keeper_views_pools},
+    {"node.list", false, keeper_views_nodes},       {"node.put", true, keeper_node_put},
+    {"node.state", true, keeper_node_state},         {"node.labels", true, keeper_node_labels},
+    {"node.delete", true, keeper_node_delete},       {"pool.list", false, keeper_views_pools},
     {"pool.put", true, admin_pool_put},             {"pool.delete", true, admin_pool_delete},
     {"result.list", false, keeper_views_results},   {"result.history", false, keeper_views_history},
     {"audit.list", false, keeper_views_audit},      {"audit.verify", false, keeper_views_verify},
@@ -401,7 +165,7 @@ static bool admin_is_new(struct nodes_shell *s, struct keeper_act *act)
         return false;
     }
     if (!nodes_shell_rows(s)) {
-        (void)admin_store_refuses(act);
+        (void)keeper_admin_store_refuses(act);
         return false;
     }
     rc = keeper_store_query(&s->store, "INSERT OR REPLACE INTO request VALUES(?1,?2)", &q);
@@ -413,7 +177,7 @@ static bool admin_is_new(struct nodes_shell *s, struct keeper_act *act)
     s->dirty = true; /* committed before the act begins its own rows */
     if (rc != SP_OK) {
         (void)nodes_shell_commit_rows(s, rc);
-        (void)admin_store_refuses(act);
+        (void)keeper_admin_store_refuses(act);
     }
     return rc == SP_OK;
 }

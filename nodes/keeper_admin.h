@@ -26,6 +26,10 @@ struct keeper_act {
 /* Effect: works on one request and answers. */
 /* Effect: notes why the act is refused; returns NULL for the verb to return. */
 json_t *keeper_admin_refuse(struct keeper_act *act, enum sp_refusal code, const char *where, const char *text, const char *hint);
+/* Effect: the same for a store that takes no rows. */
+json_t *keeper_admin_store_refuses(struct keeper_act *act);
+/* Gives the answer to a write: {"name", "dry_run"}. */
+json_t *keeper_admin_done(const struct keeper_act *act);
 /* Lends a text argument, NULL when it is not there. */
 const char *keeper_admin_text(const struct keeper_act *act, const char *key);
 /* Effect: one row of the audit for this act, inside the open transaction. */

@@ -65,12 +65,13 @@ static enum sp_rc load_nodes(struct load *l)
     struct sp_db_stmt *q = NULL;
     int64_t expect = 0;
     enum sp_rc rc =
-        keeper_store_query(l->s, "SELECT id, name, key, address, labels, state, origin, generation, version FROM node ORDER BY id", &q);
+        keeper_store_query(l->s, "SELECT id, name, key, address, labels, state, origin, generation, version, aliases FROM node ORDER BY id", &q);
     while (rc == SP_OK && (rc = sp_db_row(q)) == SP_OK) {
         struct sp_str key = sp_db_get_blob(q, 2);
         struct node_def def = {.name = sp_db_get_text(q, 1),
                                .address = sp_db_get_text(q, 3),
                                .labels = sp_db_get_text(q, 4),
+                               .aliases = sp_db_get_text(q, 9),
                                .state = (uint8_t)sp_db_get_int(q, 5),
                                .origin = (uint8_t)sp_db_get_int(q, 6)};
         if (key.n != sizeof def.key || sp_db_get_int(q, 0) != ++expect) {

@@ -398,7 +398,7 @@ void keeper_people_expire(struct nodes_shell *s)
 
 /* ---- verbs ---- */
 
-static void people_list_row(json_t *list, const struct sp_bus_principal *row)
+static void people_list_row(const struct nodes_shell *s, json_t *list, const struct sp_bus_principal *row)
 {
     char curve[65], sign[65], print[48];
     if (row->role == SP_ROLE_ENROL) {
@@ -407,9 +407,13 @@ static void people_list_row(json_t *list, const struct sp_bus_principal *row)
     sp_hex_write(row->curve, 32, curve);
     sp_hex_write(row->sign, 32, sign);
     people_fingerprint(row->curve, row->sign, print);
-    json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:b, s:s}", "name", row->name, "role", sp_role_name(row->role),
-                                         "curve", curve, "sign", sign, "adapters", row->adapters, "nodes", row->nodes, "not_after",
-                                         (json_int_t)row->not_after_s, "revoked", row->revoked, "fingerprint", print));
+    uint64_t heard_ms = row->slot < NODES_SLOTS_MAX ? s->heard_ms[row->slot] : 0;
+    uint64_t since_ms = heard_ms != 0 ? heard_ms : s->start_ms; /* nobody is lost before there was time to be heard */
+    bool lost = row->role == SP_ROLE_WORKER && sp_mono_ms(nodes_shell_now(s).mono) - since_ms >= s->conf->keeper.worker_lost_ms;
+    json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:b, s:s, s:b}", "name", row->name, "role",
+                                               sp_role_name(row->role), "curve", curve, "sign", sign, "adapters", row->adapters, "nodes",
+                                               row->nodes, "not_after", (json_int_t)row->not_after_s, "revoked", row->revoked, "fingerprint", print,
+                                               "lost", lost));
 }
 
 json_t *keeper_people_list(struct nodes_shell *s)
@@ -417,7 +421,7 @@ json_t *keeper_people_list(struct nodes_shell *s)
     json_t *list = json_array();
     const struct sp_bus_principal *row;
     for (uint32_t i = 0; (row = sp_bus_principal_at(s->bus, i)) != NULL; i++) {
-        people_list_row(list, row);
+        people_list_row(s, list, row);
     }
     return list;
 }

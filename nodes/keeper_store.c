@@ -9,14 +9,16 @@
 
 #define STORE_APPLICATION 0x53504b31u /* "SPK1" */
 #define STORE_CHECK_BYTES 4096u
-#define STORE_AUDIT_BYTES 2048u
+/* Where the audit begins: number and hash of the last row that was cut off, under a MAC. One row, or none. */
+#define STORE_CUT "CREATE TABLE audit_cut(id INTEGER PRIMARY KEY, seq INTEGER NOT NULL, hash BLOB NOT NULL, mac BLOB NOT NULL);"
 
 static const char store_schema[] =
     "CREATE TABLE meta(key TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;"
     "CREATE TABLE journal(seq INTEGER PRIMARY KEY, worker INTEGER NOT NULL, now_ms INTEGER NOT NULL, wall_ms INTEGER NOT NULL,"
     " count INTEGER NOT NULL, body BLOB NOT NULL, mac BLOB NOT NULL);"
     "CREATE TABLE node(id INTEGER PRIMARY KEY, name TEXT NOT NULL, key BLOB NOT NULL, address TEXT NOT NULL, labels TEXT NOT NULL,"
-    " state INTEGER NOT NULL, origin INTEGER NOT NULL, generation INTEGER NOT NULL, version INTEGER NOT NULL);"
+    " state INTEGER NOT NULL, origin INTEGER NOT NULL, generation INTEGER NOT NULL, version INTEGER NOT NULL,"
+    " aliases TEXT NOT NULL DEFAULT '');"
     "CREATE TABLE record(node INTEGER PRIMARY KEY, body BLOB NOT NULL, mac BLOB NOT NULL);"
     "CREATE TABLE pool(name TEXT PRIMARY KEY, json TEXT NOT NULL) WITHOUT ROWID;"
     "CREATE TABLE chk(id INTEGER PRIMARY KEY, policy INTEGER NOT NULL, body BLOB NOT NULL);"
@@ -30,7 +32,14 @@ static const char store_schema[] =
     " nodes TEXT NOT NULL, labels TEXT NOT NULL, not_after INTEGER NOT NULL, revoked INTEGER NOT NULL) WITHOUT ROWID;"
     "CREATE TABLE invitation(hash BLOB PRIMARY KEY, enrol TEXT NOT NULL, curve BLOB NOT NULL, name TEXT NOT NULL, adapters TEXT NOT NULL,"
     " nodes TEXT NOT NULL, labels TEXT NOT NULL, expires_s INTEGER NOT NULL) WITHOUT ROWID;"
-    "CREATE TABLE request(name TEXT PRIMARY KEY, last INTEGER NOT NULL) WITHOUT ROWID;";
+    "CREATE TABLE request(name TEXT PRIMARY KEY, last INTEGER NOT NULL) WITHOUT ROWID;"
+    STORE_CUT;
+
+/* What brings a store of an older version to the next one. */
+static const char *store_migrate(uint32_t from)
+{
+    return from == 1 ? "ALTER TABLE node ADD COLUMN aliases TEXT NOT NULL DEFAULT '';" STORE_CUT : NULL;
+}
 
 static enum sp_rc store_prepare(struct keeper_store *s)
 {
@@ -45,7 +54,7 @@ static enum sp_rc store_prepare(struct keeper_store *s)
         {"SELECT value FROM meta WHERE key=?1", &s->meta_get},
         {"INSERT OR REPLACE INTO worker VALUES(?1,?2)", &s->worker},
         {"INSERT OR REPLACE INTO record VALUES(?1,?2,?3)", &s->record},
-        {"INSERT OR REPLACE INTO node VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9)", &s->node},
+        {"INSERT OR REPLACE INTO node VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10)", &s->node},
         {"INSERT OR REPLACE INTO chk VALUES(?1,?2,?3)", &s->check},
         {"DELETE FROM chk WHERE id=?1", &s->check_gone},
     };
@@ -111,6 +120,7 @@ enum sp_rc keeper_store_open(struct keeper_store *s, const struct keeper_store_o
     sp_crypto_hmac_init(&s->mac, o->mac_key, 32);
     s->reserve_bytes = o->reserve_bytes;
     s->history_keep_ms = o->history_keep_ms;
+    s->audit_keep_ms = o->audit_keep_ms;
     enum sp_rc rc = sp_fs_mkdirs(o->dir, 0700, err);
     if (rc != SP_OK) {
         return rc;
@@ -120,7 +130,7 @@ enum sp_rc keeper_store_open(struct keeper_store *s, const struct keeper_store_o
         return sp_err_set(err, SP_E_LIMIT, o->dir, "path is too long");
     }
     struct sp_db_options options = {
-        .path = s->path, .schema = store_schema, .application_id = STORE_APPLICATION, .version = KEEPER_STORE_VERSION, .check = true};
+        .path = s->path, .schema = store_schema, .application_id = STORE_APPLICATION, .version = KEEPER_STORE_VERSION, .migrate = store_migrate, .check = true};
     rc = sp_db_open(&options, &s->db, err);
     if (rc != SP_OK) {
         return rc;
@@ -244,71 +254,6 @@ static enum sp_rc store_journal(struct keeper_store *s, const struct keeper_jour
     return sp_db_run(s->journal);
 }
 
-/* hash = SHA-256(previous hash, sequence, time, and each text with its length). */
-static void store_audit_hash(const uint8_t before[32], int64_t seq, int64_t wall_ms, const struct sp_str texts[6], uint8_t hash[32])
-{
-    struct sp_crypto_sha256 h;
-    sp_crypto_sha256_init(&h);
-    sp_crypto_sha256_update(&h, before, 32);
-    sp_crypto_sha256_update(&h, &seq, sizeof seq);
-    sp_crypto_sha256_update(&h, &wall_ms, sizeof wall_ms);
-    for (unsigned i = 0; i < 6; i++) {
-        sp_crypto_sha256_update(&h, &texts[i].n, sizeof texts[i].n);
-        sp_crypto_sha256_update(&h, texts[i].p, texts[i].n);
-    }
-    sp_crypto_sha256_final(&h, hash);
-}
-
-enum sp_rc keeper_store_audit(struct keeper_store *s, const struct keeper_store_audit *a)
-{
-    const struct sp_str texts[6] = {sp_str_of(a->actor), sp_str_of(a->what), sp_str_of(a->object),
-                                    sp_str_of(a->from),  sp_str_of(a->to),   sp_str_of(a->why)};
-    uint8_t hash[32];
-    int64_t seq = s->audit_seq + 1;
-    store_audit_hash(s->audit_head, seq, (int64_t)a->wall_ms, texts, hash);
-    sp_db_int(s->audit, 1, seq);
-    sp_db_int(s->audit, 2, (int64_t)a->wall_ms);
-    for (int i = 0; i < 6; i++) {
-        sp_db_text(s->audit, 3 + i, texts[i].p != NULL ? texts[i] : sp_str_of(""));
-    }
-    sp_db_blob(s->audit, 9, hash, sizeof hash);
-    enum sp_rc rc = sp_db_run(s->audit);
-    if (rc == SP_OK) {
-        s->audit_seq = seq;
-        memcpy(s->audit_head, hash, sizeof hash);
-    }
-    return rc;
-}
-
-enum sp_rc keeper_store_verify(struct keeper_store *s, uint64_t *rows, int64_t *bad_seq, uint8_t head[32])
-{
-    struct sp_db_stmt *q = NULL;
-    uint8_t hash[32] = {0};
-    int64_t expect = 0;
-    *rows = 0;
-    *bad_seq = 0;
-    enum sp_rc rc = keeper_store_query(s, "SELECT seq, wall_ms, actor, what, object, before, after, why, hash FROM audit ORDER BY seq", &q);
-    while (rc == SP_OK && (rc = sp_db_row(q)) == SP_OK) {
-        struct sp_str texts[6];
-        int64_t seq = sp_db_get_int(q, 0);
-        for (int i = 0; i < 6; i++) {
-            texts[i] = sp_db_get_text(q, 2 + i);
-        }
-        store_audit_hash(hash, seq, sp_db_get_int(q, 1), texts, hash);
-        struct sp_str stored = sp_db_get_blob(q, 8);
-        bool good = seq == ++expect && stored.n == 32 && memcmp(stored.p, hash, 32) == 0;
-        if (!good && *bad_seq == 0) {
-            *bad_seq = seq;
-        }
-        ++*rows;
-    }
-    if (*bad_seq == 0 && (expect != s->audit_seq || memcmp(hash, s->audit_head, 32) != 0)) {
-        *bad_seq = expect + 1; /* the end is missing */
-    }
-    memcpy(head, hash, 32);
-    return rc == SP_E_NOT_FOUND ? SP_OK : rc;
-}
-
 static enum sp_rc store_history(struct keeper_store *s, const struct keeper_history *h)
 {
     sp_db_int(s->history, 1, h->node);
@@ -405,6 +350,7 @@ enum sp_rc keeper_store_node(struct keeper_store *s, const struct keeper_store_n
     sp_db_int(s->node, 7, n->def->origin);
     sp_db_int(s->node, 8, n->generation);
     sp_db_int(s->node, 9, (int64_t)n->version);
+    sp_db_text(s->node, 10, n->def->aliases.p != NULL ? n->def->aliases : sp_str_of(""));
     return sp_db_run(s->node);
 }
 

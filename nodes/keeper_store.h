@@ -12,7 +12,7 @@
 #include "sp_crypto.h"
 #include "sp_db.h"
 
-#define KEEPER_STORE_VERSION 1u
+#define KEEPER_STORE_VERSION 2u /* 2: aliases of nodes, cut of the audit */
 #define KEEPER_STORE_PRINCIPALS_MAX 4096u
 
 #define KEEPER_STORE_QUERIES_MAX 48u
@@ -36,7 +36,7 @@ struct keeper_store {
     int64_t fold_to;     /* journal row up to which the running fold will have everything; 0: no fold runs */
     uint32_t *fold_ids;  /* ids still to be written, rising */
     uint32_t fold_count, fold_next, fold_size;
-    uint64_t history_keep_ms;
+    uint64_t history_keep_ms, audit_keep_ms; /* 0: for ever */
     int64_t audit_seq;
     uint8_t audit_head[32];
     int64_t committed_seq; /* audit row and hash as of the last commit */
@@ -47,7 +47,7 @@ struct keeper_store {
 struct keeper_store_options {
     const char *dir;
     const uint8_t *mac_key; /* 32 bytes */
-    uint64_t reserve_bytes, history_keep_ms;
+    uint64_t reserve_bytes, history_keep_ms, audit_keep_ms; /* 0: for ever */
 };
 
 /* Where the store was left. */
@@ -81,8 +81,24 @@ struct keeper_store_audit {
     const char *actor, *what, *object, *from, *to, *why;
 };
 SP_MUST_USE enum sp_rc keeper_store_audit(struct keeper_store *s, const struct keeper_store_audit *a);
-/* Effect: walks the chain. *rows, *bad_seq (0: none); head is of the last row. */
-SP_MUST_USE enum sp_rc keeper_store_verify(struct keeper_store *s, uint64_t *rows, int64_t *bad_seq, uint8_t head[32]);
+
+struct keeper_store_verdict {
+    uint64_t rows;   /* present */
+    int64_t bad_seq; /* first row that does not fit the chain; 0: none */
+    int64_t cut_seq; /* rows up to this one were cut off by audit_keep; 0: none */
+    uint8_t cut_hash[32], head[32]; /* of that row; of the last row */
+};
+/* Effect: walks the chain from its beginning, or from where it was cut off. A note of a cut that is not ours counts for nothing. */
+SP_MUST_USE enum sp_rc keeper_store_verify(struct keeper_store *s, struct keeper_store_verdict *out);
+
+struct keeper_store_cut {
+    uint64_t rows;   /* removed */
+    int64_t bad_seq; /* a row to be removed that does not fit the chain: nothing was removed; 0: none */
+    bool more;       /* call again */
+};
+/* Effect: removes rows of the audit that are older than audit_keep (at most some thousand, none after row `most`, never the last one),
+ * notes number and hash of the last removed one, and writes a row about it. Inside a transaction. */
+SP_MUST_USE enum sp_rc keeper_store_audit_cut(struct keeper_store *s, uint64_t wall_ms, int64_t most, struct keeper_store_cut *out);
 
 /* ---- background ---- */
 /* True while a fold has rows to write. */

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "keeper_node_admin.h"
 #include "keeper_pool_json.h"
 #include "sp_hex.h"
 #include "sp_selector.h"
@@ -80,6 +81,25 @@ static json_t *views_labels(const char *labels)
     return object;
 }
 
+static json_t *views_aliases(const char *aliases)
+{
+    json_t *list = json_array();
+    struct sp_str rest = sp_str_of(aliases), one;
+    while (sp_str_next(&rest, ',', &one)) {
+        json_array_append_new(list, json_stringn(one.p, one.n));
+    }
+    return list;
+}
+
+/* Lends the name of the node that an argument names, by name or alias; the argument itself when there is no such node, NULL when it is
+ * not given. */
+static const char *views_node_name(struct nodes_shell *s, const struct keeper_act *act, const char *key)
+{
+    const char *word = keeper_admin_text(act, key);
+    const struct node_row *row = word != NULL ? node_registry_find(keeper_core_nodes(s->core), sp_str_of(word)) : NULL;
+    return row != NULL ? row->name : word;
+}
+
 static json_t *views_pool_state(const struct nodes_shell *s, const struct node_row *row, uint32_t p, struct views_now now)
 {
     struct keeper_view v;
@@ -116,8 +136,8 @@ static json_t *views_node(const struct nodes_shell *s, const struct node_row *ro
             json_object_set_new(pools, keeper_core_pool(s->core, p)->name, views_pool_state(s, row, p, now));
         }
     }
-    return json_pack("{s:s, s:o, s:I, s:s, s:s, s:s, s:s, s:o, s:I, s:o}", "name", row->name, "key", views_key(row->key), "id",
-                     (json_int_t)row->id, "address", row->address[0] != '\0' ? row->address : row->name, "tier",
+    return json_pack("{s:s, s:o, s:I, s:o, s:s, s:s, s:s, s:s, s:o, s:I, s:o}", "name", row->name, "key", views_key(row->key), "id",
+                     (json_int_t)row->id, "aliases", views_aliases(row->aliases), "address", row->address[0] != '\0' ? row->address : row->name, "tier",
                      sp_tier_name(views_tier(s, row, now)), "state", sp_node_state_name(row->state), "origin",
                      origins[row->origin < 3 ? row->origin : 1], "labels", views_labels(row->labels), "generation",
                      (json_int_t)row->generation, "pools", pools);
@@ -134,7 +154,7 @@ json_t *keeper_views_nodes(struct nodes_shell *s, struct keeper_act *act)
     json_t *list = json_array();
     struct views_now now = views_now(s);
     struct node_registry *nodes = keeper_core_nodes(s->core);
-    const char *selector = keeper_admin_text(act, "selector"), *name = keeper_admin_text(act, "name");
+    const char *selector = keeper_admin_text(act, "selector"), *name = views_node_name(s, act, "name");
     bool all = json_is_true(json_object_get(act->args, "all")) || name != NULL;
     for (uint32_t id = 1; id <= nodes->count; id++) {
         const struct node_row *row = node_registry_at(nodes, id);
@@ -211,11 +231,11 @@ static json_t *views_result(const struct nodes_shell *s, const struct node_row *
                      views_wall((uint64_t)pair->since_s * SP_MS_PER_S));
 }
 
-static json_t *views_tests(const struct nodes_shell *s, const struct keeper_act *act, struct views_now now)
+static json_t *views_tests(struct nodes_shell *s, const struct keeper_act *act, struct views_now now)
 {
     json_t *list = json_array();
     const struct result_test *t;
-    const char *node_name = keeper_admin_text(act, "node"), *check_name = keeper_admin_text(act, "check");
+    const char *node_name = views_node_name(s, act, "node"), *check_name = keeper_admin_text(act, "check");
     for (uint64_t i = 0; (t = result_ring_nth_test(keeper_core_ring(s->core), i)) != NULL; i++) {
         const struct node_row *row = node_registry_at(keeper_core_nodes(s->core), t->stamp.node);
         uint32_t index = check_table_find(keeper_core_checks(s->core), t->stamp.check);
@@ -243,7 +263,7 @@ json_t *keeper_views_results(struct nodes_shell *s, struct keeper_act *act)
     }
     json_t *list = json_array();
     struct node_registry *nodes = keeper_core_nodes(s->core);
-    const char *node_name = keeper_admin_text(act, "node"), *check_name = keeper_admin_text(act, "check");
+    const char *node_name = views_node_name(s, act, "node"), *check_name = keeper_admin_text(act, "check");
     uint64_t limit = views_limit(act), seen = 0, after = 0;
     json_int_t given = json_integer_value(json_object_get(act->args, "after"));
     after = given > 0 ? (uint64_t)given : 0;
@@ -281,12 +301,12 @@ static json_t *views_run(const char *node, const char *check, const struct pair_
 
 json_t *keeper_views_history(struct nodes_shell *s, struct keeper_act *act)
 {
-    const char *node_name = keeper_admin_text(act, "node"), *check_name = keeper_admin_text(act, "check");
-    const struct node_row *row = node_name != NULL ? node_registry_find_name(keeper_core_nodes(s->core), sp_str_of(node_name)) : NULL;
+    const char *check_name = keeper_admin_text(act, "check");
+    const struct node_row *row = keeper_node_find(s, act, "node");
     struct views_now now = views_now(s);
     struct sp_db_stmt *q = NULL;
     if (row == NULL) {
-        return keeper_admin_refuse(act, SP_REFUSAL_NOT_FOUND, node_name != NULL ? node_name : "node", "no such node", NULL);
+        return NULL;
     }
     json_t *list = json_array();
     uint64_t limit = views_limit(act);
@@ -350,7 +370,7 @@ json_t *keeper_views_audit(struct nodes_shell *s, struct keeper_act *act)
 {
     struct sp_db_stmt *q = NULL;
     const json_t *after = json_object_get(act->args, "after");
-    const char *node = keeper_admin_text(act, "node");
+    const char *node = views_node_name(s, act, "node");
     uint64_t limit = json_is_integer(json_object_get(act->args, "limit")) ? views_limit(act) : 1000;
     size_t node_bytes = node != NULL ? strlen(node) : 0;
     (void)nodes_shell_flush(s);
@@ -383,17 +403,17 @@ json_t *keeper_views_audit(struct nodes_shell *s, struct keeper_act *act)
 
 json_t *keeper_views_verify(struct nodes_shell *s, struct keeper_act *act)
 {
-    uint64_t rows = 0;
-    int64_t bad = 0;
-    uint8_t head[32];
-    char hex[65];
+    struct keeper_store_verdict v;
+    char head[65], cut[65];
     (void)nodes_shell_flush(s);
-    if (keeper_store_verify(&s->store, &rows, &bad, head) != SP_OK) {
+    if (keeper_store_verify(&s->store, &v) != SP_OK) {
         return keeper_admin_refuse(act, SP_REFUSAL_STORE, "store", "the audit cannot be read", NULL);
     }
-    sp_hex_write(head, sizeof head, hex);
-    return json_pack("{s:b, s:I, s:s, s:o}", "ok", bad == 0, "rows", (json_int_t)rows, "head", hex, "bad_seq",
-                     bad == 0 ? json_null() : json_integer(bad));
+    sp_hex_write(v.head, sizeof v.head, head);
+    sp_hex_write(v.cut_hash, sizeof v.cut_hash, cut);
+    return json_pack("{s:b, s:I, s:s, s:o, s:o}", "ok", v.bad_seq == 0, "rows", (json_int_t)v.rows, "head", head, "bad_seq",
+                     v.bad_seq == 0 ? json_null() : json_integer(v.bad_seq), "cut",
+                     v.cut_seq == 0 ? json_null() : json_pack("{s:I, s:s}", "seq", (json_int_t)v.cut_seq, "hash", cut));
 }
 
 /* ---- explanations ---- */
@@ -425,12 +445,10 @@ static json_t *views_fact(const struct nodes_shell *s, const struct node_row *ro
 
 json_t *keeper_views_explain(struct nodes_shell *s, struct keeper_act *act)
 {
-    const char *name = keeper_admin_text(act, "node");
-    name = name != NULL ? name : keeper_admin_text(act, "name");
-    const struct node_row *row = name != NULL ? node_registry_find_name(keeper_core_nodes(s->core), sp_str_of(name)) : NULL;
+    const struct node_row *row = keeper_node_find(s, act, keeper_admin_text(act, "node") != NULL ? "node" : "name");
     struct views_now now = views_now(s);
     if (row == NULL) {
-        return keeper_admin_refuse(act, SP_REFUSAL_NOT_FOUND, name != NULL ? name : "node", "no such node", "see spicectl node list");
+        return NULL;
     }
     json_t *pools = json_object();
     for (uint32_t p = 0; p < keeper_core_pools(s->core); p++) {

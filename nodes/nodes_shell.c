@@ -10,6 +10,7 @@
 #include "dispatch_keeper_shell.h"
 #include "keeper_admin.h"
 #include "keeper_export.h"
+#include "keeper_node_admin.h"
 #include "keeper_people.h"
 #include "sp_clock.h"
 #include "sp_log.h"
@@ -223,6 +224,9 @@ enum sp_rc keeper_shell_on_refused(struct keeper_shell_in *in, struct msg_refuse
 static void shell_on_message(void *self, const struct sp_bus_message *m)
 {
     struct nodes_shell *s = self;
+    if (m->from->slot < NODES_SLOTS_MAX) {
+        s->heard_ms[m->from->slot] = sp_mono_ms(nodes_shell_now(s).mono);
+    }
     struct keeper_shell_in in = {s, m};
     if (keeper_shell_dispatch(&in, m->type, (enum sp_role)m->from->role, m->body, m->body_bytes) != SP_E_UNSUPPORTED) {
         return; /* what concerns people and keys */
@@ -270,6 +274,11 @@ static void shell_on_stats(void *self)
     shell_set(s, "keeper.renewals", c->renewals);
     shell_set(s, "keeper.events", c->events);
     shell_set(s, "keeper.audit_lost", c->audit_lost);
+    shell_set(s, "keeper.audit_cut", s->audit_cut);
+    shell_set(s, "keeper.audit_bad", s->audit_bad);
+    shell_set(s, "keeper.refused.results_max", c->pairs_refused);
+    shell_set(s, "keeper.refused.nodes_max", s->nodes_refused);
+    shell_set(s, "keeper.nodes_file_bad", s->nodes_file_bad);
     shell_set(s, "keeper.commits", s->commits);
     shell_set(s, "keeper.unsent", s->unsent);
     shell_set(s, "keeper.refused.principal", sp_bus_refused(s->bus, SP_REFUSAL_PRINCIPAL));
@@ -296,6 +305,12 @@ static void shell_look(struct nodes_shell *s, const struct sp_now *now)
     s->look_ms = sp_mono_ms(now->mono) + NODES_LOOK_MS;
     sp_log_tick(*now);
     keeper_people_expire(s);
+    uint64_t refused = keeper_core_counters(s->core)->pairs_refused;
+    if (refused != s->pairs_refused) {
+        SP_LOG(SP_LOG_WARNING, "keeper", "results_max", SP_LOG_U("limit", s->conf->keeper.results_max), SP_LOG_U("refused", refused),
+               SP_LOG_S("effect", "results of pairs that are new count for nothing"), SP_LOG_S("hint", "raise keeper.results_max"));
+        s->pairs_refused = refused;
+    }
 }
 
 static void shell_retry(struct nodes_shell *s, uint64_t now_ms)
@@ -316,6 +331,33 @@ static bool shell_fold_due(const struct nodes_shell *s)
     return s->store.journal_results >= (pairs > NODES_FOLD_RESULTS_MIN ? pairs : NODES_FOLD_RESULTS_MIN);
 }
 
+/* Removes what is older than it is kept. Never by a clock that may be wrong. */
+static void shell_expire(struct nodes_shell *s, uint64_t now_ms)
+{
+    const struct sp_conf_keeper *k = &s->conf->keeper;
+    uint64_t wall_ms = nodes_shell_now(s).wall.ms, wait_ms = NODES_EXPIRE_MS;
+    struct keeper_store_cut cut = {.rows = 0};
+    wait_ms = k->history_keep_ms / 8 < wait_ms ? k->history_keep_ms / 8 : wait_ms;
+    wait_ms = k->audit_keep_ms != 0 && k->audit_keep_ms / 8 < wait_ms ? k->audit_keep_ms / 8 : wait_ms;
+    s->expire_ms = now_ms + (wait_ms > NODES_LOOK_MS ? wait_ms : NODES_LOOK_MS);
+    if (!s->wall_good || !nodes_shell_rows(s)) {
+        return;
+    }
+    enum sp_rc rc = keeper_store_expire(&s->store, wall_ms);
+    int64_t most = k->audit_export[0] == '\0' ? INT64_MAX : (int64_t)keeper_store_meta(&s->store, "exported");
+    rc = rc == SP_OK ? keeper_store_audit_cut(&s->store, wall_ms, most, &cut) : rc;
+    if (!nodes_shell_commit_rows(s, rc)) {
+        return;
+    }
+    s->audit_cut += cut.rows;
+    s->expire_ms = cut.more ? now_ms : s->expire_ms;
+    if (cut.bad_seq != 0) {
+        s->audit_bad++;
+        SP_LOG(SP_LOG_ERROR, "audit", "cut.refused", SP_LOG_I("row", cut.bad_seq), SP_LOG_S("why", "the chain does not fit: the audit was altered"),
+               SP_LOG_S("effect", "nothing is cut off; spicectl audit verify"));
+    }
+}
+
 static void shell_background(struct nodes_shell *s, uint64_t now_ms)
 {
     enum sp_rc rc = SP_OK;
@@ -324,9 +366,8 @@ static void shell_background(struct nodes_shell *s, uint64_t now_ms)
         rc = keeper_store_fold_begin(&s->store, s->core);
         s->fold_ms = now_ms + NODES_FOLD_MS;
     }
-    if (rc == SP_OK && now_ms >= s->expire_ms && nodes_shell_rows(s)) {
-        s->expire_ms = now_ms + NODES_EXPIRE_MS;
-        (void)nodes_shell_commit_rows(s, keeper_store_expire(&s->store, nodes_shell_now(s).wall.ms));
+    if (rc == SP_OK && now_ms >= s->expire_ms) {
+        shell_expire(s, now_ms);
     }
     if (rc == SP_OK && keeper_store_folding(&s->store) && s->health.store_good && nodes_shell_rows(s)) {
         (void)nodes_shell_commit_rows(s, keeper_store_fold_step(&s->store, s->core, s->conf->keeper.fold_rows));
@@ -374,7 +415,14 @@ static struct sp_mono shell_deadline(void *ctx)
 static enum sp_rc shell_open_core(struct nodes_shell *s, struct sp_err *err)
 {
     char boot_id[37];
-    struct keeper_options options = {.boot = sp_random_u64(), .text_bytes_max = 256u << 20};
+    const struct sp_conf_keeper *k = &s->conf->keeper;
+    struct keeper_options options = {.boot = sp_random_u64(),
+                                     .text_bytes_max = 256u << 20,
+                                     .clock_ms = k->clock_ms,
+                                     .clock_idle_ms = k->clock_idle_ms,
+                                     .nodes_max = k->nodes_max,
+                                     .pairs_max = k->results_max,
+                                     .batches_max = k->drain_batches};
     enum sp_rc rc = sp_clock_boot_id(boot_id);
     if (rc != SP_OK) {
         return sp_err_set(err, rc, "/proc/sys/kernel/random/boot_id", "cannot be read");
@@ -392,7 +440,8 @@ static enum sp_rc shell_open_core(struct nodes_shell *s, struct sp_err *err)
     struct keeper_store_options store = {.dir = s->conf->keeper.store,
                                          .mac_key = mac_key,
                                          .reserve_bytes = (uint64_t)s->conf->keeper.reserve_file_mb << 20,
-                                         .history_keep_ms = s->conf->keeper.history_keep_ms};
+                                         .history_keep_ms = k->history_keep_ms,
+                                         .audit_keep_ms = k->audit_keep_ms};
     rc = keeper_store_open(&s->store, &store, err);
     sp_crypto_wipe(mac_key, sizeof mac_key);
     struct keeper_store_loaded loaded;
@@ -487,9 +536,11 @@ int nodes_shell_run(const struct nodes_options *o, struct sp_err *err)
         uint64_t now_ms = sp_mono_ms(nodes_shell_now(s).mono);
         s->fold_ms = now_ms + NODES_FOLD_MS;
         s->expire_ms = now_ms + NODES_LOOK_MS;
+        s->start_ms = now_ms;
         rc = shell_open_bus(s, err);
     }
     if (rc == SP_OK) {
+        keeper_node_file(s);
         sp_notify_ready(&s->notify, "taking results");
         SP_LOG(SP_LOG_INFO, "keeper", "start", SP_LOG_S("name", s->name), SP_LOG_S("store", s->store.path));
         rc = sp_loop_run(s->loop);

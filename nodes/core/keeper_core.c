@@ -8,21 +8,31 @@
 #include "sp_assert.h"
 #include "sp_selector.h"
 
+static uint32_t keeper_limit(uint32_t wanted, uint32_t most)
+{
+    return wanted == 0 || wanted > most ? most : wanted;
+}
+
 enum sp_rc keeper_core_init(const struct keeper_options *options, struct sp_now now, struct keeper_core **out)
 {
     struct keeper_core *core = calloc(1, sizeof *core);
     if (core == NULL) {
         return SP_E_NOMEM;
     }
+    SP_ASSERT(options->clock_ms > 0 && options->clock_idle_ms > 0); /* else the clock would be sent without end */
     core->options = *options;
+    core->options.nodes_max = keeper_limit(options->nodes_max, NODE_ROWS_MAX);
+    core->options.pairs_max = keeper_limit(options->pairs_max, KEEPER_PAIRS_MAX);
+    core->options.batches_max = keeper_limit(options->batches_max, KEEPER_BATCHES_MAX);
     core->now = now;
     node_registry_init(&core->nodes, options->hash_key);
+    core->nodes.rows_max = core->options.nodes_max;
     check_table_init(&core->checks);
     text_pool_init(&core->texts, options->hash_key, options->text_bytes_max);
     sp_map_init(&core->worker_by_name);
     core->pools = calloc(POOL_ROWS_MAX, sizeof *core->pools);
     core->pending = malloc(KEEPER_PENDING_MAX * sizeof *core->pending);
-    core->batches = malloc(KEEPER_BATCHES_MAX * sizeof *core->batches);
+    core->batches = malloc(core->options.batches_max * sizeof *core->batches);
     core->workers = calloc(KEEPER_WORKERS_MAX, sizeof *core->workers);
     core->open_audit = malloc(KEEPER_AUDIT_OPEN_MAX * sizeof *core->open_audit);
     core->subscribers = calloc(KEEPER_SUBSCRIBERS_MAX, sizeof *core->subscribers);

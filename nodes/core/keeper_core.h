@@ -25,14 +25,13 @@
 
 #define KEEPER_PENDING_MAX 8192u      /* results between two commits */
 #define KEEPER_PENDING_BYTES_MAX (4u << 20) /* of batches between two commits */
-#define KEEPER_BATCHES_MAX 256u       /* batches between two commits */
+#define KEEPER_BATCHES_MAX 1024u      /* batches between two commits */
 #define KEEPER_WORKERS_MAX 8192u
 #define KEEPER_SUBSCRIBERS_MAX 256u   /* snapshots waiting to be sent */
 #define KEEPER_AUDIT_OPEN_MAX 65536u  /* audit rows whose commit is not yet known */
 #define KEEPER_JUDGE_PER_STEP 512u    /* nodes judged in one step */
 #define KEEPER_EPOCH_MAX ((1ull << 24) - 1) /* job numbers are epoch << 40 | counter */
-#define KEEPER_CLOCK_BUSY_MS 1000u    /* distance of KeeperClock while results come */
-#define KEEPER_CLOCK_IDLE_MS 5000u
+#define KEEPER_PAIRS_MAX 16777216u    /* (check, node) pairs, whatever the options say */
 #define KEEPER_SYNC_RETRY_MS 5000u
 
 enum keeper_event_kind {
@@ -85,6 +84,11 @@ struct keeper_options {
     struct sp_mac ticket_mac;
     uint8_t hash_key[16];
     uint64_t text_bytes_max; /* memory for details */
+    uint64_t clock_ms, clock_idle_ms; /* distance of KeeperClock while results come, and while none come */
+    /* Limits on what is new; what the store holds already is taken in beyond them. Each 0: the largest there is. */
+    uint32_t nodes_max;   /* NODE_ROWS_MAX */
+    uint32_t pairs_max;   /* KEEPER_PAIRS_MAX */
+    uint32_t batches_max; /* between two commits; KEEPER_BATCHES_MAX */
 };
 
 /* Counters, each only rises. */
@@ -93,6 +97,7 @@ struct keeper_counters {
     uint64_t batches, duplicates, tests, shadows;
     uint64_t batches_dropped; /* not acknowledged: no room or store not good */
     uint64_t malformed;       /* messages that do not decode */
+    uint64_t pairs_refused;   /* results refused (overload) because there are options.pairs_max pairs */
     uint64_t gains, losses, renewals, events;
     uint64_t audit_lost;      /* rows that could not be kept for a store that failed */
     uint64_t judged;
@@ -109,7 +114,7 @@ struct keeper_view {
     uint64_t since_ms;            /* wall clock */
 };
 
-/* Effect: allocates everything a step needs. Gives *out. Borrows options. */
+/* Effect: allocates everything a step needs. Gives *out. Borrows options, whose clock intervals are above 0. SP_E_NOMEM. */
 enum sp_rc keeper_core_init(const struct keeper_options *options, struct sp_now now, struct keeper_core **out) SP_MUST_USE;
 void keeper_core_fini(struct keeper_core **core);
 /* Effect: one event; appends to fx what must be done. fx is empty or nearly so. */

@@ -102,10 +102,17 @@ static uint32_t keeper_intake_expects(const struct keeper_core *core, const stru
 /* Once: job numbers of a pair only rise. The pair takes the number now, so that a second copy before the commit is seen. */
 static enum sp_refusal keeper_intake_once(struct keeper_core *core, struct keeper_pending *p, struct node_row *node)
 {
-    if (node->pair_count == 0) {
-        node_registry_reserve(node, keeper_intake_expects(core, node));
+    struct pair_state *pair = node_registry_find_pair(node, p->check);
+    if (pair == NULL && core->nodes.pairs >= core->options.pairs_max) {
+        core->counters.pairs_refused++;
+        return SP_REFUSAL_OVERLOAD;
     }
-    struct pair_state *pair = node_registry_pair(&core->nodes, node, p->check);
+    if (pair == NULL) {
+        if (node->pair_count == 0) {
+            node_registry_reserve(node, keeper_intake_expects(core, node));
+        }
+        pair = node_registry_pair(&core->nodes, node, p->check);
+    }
     if (pair == NULL) {
         return SP_REFUSAL_OVERLOAD;
     }
@@ -284,7 +291,7 @@ enum sp_rc keeper_on_result_batch(struct keeper_in *in, struct msg_result_batch 
     struct keeper_core *core = in->core;
     const struct keeper_message *m = in->message;
     struct keeper_effects *fx = in->fx;
-    bool room = core->pending_count + batch->results.count <= KEEPER_PENDING_MAX && core->batch_count < KEEPER_BATCHES_MAX &&
+    bool room = core->pending_count + batch->results.count <= KEEPER_PENDING_MAX && core->batch_count < core->options.batches_max &&
                 core->pending_bytes + m->bytes <= KEEPER_PENDING_BYTES_MAX && keeper_effects_room(fx, 2, KEEPER_JOURNAL_HEAD_BYTES + MSG_RESULT_BATCH_RESULTS_MAX * KEEPER_JOURNAL_ENTRY_MAX);
     uint32_t number = room && core->health.store_good ? keeper_intake_sender(core, m, fx) : 0;
     if (number == 0) {
@@ -369,7 +376,7 @@ static void keeper_intake_clear(struct keeper_core *core)
 
 bool keeper_intake_is_full(const struct keeper_core *core)
 {
-    return core->pending_count + MSG_RESULT_BATCH_RESULTS_MAX > KEEPER_PENDING_MAX || core->batch_count == KEEPER_BATCHES_MAX ||
+    return core->pending_count + MSG_RESULT_BATCH_RESULTS_MAX > KEEPER_PENDING_MAX || core->batch_count == core->options.batches_max ||
            core->pending_bytes + SP_FRAME_BYTES_MAX > KEEPER_PENDING_BYTES_MAX;
 }
 

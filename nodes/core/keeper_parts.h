@@ -62,7 +62,7 @@ struct keeper_core {
     uint32_t pending_count;
     uint32_t pending_bytes; /* of the bodies they lie in */
     char joined[TEXT_POOL_TEXT_BYTES_MAX]; /* of the result at hand */
-    struct keeper_batch *batches; /* KEEPER_BATCHES_MAX, owned */
+    struct keeper_batch *batches; /* options.batches_max, owned */
     uint32_t batch_count;
 
     char (*workers)[KEEPER_PEER_BYTES]; /* KEEPER_WORKERS_MAX, owned; number 0 is nobody */

@@ -122,7 +122,7 @@ static void keeper_sync_clock(struct keeper_core *core, struct keeper_effects *f
     (void)keeper_effects_send(fx, &w, SP_MSG_KEEPER_CLOCK, "");
     bool flows = core->results_seen != core->results_at_clock;
     core->results_at_clock = core->results_seen;
-    core->clock_due_ms = keeper_now_ms(core) + (flows ? KEEPER_CLOCK_BUSY_MS : KEEPER_CLOCK_IDLE_MS);
+    core->clock_due_ms = keeper_now_ms(core) + (flows ? core->options.clock_ms : core->options.clock_idle_ms);
 }
 
 static void keeper_sync_ask(struct keeper_core *core, struct keeper_effects *fx)

@@ -15,6 +15,7 @@ void node_registry_init(struct node_registry *r, const uint8_t hash_key[16])
     sp_map_init(&r->by_name);
     sp_map_init(&r->by_key);
     memcpy(r->hash_key, hash_key, sizeof r->hash_key);
+    r->rows_max = NODE_ROWS_MAX;
 }
 
 void node_registry_fini(struct node_registry *r)
@@ -23,6 +24,7 @@ void node_registry_fini(struct node_registry *r)
         free(r->rows[i]->name);
         free(r->rows[i]->address);
         free(r->rows[i]->labels);
+        free(r->rows[i]->aliases);
         free(r->rows[i]->pairs);
         free(r->rows[i]->members);
         free(r->rows[i]);
@@ -41,6 +43,45 @@ static uint64_t node_registry_hash(const struct node_registry *r, const void *p,
     return hash == UINT64_MAX ? 0 : hash; /* the map reserves that key */
 }
 
+static bool node_registry_lists(struct sp_str aliases, struct sp_str word)
+{
+    struct sp_str one;
+    while (sp_str_next(&aliases, ',', &one)) {
+        if (sp_str_eq(one, word)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool node_registry_rises(struct sp_str a, struct sp_str b)
+{
+    int order = memcmp(a.p, b.p, a.n < b.n ? a.n : b.n);
+    return order < 0 || (order == 0 && a.n < b.n);
+}
+
+static const char *node_registry_alias_fault(const struct node_def *def)
+{
+    struct sp_str rest = def->aliases, one, last = {NULL, 0};
+    for (uint32_t count = 0; sp_str_next(&rest, ',', &one); count++) {
+        if (count == NODE_ALIASES_MAX) {
+            return "there are more than 8 aliases";
+        }
+        if (!sp_str_is_name(one, NODE_NAME_BYTES_MAX)) {
+            return "an alias has 1 to 64 characters of A-Z a-z 0-9 . _ -, the first one alphanumeric";
+        }
+        if (sp_str_eq(one, def->name)) {
+            return "an alias is the name of the node itself";
+        }
+        if (count > 0 && !node_registry_rises(last, one)) {
+            return "aliases are not sorted, or one is given twice";
+        }
+        last = one;
+    }
+    bool ends = def->aliases.n > 0 && def->aliases.p[def->aliases.n - 1] == ',';
+    return ends ? "the list of aliases ends with a comma" : NULL;
+}
+
 const char *node_registry_fault(const struct node_def *def)
 {
     static const uint8_t zero[16];
@@ -56,7 +97,7 @@ const char *node_registry_fault(const struct node_def *def)
     if (memcmp(def->key, zero, sizeof zero) == 0) {
         return "key is missing";
     }
-    return def->state > SP_NODE_STATE_LAST ? "no such state" : NULL;
+    return def->state > SP_NODE_STATE_LAST ? "no such state" : node_registry_alias_fault(def);
 }
 
 struct node_row *node_registry_at(const struct node_registry *r, uint32_t id)
@@ -64,10 +105,17 @@ struct node_row *node_registry_at(const struct node_registry *r, uint32_t id)
     return id >= 1 && id <= r->count ? r->rows[id - 1] : NULL;
 }
 
+struct node_row *node_registry_find(const struct node_registry *r, struct sp_str word)
+{
+    uint32_t id = sp_map_get(&r->by_name, node_registry_hash(r, word.p, word.n));
+    struct node_row *row = id == SP_MAP_NONE ? NULL : node_registry_at(r, id);
+    bool mine = row != NULL && (sp_str_is(word, row->name) || node_registry_lists(sp_str_of(row->aliases), word));
+    return mine ? row : NULL;
+}
+
 struct node_row *node_registry_find_name(const struct node_registry *r, struct sp_str name)
 {
-    uint32_t id = sp_map_get(&r->by_name, node_registry_hash(r, name.p, name.n));
-    struct node_row *row = id == SP_MAP_NONE ? NULL : node_registry_at(r, id);
+    struct node_row *row = node_registry_find(r, name);
     return row != NULL && sp_str_is(name, row->name) ? row : NULL;
 }
 
@@ -78,22 +126,39 @@ struct node_row *node_registry_find_key(const struct node_registry *r, const uin
     return row != NULL && memcmp(row->key, key, 16) == 0 ? row : NULL;
 }
 
-enum sp_rc node_registry_may_put(const struct node_registry *r, const struct node_def *def)
+/* True when another node than `named` (which may be NULL) has one of the words of def. */
+static bool node_registry_taken(const struct node_registry *r, const struct node_def *def, const struct node_row *named)
+{
+    struct sp_str rest = def->aliases, one = def->name;
+    do {
+        uint32_t id = sp_map_get(&r->by_name, node_registry_hash(r, one.p, one.n));
+        if (id != SP_MAP_NONE && (named == NULL || id != named->id)) {
+            return true;
+        }
+    } while (sp_str_next(&rest, ',', &one));
+    return false;
+}
+
+static enum sp_rc node_registry_judge(const struct node_registry *r, const struct node_def *def, uint32_t rows_max)
 {
     if (node_registry_fault(def) != NULL) {
         return SP_E_INVALID;
     }
     const struct node_row *named = node_registry_find_name(r, def->name);
     const struct node_row *keyed = node_registry_find_key(r, def->key);
-    if (keyed != NULL && keyed != named) {
+    if ((keyed != NULL && keyed != named) || node_registry_taken(r, def, named)) {
         return SP_E_EXISTS;
     }
     if (named != NULL) {
         bool same = memcmp(named->key, def->key, 16) == 0;
         return same || named->state == SP_NODE_STATE_RETIRED ? SP_OK : SP_E_EXISTS;
     }
-    bool taken = sp_map_get(&r->by_name, node_registry_hash(r, def->name.p, def->name.n)) != SP_MAP_NONE;
-    return taken || r->count >= NODE_ROWS_MAX ? SP_E_LIMIT : SP_OK;
+    return r->count >= rows_max ? SP_E_LIMIT : SP_OK;
+}
+
+enum sp_rc node_registry_may_put(const struct node_registry *r, const struct node_def *def)
+{
+    return node_registry_judge(r, def, r->rows_max);
 }
 
 static char *node_registry_text(struct sp_str s)
@@ -103,6 +168,36 @@ static char *node_registry_text(struct sp_str s)
         (void)sp_str_copy(copy, (size_t)s.n + 1, s);
     }
     return copy;
+}
+
+/* Replaces the aliases; false without memory, nothing changed. No other node has one of the words. */
+static bool node_registry_rename(struct node_registry *r, struct node_row *row, struct sp_str aliases)
+{
+    struct sp_str had = sp_str_of(row->aliases), rest = aliases, one, back;
+    char *copy = node_registry_text(aliases);
+    bool ok = copy != NULL;
+    while (ok && sp_str_next(&rest, ',', &one)) {
+        ok = node_registry_lists(had, one) || sp_map_put(&r->by_name, node_registry_hash(r, one.p, one.n), row->id);
+    }
+    if (!ok) { /* takes back what was put; a word that was not there yet is no loss */
+        rest = copy != NULL ? aliases : (struct sp_str){NULL, 0};
+        while (sp_str_next(&rest, ',', &back)) {
+            if (!node_registry_lists(had, back)) {
+                sp_map_remove(&r->by_name, node_registry_hash(r, back.p, back.n));
+            }
+        }
+        free(copy);
+        return false;
+    }
+    rest = had;
+    while (sp_str_next(&rest, ',', &one)) {
+        if (!node_registry_lists(aliases, one)) {
+            sp_map_remove(&r->by_name, node_registry_hash(r, one.p, one.n));
+        }
+    }
+    free(row->aliases);
+    row->aliases = copy;
+    return true;
 }
 
 /* Replaces address and labels; false without memory, nothing changed. */
@@ -178,10 +273,12 @@ static struct node_row *node_registry_insert(struct node_registry *r, const stru
     }
     struct node_row *row = calloc(1, sizeof *row);
     char *name = node_registry_text(def->name);
+    char *aliases = node_registry_text((struct sp_str){NULL, 0});
     uint64_t hash = node_registry_hash(r, def->name.p, def->name.n);
-    if (row == NULL || name == NULL || !node_registry_describe(row, def) ||
+    if (row == NULL || name == NULL || aliases == NULL || !node_registry_describe(row, def) ||
         (r->pools > 0 && !node_registry_row_pools(row, 0, r->pools)) || !sp_map_put(&r->by_name, hash, r->count + 1)) {
         free(name);
+        free(aliases);
         free(row != NULL ? row->members : NULL);
         free(row != NULL ? row->address : NULL);
         free(row != NULL ? row->labels : NULL);
@@ -189,6 +286,7 @@ static struct node_row *node_registry_insert(struct node_registry *r, const stru
         return NULL;
     }
     row->name = name;
+    row->aliases = aliases;
     row->id = r->count + 1;
     row->generation = 1;
     r->rows[r->count++] = row;
@@ -238,6 +336,7 @@ enum sp_rc node_registry_put(struct node_registry *r, const struct node_def *def
         row->generation += back || other ? 1 : 0;
     }
     rc = node_registry_bind(r, row, def->key);
+    rc = rc == SP_OK && !node_registry_rename(r, row, def->aliases) ? SP_E_NOMEM : rc;
     row->state = def->state;
     row->origin = def->origin;
     node_registry_touch(r, row);
@@ -251,7 +350,7 @@ enum sp_rc node_registry_put(struct node_registry *r, const struct node_def *def
 enum sp_rc node_registry_restore(struct node_registry *r, const struct node_def *def, uint32_t generation, uint64_t version,
                                  struct node_row **out)
 {
-    enum sp_rc rc = node_registry_may_put(r, def);
+    enum sp_rc rc = node_registry_judge(r, def, NODE_ROWS_MAX);
     if (rc != SP_OK || node_registry_find_name(r, def->name) != NULL) {
         return rc != SP_OK ? rc : SP_E_EXISTS;
     }
@@ -266,7 +365,8 @@ enum sp_rc node_registry_restore(struct node_registry *r, const struct node_def 
     r->version = version > r->version ? version : r->version;
     node_registry_mark_judge(r, row);
     *out = row;
-    return node_registry_bind(r, row, def->key);
+    rc = node_registry_bind(r, row, def->key);
+    return rc == SP_OK && !node_registry_rename(r, row, def->aliases) ? SP_E_NOMEM : rc;
 }
 
 void node_registry_state(struct node_registry *r, struct node_row *row, uint8_t state)
@@ -351,6 +451,10 @@ static bool node_registry_check_row(const struct node_registry *r, uint32_t inde
 {
     const struct node_row *row = r->rows[index];
     bool ok = row->id == index + 1 && node_registry_find_name(r, sp_str_of(row->name)) == row && node_registry_find_key(r, row->key) == row;
+    struct sp_str rest = sp_str_of(row->aliases), one;
+    while (sp_str_next(&rest, ',', &one)) {
+        ok = ok && node_registry_find(r, one) == row && !sp_str_is(one, row->name);
+    }
     for (uint32_t i = 0; i < row->pair_count; i++) {
         ok = ok && pair_state_check(&row->pairs[i]) && (i == 0 || row->pairs[i - 1].check_id < row->pairs[i].check_id);
     }

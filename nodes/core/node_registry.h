@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The nodes, and with each its pairs (sorted by check id, 64 bytes each) and its memberships. Numbers are permanent and dense from 1;
- * a retired node keeps its number and name. Key and name are bound to each other for good (K3): another key under a known name is a
- * conflict until the old node was retired, and then starts a new generation. One owner, one thread; pure. */
+ * a retired node keeps its number, name and aliases. Key and name are bound to each other for good (K3): another key under a known name
+ * is a conflict until the old node was retired, and then starts a new generation. Aliases are further names by which people may ask for
+ * a node; trust never goes by them. A word names at most one node, as its name or as an alias; words are ASCII and compared bytewise
+ * (K29). One owner, one thread; pure. */
 #ifndef NODE_REGISTRY_H
 #define NODE_REGISTRY_H
 
@@ -12,6 +14,8 @@
 #define NODE_NAME_BYTES_MAX 64u
 #define NODE_ADDRESS_BYTES_MAX 255u
 #define NODE_LABELS_BYTES_MAX 2048u
+#define NODE_ALIASES_MAX 8u
+#define NODE_ALIASES_BYTES_MAX (NODE_ALIASES_MAX * (NODE_NAME_BYTES_MAX + 1) - 1) /* joined by commas */
 #define NODE_ID_NONE 0u
 
 enum node_origin { NODE_ORIGIN_FILE = 0, NODE_ORIGIN_API = 1, NODE_ORIGIN_NOVA = 2 };
@@ -34,12 +38,14 @@ struct node_row { /* what every result looks at comes first, in one line of the 
     char *name;       /* owned, terminated */
     char *address;    /* owned, terminated */
     char *labels;     /* owned, terminated */
+    char *aliases;    /* owned, terminated; as in node_def */
     struct membership *members; /* owned; node_registry.pools of them */
 };
 
 /* What an operator or a file says about a node. Borrowed. */
 struct node_def {
     struct sp_str name, address, labels;
+    struct sp_str aliases; /* rising, joined by commas: "a,b"; empty: none */
     uint8_t key[16];
     uint8_t state;
     uint8_t origin;
@@ -52,6 +58,7 @@ struct node_registry {
     uint64_t version; /* of the whole; rises with each change */
     uint64_t pairs;   /* in all */
     uint32_t pools;   /* memberships each node has */
+    uint32_t rows_max; /* most nodes for may_put and put; a store may hold more already */
     struct sp_map by_name;
     struct sp_map by_key;
     uint8_t hash_key[16];
@@ -65,11 +72,12 @@ void node_registry_init(struct node_registry *r, const uint8_t hash_key[16]);
 void node_registry_fini(struct node_registry *r);
 /* Lends the first thing wrong with a definition as a sentence, NULL when it is good. */
 const char *node_registry_fault(const struct node_def *def);
-/* Returns whether def could be put: SP_OK, SP_E_EXISTS (name bound to another key or key to another name), SP_E_LIMIT, SP_E_INVALID. */
+/* Returns whether def could be put: SP_OK, SP_E_EXISTS (name bound to another key, key to another name,
+ * name or alias to another node), SP_E_LIMIT (rows_max), SP_E_INVALID. */
 enum sp_rc node_registry_may_put(const struct node_registry *r, const struct node_def *def) SP_MUST_USE;
 /* Effect: inserts or updates; new identity or return from retirement begins a new generation. Lends *out. Errors as may_put, SP_E_NOMEM. */
 enum sp_rc node_registry_put(struct node_registry *r, const struct node_def *def, struct node_row **out) SP_MUST_USE;
-/* Effect: inserts a row as the store has it; ids come in rising order without holes. */
+/* Effect: inserts a row as the store has it, beyond rows_max if it must be; ids come in rising order without holes. */
 enum sp_rc node_registry_restore(struct node_registry *r, const struct node_def *def, uint32_t generation, uint64_t version,
                                  struct node_row **out) SP_MUST_USE;
 /* Effect: state changes and the registry's version rises. */
@@ -79,6 +87,7 @@ bool node_registry_pools(struct node_registry *r, uint32_t pools);
 /* Lookups borrow the registry and lend rows; NULL when there is none. */
 struct node_row *node_registry_at(const struct node_registry *r, uint32_t id);
 struct node_row *node_registry_find_name(const struct node_registry *r, struct sp_str name);
+struct node_row *node_registry_find(const struct node_registry *r, struct sp_str word); /* by name or alias */
 struct node_row *node_registry_find_key(const struct node_registry *r, const uint8_t key[16]);
 /* Lends the pair of that check, NULL when there is none. */
 struct pair_state *node_registry_find_pair(const struct node_row *row, uint32_t check_id);

@@ -45,6 +45,30 @@ static void apply_merge_labels(struct ctl_defs *defs)
     json_decref(nodes);
 }
 
+/* Labels documents may name a node by an alias; from here on they name it by its name. */
+static void apply_resolve_aliases(struct ctl_defs *defs, const json_t *nodes)
+{
+    for (size_t i = 0; i < defs->count; i++) {
+        const char *name;
+        json_t *node, *alias;
+        size_t at;
+        struct ctl_def *def = &defs->items[i];
+        if (def->kind != CTL_DEF_LABEL || json_object_get(nodes, def->name) != NULL)
+            continue;
+        json_object_foreach((json_t *)(uintptr_t)nodes, name, node)
+        {
+            json_array_foreach(json_object_get(node, "aliases"), at, alias)
+            {
+                if (strcmp(json_string_value(alias), def->name) == 0) {
+                    (void)json_object_set_new(def->want, "node", ctl_json_need(json_string(name)));
+                    (void)snprintf(def->name, sizeof def->name, "%s", name);
+                    break;
+                }
+            }
+        }
+    }
+}
+
 /* Members of want that differ from have, as {name: {from, to}}. */
 static json_t *apply_diff(const struct ctl_def *def, const json_t *have)
 {
@@ -124,7 +148,7 @@ static json_t *apply_body(const struct ctl_def *def)
     {
         bool empty =
             (json_is_string(value) && json_string_length(value) == 0) || (json_is_array(value) && json_array_size(value) == 0);
-        if (!empty)
+        if (!empty || (def->kind == CTL_DEF_NODE && strcmp(key, "key") != 0)) /* of a node the keeper keeps what is not said */
             (void)json_object_set(body, strcmp(key, "node") == 0 ? "name" : key, value);
     }
     if (def->short_life)
@@ -383,6 +407,8 @@ int ctl_apply_run(struct ctl *ctl)
     }
     if (code == CTL_OK)
         code = ctl_world_open(ctl, wanted, &world);
+    if (code == CTL_OK)
+        apply_resolve_aliases(&defs, world.have[CTL_DEF_NODE]);
     if (code == CTL_OK && ctl_policy_check(&defs, &world, &err) != SP_OK)
         code = ctl_fail(ctl, CTL_FAILED, err.where, err.hint, "%s", err.text);
     if (code == CTL_OK) {

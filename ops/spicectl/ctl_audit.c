@@ -36,6 +36,15 @@ int ctl_audit_list(struct ctl *ctl)
     return ctl_query_keeper(ctl, "audit.list", ctl_json_need(json_object()), audit_print);
 }
 
+static void audit_print_whole(struct ctl *ctl, const json_t *reply)
+{
+    const json_t *cut = json_object_get(reply, "cut");
+    ctl_out_print(&ctl->out, "The audit is whole: %ld rows, head %s\n", (long)ctl_json_int(reply, "rows", 0), ctl_json_text(reply, "head"));
+    if (json_is_object(cut))
+        ctl_out_print(&ctl->out, "It begins after row %ld, hash %s; what was before is older than keeper.audit_keep and was cut off\n",
+                      (long)ctl_json_int(cut, "seq", 0), ctl_json_text(cut, "hash"));
+}
+
 int ctl_audit_verify(struct ctl *ctl)
 {
     json_t *reply;
@@ -46,8 +55,7 @@ int ctl_audit_verify(struct ctl *ctl)
     if (ctl->json)
         ctl_json_print(&ctl->out, reply);
     else if (good)
-        ctl_out_print(&ctl->out, "The audit is whole: %ld rows, head %s\n", (long)ctl_json_int(reply, "rows", 0),
-                      ctl_json_text(reply, "head"));
+        audit_print_whole(ctl, reply);
     if (!good)
         code = ctl_fail(ctl, CTL_FAILED, "keeper", "keep the store as evidence and look for who could write to it",
                         "the audit was altered at row %ld of %ld", (long)ctl_json_int(reply, "bad_seq", -1),

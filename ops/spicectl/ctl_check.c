@@ -129,7 +129,7 @@ static int check_run_nodes(struct ctl *ctl, json_t *nodes)
     const struct ctl_args *args = &ctl->args;
     if (args->names_count == 1 && !ctl_args_has(args, CTL_OPT_SELECTOR))
         return CTL_OK;
-    struct ctl_pick pick = {.noun = "node", .role = "keeper"};
+    struct ctl_pick pick = {.noun = "node", .role = "keeper", .resolve = true};
     int code = ctl_pick_open(ctl, &pick, 1);
     if (code == CTL_OK && pick.open_ended && !ctl_confirm(ctl, pick.count, "Run the check on", "node"))
         code = CTL_FAILED;

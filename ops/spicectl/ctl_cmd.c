@@ -42,7 +42,7 @@ static const struct ctl_opt_row cmd_options[] = {
     [CTL_OPT_POOL] = {"pool", 0, "POOL", "only this pool", false},
     [CTL_OPT_ADAPTERS] = {"adapters", 0, "A,B,...", "adapters the worker may speak for; * = all", false},
     [CTL_OPT_NODES] = {"nodes", 0, "SELECTOR", "nodes the worker may speak for (default: all)", false},
-    [CTL_OPT_TTL] = {"ttl", 0, "SPAN", "the invitation ends after this time (default 1h)", false},
+    [CTL_OPT_TTL] = {"ttl", 0, "SPAN", "the invitation ends after this time (default: keeper.enrol_ttl)", false},
     [CTL_OPT_WAIT] = {"wait", 'w', NULL, "wait until it is done and show the outcome", false},
     [CTL_OPT_FOR] = {"for", 0, "SPAN", "end after this time", false},
     [CTL_OPT_NETWORK] = {"network", 0, NULL, "manifest: the plugin may use the network", false},

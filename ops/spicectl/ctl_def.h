@@ -12,6 +12,7 @@
 #include <jansson.h>
 
 #define CTL_DEF_NAME_BYTES 65
+#define CTL_DEF_ALIASES_MAX 8 /* of a node */
 #define CTL_DEF_FILES_MAX  4096   /* files of one run, directories together */
 #define CTL_DEF_COUNT_MAX  262144 /* definitions of one run */
 

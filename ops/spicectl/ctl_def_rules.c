@@ -218,6 +218,24 @@ static bool rules_is_uuid(const char *text)
     return true;
 }
 
+static enum sp_rc rules_aliases(const struct rules_place *place, const struct ctl_def_node *node, struct sp_err *err)
+{
+    struct sp_str rest = sp_str_of(node->aliases), one, other;
+    for (unsigned count = 1; sp_str_next(&rest, ',', &one); count++) {
+        struct sp_str later = rest;
+        bool twice = sp_str_is(one, node->name);
+        while (sp_str_next(&later, ',', &other))
+            twice = twice || sp_str_eq(one, other);
+        if (count > CTL_DEF_ALIASES_MAX)
+            return sp_yaml_error(err, SP_E_INVALID, place->file, rules_at(place, "aliases"), "there are more than %d aliases", CTL_DEF_ALIASES_MAX);
+        if (!sp_str_is_name(one, CTL_DEF_NAME_BYTES - 1))
+            return sp_yaml_error(err, SP_E_INVALID, place->file, rules_at(place, "aliases"), "\"%.*s\" is no name of a node", (int)one.n, one.p);
+        if (twice)
+            return sp_yaml_error(err, SP_E_INVALID, place->file, rules_at(place, "aliases"), "\"%.*s\" is named twice", (int)one.n, one.p);
+    }
+    return SP_OK;
+}
+
 static enum sp_rc rules_node(const struct rules_place *place, const struct ctl_def_node *node, struct sp_err *err)
 {
     if (!sp_str_is_name(sp_str_of(node->name), CTL_DEF_NAME_BYTES - 1)) {
@@ -227,7 +245,7 @@ static enum sp_rc rules_node(const struct rules_place *place, const struct ctl_d
     }
     if (node->key[0] != '\0' && !rules_is_uuid(node->key))
         return sp_yaml_error(err, SP_E_INVALID, place->file, rules_at(place, "key"), "\"%.40s\" is no UUID", node->key);
-    return SP_OK;
+    return rules_aliases(place, node, err);
 }
 
 static enum sp_rc rules_manifest(const struct rules_place *place, const struct ctl_def_manifest *m, struct sp_err *err)

@@ -69,6 +69,7 @@ struct ctl_def_node {
     char kind[CTL_DEF_KIND_BYTES];
     char name[CTL_DEF_NAME_BYTES];
     char key[37];
+    char aliases[CTL_DEF_ALIASES_MAX * CTL_DEF_NAME_BYTES + 1]; /* one byte more than is good: too many are refused, not cut */
     char address[256];
     char labels[2049];
     uint32_t state;

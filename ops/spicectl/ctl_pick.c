@@ -16,6 +16,21 @@ static bool pick_is_glob(const char *name)
     return strpbrk(name, "*?") != NULL;
 }
 
+/* True when the pattern is the row's name or one of its aliases. */
+static bool pick_is_named(const json_t *row, const char *pattern)
+{
+    size_t i;
+    json_t *alias;
+    if (sp_selector_glob(sp_str_of(pattern), sp_str_of(ctl_json_text(row, "name"))))
+        return true;
+    json_array_foreach(json_object_get(row, "aliases"), i, alias)
+    {
+        if (sp_selector_glob(sp_str_of(pattern), sp_str_of(json_string_value(alias))))
+            return true;
+    }
+    return false;
+}
+
 bool ctl_pick_wants(const struct ctl *ctl, const json_t *row, const char *const *names, size_t count)
 {
     char labels[CTL_JSON_WORDS_MAX];
@@ -23,7 +38,7 @@ bool ctl_pick_wants(const struct ctl *ctl, const json_t *row, const char *const 
     const char *name = ctl_json_text(row, "name");
     bool named = count == 0;
     for (size_t i = 0; i < count && !named; i++)
-        named = sp_selector_glob(sp_str_of(names[i]), sp_str_of(name));
+        named = pick_is_named(row, names[i]);
     if (!named || selector == NULL)
         return named;
     (void)ctl_json_labels(json_object_get(row, "labels"), labels, sizeof labels);
@@ -72,7 +87,7 @@ static size_t pick_missing(struct ctl *ctl, const struct ctl_pick *pick, const c
     for (size_t n = 0; n < count; n++) {
         bool found = pick_is_glob(names[n]);
         for (size_t i = 0; known != NULL && i < rows && !found; i++)
-            found = strcmp(known[i], names[n]) == 0;
+            found = pick_is_named(json_array_get(pick->list, i), names[n]);
         if (found)
             continue;
         char hint[CTL_FLEET_TEXT_MAX];
@@ -131,11 +146,11 @@ int ctl_pick_open(struct ctl *ctl, struct ctl_pick *pick, size_t skip)
     const char *const *names = args->names + skip;
     size_t count = args->names_count > skip ? args->names_count - skip : 0;
     bool all = ctl_args_has(args, CTL_OPT_ALL);
-    bool fetch = ctl->dry_run || all || ctl_args_has(args, CTL_OPT_SELECTOR);
+    bool fetch = ctl->dry_run || pick->resolve || all || ctl_args_has(args, CTL_OPT_SELECTOR);
     pick->list = NULL;
     pick->names = NULL;
     pick->count = 0;
-    if (count == 0 && !fetch) {
+    if (count == 0 && !ctl->dry_run && !all && !ctl_args_has(args, CTL_OPT_SELECTOR)) {
         char hint[CTL_FLEET_TEXT_MAX];
         (void)snprintf(hint, sizeof hint, "give names, -l SELECTOR, or --all");
         return ctl_fail(ctl, CTL_USAGE, NULL, hint, "which %s?", pick->noun);

@@ -19,9 +19,11 @@ struct ctl_pick {
     const char **names;
     size_t count;
     bool open_ended; /* by selector, pattern or --all: the count is worth a question */
+    bool resolve;    /* set before open: names must be those of the list, because who is asked next knows no aliases */
 };
 
-/* True when the object (a row of a list) is meant by names (globs allowed; count 0: by any name) and by --selector. Borrows. */
+/* True when the object (a row of a list) is meant by names (globs allowed, aliases of the row too; count 0: by any name) and by --selector.
+ * Borrows. */
 bool ctl_pick_wants(const struct ctl *ctl, const json_t *row, const char *const *names, size_t count);
 
 /* Gives the rows of a list that are meant. Takes list. False: the selector is malformed, error printed, list freed. */

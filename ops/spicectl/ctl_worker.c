@@ -15,7 +15,16 @@
 
 #include <string.h>
 
-#define WORKER_TTL_MS 3600000u
+/* What a worker of the list is. "away" and "lost" have no connection; lost ones were silent for keeper.worker_lost. */
+static const char *worker_state(const json_t *row)
+{
+    const json_t *link = json_object_get(row, "link");
+    if (ctl_json_true(row, "revoked"))
+        return "revoked";
+    if (!json_is_object(link))
+        return ctl_json_true(row, "lost") ? "lost" : "away";
+    return ctl_json_true(json_object_get(link, "worker"), "draining") ? "draining" : "connected";
+}
 
 /* Workers of the keeper's registry, each with what the broker says about its connection ("link"; null: not connected). */
 static json_t *worker_rows(const json_t *keys, const json_t *peers)
@@ -30,6 +39,7 @@ static json_t *worker_rows(const json_t *keys, const json_t *peers)
         json_t *row = ctl_json_need(json_copy(key));
         json_t *link = json_object_get(peers, ctl_json_text(key, "name"));
         (void)json_object_set_new(row, "link", link != NULL ? json_incref(link) : json_null());
+        (void)json_object_set_new(row, "state", ctl_json_need(json_string(worker_state(row))));
         (void)json_array_append_new(rows, row);
     }
     return rows;
@@ -46,12 +56,10 @@ static void worker_table(struct ctl *ctl, const json_t *rows)
         const json_t *link = json_object_get(row, "link");
         const json_t *worker = json_object_get(link, "worker");
         bool up = json_is_object(link);
-        bool revoked = ctl_json_true(row, "revoked");
-        bool draining = ctl_json_true(worker, "draining");
+        const char *state = ctl_json_text(row, "state");
         const char *nodes = ctl_json_text(row, "nodes");
         ctl_table_cell(table, ctl_json_text(row, "name"));
-        ctl_table_tone(table, revoked || !up ? CTL_BAD : (draining ? CTL_WARN : CTL_GOOD),
-                       revoked ? "revoked" : (draining ? "draining" : (up ? "connected" : "away")));
+        ctl_table_tone(table, strcmp(state, "connected") == 0 ? CTL_GOOD : (strcmp(state, "draining") == 0 ? CTL_WARN : CTL_BAD), state);
         ctl_table_cell(table, up ? ctl_span_text(ctl_json_int(link, "connected_ms", -1), text, CTL_SPAN_MAX) : "");
         ctl_table_cell(table, ctl_json_words(json_object_get(worker, "slots"), text, sizeof text));
         ctl_table_cell(table, ctl_json_words(json_object_get(worker, "free"), text, sizeof text));
@@ -103,17 +111,18 @@ int ctl_worker_invite(struct ctl *ctl)
     const struct ctl_args *args = &ctl->args;
     const char *adapters = args->values[CTL_OPT_ADAPTERS];
     const char *ttl = args->values[CTL_OPT_TTL];
-    uint64_t ttl_ms = WORKER_TTL_MS;
+    uint64_t ttl_ms = 0; /* none: the keeper's enrol_ttl */
     json_t *reply;
     if (adapters == NULL)
         return ctl_fail(ctl, CTL_USAGE, NULL, "spicectl worker invite rack7-a --adapters exec,http",
                         "which adapters may it speak for?");
     if (ttl != NULL && (!sp_time_parse_span(sp_str_of(ttl), &ttl_ms) || ttl_ms == 0))
         return ctl_fail(ctl, CTL_USAGE, "--ttl", "write 30m or 1h", "\"%s\" is no span of time", ttl);
-    json_t *ask = json_pack("{s:s, s:s, s:s, s:s, s:I, s:b}", "name", args->names[0], "adapters", adapters, "nodes",
+    json_t *ask = json_pack("{s:s, s:s, s:s, s:s, s:b}", "name", args->names[0], "adapters", adapters, "nodes",
                             ctl_args_has(args, CTL_OPT_NODES) ? args->values[CTL_OPT_NODES] : "", "labels",
-                            ctl_args_has(args, CTL_OPT_LABELS) ? args->values[CTL_OPT_LABELS] : "", "ttl_ms", (json_int_t)ttl_ms,
-                            "dry_run", ctl->dry_run);
+                            ctl_args_has(args, CTL_OPT_LABELS) ? args->values[CTL_OPT_LABELS] : "", "dry_run", ctl->dry_run);
+    if (ttl_ms != 0)
+        (void)json_object_set_new(ask, "ttl_ms", json_integer((json_int_t)ttl_ms));
     int code = ctl_fleet_ask(ctl, "keeper", "worker.invite", ctl_json_need(ask), &reply);
     if (code != CTL_OK)
         return code;
@@ -123,7 +132,7 @@ int ctl_worker_invite(struct ctl *ctl)
         ctl_out_print(&ctl->out, "worker %s: would be invited for adapters %s\n", args->names[0], adapters);
     } else {
         worker_warn_local(ctl);
-        ctl_note(ctl, "On the new host: spice-worker enrol TOKEN --prefix DIR   (once, within %s)", ttl != NULL ? ttl : "1h");
+        ctl_note(ctl, "On the new host: spice-worker enrol TOKEN --prefix DIR   (once, before %s)", ctl_json_text(reply, "expires"));
         ctl_out_print(&ctl->out, "%s\n", ctl_json_text(reply, "token"));
     }
     json_decref(reply);

@@ -137,7 +137,7 @@ static void setup(const char *dir)
     struct sp_err err = {0};
     sp_crypto_hmac_init(&hmac, key, sizeof key);
     mac = sp_crypto_hmac_mac(&hmac);
-    struct keeper_options o = {.boot = 1, .clock_boot = 7, .ticket_mac = mac, .hash_key = {1}, .text_bytes_max = 64u << 20};
+    struct keeper_options o = {.boot = 1, .clock_boot = 7, .ticket_mac = mac, .hash_key = {1}, .text_bytes_max = 64u << 20, .clock_ms = 1000, .clock_idle_ms = 5000};
     must(keeper_core_init(&o, now, &core) == SP_OK && keeper_effects_init(&fx), "core");
     must(keeper_store_open(&store, &so, &err) == SP_OK && keeper_store_load(&store, core, &fx, &loaded, &err) == SP_OK, err.text);
     keeper_core_restore_epoch(core, 1, 1);

@@ -230,20 +230,32 @@ static inline void bed_epoch(struct bed *b, uint64_t epoch, uint64_t boot)
     bed_commit(b);
 }
 
-static inline void bed_init(struct bed *b)
+/* more: limits and intervals; the rest of it is filled in here. */
+static inline void bed_init_with(struct bed *b, struct keeper_options more)
 {
     memset(b, 0, sizeof *b);
     b->now.mono.us = 1000000000;
     b->now.wall.ms = 1767225600000;
     b->health = (struct keeper_health){true, true};
     b->epoch = 3;
-    struct keeper_options o = {.boot = 11, .clock_boot = BED_CLOCK_BOOT, .ticket_mac = {bed_mac, NULL}, .hash_key = {1}, .text_bytes_max = 1 << 20};
-    assert_int_equal(keeper_core_init(&o, b->now, &b->core), SP_OK);
+    more.boot = 11;
+    more.clock_boot = BED_CLOCK_BOOT;
+    more.ticket_mac = (struct sp_mac){bed_mac, NULL};
+    more.hash_key[0] = 1;
+    more.text_bytes_max = 1 << 20;
+    more.clock_ms = more.clock_ms != 0 ? more.clock_ms : 1000;
+    more.clock_idle_ms = more.clock_idle_ms != 0 ? more.clock_idle_ms : 5000;
+    assert_int_equal(keeper_core_init(&more, b->now, &b->core), SP_OK);
     assert_true(keeper_effects_init(&b->fx));
     bed_epoch(b, b->epoch, 9);
     bed_node(b, "n1", 1);
     bed_check(b, 1, SP_STAGE_ENFORCING, 0xaa, true);
     bed_pool(b, "trusted", 0);
+}
+
+static inline void bed_init(struct bed *b)
+{
+    bed_init_with(b, (struct keeper_options){.boot = 0});
 }
 
 static inline void bed_fini(struct bed *b)

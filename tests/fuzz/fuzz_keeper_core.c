@@ -191,7 +191,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     f.now.mono.us = 10000000;
     f.now.wall.ms = 1767225600000;
     f.health = (struct keeper_health){true, true};
-    struct keeper_options o = {.boot = 1, .clock_boot = 7, .ticket_mac = {fuzz_mac, NULL}, .hash_key = {1}, .text_bytes_max = 1 << 16};
+    struct keeper_options o = {.boot = 1, .clock_boot = 7, .ticket_mac = {fuzz_mac, NULL}, .hash_key = {1}, .text_bytes_max = 1 << 16, .clock_ms = 1000, .clock_idle_ms = 5000};
     if (keeper_core_init(&o, f.now, &f.core) != SP_OK || !keeper_effects_init(&f.fx)) {
         return 0;
     }

@@ -55,7 +55,7 @@ name: trusted
 mandatory: [well]
 """
 
-NODE_KEYS = {"name", "key", "id", "address", "tier", "state", "origin", "labels", "generation", "pools"}
+NODE_KEYS = {"name", "key", "id", "aliases", "address", "tier", "state", "origin", "labels", "generation", "pools"}
 CHECK_KEYS = {"name", "id", "revision", "adapter", "stage", "enabled", "profile", "period_ms", "timeout_ms", "max_age_ms", "rise", "fall",
               "retries", "selector", "category", "runbook", "params", "digest", "pairs", "late", "labels"}
 POOL_KEYS = {"name", "mandatory", "advisory", "groups", "selector", "hold_down_ms", "accept_warn", "trait", "members", "eligible_nodes"}
@@ -369,7 +369,7 @@ class Fleet(unittest.TestCase):
         self.assertTrue(POOL_KEYS <= set(self.fleet.json("pool", "list")[0]))
         self.assertTrue(RESULT_KEYS <= set(self.fleet.json("result", "list")[0]))
         self.assertTrue({"name", "jitter_percent", "windows", "selected"} <= set(self.fleet.json("profile", "list", "fast")[0]))
-        self.assertEqual(set(self.fleet.json("audit", "verify")), {"ok", "rows", "head", "bad_seq"})
+        self.assertEqual(set(self.fleet.json("audit", "verify")), {"ok", "rows", "head", "bad_seq", "cut"})
         explained = self.fleet.json("explain", "n1")["pools"]["trusted"]
         self.assertTrue(MEMBERSHIP_KEYS - {"until"} | {"checks"} <= set(explained))
         self.assertEqual(explained["checks"][0]["check"], "well")

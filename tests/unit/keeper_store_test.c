@@ -32,7 +32,7 @@ static enum sp_rc rig_open(struct rig *r)
 {
     static const uint8_t key[32] = {9};
     struct keeper_store_options so = {.dir = r->dir, .mac_key = key, .reserve_bytes = 1 << 20};
-    struct keeper_options o = {.boot = 1, .clock_boot = 7, .ticket_mac = {mac_none, NULL}, .text_bytes_max = 1 << 20};
+    struct keeper_options o = {.boot = 1, .clock_boot = 7, .ticket_mac = {mac_none, NULL}, .text_bytes_max = 1 << 20, .clock_ms = 1000, .clock_idle_ms = 5000};
     assert_int_equal(keeper_core_init(&o, (struct sp_now){{1000000}, {1}}, &r->core), SP_OK);
     assert_true(keeper_effects_init(&r->fx));
     enum sp_rc rc = keeper_store_open(&r->store, &so, &r->err);
@@ -158,9 +158,7 @@ static void k37_the_chain_shows_edits_and_deletions(void **state)
                                           "DELETE FROM audit WHERE seq=5"};
     for (size_t a = 0; a < SP_COUNT(attacks); a++) {
         static struct rig r;
-        uint64_t rows = 0;
-        int64_t bad = 0;
-        uint8_t head[32];
+        struct keeper_store_verdict v;
         rig_init(&r);
         for (unsigned i = 0; i < 5; i++) {
             struct keeper_store_audit row = {i, "admin", "node.put", "n1", "", "", "because"};
@@ -168,14 +166,134 @@ static void k37_the_chain_shows_edits_and_deletions(void **state)
             assert_int_equal(keeper_store_audit(&r.store, &row), SP_OK);
             assert_int_equal(keeper_store_commit(&r.store), SP_OK);
         }
-        assert_int_equal(keeper_store_verify(&r.store, &rows, &bad, head), SP_OK);
-        assert_int_equal(rows, 5);
-        assert_int_equal(bad, 0);
+        assert_int_equal(keeper_store_verify(&r.store, &v), SP_OK);
+        assert_int_equal(v.rows, 5);
+        assert_int_equal(v.bad_seq, 0);
         assert_int_equal(sp_db_exec(r.store.db, attacks[a]), SP_OK);
-        assert_int_equal(keeper_store_verify(&r.store, &rows, &bad, head), SP_OK);
-        assert_true(bad != 0);
+        assert_int_equal(keeper_store_verify(&r.store, &v), SP_OK);
+        assert_true(v.bad_seq != 0);
         rig_fini(&r);
     }
+}
+
+/* A row of the audit at that wall time, committed. */
+static void put_audit(struct rig *r, uint64_t wall_ms)
+{
+    struct keeper_store_audit row = {wall_ms, "admin", "node.put", "n1", "", "", "because"};
+    assert_int_equal(keeper_store_begin(&r->store), SP_OK);
+    assert_int_equal(keeper_store_audit(&r->store, &row), SP_OK);
+    assert_int_equal(keeper_store_commit(&r->store), SP_OK);
+}
+
+static struct keeper_store_cut cut_at(struct rig *r, uint64_t wall_ms, int64_t most)
+{
+    struct keeper_store_cut cut;
+    assert_int_equal(keeper_store_begin(&r->store), SP_OK);
+    assert_int_equal(keeper_store_audit_cut(&r->store, wall_ms, most, &cut), SP_OK);
+    assert_int_equal(keeper_store_commit(&r->store), SP_OK);
+    return cut;
+}
+
+static struct keeper_store_verdict verdict(struct rig *r)
+{
+    struct keeper_store_verdict v;
+    assert_int_equal(keeper_store_verify(&r->store, &v), SP_OK);
+    return v;
+}
+
+static void k37_old_rows_go_and_the_chain_stays_whole(void **state)
+{
+    (void)state;
+    static struct rig r;
+    rig_init(&r);
+    r.store.audit_keep_ms = 100;
+    for (unsigned i = 1; i <= 5; i++) {
+        put_audit(&r, i * 100);
+    }
+    assert_int_equal(cut_at(&r, 150, INT64_MAX).rows, 0);
+    assert_int_equal(cut_at(&r, 450, 2).rows, 2); /* what is not exported yet stays */
+    struct keeper_store_verdict v = verdict(&r);
+    assert_int_equal(v.bad_seq, 0);
+    assert_int_equal(v.cut_seq, 2);
+    assert_int_equal(v.rows, 4); /* 3, 4, 5 and the row about the cut */
+    rig_close(&r);
+    assert_int_equal(rig_open(&r), SP_OK);
+    r.store.audit_keep_ms = 100;
+    assert_int_equal(verdict(&r).bad_seq, 0);
+    assert_int_equal(cut_at(&r, 10000, INT64_MAX).rows, 3); /* never the last row */
+    v = verdict(&r);
+    assert_int_equal(v.bad_seq, 0);
+    assert_int_equal(v.cut_seq, 5);
+    assert_int_equal(sp_db_exec(r.store.db, "DELETE FROM audit WHERE seq=6"), SP_OK);
+    assert_true(verdict(&r).bad_seq != 0);
+    rig_fini(&r);
+}
+
+static void k37_a_cut_that_is_not_ours_shows(void **state)
+{
+    (void)state;
+    static const char *const attacks[] = {
+        "DELETE FROM audit WHERE seq<=3; INSERT OR REPLACE INTO audit_cut SELECT 1, 3, hash, zeroblob(32) FROM audit WHERE seq=4",
+        "DELETE FROM audit WHERE seq<=3; UPDATE audit_cut SET seq=3", "DELETE FROM audit_cut", "UPDATE audit_cut SET hash=zeroblob(32)"};
+    for (size_t a = 0; a < SP_COUNT(attacks); a++) {
+        static struct rig r;
+        rig_init(&r);
+        r.store.audit_keep_ms = 100;
+        for (unsigned i = 1; i <= 5; i++) {
+            put_audit(&r, i * 100);
+        }
+        assert_int_equal(cut_at(&r, 350, INT64_MAX).rows, 2);
+        assert_int_equal(verdict(&r).bad_seq, 0);
+        assert_int_equal(sp_db_exec(r.store.db, attacks[a]), SP_OK);
+        assert_true(verdict(&r).bad_seq != 0);
+        rig_fini(&r);
+    }
+}
+
+static void k37_evidence_is_not_cut_off(void **state)
+{
+    (void)state;
+    static struct rig r;
+    rig_init(&r);
+    r.store.audit_keep_ms = 100;
+    for (unsigned i = 1; i <= 5; i++) {
+        put_audit(&r, i * 100);
+    }
+    assert_int_equal(sp_db_exec(r.store.db, "UPDATE audit SET actor='somebody' WHERE seq=2"), SP_OK);
+    struct keeper_store_cut cut = cut_at(&r, 450, INT64_MAX);
+    assert_int_equal(cut.rows, 0);
+    assert_int_equal(cut.bad_seq, 2);
+    assert_int_equal(verdict(&r).rows, 5);
+    rig_fini(&r);
+}
+
+static void a_store_of_version_1_is_brought_up(void **state)
+{
+    (void)state;
+    static struct rig r;
+    rig_init(&r);
+    put_node(&r);
+    put_result(&r, 5);
+    assert_int_equal(keeper_store_commit(&r.store), SP_OK);
+    put_audit(&r, 100);
+    /* as version 1 had it */
+    assert_int_equal(sp_db_exec(r.store.db, "ALTER TABLE node DROP COLUMN aliases; DROP TABLE audit_cut; PRAGMA user_version=1"), SP_OK);
+    rig_close(&r);
+    assert_int_equal(rig_open(&r), SP_OK);
+    assert_int_equal(r.loaded.nodes, 1);
+    assert_int_equal(r.loaded.replayed, 1);
+    assert_int_equal(r.loaded.bad_records, 0);
+    assert_int_equal(job_of(&r), 5);
+    assert_int_equal(verdict(&r).bad_seq, 0);
+    struct node_def def = {.name = sp_str_of("n1"), .aliases = sp_str_of("a,b"), .key = {1}};
+    struct keeper_store_node n = {&def, 1, 1, 2};
+    assert_int_equal(keeper_store_begin(&r.store), SP_OK);
+    assert_int_equal(keeper_store_node(&r.store, &n), SP_OK);
+    assert_int_equal(keeper_store_commit(&r.store), SP_OK);
+    rig_close(&r);
+    assert_int_equal(rig_open(&r), SP_OK);
+    assert_non_null(node_registry_find(keeper_core_nodes(r.core), sp_str_of("b")));
+    rig_fini(&r);
 }
 
 static void another_version_is_refused_by_name(void **state)
@@ -197,6 +315,10 @@ int main(void)
         cmocka_unit_test(a_fold_keeps_everything_and_trims_the_journal),
         cmocka_unit_test(k36_an_edited_row_counts_for_nothing),
         cmocka_unit_test(k37_the_chain_shows_edits_and_deletions),
+        cmocka_unit_test(k37_old_rows_go_and_the_chain_stays_whole),
+        cmocka_unit_test(k37_a_cut_that_is_not_ours_shows),
+        cmocka_unit_test(k37_evidence_is_not_cut_off),
+        cmocka_unit_test(a_store_of_version_1_is_brought_up),
         cmocka_unit_test(another_version_is_refused_by_name),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The registry of nodes: pairs in order wherever they are put in, texts kept once. */
+/* The registry of nodes: pairs in order wherever they are put in, texts kept once, words that name one node. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -86,12 +86,72 @@ static void a_text_is_swapped_without_loss(void **state)
     text_pool_fini(&p);
 }
 
+static enum sp_rc put_as(struct node_registry *r, const char *name, uint8_t key0, const char *aliases)
+{
+    struct node_row *row = NULL;
+    struct node_def def = {.name = sp_str_of(name), .aliases = sp_str_of(aliases), .key = {key0}};
+    enum sp_rc rc = node_registry_put(r, &def, &row);
+    assert_true(node_registry_check(r));
+    return rc;
+}
+
+static uint32_t id_of(const struct node_registry *r, const char *word)
+{
+    const struct node_row *row = node_registry_find(r, sp_str_of(word));
+    return row != NULL ? row->id : 0;
+}
+
+static void k29_a_word_names_one_node(void **state)
+{
+    (void)state;
+    struct node_registry r;
+    node_registry_init(&r, hash_key);
+    assert_int_equal(put_as(&r, "n1", 1, "a,b"), SP_OK);
+    assert_int_equal(put_as(&r, "n2", 2, "c"), SP_OK);
+    assert_int_equal(id_of(&r, "a"), 1);
+    assert_int_equal(id_of(&r, "n1"), 1);
+    assert_int_equal(id_of(&r, "A"), 0); /* bytewise */
+    assert_null(node_registry_find_name(&r, sp_str_of("a"))); /* an alias is no name */
+    assert_int_equal(put_as(&r, "a", 3, ""), SP_E_EXISTS);     /* name that is an alias */
+    assert_int_equal(put_as(&r, "n3", 3, "b"), SP_E_EXISTS);   /* alias that is an alias */
+    assert_int_equal(put_as(&r, "n3", 3, "n2"), SP_E_EXISTS);  /* alias that is a name */
+    assert_int_equal(put_as(&r, "n2", 2, "a,c"), SP_E_EXISTS); /* also in a change */
+    assert_int_equal(id_of(&r, "c"), 2);
+    assert_int_equal(r.count, 2);
+    assert_int_equal(put_as(&r, "n1", 1, "b,d"), SP_OK); /* a is free, d is new */
+    assert_int_equal(id_of(&r, "a"), 0);
+    assert_int_equal(id_of(&r, "d"), 1);
+    assert_int_equal(put_as(&r, "a", 3, ""), SP_OK);
+    assert_int_equal(put_as(&r, "n1", 1, ""), SP_OK);
+    assert_int_equal(id_of(&r, "b"), 0);
+    node_registry_state(&r, node_registry_at(&r, 2), SP_NODE_STATE_RETIRED);
+    assert_int_equal(put_as(&r, "n4", 4, "c"), SP_E_EXISTS); /* a retired node keeps its words */
+    assert_int_equal(node_registry_at(&r, 1)->generation, 1);  /* aliases are no identity */
+    node_registry_fini(&r);
+}
+
+static void k29_aliases_are_strict(void **state)
+{
+    (void)state;
+    static const char *const bad[] = {"n1", "b,a", "a,a", "a,", ",a", "a b", "\xc3\xa4", "-a", "a/b", "a,b,c,d,e,f,g,h,i",
+                                      "x1234567890123456789012345678901234567890123456789012345678901234"};
+    struct node_registry r;
+    node_registry_init(&r, hash_key);
+    for (size_t i = 0; i < SP_COUNT(bad); i++) {
+        assert_int_equal(put_as(&r, "n1", 1, bad[i]), SP_E_INVALID);
+    }
+    assert_int_equal(put_as(&r, "n1", 1, "a,b,c,d,e,f,g,h"), SP_OK);
+    node_registry_fini(&r);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(pairs_are_found_wherever_ids_are_missing),
         cmocka_unit_test(room_for_pairs_is_taken_once),
         cmocka_unit_test(a_text_is_swapped_without_loss),
+        cmocka_unit_test(k29_a_word_names_one_node),
+        cmocka_unit_test(k29_aliases_are_strict),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
