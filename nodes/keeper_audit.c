@@ -57,7 +57,7 @@ static enum sp_rc audit_begin(struct keeper_store *s, int64_t *seq, uint8_t hash
         uint8_t mac[32];
         struct sp_str stored = sp_db_get_blob(q, 1), proof = sp_db_get_blob(q, 2);
         keeper_store_mac(s, "audit cut", sp_db_get_int(q, 0), stored, sp_str_of(""), mac);
-        if (stored.n == 32 && proof.n == sizeof mac && sp_crypto_equal(mac, proof.p, sizeof mac)) {
+        if (stored.n == 32 && keeper_store_mac_fits(mac, proof)) {
             *seq = sp_db_get_int(q, 0);
             memcpy(hash, stored.p, 32);
         }

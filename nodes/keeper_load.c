@@ -24,13 +24,28 @@ static enum sp_rc load_end(const struct load *l, enum sp_rc rc, const char *what
     return given;
 }
 
+/* Says and counts a row whose MAC does not fit. */
+static void load_bad(struct load *l, const char *table, int64_t place, const char *effect)
+{
+    l->out->bad_records++;
+    l->s->edited++;
+    SP_LOG(SP_LOG_ERROR, "store", "row.edited", SP_LOG_S("table", table), SP_LOG_I("row", place),
+           SP_LOG_S("file", l->s->path), SP_LOG_S("effect", effect));
+}
+
 static enum sp_rc load_checks(struct load *l)
 {
     struct sp_db_stmt *q = NULL;
-    enum sp_rc rc = keeper_store_query(l->s, "SELECT policy, body FROM chk ORDER BY id", &q);
+    enum sp_rc rc = keeper_store_query(l->s, "SELECT policy, body, id, mac FROM chk ORDER BY id", &q);
     while (rc == SP_OK && (rc = sp_db_row(q)) == SP_OK) {
         struct rec_check_info info;
+        uint8_t mac[32];
         struct sp_str body = sp_db_get_blob(q, 1);
+        keeper_store_check_mac(l->s, (uint32_t)sp_db_get_int(q, 2), (uint32_t)sp_db_get_int(q, 0), body, mac);
+        if (!keeper_store_mac_fits(mac, sp_db_get_blob(q, 3))) {
+            load_bad(l, "chk", sp_db_get_int(q, 2), "unknown until the scheduler announces it; its results are void");
+            continue;
+        }
         rc = rec_check_info_decode((const uint8_t *)body.p, body.n, &info);
         rc = rc == SP_OK ? keeper_core_restore_check(l->core, &info, (uint32_t)sp_db_get_int(q, 0)) : rc;
     }
@@ -51,10 +66,18 @@ static enum sp_rc load_workers(struct load *l)
 static enum sp_rc load_pools(struct load *l)
 {
     struct sp_db_stmt *q = NULL;
-    enum sp_rc rc = keeper_store_query(l->s, "SELECT json FROM pool ORDER BY name", &q);
+    enum sp_rc rc = keeper_store_query(l->s, "SELECT json, name, mac FROM pool ORDER BY name", &q);
     while (rc == SP_OK && (rc = sp_db_row(q)) == SP_OK) {
         struct pool_policy pool;
-        rc = keeper_pool_json_read_text(sp_db_get_text(q, 0), &pool, l->err);
+        uint8_t mac[32];
+        struct sp_str name = sp_db_get_text(q, 1);
+        keeper_store_mac(l->s, "pool", 0, name, sp_db_get_text(q, 0), mac);
+        if (keeper_store_mac_fits(mac, sp_db_get_blob(q, 2))) {
+            rc = keeper_pool_json_read_text(sp_db_get_text(q, 0), &pool, l->err);
+        } else {
+            load_bad(l, "pool", (int64_t)keeper_core_pools(l->core) + 1, "the pool demands nothing and so admits nobody: apply its definition again");
+            pool_policy_init(&pool, name);
+        }
         rc = rc == SP_OK ? keeper_core_restore_pool(l->core, &pool) : rc;
     }
     return load_end(l, rc, "pool");
@@ -65,7 +88,7 @@ static enum sp_rc load_nodes(struct load *l)
     struct sp_db_stmt *q = NULL;
     int64_t expect = 0;
     enum sp_rc rc =
-        keeper_store_query(l->s, "SELECT id, name, key, address, labels, state, origin, generation, version, aliases FROM node ORDER BY id", &q);
+        keeper_store_query(l->s, "SELECT id, name, key, address, labels, state, origin, generation, version, aliases, mac FROM node ORDER BY id", &q);
     while (rc == SP_OK && (rc = sp_db_row(q)) == SP_OK) {
         struct sp_str key = sp_db_get_blob(q, 2);
         struct node_def def = {.name = sp_db_get_text(q, 1),
@@ -79,17 +102,17 @@ static enum sp_rc load_nodes(struct load *l)
             break;
         }
         memcpy(def.key, key.p, sizeof def.key);
-        rc = keeper_core_restore_node(l->core, &def, (uint32_t)sp_db_get_int(q, 7), (uint64_t)sp_db_get_int(q, 8));
+        struct keeper_store_node n = {&def, (uint32_t)expect, (uint32_t)sp_db_get_int(q, 7), (uint64_t)sp_db_get_int(q, 8)};
+        uint8_t mac[32];
+        keeper_store_node_mac(l->s, &n, mac);
+        if (!keeper_store_mac_fits(mac, sp_db_get_blob(q, 10))) {
+            load_bad(l, "node", expect, "the node is quarantined until an operator says otherwise");
+            def.state = SP_NODE_STATE_QUARANTINED;
+        }
+        rc = keeper_core_restore_node(l->core, &def, n.generation, n.version);
         l->out->nodes++;
     }
     return load_end(l, rc, "node");
-}
-
-static void load_bad(struct load *l, const char *table, int64_t place)
-{
-    l->out->bad_records++;
-    SP_LOG(SP_LOG_ERROR, "store", "row.edited", SP_LOG_S("table", table), SP_LOG_I("row", place),
-           SP_LOG_S("effect", "counts for nothing"));
 }
 
 static enum sp_rc load_records(struct load *l)
@@ -101,12 +124,12 @@ static enum sp_rc load_records(struct load *l)
         int64_t node = sp_db_get_int(q, 0);
         struct sp_str body = sp_db_get_blob(q, 1), stored = sp_db_get_blob(q, 2);
         keeper_store_mac(l->s, "record", node, body, sp_str_of(""), mac);
-        bool good = stored.n == sizeof mac && sp_crypto_equal(mac, stored.p, sizeof mac);
+        bool good = keeper_store_mac_fits(mac, stored);
         enum sp_rc read = good ? keeper_core_restore_record(l->core, (uint32_t)node, body) : SP_E_SIGNATURE;
         if (read == SP_E_NOMEM) {
             rc = read;
         } else if (read != SP_OK) {
-            load_bad(l, "record", node);
+            load_bad(l, "record", node, "counts for nothing");
         }
     }
     return load_end(l, rc, "record");
@@ -140,9 +163,9 @@ static enum sp_rc load_journal(struct load *l)
                                    .now_ms = (uint64_t)sp_db_get_int(q, 2),
                                    .wall_ms = (uint64_t)sp_db_get_int(q, 3)};
         keeper_store_mac(l->s, "journal", sp_db_get_int(q, 0), keeper_store_journal_head(&j, head), body, mac);
-        bool good = stored.n == sizeof mac && sp_crypto_equal(mac, stored.p, sizeof mac);
+        bool good = keeper_store_mac_fits(mac, stored);
         if (!good || keeper_core_replay(l->core, &j, l->fx) != SP_OK) {
-            load_bad(l, "journal", sp_db_get_int(q, 0));
+            load_bad(l, "journal", sp_db_get_int(q, 0), "counts for nothing");
             continue;
         }
         l->out->replayed++;

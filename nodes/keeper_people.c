@@ -17,15 +17,39 @@
 #define PEOPLE_INVITE_MS_MAX (30ull * 86400 * 1000)
 #define PEOPLE_PER_MESSAGE 100u
 
-static const char people_rows[] = "SELECT name, role, curve, sign, adapters, nodes, labels, not_after, revoked FROM principal ORDER BY name";
-static const char people_invitations[] = "SELECT enrol, curve, expires_s FROM invitation WHERE expires_s>?1 ORDER BY enrol";
+static const char people_rows[] = "SELECT name, role, curve, sign, adapters, nodes, labels, not_after, revoked, mac FROM principal ORDER BY name";
+static const char people_invitations[] = "SELECT enrol, curve, expires_s, hash, name, adapters, nodes, labels, mac FROM invitation WHERE expires_s>?1 ORDER BY enrol";
 
 static uint64_t people_wall_s(const struct nodes_shell *s)
 {
     return nodes_shell_now(s).wall.ms / SP_MS_PER_S;
 }
 
-static bool people_row(struct sp_db_stmt *q, struct sp_bus_principal *row)
+static void people_mac(const struct nodes_shell *s, const struct sp_bus_principal *row, struct sp_str labels, uint8_t mac[32])
+{
+    char numbers[64];
+    (void)snprintf(numbers, sizeof numbers, "%u %llu %u", row->role, (unsigned long long)row->not_after_s, row->revoked ? 1u : 0u);
+    const struct sp_str parts[] = {sp_str_of(row->name), sp_str_of(numbers), sp_str_bytes(row->curve, 32), sp_str_bytes(row->sign, 32),
+                                   sp_str_of(row->adapters), sp_str_of(row->nodes), labels};
+    keeper_store_mac_list(&s->store, "principal", 0, parts, SP_COUNT(parts), mac);
+}
+
+/* parts: hash, enrol, curve, name, adapters, nodes, labels. */
+static void people_invitation_mac(const struct nodes_shell *s, const struct sp_str parts[7], int64_t expires_s, uint8_t mac[32])
+{
+    keeper_store_mac_list(&s->store, "invitation", expires_s, parts, 7, mac);
+}
+
+static void people_edited(struct nodes_shell *s, const char *table, struct sp_str name, const char *effect)
+{
+    char text[SP_BUS_NAME_BYTES];
+    (void)sp_str_copy(text, sizeof text, name);
+    s->store.edited++;
+    SP_LOG(SP_LOG_ERROR, "store", "row.edited", SP_LOG_S("table", table), SP_LOG_S("row", text), SP_LOG_S("file", s->store.path),
+           SP_LOG_S("effect", effect));
+}
+
+static bool people_row(struct nodes_shell *s, struct sp_db_stmt *q, struct sp_bus_principal *row)
 {
     struct sp_str curve = sp_db_get_blob(q, 2), sign = sp_db_get_blob(q, 3);
     memset(row, 0, sizeof *row);
@@ -38,8 +62,27 @@ static bool people_row(struct sp_db_stmt *q, struct sp_bus_principal *row)
         row->revoked = sp_db_get_int(q, 8) != 0;
         memcpy(row->curve, curve.p, 32);
         memcpy(row->sign, sign.p, 32);
+        uint8_t mac[32];
+        people_mac(s, row, sp_db_get_text(q, 6), mac);
+        if (!keeper_store_mac_fits(mac, sp_db_get_blob(q, 9))) {
+            people_edited(s, "principal", sp_db_get_text(q, 0), "counts as revoked");
+            row->revoked = true;
+        }
     }
     return ok;
+}
+
+static bool people_invitation_good(struct nodes_shell *s, struct sp_db_stmt *q)
+{
+    uint8_t mac[32];
+    const struct sp_str parts[] = {sp_db_get_blob(q, 3), sp_db_get_text(q, 0), sp_db_get_blob(q, 1), sp_db_get_text(q, 4),
+                                   sp_db_get_text(q, 5), sp_db_get_text(q, 6), sp_db_get_text(q, 7)};
+    people_invitation_mac(s, parts, sp_db_get_int(q, 2), mac);
+    bool good = keeper_store_mac_fits(mac, sp_db_get_blob(q, 8));
+    if (!good) {
+        people_edited(s, "invitation", sp_db_get_text(q, 4), "counts for nothing");
+    }
+    return good;
 }
 
 /* Calls fn for every principal this store knows, the temporary ones of invitations included. */
@@ -49,7 +92,7 @@ static enum sp_rc people_each(struct nodes_shell *s, void (*fn)(void *ctx, const
     struct sp_bus_principal row;
     enum sp_rc rc = keeper_store_query(&s->store, people_rows, &q);
     while (rc == SP_OK && (rc = sp_db_row(q)) == SP_OK) {
-        if (people_row(q, &row)) {
+        if (people_row(s, q, &row)) {
             fn(ctx, &row);
         }
     }
@@ -60,7 +103,7 @@ static enum sp_rc people_each(struct nodes_shell *s, void (*fn)(void *ctx, const
     while (rc == SP_OK && (rc = sp_db_row(q)) == SP_OK) {
         struct sp_str curve = sp_db_get_blob(q, 1);
         memset(&row, 0, sizeof row);
-        if (sp_str_copy(row.name, sizeof row.name, sp_db_get_text(q, 0)) && curve.n == 32) {
+        if (sp_str_copy(row.name, sizeof row.name, sp_db_get_text(q, 0)) && curve.n == 32 && people_invitation_good(s, q)) {
             row.role = SP_ROLE_ENROL;
             row.not_after_s = (uint64_t)sp_db_get_int(q, 2);
             memcpy(row.curve, curve.p, 32);
@@ -194,17 +237,17 @@ struct people_invitation {
 static bool people_invitation_find(struct nodes_shell *s, const uint8_t hash[32], struct people_invitation *out)
 {
     struct sp_db_stmt *q = NULL;
-    enum sp_rc rc = keeper_store_query(&s->store, "SELECT name, adapters, nodes, labels, enrol FROM invitation WHERE hash=?1 AND expires_s>?2", &q);
+    enum sp_rc rc = keeper_store_query(&s->store, "SELECT enrol, curve, expires_s, hash, name, adapters, nodes, labels, mac FROM invitation WHERE hash=?1 AND expires_s>?2", &q);
     if (rc == SP_OK) {
         sp_db_blob(q, 1, hash, 32);
         sp_db_int(q, 2, (int64_t)people_wall_s(s));
         rc = sp_db_row(q);
     }
-    bool ok = rc == SP_OK && sp_str_copy(out->name, sizeof out->name, sp_db_get_text(q, 0)) &&
-              sp_str_copy(out->adapters, sizeof out->adapters, sp_db_get_text(q, 1)) &&
-              sp_str_copy(out->nodes, sizeof out->nodes, sp_db_get_text(q, 2)) &&
-              sp_str_copy(out->labels, sizeof out->labels, sp_db_get_text(q, 3)) &&
-              sp_str_copy(out->enrol, sizeof out->enrol, sp_db_get_text(q, 4));
+    bool ok = rc == SP_OK && people_invitation_good(s, q) && sp_str_copy(out->name, sizeof out->name, sp_db_get_text(q, 4)) &&
+              sp_str_copy(out->adapters, sizeof out->adapters, sp_db_get_text(q, 5)) &&
+              sp_str_copy(out->nodes, sizeof out->nodes, sp_db_get_text(q, 6)) &&
+              sp_str_copy(out->labels, sizeof out->labels, sp_db_get_text(q, 7)) &&
+              sp_str_copy(out->enrol, sizeof out->enrol, sp_db_get_text(q, 0));
     if (q != NULL) {
         sp_db_reset(q);
     }
@@ -248,7 +291,7 @@ static enum sp_refusal people_judge(const struct msg_enrol_request *r, const cha
 static enum sp_rc people_store(struct nodes_shell *s, const struct sp_bus_principal *row, const char *labels)
 {
     struct sp_db_stmt *q = NULL;
-    enum sp_rc rc = keeper_store_query(&s->store, "INSERT OR REPLACE INTO principal VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9)", &q);
+    enum sp_rc rc = keeper_store_query(&s->store, "INSERT OR REPLACE INTO principal VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10)", &q);
     if (rc != SP_OK) {
         return rc;
     }
@@ -261,6 +304,9 @@ static enum sp_rc people_store(struct nodes_shell *s, const struct sp_bus_princi
     sp_db_text(q, 7, sp_str_of(labels));
     sp_db_int(q, 8, (int64_t)row->not_after_s);
     sp_db_int(q, 9, row->revoked);
+    uint8_t mac[32];
+    people_mac(s, row, sp_str_of(labels), mac);
+    sp_db_blob(q, 10, mac, sizeof mac);
     return sp_db_run(q);
 }
 
@@ -443,7 +489,7 @@ static enum sp_rc people_invite_store(struct nodes_shell *s, const struct people
     uint8_t hash[32];
     struct sp_db_stmt *q = NULL;
     sp_crypto_sha256(secret, 32, hash);
-    enum sp_rc rc = keeper_store_query(&s->store, "INSERT INTO invitation VALUES(?1,?2,?3,?4,?5,?6,?7,?8)", &q);
+    enum sp_rc rc = keeper_store_query(&s->store, "INSERT INTO invitation VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9)", &q);
     if (rc != SP_OK) {
         return rc;
     }
@@ -455,6 +501,11 @@ static enum sp_rc people_invite_store(struct nodes_shell *s, const struct people
     sp_db_text(q, 6, sp_str_of(inv->nodes));
     sp_db_text(q, 7, sp_str_of(inv->labels));
     sp_db_int(q, 8, (int64_t)expires_s);
+    uint8_t mac[32];
+    const struct sp_str parts[] = {sp_str_bytes(hash, 32),    sp_str_of(inv->enrol), sp_str_bytes(curve, 32), sp_str_of(inv->name),
+                                   sp_str_of(inv->adapters), sp_str_of(inv->nodes), sp_str_of(inv->labels)};
+    people_invitation_mac(s, parts, (int64_t)expires_s, mac);
+    sp_db_blob(q, 9, mac, sizeof mac);
     return sp_db_run(q);
 }
 

@@ -9,19 +9,16 @@
 
 #define STORE_APPLICATION 0x53504b31u /* "SPK1" */
 #define STORE_CHECK_BYTES 4096u
-/* Where the audit begins: number and hash of the last row that was cut off, under a MAC. One row, or none. */
-#define STORE_CUT "CREATE TABLE audit_cut(id INTEGER PRIMARY KEY, seq INTEGER NOT NULL, hash BLOB NOT NULL, mac BLOB NOT NULL);"
-
 static const char store_schema[] =
-    "CREATE TABLE meta(key TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;"
+    "CREATE TABLE meta(key TEXT PRIMARY KEY, value INTEGER NOT NULL, mac BLOB NOT NULL) WITHOUT ROWID;"
     "CREATE TABLE journal(seq INTEGER PRIMARY KEY, worker INTEGER NOT NULL, now_ms INTEGER NOT NULL, wall_ms INTEGER NOT NULL,"
     " count INTEGER NOT NULL, body BLOB NOT NULL, mac BLOB NOT NULL);"
     "CREATE TABLE node(id INTEGER PRIMARY KEY, name TEXT NOT NULL, key BLOB NOT NULL, address TEXT NOT NULL, labels TEXT NOT NULL,"
     " state INTEGER NOT NULL, origin INTEGER NOT NULL, generation INTEGER NOT NULL, version INTEGER NOT NULL,"
-    " aliases TEXT NOT NULL DEFAULT '');"
+    " aliases TEXT NOT NULL, mac BLOB NOT NULL);"
     "CREATE TABLE record(node INTEGER PRIMARY KEY, body BLOB NOT NULL, mac BLOB NOT NULL);"
-    "CREATE TABLE pool(name TEXT PRIMARY KEY, json TEXT NOT NULL) WITHOUT ROWID;"
-    "CREATE TABLE chk(id INTEGER PRIMARY KEY, policy INTEGER NOT NULL, body BLOB NOT NULL);"
+    "CREATE TABLE pool(name TEXT PRIMARY KEY, json TEXT NOT NULL, mac BLOB NOT NULL) WITHOUT ROWID;"
+    "CREATE TABLE chk(id INTEGER PRIMARY KEY, policy INTEGER NOT NULL, body BLOB NOT NULL, mac BLOB NOT NULL);"
     "CREATE TABLE worker(number INTEGER PRIMARY KEY, name TEXT NOT NULL);"
     "CREATE TABLE history(node INTEGER NOT NULL, chk INTEGER NOT NULL, since_s INTEGER NOT NULL, run_job INTEGER NOT NULL,"
     " last_s INTEGER NOT NULL, count INTEGER NOT NULL, outcome INTEGER NOT NULL, reason INTEGER NOT NULL, detail TEXT NOT NULL,"
@@ -29,17 +26,11 @@ static const char store_schema[] =
     "CREATE TABLE audit(seq INTEGER PRIMARY KEY, wall_ms INTEGER NOT NULL, actor TEXT NOT NULL, what TEXT NOT NULL, object TEXT NOT NULL,"
     " before TEXT NOT NULL, after TEXT NOT NULL, why TEXT NOT NULL, hash BLOB NOT NULL);"
     "CREATE TABLE principal(name TEXT PRIMARY KEY, role INTEGER NOT NULL, curve BLOB NOT NULL, sign BLOB NOT NULL, adapters TEXT NOT NULL,"
-    " nodes TEXT NOT NULL, labels TEXT NOT NULL, not_after INTEGER NOT NULL, revoked INTEGER NOT NULL) WITHOUT ROWID;"
+    " nodes TEXT NOT NULL, labels TEXT NOT NULL, not_after INTEGER NOT NULL, revoked INTEGER NOT NULL, mac BLOB NOT NULL) WITHOUT ROWID;"
     "CREATE TABLE invitation(hash BLOB PRIMARY KEY, enrol TEXT NOT NULL, curve BLOB NOT NULL, name TEXT NOT NULL, adapters TEXT NOT NULL,"
-    " nodes TEXT NOT NULL, labels TEXT NOT NULL, expires_s INTEGER NOT NULL) WITHOUT ROWID;"
+    " nodes TEXT NOT NULL, labels TEXT NOT NULL, expires_s INTEGER NOT NULL, mac BLOB NOT NULL) WITHOUT ROWID;"
     "CREATE TABLE request(name TEXT PRIMARY KEY, last INTEGER NOT NULL) WITHOUT ROWID;"
-    STORE_CUT;
-
-/* What brings a store of an older version to the next one. */
-static const char *store_migrate(uint32_t from)
-{
-    return from == 1 ? "ALTER TABLE node ADD COLUMN aliases TEXT NOT NULL DEFAULT '';" STORE_CUT : NULL;
-}
+    "CREATE TABLE audit_cut(id INTEGER PRIMARY KEY, seq INTEGER NOT NULL, hash BLOB NOT NULL, mac BLOB NOT NULL);";
 
 static enum sp_rc store_prepare(struct keeper_store *s)
 {
@@ -50,12 +41,12 @@ static enum sp_rc store_prepare(struct keeper_store *s)
         {"INSERT INTO journal VALUES(?1,?2,?3,?4,?5,?6,?7)", &s->journal},
         {"INSERT INTO audit VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9)", &s->audit},
         {"INSERT OR IGNORE INTO history VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9)", &s->history},
-        {"INSERT OR REPLACE INTO meta VALUES(?1,?2)", &s->meta_put},
-        {"SELECT value FROM meta WHERE key=?1", &s->meta_get},
+        {"INSERT OR REPLACE INTO meta VALUES(?1,?2,?3)", &s->meta_put},
+        {"SELECT value, mac FROM meta WHERE key=?1", &s->meta_get},
         {"INSERT OR REPLACE INTO worker VALUES(?1,?2)", &s->worker},
         {"INSERT OR REPLACE INTO record VALUES(?1,?2,?3)", &s->record},
-        {"INSERT OR REPLACE INTO node VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10)", &s->node},
-        {"INSERT OR REPLACE INTO chk VALUES(?1,?2,?3)", &s->check},
+        {"INSERT OR REPLACE INTO node VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11)", &s->node},
+        {"INSERT OR REPLACE INTO chk VALUES(?1,?2,?3,?4)", &s->check},
         {"DELETE FROM chk WHERE id=?1", &s->check_gone},
     };
     for (size_t i = 0; i < SP_COUNT(rows); i++) {
@@ -130,7 +121,7 @@ enum sp_rc keeper_store_open(struct keeper_store *s, const struct keeper_store_o
         return sp_err_set(err, SP_E_LIMIT, o->dir, "path is too long");
     }
     struct sp_db_options options = {
-        .path = s->path, .schema = store_schema, .application_id = STORE_APPLICATION, .version = KEEPER_STORE_VERSION, .migrate = store_migrate, .check = true};
+        .path = s->path, .schema = store_schema, .application_id = STORE_APPLICATION, .version = KEEPER_STORE_VERSION, .check = true};
     rc = sp_db_open(&options, &s->db, err);
     if (rc != SP_OK) {
         return rc;
@@ -198,7 +189,13 @@ uint64_t keeper_store_meta(struct keeper_store *s, const char *key)
     uint64_t value = 0;
     sp_db_text(s->meta_get, 1, sp_str_of(key));
     if (sp_db_row(s->meta_get) == SP_OK) {
+        uint8_t mac[32];
         value = (uint64_t)sp_db_get_int(s->meta_get, 0);
+        keeper_store_mac(s, "meta", (int64_t)value, sp_str_of(key), sp_str_of(""), mac);
+        if (!keeper_store_mac_fits(mac, sp_db_get_blob(s->meta_get, 1))) {
+            s->edited++;
+            value = 0;
+        }
         sp_db_reset(s->meta_get);
     }
     return value;
@@ -206,26 +203,15 @@ uint64_t keeper_store_meta(struct keeper_store *s, const char *key)
 
 enum sp_rc keeper_store_meta_put(struct keeper_store *s, const char *key, uint64_t value)
 {
+    uint8_t mac[32];
+    keeper_store_mac(s, "meta", (int64_t)value, sp_str_of(key), sp_str_of(""), mac);
     sp_db_text(s->meta_put, 1, sp_str_of(key));
     sp_db_int(s->meta_put, 2, (int64_t)value);
+    sp_db_blob(s->meta_put, 3, mac, sizeof mac);
     return sp_db_run(s->meta_put);
 }
 
 /* ---- rows ---- */
-
-/* MAC over a purpose, a number that ties the row to its place, and the bytes. */
-void keeper_store_mac(const struct keeper_store *s, const char *purpose, int64_t place, struct sp_str a, struct sp_str b, uint8_t mac[32])
-{
-    uint8_t head[56] = {0}, inner[64];
-    (void)snprintf((char *)head, 16, "%s", purpose);
-    memcpy(head + 16, &place, sizeof place);
-    sp_crypto_sha256(a.p, a.n, inner);
-    sp_crypto_sha256(b.p, b.n, inner + 32);
-    uint8_t all[sizeof head + sizeof inner];
-    memcpy(all, head, sizeof head);
-    memcpy(all + sizeof head, inner, sizeof inner);
-    sp_crypto_hmac(&s->mac, all, sizeof all, mac);
-}
 
 /* Times, worker and count of a journal row as bytes, for its MAC. */
 struct sp_str keeper_store_journal_head(const struct keeper_journal *j, uint8_t head[32])
@@ -291,9 +277,13 @@ static enum sp_rc store_check(struct keeper_store *s, const struct check_row *c)
     if (rc != SP_OK) {
         return rc;
     }
+    uint8_t mac[32];
+    struct sp_str body = sp_str_bytes(bytes, sp_packer_bytes(&w));
+    keeper_store_check_mac(s, c->id, c->policy, body, mac);
     sp_db_int(s->check, 1, c->id);
     sp_db_int(s->check, 2, c->policy);
-    sp_db_blob(s->check, 3, bytes, sp_packer_bytes(&w));
+    sp_db_blob(s->check, 3, bytes, body.n);
+    sp_db_blob(s->check, 4, mac, sizeof mac);
     return sp_db_run(s->check);
 }
 
@@ -341,6 +331,8 @@ enum sp_rc keeper_store_perform(struct keeper_store *s, const struct keeper_core
 
 enum sp_rc keeper_store_node(struct keeper_store *s, const struct keeper_store_node *n)
 {
+    uint8_t mac[32];
+    keeper_store_node_mac(s, n, mac);
     sp_db_int(s->node, 1, n->id);
     sp_db_text(s->node, 2, n->def->name);
     sp_db_blob(s->node, 3, n->def->key, sizeof n->def->key);
@@ -351,20 +343,24 @@ enum sp_rc keeper_store_node(struct keeper_store *s, const struct keeper_store_n
     sp_db_int(s->node, 8, n->generation);
     sp_db_int(s->node, 9, (int64_t)n->version);
     sp_db_text(s->node, 10, n->def->aliases.p != NULL ? n->def->aliases : sp_str_of(""));
+    sp_db_blob(s->node, 11, mac, sizeof mac);
     return sp_db_run(s->node);
 }
 
 enum sp_rc keeper_store_pool(struct keeper_store *s, const char *name, struct sp_str json)
 {
     struct sp_db_stmt *q = NULL;
-    enum sp_rc rc = json.p != NULL ? keeper_store_query(s, "INSERT OR REPLACE INTO pool VALUES(?1,?2)", &q)
+    enum sp_rc rc = json.p != NULL ? keeper_store_query(s, "INSERT OR REPLACE INTO pool VALUES(?1,?2,?3)", &q)
                                    : keeper_store_query(s, "DELETE FROM pool WHERE name=?1", &q);
     if (rc != SP_OK) {
         return rc;
     }
+    uint8_t mac[32];
     sp_db_text(q, 1, sp_str_of(name));
     if (json.p != NULL) {
+        keeper_store_mac(s, "pool", 0, sp_str_of(name), json, mac);
         sp_db_text(q, 2, json);
+        sp_db_blob(q, 3, mac, sizeof mac);
     }
     return sp_db_run(q);
 }

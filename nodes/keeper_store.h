@@ -12,7 +12,7 @@
 #include "sp_crypto.h"
 #include "sp_db.h"
 
-#define KEEPER_STORE_VERSION 2u /* 2: aliases of nodes, cut of the audit */
+#define KEEPER_STORE_VERSION 2u /* 2: aliases of nodes, cut of the audit, a MAC on every row that trust depends on; 1 is refused: it has none */
 #define KEEPER_STORE_PRINCIPALS_MAX 4096u
 
 #define KEEPER_STORE_QUERIES_MAX 48u
@@ -41,6 +41,7 @@ struct keeper_store {
     uint8_t audit_head[32];
     int64_t committed_seq; /* audit row and hash as of the last commit */
     uint8_t committed_head[32];
+    uint64_t edited;   /* rows seen whose MAC does not fit: counted for nothing */
     bool reserve_gone; /* the reserve was given up for a full disk */
 };
 
@@ -112,8 +113,15 @@ void keeper_store_fold_failed(struct keeper_store *s, struct keeper_core *core);
 /* Effect: removes history older than its time. Inside a transaction. */
 SP_MUST_USE enum sp_rc keeper_store_expire(struct keeper_store *s, uint64_t wall_ms);
 
-/* MAC over a purpose, a number that ties the row to its place, and two pieces. For the store's own files. */
+/* ---- seals of rows: whoever can write the file but has no key cannot make a row that counts (K36) ---- */
+/* MAC over a purpose, a number that ties the row to its place, and two pieces. */
 void keeper_store_mac(const struct keeper_store *s, const char *purpose, int64_t place, struct sp_str a, struct sp_str b, uint8_t mac[32]);
+/* The same over any number of pieces, each with its length. */
+void keeper_store_mac_list(const struct keeper_store *s, const char *purpose, int64_t place, const struct sp_str *parts, size_t count,
+                           uint8_t mac[32]);
+/* True when what is stored is that MAC. */
+bool keeper_store_mac_fits(const uint8_t mac[32], struct sp_str stored);
+void keeper_store_check_mac(const struct keeper_store *s, uint32_t id, uint32_t policy, struct sp_str body, uint8_t mac[32]);
 /* Effect: what of a journal row is not its body, as bytes for the MAC. Lends head. */
 struct sp_str keeper_store_journal_head(const struct keeper_journal *j, uint8_t head[32]);
 
@@ -124,9 +132,10 @@ struct keeper_store_node {
     uint64_t version;
 };
 SP_MUST_USE enum sp_rc keeper_store_node(struct keeper_store *s, const struct keeper_store_node *n);
+void keeper_store_node_mac(const struct keeper_store *s, const struct keeper_store_node *n, uint8_t mac[32]);
 SP_MUST_USE enum sp_rc keeper_store_pool(struct keeper_store *s, const char *name, struct sp_str json); /* json.p NULL: removed */
 SP_MUST_USE enum sp_rc keeper_store_meta_put(struct keeper_store *s, const char *key, uint64_t value);
-/* Returns the value, 0 when there is none. */
+/* Returns the value, 0 when there is none or it was edited (then counted in `edited`). */
 uint64_t keeper_store_meta(struct keeper_store *s, const char *key);
 
 #endif

@@ -287,6 +287,7 @@ static void shell_on_stats(void *self)
     shell_set(s, "keeper.text_bytes", keeper_core_texts(s->core)->bytes);
     shell_set(s, "keeper.text_lost", keeper_core_texts(s->core)->lost);
     shell_set(s, "keeper.journal_rows", (uint64_t)(s->store.journal_seq - s->store.folded));
+    shell_set(s, "keeper.rows_edited", s->store.edited);
     shell_set(s, "keeper.ready", keeper_core_ready(s->core));
 }
 

@@ -267,24 +267,11 @@ static void k37_evidence_is_not_cut_off(void **state)
     rig_fini(&r);
 }
 
-static void a_store_of_version_1_is_brought_up(void **state)
+static void an_alias_comes_back(void **state)
 {
     (void)state;
     static struct rig r;
     rig_init(&r);
-    put_node(&r);
-    put_result(&r, 5);
-    assert_int_equal(keeper_store_commit(&r.store), SP_OK);
-    put_audit(&r, 100);
-    /* as version 1 had it */
-    assert_int_equal(sp_db_exec(r.store.db, "ALTER TABLE node DROP COLUMN aliases; DROP TABLE audit_cut; PRAGMA user_version=1"), SP_OK);
-    rig_close(&r);
-    assert_int_equal(rig_open(&r), SP_OK);
-    assert_int_equal(r.loaded.nodes, 1);
-    assert_int_equal(r.loaded.replayed, 1);
-    assert_int_equal(r.loaded.bad_records, 0);
-    assert_int_equal(job_of(&r), 5);
-    assert_int_equal(verdict(&r).bad_seq, 0);
     struct node_def def = {.name = sp_str_of("n1"), .aliases = sp_str_of("a,b"), .key = {1}};
     struct keeper_store_node n = {&def, 1, 1, 2};
     assert_int_equal(keeper_store_begin(&r.store), SP_OK);
@@ -296,16 +283,123 @@ static void a_store_of_version_1_is_brought_up(void **state)
     rig_fini(&r);
 }
 
+/* Both older and newer: refused, and the message names file, version found, version wanted and what to do. */
 static void another_version_is_refused_by_name(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *sql, *found, *hint;
+    } rows[] = {{"PRAGMA user_version=99", "version 99", "newer program"}, {"PRAGMA user_version=1", "version 1", "export with the older program"}};
+    for (size_t i = 0; i < SP_COUNT(rows); i++) {
+        static struct rig r;
+        rig_init(&r);
+        assert_int_equal(sp_db_exec(r.store.db, rows[i].sql), SP_OK);
+        rig_close(&r);
+        assert_int_equal(rig_open(&r), SP_E_VERSION);
+        assert_non_null(strstr(r.err.where, "keeper.db"));
+        assert_non_null(strstr(r.err.text, rows[i].found));
+        assert_non_null(strstr(r.err.text, "works with version 2"));
+        assert_non_null(strstr(r.err.hint, rows[i].hint));
+        rig_fini(&r);
+    }
+}
+
+/* A store with one of everything that trust depends on; the node is quarantined, the pool demands check c1. */
+static void put_everything(struct rig *r)
+{
+    static const char json[] = "{\"name\":\"trusted\",\"mandatory\":[\"c1\"]}";
+    uint8_t digest[32] = {1};
+    struct rec_check_info info = {.id = 1, .name = sp_str_of("c1"), .digest = digest, .stage = SP_STAGE_ENFORCING, .enabled = true,
+                                  .adapter = sp_str_of("exec"), .rise = 1, .fall = 1, .max_age_ms = 1000, .period_ms = 100};
+    struct node_def def = {.name = sp_str_of("n1"), .key = {1}, .state = SP_NODE_STATE_QUARANTINED};
+    struct keeper_store_node n = {&def, 1, 1, 1};
+    struct keeper_effect e = {.kind = KEEPER_CHECKS};
+    assert_int_equal(keeper_core_restore_check(r->core, &info, 1), SP_OK);
+    assert_int_equal(keeper_store_begin(&r->store), SP_OK);
+    assert_int_equal(keeper_store_node(&r->store, &n), SP_OK);
+    assert_int_equal(keeper_store_pool(&r->store, "trusted", sp_str_of(json)), SP_OK);
+    assert_int_equal(keeper_store_perform(&r->store, r->core, &e), SP_OK);
+    assert_int_equal(keeper_store_meta_put(&r->store, "epoch", 7), SP_OK);
+    assert_int_equal(keeper_store_commit(&r->store), SP_OK);
+}
+
+static void k36_no_edited_row_makes_trust(void **state)
+{
+    (void)state;
+    static const char *const attacks[] = {
+        "UPDATE node SET state=0",
+        "UPDATE node SET key=zeroblob(15) || x'02', generation=1",
+        "UPDATE node SET labels='zone=trusted'",
+        "UPDATE node SET mac=zeroblob(32)",
+        "UPDATE pool SET json='{\"name\":\"trusted\",\"advisory\":[\"c1\"],\"groups\":[{\"of\":[\"c2\"],\"k\":1}]}'",
+        "UPDATE pool SET mac=(SELECT mac FROM node)",
+        "UPDATE chk SET policy=9",
+        "UPDATE meta SET value=1 WHERE key='epoch'",
+    };
+    for (size_t a = 0; a < SP_COUNT(attacks); a++) {
+        static struct rig r;
+        rig_init(&r);
+        put_everything(&r);
+        uint64_t before = r.store.edited;
+        assert_int_equal(sp_db_exec(r.store.db, attacks[a]), SP_OK);
+        rig_close(&r);
+        assert_int_equal(rig_open(&r), SP_OK);
+        assert_true(r.store.edited > before);
+        const struct node_row *row = node_registry_at(keeper_core_nodes(r.core), 1);
+        assert_int_equal(row->state, SP_NODE_STATE_QUARANTINED);
+        const struct pool_policy *pool = keeper_core_pool(r.core, 0);
+        bool strict = pool->count == 1 && pool->checks[0].role == POOL_MANDATORY;
+        assert_true(strict || pool_policy_is_empty(pool));
+        assert_true(check_table_find(keeper_core_checks(r.core), 1) == CHECK_ROW_NONE ||
+                    check_table_at(keeper_core_checks(r.core), 0)->policy == 1);
+        assert_true(keeper_core_epoch(r.core) == 7 || a == SP_COUNT(attacks) - 1);
+        rig_fini(&r);
+    }
+}
+
+static void k36_a_node_that_was_edited_is_quarantined(void **state)
 {
     (void)state;
     static struct rig r;
     rig_init(&r);
-    assert_int_equal(sp_db_exec(r.store.db, "PRAGMA user_version=99"), SP_OK);
+    put_node(&r); /* in service */
+    assert_int_equal(keeper_store_commit(&r.store), SP_OK);
+    assert_int_equal(sp_db_exec(r.store.db, "UPDATE node SET labels='zone=b'"), SP_OK);
     rig_close(&r);
-    assert_int_equal(rig_open(&r), SP_E_VERSION);
-    assert_non_null(strstr(r.err.where, "keeper.db"));
+    assert_int_equal(rig_open(&r), SP_OK);
+    assert_int_equal(node_registry_at(keeper_core_nodes(r.core), 1)->state, SP_NODE_STATE_QUARANTINED);
     rig_fini(&r);
+}
+
+static void k36_an_edited_or_foreign_record_counts_for_nothing(void **state)
+{
+    (void)state;
+    static const char *const attacks[] = {"UPDATE record SET body=body || x'00'", "UPDATE record SET mac=zeroblob(32)",
+                                          "UPDATE record SET node=2", "UPDATE record SET mac=x'00'"};
+    for (size_t a = 0; a < SP_COUNT(attacks); a++) {
+        static struct rig r;
+        rig_init(&r);
+        put_node(&r);
+        struct node_def def = {.name = sp_str_of("n2"), .key = {2}};
+        struct keeper_store_node n = {&def, 2, 1, 2};
+        assert_int_equal(keeper_store_node(&r.store, &n), SP_OK);
+        put_result(&r, 5);
+        assert_int_equal(keeper_store_commit(&r.store), SP_OK);
+        rig_close(&r);
+        assert_int_equal(rig_open(&r), SP_OK);
+        node_registry_mark_fold(keeper_core_nodes(r.core), node_registry_at(keeper_core_nodes(r.core), 1));
+        assert_int_equal(keeper_store_fold_begin(&r.store, r.core), SP_OK);
+        assert_int_equal(keeper_store_begin(&r.store), SP_OK);
+        assert_int_equal(keeper_store_fold_step(&r.store, r.core, 1000), SP_OK);
+        assert_int_equal(keeper_store_commit(&r.store), SP_OK);
+        assert_int_equal(sp_db_exec(r.store.db, attacks[a]), SP_OK);
+        rig_close(&r);
+        assert_int_equal(rig_open(&r), SP_OK);
+        assert_int_equal(r.loaded.bad_records, 1);
+        assert_int_equal(job_of(&r), 0);
+        assert_int_equal(node_registry_at(keeper_core_nodes(r.core), 2)->pair_count, 0);
+        rig_fini(&r);
+    }
 }
 
 int main(void)
@@ -318,7 +412,10 @@ int main(void)
         cmocka_unit_test(k37_old_rows_go_and_the_chain_stays_whole),
         cmocka_unit_test(k37_a_cut_that_is_not_ours_shows),
         cmocka_unit_test(k37_evidence_is_not_cut_off),
-        cmocka_unit_test(a_store_of_version_1_is_brought_up),
+        cmocka_unit_test(an_alias_comes_back),
+        cmocka_unit_test(k36_no_edited_row_makes_trust),
+        cmocka_unit_test(k36_a_node_that_was_edited_is_quarantined),
+        cmocka_unit_test(k36_an_edited_or_foreign_record_counts_for_nothing),
         cmocka_unit_test(another_version_is_refused_by_name),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
