@@ -7,6 +7,7 @@
 #include "dispatch_keeper_shell.h"
 #include "keeper_admin.h"
 #include "keeper_invite.h"
+#include "keeper_principals.h"
 #include "sp_conf.h"
 #include "sp_hex.h"
 #include "sp_log.h"
@@ -16,102 +17,6 @@
 #define PEOPLE_INVITE_MS_MIN 1000u
 #define PEOPLE_INVITE_MS_MAX (30ull * 86400 * 1000)
 #define PEOPLE_PER_MESSAGE 100u
-
-static const char people_rows[] = "SELECT name, role, curve, sign, adapters, nodes, labels, not_after, revoked, mac FROM principal ORDER BY name";
-static const char people_invitations[] = "SELECT enrol, curve, expires_s, hash, name, adapters, nodes, labels, mac FROM invitation WHERE expires_s>?1 ORDER BY enrol";
-
-static uint64_t people_wall_s(const struct nodes_shell *s)
-{
-    return nodes_shell_now(s).wall.ms / SP_MS_PER_S;
-}
-
-static void people_mac(const struct nodes_shell *s, const struct sp_bus_principal *row, struct sp_str labels, uint8_t mac[32])
-{
-    char numbers[64];
-    (void)snprintf(numbers, sizeof numbers, "%u %llu %u", row->role, (unsigned long long)row->not_after_s, row->revoked ? 1u : 0u);
-    const struct sp_str parts[] = {sp_str_of(row->name), sp_str_of(numbers), sp_str_bytes(row->curve, 32), sp_str_bytes(row->sign, 32),
-                                   sp_str_of(row->adapters), sp_str_of(row->nodes), labels};
-    keeper_store_mac_list(&s->store, "principal", 0, parts, SP_COUNT(parts), mac);
-}
-
-/* parts: hash, enrol, curve, name, adapters, nodes, labels. */
-static void people_invitation_mac(const struct nodes_shell *s, const struct sp_str parts[7], int64_t expires_s, uint8_t mac[32])
-{
-    keeper_store_mac_list(&s->store, "invitation", expires_s, parts, 7, mac);
-}
-
-static void people_edited(struct nodes_shell *s, const char *table, struct sp_str name, const char *effect)
-{
-    char text[SP_BUS_NAME_BYTES];
-    (void)sp_str_copy(text, sizeof text, name);
-    s->store.edited++;
-    SP_LOG(SP_LOG_ERROR, "store", "row.edited", SP_LOG_S("table", table), SP_LOG_S("row", text), SP_LOG_S("file", s->store.path),
-           SP_LOG_S("effect", effect));
-}
-
-static bool people_row(struct nodes_shell *s, struct sp_db_stmt *q, struct sp_bus_principal *row)
-{
-    struct sp_str curve = sp_db_get_blob(q, 2), sign = sp_db_get_blob(q, 3);
-    memset(row, 0, sizeof *row);
-    bool ok = sp_str_copy(row->name, sizeof row->name, sp_db_get_text(q, 0)) && curve.n == 32 && sign.n == 32 &&
-              sp_str_copy(row->adapters, sizeof row->adapters, sp_db_get_text(q, 4)) &&
-              sp_str_copy(row->nodes, sizeof row->nodes, sp_db_get_text(q, 5));
-    if (ok) {
-        row->role = (uint8_t)sp_db_get_int(q, 1);
-        row->not_after_s = (uint64_t)sp_db_get_int(q, 7);
-        row->revoked = sp_db_get_int(q, 8) != 0;
-        memcpy(row->curve, curve.p, 32);
-        memcpy(row->sign, sign.p, 32);
-        uint8_t mac[32];
-        people_mac(s, row, sp_db_get_text(q, 6), mac);
-        if (!keeper_store_mac_fits(mac, sp_db_get_blob(q, 9))) {
-            people_edited(s, "principal", sp_db_get_text(q, 0), "counts as revoked");
-            row->revoked = true;
-        }
-    }
-    return ok;
-}
-
-static bool people_invitation_good(struct nodes_shell *s, struct sp_db_stmt *q)
-{
-    uint8_t mac[32];
-    const struct sp_str parts[] = {sp_db_get_blob(q, 3), sp_db_get_text(q, 0), sp_db_get_blob(q, 1), sp_db_get_text(q, 4),
-                                   sp_db_get_text(q, 5), sp_db_get_text(q, 6), sp_db_get_text(q, 7)};
-    people_invitation_mac(s, parts, sp_db_get_int(q, 2), mac);
-    bool good = keeper_store_mac_fits(mac, sp_db_get_blob(q, 8));
-    if (!good) {
-        people_edited(s, "invitation", sp_db_get_text(q, 4), "counts for nothing");
-    }
-    return good;
-}
-
-/* Calls fn for every principal this store knows, the temporary ones of invitations included. */
-static enum sp_rc people_each(struct nodes_shell *s, void (*fn)(void *ctx, const struct sp_bus_principal *row), void *ctx)
-{
-    struct sp_db_stmt *q = NULL;
-    struct sp_bus_principal row;
-    enum sp_rc rc = keeper_store_query(&s->store, people_rows, &q);
-    while (rc == SP_OK && (rc = sp_db_row(q)) == SP_OK) {
-        if (people_row(s, q, &row)) {
-            fn(ctx, &row);
-        }
-    }
-    rc = rc == SP_E_NOT_FOUND ? keeper_store_query(&s->store, people_invitations, &q) : rc;
-    if (rc == SP_OK) {
-        sp_db_int(q, 1, (int64_t)people_wall_s(s));
-    }
-    while (rc == SP_OK && (rc = sp_db_row(q)) == SP_OK) {
-        struct sp_str curve = sp_db_get_blob(q, 1);
-        memset(&row, 0, sizeof row);
-        if (sp_str_copy(row.name, sizeof row.name, sp_db_get_text(q, 0)) && curve.n == 32 && people_invitation_good(s, q)) {
-            row.role = SP_ROLE_ENROL;
-            row.not_after_s = (uint64_t)sp_db_get_int(q, 2);
-            memcpy(row.curve, curve.p, 32);
-            fn(ctx, &row);
-        }
-    }
-    return rc == SP_E_NOT_FOUND ? SP_OK : rc;
-}
 
 static void people_put(void *ctx, const struct sp_bus_principal *row)
 {
@@ -131,8 +36,8 @@ static void people_void(void *ctx, const struct sp_bus_principal *row)
 enum sp_rc keeper_people_load(struct nodes_shell *s)
 {
     s->principals_version = keeper_store_meta(&s->store, "principals");
-    enum sp_rc rc = people_each(s, people_put, s);
-    return rc == SP_OK ? people_each(s, people_void, s) : rc;
+    enum sp_rc rc = keeper_principals_each(s, people_put, s);
+    return rc == SP_OK ? keeper_principals_each(s, people_void, s) : rc;
 }
 
 /* ---- publishing ---- */
@@ -200,7 +105,7 @@ void keeper_people_publish(struct nodes_shell *s, int broker)
     set.broker = broker;
     set.scheduler = true;
     people_begin(&set, false);
-    if (people_each(s, people_add, &set) != SP_OK) {
+    if (keeper_principals_each(s, people_add, &set) != SP_OK) {
         return;
     }
     people_send(&set);
@@ -211,7 +116,9 @@ void keeper_people_publish(struct nodes_shell *s, int broker)
 /* After a change of the registry that is durable. */
 static void people_changed(struct nodes_shell *s)
 {
-    (void)people_each(s, people_put, s);
+    if (keeper_principals_each(s, people_put, s) != SP_OK) {
+        SP_LOG(SP_LOG_ERROR, "store", "principals.unread", SP_LOG_S("why", sp_db_error(s->store.db)->text));
+    }
     s->people_changed = true;
 }
 
@@ -229,30 +136,6 @@ static enum sp_rc people_bump(struct nodes_shell *s)
 }
 
 /* ---- enrolment ---- */
-
-struct people_invitation {
-    char name[SP_BUS_NAME_BYTES], adapters[513], nodes[256], labels[256], enrol[SP_BUS_NAME_BYTES];
-};
-
-static bool people_invitation_find(struct nodes_shell *s, const uint8_t hash[32], struct people_invitation *out)
-{
-    struct sp_db_stmt *q = NULL;
-    enum sp_rc rc = keeper_store_query(&s->store, "SELECT enrol, curve, expires_s, hash, name, adapters, nodes, labels, mac FROM invitation WHERE hash=?1 AND expires_s>?2", &q);
-    if (rc == SP_OK) {
-        sp_db_blob(q, 1, hash, 32);
-        sp_db_int(q, 2, (int64_t)people_wall_s(s));
-        rc = sp_db_row(q);
-    }
-    bool ok = rc == SP_OK && people_invitation_good(s, q) && sp_str_copy(out->name, sizeof out->name, sp_db_get_text(q, 4)) &&
-              sp_str_copy(out->adapters, sizeof out->adapters, sp_db_get_text(q, 5)) &&
-              sp_str_copy(out->nodes, sizeof out->nodes, sp_db_get_text(q, 6)) &&
-              sp_str_copy(out->labels, sizeof out->labels, sp_db_get_text(q, 7)) &&
-              sp_str_copy(out->enrol, sizeof out->enrol, sp_db_get_text(q, 0));
-    if (q != NULL) {
-        sp_db_reset(q);
-    }
-    return ok;
-}
 
 /* Keys that somebody has, or had until they were revoked, make nobody new. */
 static bool people_keys_are_new(const struct nodes_shell *s, const struct msg_enrol_request *r)
@@ -288,56 +171,6 @@ static enum sp_refusal people_judge(const struct msg_enrol_request *r, const cha
     return good ? SP_REFUSAL_NONE : SP_REFUSAL_SIGNATURE;
 }
 
-static enum sp_rc people_store(struct nodes_shell *s, const struct sp_bus_principal *row, const char *labels)
-{
-    struct sp_db_stmt *q = NULL;
-    enum sp_rc rc = keeper_store_query(&s->store, "INSERT OR REPLACE INTO principal VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10)", &q);
-    if (rc != SP_OK) {
-        return rc;
-    }
-    sp_db_text(q, 1, sp_str_of(row->name));
-    sp_db_int(q, 2, row->role);
-    sp_db_blob(q, 3, row->curve, 32);
-    sp_db_blob(q, 4, row->sign, 32);
-    sp_db_text(q, 5, sp_str_of(row->adapters));
-    sp_db_text(q, 6, sp_str_of(row->nodes));
-    sp_db_text(q, 7, sp_str_of(labels));
-    sp_db_int(q, 8, (int64_t)row->not_after_s);
-    sp_db_int(q, 9, row->revoked);
-    uint8_t mac[32];
-    people_mac(s, row, sp_str_of(labels), mac);
-    sp_db_blob(q, 10, mac, sizeof mac);
-    return sp_db_run(q);
-}
-
-/* A name of principals.yaml may get new keys and lose them too: the keys it lost before stay revoked, under a name made of them. */
-static enum sp_rc people_keep_revoked(struct nodes_shell *s, const struct sp_bus_principal *row)
-{
-    struct sp_db_stmt *q = NULL;
-    enum sp_rc rc = keeper_store_query(&s->store,
-                                       "UPDATE OR REPLACE principal SET name='revoked-'||lower(hex(substr(curve,1,12))) "
-                                       "WHERE name=?1 AND revoked=1 AND (curve<>?2 OR sign<>?3)",
-                                       &q);
-    if (rc != SP_OK) {
-        return rc;
-    }
-    sp_db_text(q, 1, sp_str_of(row->name));
-    sp_db_blob(q, 2, row->curve, 32);
-    sp_db_blob(q, 3, row->sign, 32);
-    return sp_db_run(q);
-}
-
-static enum sp_rc people_spend(struct nodes_shell *s, const uint8_t hash[32])
-{
-    struct sp_db_stmt *q = NULL;
-    enum sp_rc rc = keeper_store_query(&s->store, "DELETE FROM invitation WHERE hash=?1", &q);
-    if (rc == SP_OK) {
-        sp_db_blob(q, 1, hash, 32);
-        rc = sp_db_run(q);
-    }
-    return rc;
-}
-
 static void people_fingerprint(const uint8_t curve[32], const uint8_t sign[32], char to[48])
 {
     uint8_t both[64], hash[32];
@@ -349,7 +182,7 @@ static void people_fingerprint(const uint8_t curve[32], const uint8_t sign[32], 
 
 /* Spends the invitation and takes the keys in, in one transaction with its audit row. */
 static enum sp_refusal people_take(struct nodes_shell *s, const struct msg_enrol_request *r, const uint8_t hash[32],
-                                   const struct people_invitation *inv)
+                                   const struct keeper_invitation *inv)
 {
     char print[48];
     struct sp_bus_principal row = {.role = SP_ROLE_WORKER};
@@ -366,8 +199,8 @@ static enum sp_refusal people_take(struct nodes_shell *s, const struct msg_enrol
     if (!nodes_shell_rows(s)) {
         return SP_REFUSAL_STORE;
     }
-    enum sp_rc rc = people_store(s, &row, inv->labels);
-    rc = rc == SP_OK ? people_spend(s, hash) : rc;
+    enum sp_rc rc = keeper_principals_put(s, &row, inv->labels);
+    rc = rc == SP_OK ? keeper_principals_spend(s, hash) : rc;
     rc = rc == SP_OK ? people_bump(s) : rc;
     rc = rc == SP_OK ? keeper_admin_audit(s, &act) : rc;
     if (!nodes_shell_commit_rows(s, rc)) {
@@ -380,7 +213,7 @@ static enum sp_refusal people_take(struct nodes_shell *s, const struct msg_enrol
 enum sp_rc keeper_shell_on_enrol_request(struct keeper_shell_in *in, struct msg_enrol_request *r)
 {
     struct nodes_shell *s = in->shell;
-    struct people_invitation inv = {.name = ""};
+    struct keeper_invitation inv = {.name = ""};
     uint8_t hash[32], body[MSG_ENROL_REPLY_BYTES_MAX];
     char to[SP_BUS_NAME_BYTES];
     const char *detail = "";
@@ -388,7 +221,7 @@ enum sp_rc keeper_shell_on_enrol_request(struct keeper_shell_in *in, struct msg_
     (void)sp_str_copy(to, sizeof to, sp_str_of(in->message->from->name));
     sp_crypto_sha256(r->token, 32, hash);
     enum sp_refusal code = people_judge(r, &detail);
-    if (code == SP_REFUSAL_NONE && (!people_invitation_find(s, hash, &inv) || strcmp(inv.enrol, to) != 0)) {
+    if (code == SP_REFUSAL_NONE && (!keeper_principals_find_invitation(s, hash, &inv) || strcmp(inv.enrol, to) != 0)) {
         code = SP_REFUSAL_NOT_FOUND;
         detail = "this invitation was used, has ended, or never was";
     }
@@ -428,7 +261,7 @@ void keeper_people_expire(struct nodes_shell *s)
     s->enrol_end_ms = 0;
     enum sp_rc rc = keeper_store_query(&s->store, "DELETE FROM invitation WHERE expires_s<=?1", &q);
     if (rc == SP_OK) {
-        sp_db_int(q, 1, (int64_t)people_wall_s(s));
+        sp_db_int(q, 1, (int64_t)nodes_shell_now(s).wall.ms / SP_MS_PER_S);
         rc = sp_db_run(q);
     }
     rc = rc == SP_OK ? people_bump(s) : rc;
@@ -472,7 +305,7 @@ json_t *keeper_people_list(struct nodes_shell *s)
     return list;
 }
 
-static bool people_invite_words(const struct keeper_act *act, struct people_invitation *inv)
+static bool people_invite_words(const struct keeper_act *act, struct keeper_invitation *inv)
 {
     const char *name = keeper_admin_text(act, "name"), *adapters = keeper_admin_text(act, "adapters");
     const char *nodes = keeper_admin_text(act, "nodes"), *labels = keeper_admin_text(act, "labels");
@@ -483,35 +316,9 @@ static bool people_invite_words(const struct keeper_act *act, struct people_invi
            sp_str_copy(inv->nodes, sizeof inv->nodes, sp_str_of(nodes)) && sp_str_copy(inv->labels, sizeof inv->labels, sp_str_of(labels));
 }
 
-static enum sp_rc people_invite_store(struct nodes_shell *s, const struct people_invitation *inv, const uint8_t secret[32],
-                                      const uint8_t curve[32], uint64_t expires_s)
-{
-    uint8_t hash[32];
-    struct sp_db_stmt *q = NULL;
-    sp_crypto_sha256(secret, 32, hash);
-    enum sp_rc rc = keeper_store_query(&s->store, "INSERT INTO invitation VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9)", &q);
-    if (rc != SP_OK) {
-        return rc;
-    }
-    sp_db_blob(q, 1, hash, 32);
-    sp_db_text(q, 2, sp_str_of(inv->enrol));
-    sp_db_blob(q, 3, curve, 32);
-    sp_db_text(q, 4, sp_str_of(inv->name));
-    sp_db_text(q, 5, sp_str_of(inv->adapters));
-    sp_db_text(q, 6, sp_str_of(inv->nodes));
-    sp_db_text(q, 7, sp_str_of(inv->labels));
-    sp_db_int(q, 8, (int64_t)expires_s);
-    uint8_t mac[32];
-    const struct sp_str parts[] = {sp_str_bytes(hash, 32),    sp_str_of(inv->enrol), sp_str_bytes(curve, 32), sp_str_of(inv->name),
-                                   sp_str_of(inv->adapters), sp_str_of(inv->nodes), sp_str_of(inv->labels)};
-    people_invitation_mac(s, parts, (int64_t)expires_s, mac);
-    sp_db_blob(q, 9, mac, sizeof mac);
-    return sp_db_run(q);
-}
-
 json_t *keeper_people_invite(struct nodes_shell *s, struct keeper_act *act)
 {
-    struct people_invitation inv;
+    struct keeper_invitation inv;
     struct keeper_invite drawn;
     char expires[32];
     json_int_t ttl = json_integer_value(json_object_get(act->args, "ttl_ms"));
@@ -538,7 +345,7 @@ json_t *keeper_people_invite(struct nodes_shell *s, struct keeper_act *act)
     (void)snprintf(act->why, sizeof act->why, "adapters %.150s", inv.adapters);
     bool stored = text != NULL && nodes_shell_rows(s);
     if (stored) {
-        rc = people_invite_store(s, &inv, drawn.secret, drawn.curve, expires_ms / SP_MS_PER_S + 1);
+        rc = keeper_principals_invite(s, &inv, drawn.secret, drawn.curve, expires_ms / SP_MS_PER_S + 1);
         rc = rc == SP_OK ? people_bump(s) : rc;
         rc = rc == SP_OK ? keeper_admin_audit(s, act) : rc;
         stored = nodes_shell_commit_rows(s, rc);
@@ -620,8 +427,8 @@ json_t *keeper_people_revoke(struct nodes_shell *s, struct keeper_act *act)
     if (!nodes_shell_rows(s)) {
         return keeper_admin_refuse(act, SP_REFUSAL_STORE, "store", "takes no rows now", NULL);
     }
-    enum sp_rc rc = people_keep_revoked(s, &row);
-    rc = rc == SP_OK ? people_store(s, &row, "") : rc;
+    enum sp_rc rc = keeper_principals_keep_revoked(s, &row);
+    rc = rc == SP_OK ? keeper_principals_put(s, &row, "") : rc;
     rc = rc == SP_OK ? people_bump(s) : rc;
     rc = rc == SP_OK ? keeper_admin_audit(s, act) : rc;
     if (!nodes_shell_commit_rows(s, rc)) {
