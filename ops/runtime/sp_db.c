@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <sqlite3.h>
@@ -130,16 +131,72 @@ static enum sp_rc read_number(struct sp_db *db, const char *sql, int64_t *out)
     return rc;
 }
 
+/* A store that others can write is believed no more than they are. */
+static enum sp_rc judge_file(const char *path, const struct stat *st, struct sp_err *err)
+{
+    enum sp_rc rc = SP_OK;
+    if (!S_ISREG(st->st_mode)) {
+        rc = sp_err_set(err, SP_E_PERMISSION, path, "the store is no regular file");
+        sp_err_hint(err, "check the configured path");
+    } else if (st->st_uid != geteuid() && st->st_uid != 0) {
+        rc = sp_err_set(err, SP_E_PERMISSION, path, "the store belongs to user %u, not to the user of this process (%u)", (unsigned)st->st_uid,
+                        (unsigned)geteuid());
+        sp_err_hint(err, "chown it, or set the section's key user in spice.yaml");
+    } else if ((st->st_mode & (S_IWGRP | S_IWOTH)) != 0) {
+        rc = sp_err_set(err, SP_E_PERMISSION, path, "the store can be written by others (mode %04o)", (unsigned)(st->st_mode & 07777));
+        sp_err_hint(err, "chmod 600 it, and look at what was done to it before: spicectl audit verify");
+    }
+    return rc;
+}
+
+/* A file that was closed well has all the pages its header counts: SQLite itself reads what is missing as zeros. With a log beside it the
+ * end may still be in there, so nothing can be said. */
+static enum sp_rc judge_size(int fd, const char *path, const struct stat *st, struct sp_err *err)
+{
+    static const char *const logs[] = {"wal", "journal"}; /* the second while a new store is made */
+    char log[SP_FS_PATH_BYTES + 16];
+    uint8_t head[100];
+    struct stat log_st;
+    for (size_t i = 0; i < SP_COUNT(logs); i++) {
+        (void)snprintf(log, sizeof log, "%s-%s", path, logs[i]);
+        if (stat(log, &log_st) == 0 && log_st.st_size > 0) {
+            return SP_OK;
+        }
+    }
+    if (pread(fd, head, sizeof head, 0) != (ssize_t)sizeof head) {
+        return SP_OK;
+    }
+    uint64_t page = (uint64_t)head[16] << 8 | head[17];
+    uint64_t pages = (uint64_t)head[28] << 24 | (uint64_t)head[29] << 16 | (uint64_t)head[30] << 8 | head[31];
+    page = page == 1 ? 65536 : page;
+    if (memcmp(head, "SQLite format 3", 16) != 0 || (uint64_t)st->st_size >= pages * page) {
+        return SP_OK; /* whether it is a store is looked at later */
+    }
+    (void)sp_err_set(err, SP_E_CORRUPT, path, "the store is cut off: %lld bytes of %llu", (long long)st->st_size,
+                     (unsigned long long)(pages * page));
+    sp_err_hint(err, "%s", hint_of(SP_E_CORRUPT));
+    return SP_E_CORRUPT;
+}
+
 /* The file is made here and not by SQLite, for its mode and for must_exist. */
 static enum sp_rc make_file(const struct sp_db_options *o, struct sp_err *err)
 {
-    int fd = open(o->path, O_RDWR | O_CLOEXEC | (o->must_exist ? 0 : O_CREAT), 0600);
-    if (fd < 0) {
-        enum sp_rc rc = errno == ENOENT ? SP_E_NOT_FOUND : errno == ENOSPC ? SP_E_FULL : SP_E_PERMISSION;
-        return sp_err_set(err, rc, o->path, "cannot open the store: %s", strerror(errno));
+    struct stat st;
+    int fd = open(o->path, O_RDWR | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | (o->must_exist ? 0 : O_CREAT), 0600);
+    if (fd < 0 || fstat(fd, &st) != 0) {
+        int why = errno;
+        enum sp_rc rc = why == ENOENT ? SP_E_NOT_FOUND : why == ENOSPC ? SP_E_FULL : SP_E_PERMISSION;
+        if (fd >= 0) {
+            (void)close(fd);
+        }
+        (void)sp_err_set(err, rc, o->path, "cannot open the store: %s", why == ELOOP ? "it is a symbolic link" : strerror(why));
+        sp_err_hint(err, "%s", hint_of(rc));
+        return rc;
     }
+    enum sp_rc rc = judge_file(o->path, &st, err);
+    rc = rc == SP_OK ? judge_size(fd, o->path, &st, err) : rc;
     (void)close(fd);
-    return SP_OK;
+    return rc;
 }
 
 static enum sp_rc connect(struct sp_db *db)

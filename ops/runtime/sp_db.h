@@ -31,7 +31,8 @@ struct sp_db_options {
     bool must_exist;         /* SP_E_NOT_FOUND instead of making one */
 };
 
-/* Effect: opens or makes the store (mode 0600). Gives *out. SP_E_AGAIN: another process has it; SP_E_VERSION, SP_E_CORRUPT, SP_E_FULL, SP_E_IO. */
+/* Effect: opens or makes the store (mode 0600). Gives *out. SP_E_AGAIN: another process has it; SP_E_PERMISSION: not ours,
+ * writable by others, or no regular file; SP_E_VERSION, SP_E_CORRUPT, SP_E_FULL, SP_E_IO. */
 SP_MUST_USE enum sp_rc sp_db_open(const struct sp_db_options *options, struct sp_db **out, struct sp_err *err);
 /* Effect: rolls back what is open, checkpoints, finalises all statements, closes, nulls. */
 void sp_db_close(struct sp_db **db);

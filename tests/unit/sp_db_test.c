@@ -258,6 +258,55 @@ static void damage_is_found(void **state)
     assert_int_equal(sp_db_open(&f->options, &db, &err), SP_E_NOT_FOUND);
 }
 
+static void foreign_files_are_refused(void **state)
+{
+    struct fixture *f = *state;
+    struct sp_db *db = open_ok(f);
+    struct sp_err err;
+    char other[300];
+    sp_db_close(&db);
+    for (unsigned i = 0; i < 2; i++) {
+        assert_int_equal(chmod(f->path, i == 0 ? 0620 : 0602), 0);
+        assert_int_equal(sp_db_open(&f->options, &db, &err), SP_E_PERMISSION);
+        assert_string_equal(err.where, f->path);
+        assert_non_null(strstr(err.text, i == 0 ? "mode 0620" : "mode 0602"));
+        assert_non_null(strstr(err.hint, "chmod 600"));
+    }
+    assert_int_equal(chmod(f->path, 0600), 0);
+    if (geteuid() == 0) {
+        assert_int_equal(chown(f->path, 12345, (gid_t)-1), 0);
+        assert_int_equal(sp_db_open(&f->options, &db, &err), SP_E_PERMISSION);
+        assert_non_null(strstr(err.text, "belongs to user 12345"));
+        assert_int_equal(chown(f->path, 0, (gid_t)-1), 0);
+    }
+    (void)snprintf(other, sizeof other, "%s.other", f->path);
+    assert_int_equal(rename(f->path, other), 0);
+    assert_int_equal(symlink(other, f->path), 0);
+    assert_int_equal(sp_db_open(&f->options, &db, &err), SP_E_PERMISSION);
+    assert_non_null(strstr(err.text, "symbolic link"));
+    assert_int_equal(unlink(f->path), 0);
+    assert_int_equal(rename(other, f->path), 0);
+    sp_db_close(&(struct sp_db *){open_ok(f)});
+}
+
+static void a_truncated_file_is_refused(void **state)
+{
+    struct fixture *f = *state;
+    struct sp_db *db = open_ok(f);
+    struct sp_err err;
+    struct stat st;
+    enum sp_rc rc;
+    assert_int_equal(add_rows(db, 1, ROWS, &rc), ROWS);
+    sp_db_close(&db);
+    assert_int_equal(stat(f->path, &st), 0);
+    for (off_t size = st.st_size - 1; size > 4096; size -= 5000) {
+        assert_int_equal(truncate(f->path, size), 0);
+        assert_int_equal(sp_db_open(&f->options, &db, &err), SP_E_CORRUPT);
+        assert_string_equal(err.where, f->path);
+        assert_non_null(strstr(err.hint, "restore a backup"));
+    }
+}
+
 /* The n-th write or sync fails, for every n until none is left to fail: what was confirmed is there afterwards, rows are whole, and after
  * an I/O error nothing more is accepted. */
 static void every_fault(struct fixture *f, enum sp_db_fault kind, enum sp_rc want)
@@ -396,6 +445,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(other_versions_are_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(older_versions_migrate, setup, teardown),
         cmocka_unit_test_setup_teardown(damage_is_found, setup, teardown),
+        cmocka_unit_test_setup_teardown(foreign_files_are_refused, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_truncated_file_is_refused, setup, teardown),
         cmocka_unit_test_setup_teardown(every_full_disk, setup, teardown),
         cmocka_unit_test_setup_teardown(every_io_error, setup, teardown),
         cmocka_unit_test_setup_teardown(every_torn_write, setup, teardown),
