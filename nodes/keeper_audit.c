@@ -66,6 +66,13 @@ static enum sp_rc audit_begin(struct keeper_store *s, int64_t *seq, uint8_t hash
     return rc == SP_E_NOT_FOUND ? SP_OK : rc;
 }
 
+int64_t keeper_store_audit_begin(struct keeper_store *s)
+{
+    int64_t seq = 0;
+    uint8_t hash[32];
+    return audit_begin(s, &seq, hash) == SP_OK ? seq : 0;
+}
+
 /* Walks rows after *seq up to `last`; both *seq and hash go along. Returns through *bad the first row that does not fit, 0: all do. */
 static enum sp_rc audit_walk(struct keeper_store *s, int64_t last, int64_t *seq, uint8_t hash[32], uint64_t *rows, int64_t *bad)
 {

@@ -7,7 +7,7 @@
 
 bool keeper_store_folding(const struct keeper_store *s)
 {
-    return s->fold_to != 0;
+    return s->folding;
 }
 
 static int fold_compare(const void *a, const void *b)
@@ -41,7 +41,8 @@ enum sp_rc keeper_store_fold_begin(struct keeper_store *s, struct keeper_core *c
     }
     nodes->fold_count = 0;
     s->journal_results = 0;
-    s->fold_to = s->journal_seq > 0 ? s->journal_seq : 1;
+    s->fold_to = s->journal_seq;
+    s->folding = true;
     return SP_OK;
 }
 
@@ -82,7 +83,7 @@ enum sp_rc keeper_store_fold_step(struct keeper_store *s, struct keeper_core *co
     rc = rc == SP_OK ? keeper_store_meta_put(s, "folded", (uint64_t)s->fold_to) : rc;
     if (rc == SP_OK) {
         s->folded = s->fold_to;
-        s->fold_to = 0;
+        s->folding = false;
         s->fold_count = 0;
         s->fold_next = 0;
     }
@@ -96,7 +97,7 @@ void keeper_store_fold_failed(struct keeper_store *s, struct keeper_core *core)
         node_registry_mark_fold(nodes, node_registry_at(nodes, s->fold_ids[i]));
     }
     s->folded = (int64_t)keeper_store_meta(s, "folded");
-    s->fold_to = 0;
+    s->folding = false;
     s->fold_count = 0;
     s->fold_next = 0;
 }

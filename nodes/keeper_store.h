@@ -33,7 +33,10 @@ struct keeper_store {
     int64_t journal_seq; /* last row appended */
     uint64_t journal_results; /* appended since the latest fold began */
     int64_t folded;      /* journal row up to which records have everything */
-    int64_t fold_to;     /* journal row up to which the running fold will have everything; 0: no fold runs */
+    int64_t fold_to;     /* journal row up to which the running fold will have everything */
+    bool folding;        /* a fold runs */
+    bool anchored;       /* the anchor says what follows */
+    int64_t anchor_journal, anchor_audit;
     uint32_t *fold_ids;  /* ids still to be written, rising */
     uint32_t fold_count, fold_next, fold_size;
     uint64_t history_keep_ms, audit_keep_ms; /* 0: for ever */
@@ -92,6 +95,9 @@ struct keeper_store_verdict {
 /* Effect: walks the chain from its beginning, or from where it was cut off. A note of a cut that is not ours counts for nothing. */
 SP_MUST_USE enum sp_rc keeper_store_verify(struct keeper_store *s, struct keeper_store_verdict *out);
 
+/* Returns the last row that was cut off, 0: none. */
+int64_t keeper_store_audit_begin(struct keeper_store *s);
+
 struct keeper_store_cut {
     uint64_t rows;   /* removed */
     int64_t bad_seq; /* a row to be removed that does not fit the chain: nothing was removed; 0: none */
@@ -110,6 +116,14 @@ SP_MUST_USE enum sp_rc keeper_store_fold_begin(struct keeper_store *s, struct ke
 SP_MUST_USE enum sp_rc keeper_store_fold_step(struct keeper_store *s, struct keeper_core *core, uint32_t pairs);
 /* Effect: after a rollback: what the fold wrote in it is to be written again. */
 void keeper_store_fold_failed(struct keeper_store *s, struct keeper_core *core);
+/* ---- anchor (K35): a small file beside the store that says how far it has come, so that an older copy put in its place shows ---- */
+enum keeper_anchor { KEEPER_ANCHOR_FITS, KEEPER_ANCHOR_OLDER, KEEPER_ANCHOR_OTHER, KEEPER_ANCHOR_LOST };
+/* Effect: writes it, durably, when the store has come further since the last time. For after a commit. A failure is tried again. */
+void keeper_store_anchor(struct keeper_store *s);
+/* Returns how store and anchor agree: OLDER, the store has come less far; OTHER, it has another audit, or the anchor is not ours; LOST, there
+ * was one and it is gone. why: a sentence for people. For after the load. */
+enum keeper_anchor keeper_store_anchor_check(struct keeper_store *s, char *why, size_t size);
+
 /* Effect: removes history older than its time. Inside a transaction. */
 SP_MUST_USE enum sp_rc keeper_store_expire(struct keeper_store *s, uint64_t wall_ms);
 

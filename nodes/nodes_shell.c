@@ -5,6 +5,7 @@
  */
 #include "nodes_shell.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "dispatch_keeper_shell.h"
@@ -287,6 +288,7 @@ static void shell_on_stats(void *self)
     shell_set(s, "keeper.text_bytes", keeper_core_texts(s->core)->bytes);
     shell_set(s, "keeper.text_lost", keeper_core_texts(s->core)->lost);
     shell_set(s, "keeper.journal_rows", (uint64_t)(s->store.journal_seq - s->store.folded));
+    shell_set(s, "keeper.store_rolled_back", s->store_rolled);
     shell_set(s, "keeper.rows_edited", s->store.edited);
     shell_set(s, "keeper.ready", keeper_core_ready(s->core));
 }
@@ -395,6 +397,10 @@ static void shell_tick(void *ctx, const struct sp_now *now)
         s->export_ms = now_ms + NODES_EXPORT_MS;
         keeper_export_run(s);
     }
+    if (now_ms >= s->anchor_ms && s->health.store_good && !s->dirty) {
+        s->anchor_ms = now_ms + NODES_ANCHOR_MS;
+        keeper_store_anchor(&s->store);
+    }
     sp_notify_watchdog(&s->notify, now->mono, sp_loop_turns(s->loop));
 }
 
@@ -412,6 +418,37 @@ static struct sp_mono shell_deadline(void *ctx)
 }
 
 /* ---- start ---- */
+
+/* Decides whether what is proven goes on: only in the same boot of the host, and only from the store as it was left. */
+static enum sp_rc shell_resume(struct nodes_shell *s, const struct keeper_store_loaded *loaded, uint64_t clock_boot, struct sp_err *err)
+{
+    char why[400];
+    bool same = loaded->clock_boot == clock_boot;
+    bool whole = keeper_store_anchor_check(&s->store, why, sizeof why) == KEEPER_ANCHOR_FITS;
+    if (!whole) {
+        s->store_rolled++;
+        SP_LOG(SP_LOG_ERROR, "store", "rolled_back", SP_LOG_S("file", s->store.path), SP_LOG_S("why", why),
+               SP_LOG_S("effect", "all results and open questions are void; every node has to prove itself anew"),
+               SP_LOG_S("hint", "if nobody restored a backup, look for who can write to this directory"));
+    }
+    if (!same || !whole) {
+        keeper_core_void_all(s->core, sp_mono_ms(nodes_shell_now(s).mono));
+    }
+    char text[200];
+    (void)snprintf(text, sizeof text, "%.190s", !whole ? why : same ? "same boot: proven lifetimes go on" : "another boot: all results are void");
+    struct keeper_store_audit row = {.wall_ms = nodes_shell_now(s).wall.ms, .actor = s->name, .what = whole ? "keeper.start" : "keeper.rollback",
+                                     .object = s->name, .from = "", .to = "", .why = text};
+    enum sp_rc rc = keeper_store_begin(&s->store);
+    rc = rc == SP_OK ? keeper_store_meta_put(&s->store, "clock_boot", clock_boot) : rc;
+    rc = rc == SP_OK ? keeper_store_meta_put(&s->store, "anchored", 1) : rc;
+    rc = rc == SP_OK ? keeper_store_audit(&s->store, &row) : rc;
+    rc = rc == SP_OK ? keeper_store_commit(&s->store) : rc;
+    if (rc != SP_OK) {
+        return sp_err_set(err, rc, s->store.path, "%s", sp_db_error(s->store.db)->text);
+    }
+    keeper_store_anchor(&s->store);
+    return SP_OK;
+}
 
 static enum sp_rc shell_open_core(struct nodes_shell *s, struct sp_err *err)
 {
@@ -450,22 +487,13 @@ static enum sp_rc shell_open_core(struct nodes_shell *s, struct sp_err *err)
     if (rc != SP_OK) {
         return rc;
     }
-    bool same = loaded.clock_boot == options.clock_boot;
-    if (!same) {
-        keeper_core_void_all(s->core, sp_mono_ms(nodes_shell_now(s).mono));
-    }
-    struct keeper_store_audit row = {.wall_ms = nodes_shell_now(s).wall.ms, .actor = s->name, .what = "keeper.start", .object = s->name,
-                                     .from = "", .to = "", .why = same ? "same boot: proven lifetimes go on" : "another boot: all results are void"};
-    rc = keeper_store_begin(&s->store);
-    rc = rc == SP_OK ? keeper_store_meta_put(&s->store, "clock_boot", options.clock_boot) : rc;
-    rc = rc == SP_OK ? keeper_store_audit(&s->store, &row) : rc;
-    rc = rc == SP_OK ? keeper_store_commit(&s->store) : rc;
+    rc = shell_resume(s, &loaded, options.clock_boot, err);
     if (rc != SP_OK) {
-        return sp_err_set(err, rc, s->store.path, "%s", sp_db_error(s->store.db)->text);
+        return rc;
     }
     s->health.store_good = true;
     SP_LOG(SP_LOG_INFO, "keeper", "loaded", SP_LOG_U("nodes", loaded.nodes), SP_LOG_U("pairs", loaded.pairs),
-           SP_LOG_U("replayed", loaded.replayed), SP_LOG_U("bad_rows", loaded.bad_records), SP_LOG_S("lifetimes", same ? "go on" : "void"));
+           SP_LOG_U("replayed", loaded.replayed), SP_LOG_U("bad_rows", loaded.bad_records));
     return SP_OK;
 }
 
@@ -494,7 +522,9 @@ static enum sp_rc shell_open_bus(struct nodes_shell *s, struct sp_err *err)
 static void shell_close(struct nodes_shell *s)
 {
     if (s->bus != NULL) {
-        (void)nodes_shell_flush(s);
+        if (nodes_shell_flush(s)) {
+            keeper_store_anchor(&s->store);
+        }
         sp_bus_close(&s->bus, (int)s->conf->bus.linger_ms);
     }
     keeper_core_fini(&s->core);

@@ -17,6 +17,7 @@
 #define NODES_FOLD_RESULTS_MIN 100000u /* a fold rewrites whole nodes: it waits for as many results as there are pairs, at least so many */
 #define NODES_RETRY_MS 2000u           /* after a full disk */
 #define NODES_EXPORT_MS 30000u         /* audit head to its other file; the promise is a minute */
+#define NODES_ANCHOR_MS 5000u          /* longest way back of a store that could be put in place of the latest one unseen */
 #define NODES_EXPIRE_MS 3600000u       /* longest distance of looks for old history and audit; an eighth of what is kept, if that is less */
 #define NODES_SLOTS_MAX 8192u          /* principals the bus may know */
 #define NODES_LOOK_MS 1000u            /* wall clock, log summaries */
@@ -51,6 +52,8 @@ struct nodes_shell {
     uint64_t audit_cut;      /* rows removed by keeper.audit_keep */
     uint64_t audit_bad;      /* cuts that were not made because the chain does not fit */
     uint64_t pairs_refused;  /* as last said in the log */
+    uint64_t store_rolled;   /* the store was not the one that was left */
+    uint64_t anchor_ms;
     uint64_t start_ms;       /* keeper clock */
     uint64_t heard_ms[NODES_SLOTS_MAX]; /* keeper clock of the last message, by slot of the bus; 0: none since the start */
     uint64_t fold_ms, retry_ms, export_ms, expire_ms, look_ms, commits, principals_version;

@@ -136,7 +136,8 @@ enum sp_rc keeper_core_restore_node(struct keeper_core *core, const struct node_
 enum sp_rc keeper_core_restore_record(struct keeper_core *core, uint32_t node, struct sp_str record) SP_MUST_USE;
 /* Effect: folds a journal row again; results already contained are skipped. May append HISTORY effects. */
 enum sp_rc keeper_core_replay(struct keeper_core *core, const struct keeper_journal *row, struct keeper_effects *fx) SP_MUST_USE;
-/* Effect: the store is from another clock domain, so no instant in it means anything: all results are void (SI-13). */
+/* Effect: the store is from another clock domain, so no instant in it means anything (SI-13), or it is not the one that was left (K35): all
+ * results are void, and so are questions that were asked before now_ms. */
 void keeper_core_void_all(struct keeper_core *core, uint64_t now_ms);
 
 /* Effect: appends the record of a node to out. Borrows all. */

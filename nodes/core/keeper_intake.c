@@ -54,7 +54,7 @@ static enum sp_refusal keeper_intake_question(const struct keeper_core *core, co
     if (t->issued_ms > now_ms) {
         return SP_REFUSAL_FUTURE;
     }
-    return now_ms - t->issued_ms >= t->life_ms ? SP_REFUSAL_LATE : SP_REFUSAL_NONE;
+    return now_ms - t->issued_ms >= t->life_ms || t->issued_ms < core->void_before_ms ? SP_REFUSAL_LATE : SP_REFUSAL_NONE;
 }
 
 /* The subject: node and check as they are today, and whether this worker may speak about them. */

@@ -94,6 +94,7 @@ struct keeper_core {
     uint64_t node_sync_base, node_sync_version;
     uint32_t node_sync_next, node_sync_part;
     uint64_t results_seen, results_at_clock;
+    uint64_t void_before_ms; /* keeper clock: questions asked earlier are not answered any more */
     bool was_ready;
     bool checks_fresh; /* a CheckSet arrived since our start */
     bool check_set_open;

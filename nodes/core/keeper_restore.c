@@ -163,6 +163,7 @@ enum sp_rc keeper_core_replay(struct keeper_core *core, const struct keeper_jour
 
 void keeper_core_void_all(struct keeper_core *core, uint64_t now_ms)
 {
+    core->void_before_ms = now_ms;
     for (uint32_t id = 1; id <= core->nodes.count; id++) {
         keeper_restore_void(core, node_registry_at(&core->nodes, id), now_ms);
     }

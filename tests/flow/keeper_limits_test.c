@@ -179,6 +179,26 @@ static void a_commit_takes_so_many_batches(void **state)
     bed_fini(&b);
 }
 
+static void k35_questions_from_before_a_rollback_are_void(void **state)
+{
+    (void)state;
+    static struct bed b;
+    bed_init(&b);
+    bed_result(&b, SP_OUTCOME_PASS);
+    assert_true(bed_member(&b));
+    bed_ask(&b); /* asked before, answered after */
+    bed_tick(&b, 10);
+    keeper_core_void_all(b.core, sp_mono_ms(b.now.mono));
+    assert_false(bed_member(&b));
+    bed_tell(&b, SP_OUTCOME_PASS);
+    bed_commit(&b);
+    assert_false(bed_member(&b));
+    assert_int_equal(keeper_core_counters(b.core)->refused[SP_REFUSAL_LATE], 1);
+    bed_result(&b, SP_OUTCOME_PASS); /* a new question counts */
+    assert_true(bed_member(&b));
+    bed_fini(&b);
+}
+
 static void an_alias_finds_a_node_and_trust_does_not_go_by_it(void **state)
 {
     (void)state;
@@ -203,6 +223,7 @@ int main(void)
         cmocka_unit_test(results_beyond_the_limit_are_refused_and_nothing_is_lost),
         cmocka_unit_test(nodes_beyond_the_limit_are_refused_but_not_those_of_the_store),
         cmocka_unit_test(a_commit_takes_so_many_batches),
+        cmocka_unit_test(k35_questions_from_before_a_rollback_are_void),
         cmocka_unit_test(an_alias_finds_a_node_and_trust_does_not_go_by_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,13 +1,16 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """What an administrator configures and names at the keeper, with real processes: limits, the file of nodes, aliases, how long rows are kept."""
+import contextlib
 import pathlib
+import signal
+import sqlite3
 import sys
 import time
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
-from fleet import Fleet, wait  # noqa: E402
+from fleet import BIN, PROGRAM, Fleet, wait  # noqa: E402
 
 CHECKS = """
 kind: profile
@@ -147,7 +150,7 @@ class Keeper(unittest.TestCase):
         for text, said in (("name: n3\naliases: [n2]", "is the name of node n2"), ("name: n3\naliases: [uno]", "is an alias of node n1"),
                            ("name: n3\naliases: [n3]", "named twice"), ("name: n3\naliases: ['ü']", "is not a word of letters"),
                            ("name: n3\naliases: [a,b,c,d,e,f,g,h,i]", "more than 8")):
-            done = fleet.run([fleet_ctl(), "--config", fleet.config, "apply", "-f", "-"], input=f"kind: node\n{text}\n", check=False)
+            done = fleet.run([BIN / "spicectl", "--config", fleet.config, "apply", "-f", "-"], input=f"kind: node\n{text}\n", check=False)
             self.assertNotEqual(done.returncode, 0, text)
             self.assertIn(said, done.stderr)
         fleet.restart("keeper")
@@ -171,6 +174,80 @@ class Keeper(unittest.TestCase):
         fleet.restart("keeper")
         wait("whole after a restart", lambda: fleet.json("audit", "verify")["ok"])
 
+    def test_rolled_back_store(self):
+        fleet = self.fleet({}, workers=1).start().ready()
+        fleet.apply(CHECKS.format("c1") + "---\n" + POOL + "---\nkind: node\nname: n1\n")
+        fleet.wait_member("n1", True)
+        store = fleet.prefix / "state/keeper/keeper.db"
+        fleet.kill("keeper", signal.SIGTERM)
+        copy = store.read_bytes()
+        fleet.start("keeper")
+        fleet.wait_member("n1", True)
+        fleet.ctl("node", "quarantine", "n1")
+        fleet.kill("worker-1", signal.SIGTERM)  # nothing new will be proven
+        fleet.kill("keeper", signal.SIGTERM)
+        store.write_bytes(copy)
+        fleet.start("keeper")
+        wait("the keeper answers", lambda: fleet.ctl("node", "list", check=False).returncode == 0)
+        self.assertFalse(fleet.member("n1"))  # although the copy holds a pass that lives for 20 s, and no quarantine
+        line = next(x for x in self.log(fleet).splitlines() if "event=rolled_back" in x)
+        self.assertIn("keeper.db", line)
+        self.assertIn("is older than", line)
+        wait("the counter", lambda: self.gauge(fleet, "keeper.store_rolled_back") == 1)
+        self.assertTrue(any(r["what"] == "keeper.rollback" for r in fleet.json("audit", "list")))
+
+    def test_edited_rows(self):
+        fleet = self.start(self.fleet({}))
+        fleet.ctl("node", "add", "n1")
+        fleet.ctl("worker", "invite", "w9", "--adapters", "noop")
+        fleet.kill("keeper", signal.SIGTERM)
+        with contextlib.closing(sqlite3.connect(fleet.prefix / "state/keeper/keeper.db")) as db:
+            db.execute("UPDATE node SET labels='zone=a'")
+            db.execute("UPDATE invitation SET adapters='*'")
+            db.execute("INSERT INTO principal VALUES('evil',4,randomblob(32),randomblob(32),'*','','',0,0,zeroblob(32))")
+            db.commit()
+        fleet.start("keeper")
+        wait("the keeper answers", lambda: fleet.ctl("node", "list", check=False).returncode == 0)
+        self.assertEqual(fleet.node("n1")["state"], "quarantined")
+        rows = {k["name"]: k for k in fleet.json("key", "list")}
+        self.assertTrue("evil" not in rows or rows["evil"]["revoked"])
+        for table in ("node", "invitation", "principal"):
+            self.assertIn(f"event=row.edited table={table}", self.log(fleet))
+        wait("the counter", lambda: self.gauge(fleet, "keeper.rows_edited") >= 3)
+        fleet.ctl("node", "resume", "n1")  # an operator's word makes a good row
+        fleet.restart("keeper")
+        wait("in service", lambda: fleet.node("n1")["state"] == "in_service")
+
+    def test_stores_that_are_refused(self):
+        """Both stores: each fault is said with file, reason and what to do, and nothing is changed."""
+        def version(path):
+            with contextlib.closing(sqlite3.connect(path)) as db:
+                db.execute("PRAGMA user_version=99")
+                db.commit()
+
+        faults = ((version, "version 99"), (lambda p: p.write_bytes(p.read_bytes()[:-5000]), "cut off"),
+                  (lambda p: p.write_bytes(b"no store at all" * 1000), "file is not a database"), (lambda p: p.chmod(0o666), "mode 0666"))
+        fleet = self.fleet({})
+        self.start(fleet, "broker-1", "keeper", "scheduler")
+        for name in ("keeper", "scheduler"):
+            fleet.kill(name, signal.SIGTERM)
+            path = fleet.prefix / f"state/{name}/{name}.db"
+            good = path.read_bytes()
+            for spoil, said in faults:
+                path.write_bytes(good)
+                path.chmod(0o600)
+                spoil(path)
+                bad = path.read_bytes()
+                done = fleet.run([BIN / PROGRAM[name], "--config", fleet.config, "--name", name], check=False, timeout=60)
+                self.assertNotEqual(done.returncode, 0, (name, said))
+                last = done.stderr.splitlines()[-1]
+                self.assertIn(str(path), last)
+                self.assertIn(said, last)
+                self.assertIn("(", last)  # the hint
+                self.assertEqual(path.read_bytes(), bad)
+            path.write_bytes(good)
+            path.chmod(0o600)
+
     def test_enrol_ttl(self):
         fleet = self.start(self.fleet({"enrol_ttl": "10m"}))
         expires = fleet.json("worker", "invite", "w9", "--adapters", "noop")["expires"]
@@ -189,11 +266,6 @@ class Keeper(unittest.TestCase):
         self.configure(fleet, {"worker_lost": "1d"})
         fleet.restart("keeper")
         wait("and only away when it may be silent for long", lambda: state() == "away")
-
-
-def fleet_ctl():
-    from fleet import BIN
-    return BIN / "spicectl"
 
 
 if __name__ == "__main__":

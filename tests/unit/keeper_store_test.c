@@ -7,6 +7,7 @@
 #include <cmocka.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "keeper_journal.h"
@@ -57,7 +58,7 @@ static void rig_init(struct rig *r)
 
 static void rig_fini(struct rig *r)
 {
-    static const char *const files[] = {"keeper.db", "keeper.db-wal", "keeper.db-shm", "reserve"};
+    static const char *const files[] = {"keeper.db", "keeper.db-wal", "keeper.db-shm", "reserve", "anchor", "copy"};
     char path[300];
     rig_close(r);
     for (size_t i = 0; i < SP_COUNT(files); i++) {
@@ -402,6 +403,121 @@ static void k36_an_edited_or_foreign_record_counts_for_nothing(void **state)
     }
 }
 
+static void si6_a_fold_of_nothing_skips_no_row(void **state)
+{
+    (void)state;
+    static struct rig r;
+    rig_init(&r);
+    put_node(&r);
+    assert_int_equal(keeper_store_commit(&r.store), SP_OK);
+    rig_close(&r);
+    assert_int_equal(rig_open(&r), SP_OK);
+    node_registry_mark_fold(keeper_core_nodes(r.core), node_registry_at(keeper_core_nodes(r.core), 1));
+    assert_int_equal(keeper_store_fold_begin(&r.store, r.core), SP_OK);
+    assert_true(keeper_store_folding(&r.store));
+    assert_int_equal(keeper_store_begin(&r.store), SP_OK);
+    assert_int_equal(keeper_store_fold_step(&r.store, r.core, 1000), SP_OK);
+    assert_int_equal(keeper_store_commit(&r.store), SP_OK);
+    put_result(&r, 5); /* the first row of the journal comes after a fold */
+    assert_int_equal(keeper_store_commit(&r.store), SP_OK);
+    rig_close(&r);
+    assert_int_equal(rig_open(&r), SP_OK);
+    assert_int_equal(r.loaded.replayed, 1);
+    assert_int_equal(job_of(&r), 5);
+    rig_fini(&r);
+}
+
+static void copy_file(const struct rig *r, const char *from, const char *to)
+{
+    char one[300], two[300], bytes[4096];
+    size_t n;
+    (void)snprintf(one, sizeof one, "%s/%s", r->dir, from);
+    (void)snprintf(two, sizeof two, "%s/%s", r->dir, to);
+    FILE *in = fopen(one, "r"), *out = fopen(two, "w");
+    assert_true(in != NULL && out != NULL);
+    while ((n = fread(bytes, 1, sizeof bytes, in)) > 0) {
+        assert_int_equal(fwrite(bytes, 1, n, out), n);
+    }
+    (void)fclose(in);
+    assert_int_equal(fclose(out), 0);
+    assert_int_equal(chmod(two, 0600), 0);
+}
+
+static enum keeper_anchor anchor_says(struct rig *r)
+{
+    char why[400];
+    enum keeper_anchor a = keeper_store_anchor_check(&r->store, why, sizeof why);
+    assert_true(a == KEEPER_ANCHOR_FITS || strlen(why) > 20);
+    return a;
+}
+
+/* A store that was left with an anchor, and a copy of it from before its last row. */
+static void leave_with_copy(struct rig *r, bool journal)
+{
+    rig_init(r);
+    put_node(r);
+    assert_int_equal(keeper_store_meta_put(&r->store, "anchored", 1), SP_OK);
+    assert_int_equal(keeper_store_commit(&r->store), SP_OK);
+    put_audit(r, 1);
+    put_result(r, 5);
+    assert_int_equal(keeper_store_commit(&r->store), SP_OK);
+    keeper_store_anchor(&r->store);
+    rig_close(r);
+    copy_file(r, "keeper.db", "copy");
+    assert_int_equal(rig_open(r), SP_OK);
+    if (journal) {
+        put_result(r, 6);
+        assert_int_equal(keeper_store_commit(&r->store), SP_OK);
+    } else {
+        put_audit(r, 2);
+    }
+    keeper_store_anchor(&r->store);
+    rig_close(r);
+}
+
+static void k35_an_older_store_in_place_of_the_latest_shows(void **state)
+{
+    (void)state;
+    for (unsigned journal = 0; journal < 2; journal++) {
+        static struct rig r;
+        leave_with_copy(&r, journal != 0);
+        assert_int_equal(rig_open(&r), SP_OK);
+        assert_int_equal(anchor_says(&r), KEEPER_ANCHOR_FITS);
+        rig_close(&r);
+        copy_file(&r, "copy", "keeper.db");
+        assert_int_equal(rig_open(&r), SP_OK);
+        assert_int_equal(anchor_says(&r), KEEPER_ANCHOR_OLDER);
+        rig_fini(&r);
+    }
+}
+
+static void k35_another_history_or_a_missing_anchor_shows(void **state)
+{
+    (void)state;
+    static struct rig r;
+    char path[300];
+    leave_with_copy(&r, false);
+    copy_file(&r, "copy", "keeper.db");
+    assert_int_equal(rig_open(&r), SP_OK);
+    put_audit(&r, 3);
+    put_audit(&r, 4); /* as far as the latest, but not the same rows */
+    assert_int_equal(anchor_says(&r), KEEPER_ANCHOR_OTHER);
+    keeper_store_anchor(&r.store);
+    rig_close(&r);
+    assert_int_equal(rig_open(&r), SP_OK);
+    assert_int_equal(anchor_says(&r), KEEPER_ANCHOR_FITS);
+    (void)snprintf(path, sizeof path, "%s/anchor", r.dir);
+    FILE *f = fopen(path, "r+");
+    assert_non_null(f);
+    assert_int_equal(fseek(f, 30, SEEK_SET), 0);
+    assert_int_equal(fputc('9', f), '9');
+    assert_int_equal(fclose(f), 0);
+    assert_int_equal(anchor_says(&r), KEEPER_ANCHOR_OTHER);
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(anchor_says(&r), KEEPER_ANCHOR_LOST);
+    rig_fini(&r);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -413,6 +529,9 @@ int main(void)
         cmocka_unit_test(k37_a_cut_that_is_not_ours_shows),
         cmocka_unit_test(k37_evidence_is_not_cut_off),
         cmocka_unit_test(an_alias_comes_back),
+        cmocka_unit_test(si6_a_fold_of_nothing_skips_no_row),
+        cmocka_unit_test(k35_an_older_store_in_place_of_the_latest_shows),
+        cmocka_unit_test(k35_another_history_or_a_missing_anchor_shows),
         cmocka_unit_test(k36_no_edited_row_makes_trust),
         cmocka_unit_test(k36_a_node_that_was_edited_is_quarantined),
         cmocka_unit_test(k36_an_edited_or_foreign_record_counts_for_nothing),
