@@ -6,12 +6,57 @@
 #include "dispatch_keeper_shell.h"
 #include "keeper_views.h"
 
+#define RECENT_ROWS_MAX     2000u
+#define RECENT_UNSETTLED_MS 60000u /* a result that is not durable after so long never will be */
+
+/* One result as it passed the keeper; NULL for what is nobody's business: refused ones, tests, checks and nodes that are gone. */
+static json_t *bridge_recent_row(struct nodes_shell *s, const struct result_stamp *t)
+{
+    const struct node_row *row = node_registry_at(keeper_core_nodes(s->core), t->node);
+    uint32_t index = check_table_find(keeper_core_checks(s->core), t->check);
+    if (t->code != SP_REFUSAL_NONE || t->durable_us == 0 || t->test || row == NULL || index == CHECK_ROW_NONE) {
+        return NULL;
+    }
+    return json_pack("{s:s, s:s, s:s, s:I, s:I, s:s}", "node", row->name, "check",
+                     check_table_at(keeper_core_checks(s->core), index)->name, "outcome", sp_outcome_name(t->outcome), "run_us",
+                     (json_int_t)t->run_us, "wait_us", (json_int_t)t->wait_us, "worker", keeper_core_worker(s->core, t->worker));
+}
+
+/* Results after number `after` of this start of the keeper, oldest first; without it only the number of the next one. What left the
+ * ring meanwhile is lost: this is for meters, who want the newest. */
+static json_t *bridge_recent(struct nodes_shell *s, struct keeper_act *act)
+{
+    const struct result_ring *ring = keeper_core_ring(s->core);
+    const json_t *given = json_object_get(act->args, "after");
+    json_t *list = json_array();
+    uint64_t at = ring->stamped, now_us = nodes_shell_now(s).mono.us;
+    if (json_is_integer(given) && json_integer_value(given) >= 0) {
+        uint64_t after = (uint64_t)json_integer_value(given),
+                 oldest = ring->stamped > RESULT_RING_SIZE ? ring->stamped - RESULT_RING_SIZE : 0;
+        at = after > ring->stamped ? 0 : after; /* numbers of an earlier start */
+        at = at < oldest ? oldest : at;
+    }
+    for (; at < ring->stamped && json_array_size(list) < RECENT_ROWS_MAX; at++) {
+        const struct result_stamp *t = result_ring_nth(ring, ring->stamped - 1 - at);
+        bool waits = t->durable_us == 0 && t->code == SP_REFUSAL_NONE &&
+                     now_us < t->received_us + RECENT_UNSETTLED_MS * (uint64_t)SP_US_PER_MS;
+        if (waits) {
+            break;
+        }
+        json_t *row = bridge_recent_row(s, t);
+        if (row != NULL) {
+            json_array_append_new(list, row);
+        }
+    }
+    return json_pack("{s:I, s:o}", "next", (json_int_t)at, "results", list);
+}
+
 static const struct bridge_view {
     const char *name;
-    json_t *(*fn)(struct nodes_shell *s, struct keeper_act *act); /* of keeper_views.h only: nothing there changes anything */
+    json_t *(*fn)(struct nodes_shell *s, struct keeper_act *act); /* of keeper_views.h, or above: nothing there changes anything */
 } bridge_views[] = {
     {"node.list", keeper_views_nodes},        {"pool.list", keeper_views_pools}, {"result.list", keeper_views_results},
-    {"result.history", keeper_views_history}, {"explain", keeper_views_explain},
+    {"result.history", keeper_views_history}, {"result.recent", bridge_recent},  {"explain", keeper_views_explain},
 };
 
 static json_t *bridge_look(struct nodes_shell *s, struct keeper_act *act)

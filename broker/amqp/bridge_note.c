@@ -63,26 +63,48 @@ static void stamp(struct sp_wall wall, char to[40])
                    (unsigned)(wall.ms % SP_MS_PER_S));
 }
 
-/* Made of what the keeper said, so that two bridges give the same fact the same id. */
-static void message_id(const struct bridge *b, const struct reader_entry *e, const struct reader_answer *a, char to[37])
+void bridge_note_id(const uint8_t bytes[16], char to[37])
 {
-    static const uint8_t key[2][16] = {{1}, {2}};
-    uint8_t bytes[16 + 8 + 8 + 2 + READER_NAME_BYTES] = {0};
-    uint64_t facts[2] = {b->reader.boot, e->since_ms}, half[2];
-    char hex[33];
-    memcpy(bytes, e->key, 16);
-    memcpy(bytes + 16, facts, 16);
-    bytes[32] = a->tier;
-    bytes[33] = a->member;
-    (void)sp_str_copy((char *)bytes + 34, READER_NAME_BYTES, sp_str_of(e->pool));
-    for (unsigned i = 0; i < 2; i++)
-        half[i] = sp_hash_sip(key[i], bytes, sizeof bytes);
     uint8_t raw[16];
-    memcpy(raw, half, 16);
+    char hex[33];
+    memcpy(raw, bytes, 16);
     raw[6] = (uint8_t)((raw[6] & 0x0f) | 0x80); /* RFC 9562 version 8 */
     raw[8] = (uint8_t)((raw[8] & 0x3f) | 0x80);
     sp_hex_write(raw, 16, hex);
     (void)snprintf(to, 37, "%.8s-%.4s-%.4s-%.4s-%.12s", hex, hex + 8, hex + 12, hex + 16, hex + 20);
+}
+
+/* Made of what the keeper said, so that two bridges give the same fact the same id. */
+static void message_id(const struct bridge *b, const struct reader_entry *e, const struct reader_answer *a, char to[37])
+{
+    static const uint8_t key[2][16] = {{1}, {2}};
+    uint8_t bytes[16 + 24 + 2 + READER_NAME_BYTES] = {0};
+    uint64_t facts[3] = {b->reader.boot, e->since_ms, e->until_ms}, half[2];
+    memcpy(bytes, e->key, 16);
+    memcpy(bytes + 16, facts, 24);
+    bytes[40] = a->tier;
+    bytes[41] = a->member;
+    (void)sp_str_copy((char *)bytes + 42, READER_NAME_BYTES, sp_str_of(e->pool));
+    for (unsigned i = 0; i < 2; i++)
+        half[i] = sp_hash_sip(key[i], bytes, sizeof bytes);
+    bridge_note_id((const uint8_t *)half, to);
+}
+
+void bridge_note_send(struct bridge *b, uint64_t key, const char *event_type, const char *message_id_text, const char *payload_json)
+{
+    const struct sp_conf_bridge *c = &b->options->c;
+    char at[40], publisher[64], routing_key[80];
+    stamp(bridge_shell_wall(b), at);
+    (void)snprintf(publisher, sizeof publisher, "spice.%s", b->name);
+    for (uint32_t i = 0; i < (c->topic_count > 0 ? c->topic_count : 1); i++) {
+        struct sp_buf inner;
+        uint64_t own = key + i; /* each topic has its own newest */
+        (void)snprintf(routing_key, sizeof routing_key, "%s.info", c->topic_count > 0 ? c->topics[i] : "notifications");
+        sp_buf_init(&inner, 16384);
+        oslo_message_notification(&inner, message_id_text, publisher, event_type, at, payload_json);
+        bridge_shell_offer(b, BRIDGE_NOTE, own == UINT64_MAX || own == 0 ? 1 : own, c->exchange, routing_key, &inner);
+        sp_buf_fini(&inner);
+    }
 }
 
 static int volume(const struct reader_answer *a)
@@ -112,9 +134,7 @@ struct sizes {
 static void note(struct bridge *b, const struct reader_entry *e, const struct reader_answer *a, const struct bridge_note_row *was,
                  const struct sizes *sizes)
 {
-    char since[32] = "", at[40], id[37], hex[33], key[37], publisher[64];
-    struct sp_wall wall = bridge_shell_wall(b);
-    struct sp_buf inner;
+    char since[32] = "", id[37], hex[33], key[37];
     sp_hex_write(e->key, 16, hex);
     (void)snprintf(key, sizeof key, "%.8s-%.4s-%.4s-%.4s-%.12s", hex, hex + 8, hex + 12, hex + 16, hex + 20);
     sp_time_format_wall((struct sp_wall){e->since_ms}, since, sizeof since);
@@ -126,19 +146,9 @@ static void note(struct bridge *b, const struct reader_entry *e, const struct re
                                 (json_int_t)b->reader.sequence, "pool_members", sizes->members, "pool_nodes", sizes->nodes);
     char *text = payload != NULL ? json_dumps(payload, JSON_ENSURE_ASCII) : NULL;
     json_decref(payload);
-    stamp(wall, at);
     message_id(b, e, a, id);
-    (void)snprintf(publisher, sizeof publisher, "spice.%s", b->name);
-    const struct sp_conf_bridge *c = &b->options->c;
-    for (uint32_t i = 0; text != NULL && i < (c->topic_count > 0 ? c->topic_count : 1); i++) {
-        char routing_key[80];
-        (void)snprintf(routing_key, sizeof routing_key, "%s.info", c->topic_count > 0 ? c->topics[i] : "notifications");
-        sp_buf_init(&inner, 16384);
-        oslo_message_notification(&inner, id, publisher, "spice.trust.changed", at, text);
-        uint64_t hash = entry_hash(b, e) + i;
-        bridge_shell_offer(b, BRIDGE_NOTE, hash == UINT64_MAX ? 1 : hash, c->exchange, routing_key, &inner);
-        sp_buf_fini(&inner);
-    }
+    if (text != NULL)
+        bridge_note_send(b, entry_hash(b, e), "spice.trust.changed", id, text);
     free(text);
 }
 

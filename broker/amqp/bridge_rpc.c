@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "bridge_method.h"
+#include "bridge_result.h"
 #include "bridge_trust.h"
 #include "oslo_message.h"
 #include "sp_hash.h"
@@ -191,6 +192,8 @@ static const char *class_of(unsigned code)
 enum sp_rc bridge_on_view_reply(struct bridge_in *in, struct msg_view_reply *m)
 {
     struct bridge *b = in->b;
+    if (bridge_result_on_view_reply(b, m))
+        return SP_OK;
     for (uint32_t i = 0; i < BRIDGE_CALLS_MAX; i++) {
         struct bridge_call *c = &b->calls[i];
         if (!c->used || c->kind != BRIDGE_CALL_VIEW || c->id != m->id)

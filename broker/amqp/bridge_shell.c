@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "bridge_note.h"
+#include "bridge_result.h"
 #include "bridge_rpc.h"
 #include "bridge_trust.h"
 #include "oslo_message.h"
@@ -449,6 +450,7 @@ void bridge_shell_close(struct bridge **b_p)
         close(b->wake_fd);
     }
     bridge_rpc_fini(b);
+    bridge_result_fini(b);
     bridge_trust_fini(b);
     bridge_note_fini(b);
     bridge_seen_fini(&b->seen);
@@ -465,7 +467,8 @@ void bridge_shell_close(struct bridge **b_p)
 struct sp_mono bridge_shell_deadline(const struct bridge *b)
 {
     uint64_t at = bridge_core_next_deadline(&b->core, bridge_shell_now(b)).us;
-    uint64_t others[] = {bridge_rpc_deadline_us(b), bridge_trust_deadline_us(b), sp_notify_deadline(b->notify).us};
+    uint64_t others[] = {bridge_rpc_deadline_us(b), bridge_result_deadline_us(b), bridge_trust_deadline_us(b),
+                         sp_notify_deadline(b->notify).us};
     for (size_t i = 0; i < SP_COUNT(others); i++)
         at = others[i] < at ? others[i] : at;
     return (struct sp_mono){at};
@@ -476,6 +479,7 @@ void bridge_shell_tick(struct bridge *b, const struct sp_now *now)
     struct bridge_event ev = {.kind = BRIDGE_EV_TICK};
     step(b, &ev);
     bridge_rpc_tick(b);
+    bridge_result_tick(b);
     bridge_trust_turn(b);
     sp_log_tick(*now);
     sp_notify_watchdog(b->notify, now->mono, sp_loop_turns(b->loop));

@@ -68,6 +68,16 @@ struct bridge_note_row { /* last told about one node in one pool */
     bool member;
 };
 
+struct bridge_results {
+    bool begun;
+    uint64_t next; /* number of the next result, in this start of the keeper */
+    uint64_t id;   /* of the open question, 0: none */
+    uint32_t part;
+    struct sp_buf data;
+    uint64_t due_us;
+    struct sp_map last; /* (node, check) -> last outcome */
+};
+
 struct bridge {
     const struct sp_conf *conf;
     const struct sp_keys *keys;
@@ -99,6 +109,7 @@ struct bridge {
     struct bridge_note_row *notes;
     uint32_t note_count, note_size;
     uint8_t note_key[16];
+    struct bridge_results results;
     /* calls */
     struct bridge_call calls[BRIDGE_CALLS_MAX];
     uint32_t call_count, view_count;

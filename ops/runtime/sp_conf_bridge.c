@@ -6,6 +6,7 @@
 #define HOUR      (60u * MINUTE)
 #define BRIDGE(m) SP_BIND_AT(sp_conf_bridge, m)
 
+static const char *const result_words[] = {"none", "changes", "sample", "all", NULL};
 static const char *const login_words[] = {"plain", "external", NULL};
 
 static const struct sp_bind_key bridge_keys[] = {
@@ -23,6 +24,10 @@ static const struct sp_bind_key bridge_keys[] = {
      .help = "between snapshots sent to all who listen"},
     {"notify", SP_BIND_BOOL, false, BRIDGE(notify), .def = "true",
      .help = "send notifications; with several bridges one is enough"},
+    {"results", SP_BIND_ENUM, false, BRIDGE(results), .words = result_words, .def = "none",
+     .help = "results that become notifications spice.check.result"},
+    {"results_permille", SP_BIND_U32, false, BRIDGE(results_permille), .min = 1, .max = 1000, .def = "10",
+     .help = "with results: sample, so many of 1000"},
     {"notification_topics", SP_BIND_TEXTS, false, SP_BIND_ARRAY(sp_conf_bridge, topics, topic_count),
      .help = "topics of notifications; none: notifications"},
     {"durable_queues", SP_BIND_BOOL, false, BRIDGE(durable_queues), .def = "false",

@@ -9,6 +9,12 @@
 #define SP_CONF_BRIDGE_URL_BYTES  2048u
 #define SP_CONF_BRIDGE_TOPICS_MAX 4u
 
+enum sp_conf_bridge_results {
+    SP_CONF_BRIDGE_RESULTS_NONE,
+    SP_CONF_BRIDGE_RESULTS_CHANGES,
+    SP_CONF_BRIDGE_RESULTS_SAMPLE,
+    SP_CONF_BRIDGE_RESULTS_ALL
+};
 enum sp_conf_bridge_login { SP_CONF_BRIDGE_LOGIN_PLAIN, SP_CONF_BRIDGE_LOGIN_EXTERNAL };
 
 struct sp_conf_bridge {
@@ -17,10 +23,12 @@ struct sp_conf_bridge {
     char transport_url_file[SP_FS_PATH_BYTES];
     char exchange[65];
     char topic[65];
-    bool rpc;             /* answer on `topic` */
-    bool fanout;          /* send the keeper's frames */
-    uint64_t snapshot_ms; /* between snapshots that go to everybody */
-    bool notify;          /* spice.trust.changed */
+    bool rpc;                  /* answer on `topic` */
+    bool fanout;               /* send the keeper's frames */
+    uint64_t snapshot_ms;      /* between snapshots that go to everybody */
+    bool notify;               /* spice.trust.changed */
+    uint32_t results;          /* enum sp_conf_bridge_results: which spice.check.result */
+    uint32_t results_permille; /* SAMPLE: so many of 1000 */
     uint32_t topic_count;
     char topics[SP_CONF_BRIDGE_TOPICS_MAX][65]; /* notification topics */
     bool durable_queues;                        /* amqp_durable_queues */
