@@ -4,7 +4,8 @@
  *   gearmand  two queues as mod_gearman uses them: the scheduler submits a background job, a worker takes it and submits a
  *             background job with the result, the keeper takes that. 200-byte records, two workers.
  *   nats      JetStream on file: one producer with a window of acknowledgements, one consumer that pulls batches of 100 and
- *             acknowledges each batch. One hop only, so the peer is favoured.
+ *             acknowledges each message, as workers that share a queue must: what they take ends in any order. One hop only and no
+ *             sync to the disk before an acknowledgement, so the peer is favoured.
  * CPU is user+sys of the server and of all clients, as the kernel accounts ended children.
  *
  * Output: one JSON object. Exit 3: the peer is not installed.
@@ -25,8 +26,8 @@
 
 #include "sp_clock.h"
 
-#define RECORD 200
-#define WORKERS 2
+#define RECORD        200
+#define WORKERS       2
 #define NOT_INSTALLED 3
 
 static _Noreturn void die(const char *what)
@@ -122,7 +123,17 @@ static uint8_t *line_take(struct line *l, size_t n)
 
 /* ---- gearman, protocol of gearmand 1.1: header of magic, type, size, big endian ------------------- */
 
-enum { CAN_DO = 1, PRE_SLEEP = 4, NOOP = 6, JOB_CREATED = 8, GRAB_JOB = 9, NO_JOB = 10, JOB_ASSIGN = 11, WORK_COMPLETE = 13, SUBMIT_JOB_BG = 18 };
+enum {
+    CAN_DO = 1,
+    PRE_SLEEP = 4,
+    NOOP = 6,
+    JOB_CREATED = 8,
+    GRAB_JOB = 9,
+    NO_JOB = 10,
+    JOB_ASSIGN = 11,
+    WORK_COMPLETE = 13,
+    SUBMIT_JOB_BG = 18
+};
 
 static void gearman_put(struct line *l, uint32_t type, const void *data, uint32_t n)
 {
@@ -274,7 +285,8 @@ static void nats_feed(uint16_t port, uint64_t count)
     memset(record, 'r', RECORD);
     memcpy(record + RECORD, "\r\n", 2);
     nats_open(&l, port, "_INBOX.feed");
-    nats_ask(&l, "$JS.API.STREAM.CREATE.CHECKS", "_INBOX.feed", "{\"name\":\"CHECKS\",\"subjects\":[\"checks\"],\"storage\":\"file\"}");
+    nats_ask(&l, "$JS.API.STREAM.CREATE.CHECKS", "_INBOX.feed",
+             "{\"name\":\"CHECKS\",\"subjects\":[\"checks\"],\"storage\":\"file\"}");
     for (uint64_t sent = 0, acknowledged = 0; acknowledged < count; acknowledged++) {
         for (; sent < count && sent - acknowledged < 1000; sent++) {
             nats_put(&l, "PUB checks _INBOX.feed 200\r\n");
@@ -289,14 +301,16 @@ static void nats_eat(uint16_t port, uint64_t count)
     static struct line l;
     char reply[256], text[512];
     nats_open(&l, port, "_INBOX.eat");
-    nats_ask(&l, "$JS.API.CONSUMER.DURABLE.CREATE.CHECKS.W", "_INBOX.eat",
-             "{\"stream_name\":\"CHECKS\",\"config\":{\"durable_name\":\"W\",\"ack_policy\":\"all\",\"max_ack_pending\":5000}}");
+    nats_ask(
+        &l, "$JS.API.CONSUMER.DURABLE.CREATE.CHECKS.W", "_INBOX.eat",
+        "{\"stream_name\":\"CHECKS\",\"config\":{\"durable_name\":\"W\",\"ack_policy\":\"explicit\",\"max_ack_pending\":5000}}");
     for (uint64_t got = 0; got < count;) {
         nats_put(&l, "PUB $JS.API.CONSUMER.MSG.NEXT.CHECKS.W _INBOX.eat 13\r\n{\"batch\":100}\r\n");
-        for (uint64_t i = 0; i < 100 && got < count; i++, got++)
+        for (uint64_t i = 0; i < 100 && got < count; i++, got++) {
             nats_message(&l, reply, NULL, 0);
-        (void)snprintf(text, sizeof text, "PUB %s 0\r\n\r\n", reply);
-        nats_put(&l, text);
+            (void)snprintf(text, sizeof text, "PUB %s 0\r\n\r\n", reply);
+            nats_put(&l, text);
+        }
     }
     line_flush(&l);
 }
@@ -327,13 +341,13 @@ static void end(pid_t pid)
     (void)waitpid(pid, &status, 0);
 }
 
-#define CHILD(pid, ...)      \
-    do {                     \
-        pid = fork();        \
-        if (pid == 0) {      \
-            __VA_ARGS__;     \
-            _exit(0);        \
-        }                    \
+#define CHILD(pid, ...)                                                                                                            \
+    do {                                                                                                                           \
+        pid = fork();                                                                                                              \
+        if (pid == 0) {                                                                                                            \
+            __VA_ARGS__;                                                                                                           \
+            _exit(0);                                                                                                              \
+        }                                                                                                                          \
     } while (0)
 
 int main(int argc, char **argv)
