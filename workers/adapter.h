@@ -35,6 +35,7 @@ struct sp_adapter_job {
     uint64_t deadline_us; /* loop time at which the worker will cancel */
     const char *node;     /* name of the node, NUL-terminated */
     const char *address;  /* where to reach it; the name when none was given */
+    const uint8_t *ticket; /* of the wire, SP_TICKET_BYTES: who asked, when; for logs; NULL in rigs without a bus */
     const uint8_t *checkpoint; /* what the last run of this (check, node) pair left */
     size_t checkpoint_len;
 };

@@ -174,6 +174,7 @@ static void start_job(struct worker_shell *self, uint32_t slot)
     job->deadline_us = s->started_us + (uint64_t)s->timeout_ms * SP_US_PER_MS;
     job->node = s->node;
     job->address = s->address_len > 0 ? s->address : s->node;
+    job->ticket = s->ticket;
     job->checkpoint = s->checkpoint;
     job->checkpoint_len = s->checkpoint_len;
     a->started = true;

@@ -169,8 +169,12 @@ static void on_frame(struct broker_core *b, const struct broker_event *ev, struc
 
     c->messages++;
     c->bytes += ev->n;
-    if (in.peer != PEER_NONE)
+    if (in.peer != PEER_NONE) {
         peer_heard(&b->peers, in.peer, b->now_us);
+        /* Results say as much as a heartbeat: it reads, so what waits for it is tried again. */
+        if (b->peers.peers[in.peer].has_worker && route_worker_heard(&b->routes, b->peers.peers[in.peer].worker))
+            b->dirty = true;
+    }
     take(b, &in, fx);
 }
 

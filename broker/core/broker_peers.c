@@ -175,8 +175,6 @@ enum sp_rc broker_on_heartbeat(struct broker_in *in, struct msg_heartbeat *m)
     }
     p->progress = m->progress;
     p->backlog = m->backlog;
-    if (p->has_worker && route_worker_heard(&b->routes, p->worker))
-        b->dirty = true; /* what waits for it is tried again */
     emit_heartbeat(b, in, fx);
     broker_send_release(fx, in->ev->frame);
     return SP_OK;

@@ -361,10 +361,14 @@ static void row(const char *figure, double value, const char *unit, const char *
     more = true;
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
     double scan[ROUNDS], cold[ROUNDS], plain[ROUNDS], heap[ROUNDS];
     uint32_t small = 0, large = 0;
+    if (argc == 2 && strcmp(argv[1], "--scan") == 0) {
+        (void)printf("{\"rows\":%u,\"scan_ms\":%.3f}\n", CHECKS * NODES, sqlite_scan());
+        return 0;
+    }
     fx.arena = malloc(SCHEDULER_CORE_ARENA_BYTES);
     must(fx.arena != NULL, "no memory");
     double bytes = bytes_of(CHECKS / 10, &small);

@@ -46,21 +46,23 @@ def median(values):
     return statistics.median(values)
 
 
-def row(figure, value, unit, reference, reference_value, bar, goal, *, at_most=True, judged="ratio", rounds=(), hint=None):
+def row(figure, value, unit, reference, reference_value, bar, goal, *, at_most=True, judged="ratio", rounds=(), bar_value=None):
     """rounds: the judged quantity of each round; their median is what is judged, and their spread is shown.
 
-    Without rounds the judged quantity comes from value and reference_value. hint: how to read the figure."""
+    Without rounds the judged quantity comes from value and reference_value. bar_value: the bar is on the value itself, not on the ratio."""
     ratio = value / reference_value if reference_value else None
     seen = {"ratio": ratio, "difference": value - (reference_value or 0), "value": value}[judged]
     if rounds:
         seen = median(rounds)
         ratio = seen if judged == "ratio" else ratio
     ok = (lambda limit: seen is not None and (seen <= limit if at_most else seen >= limit))
+    bar_met = ok(bar) if bar_value is None else value <= bar_value
+    bar = bar if bar_value is None else f"{bar_value} {unit}"
     add({"figure": figure, "value": round(value, 4), "unit": unit, "reference": reference,
          "reference_value": None if reference_value is None else round(reference_value, 4),
          "ratio": None if ratio is None else round(ratio, 4), "bar": bar, "goal": goal, "at_most": at_most, "judged": judged,
-         "met": ok(goal), "bar_met": ok(bar), "spread": [round(min(rounds), 4), round(max(rounds), 4)] if rounds else None,
-         "rounds": len(rounds), **({"hint": hint} if hint else {})})
+         "met": ok(goal), "bar_met": bar_met, "spread": [round(min(rounds), 4), round(max(rounds), 4)] if rounds else None,
+         "rounds": len(rounds)})
 
 
 def add(one):

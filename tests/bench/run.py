@@ -17,7 +17,8 @@ sys.path.insert(0, str(HERE))
 sys.path.insert(0, str(HERE.parent / "support"))
 import report  # noqa: E402
 
-ORDER = ["codec", "keeper", "scheduler", "noop", "single", "latency", "lateness", "freeze", "idle", "start", "brokers", "exec", "million", "execlate", "http", "peers-queues", "peers-monitors"]
+ORDER = ["codec", "keeper", "scheduler", "noop", "single", "latency", "freeze", "idle", "memory", "lateness", "start", "brokers", "exec", "million",
+         "execlate", "http", "peers-queues", "peers-monitors"]
 
 
 def find_groups():
@@ -90,8 +91,14 @@ def main():
     for name in args.groups:
         if name not in groups and name not in ("fleet", "all", "peers"):
             parser.error(f"no group {name}; one of: {' '.join(groups)} fleet all")
-    for group in chosen(groups, args.groups):
-        run_group(group, args)
+    try:
+        for group in chosen(groups, args.groups):
+            run_group(group, args)
+    finally:
+        for name in {path.stem for path in HERE.glob("group_*.py")} & sys.modules.keys():
+            keep = getattr(sys.modules[name], "keep", None)
+            if keep is not None:
+                keep.close()
     if args.json:
         print(json.dumps(report.rows, indent=2))
     else:

@@ -300,6 +300,28 @@ static void test_full_worker_is_tried_again(void **state)
     assert_int_equal(w.core.steps, steps); /* nothing waits: nothing is tried */
 }
 
+/* Results say as much as a heartbeat: the worker reads, so what waits for it goes on at once. */
+static void test_full_worker_that_answers_gets_more(void **state)
+{
+    (void)state;
+    uint8_t buf[256];
+    struct sp_packer body;
+    struct msg_result_batch m = {.boot = 1, .batch = 1};
+    broker_world_route(&w, CONN_SCHEDULER, who[CONN_SCHEDULER], "exec", "");
+    broker_world_credit(&w, CONN_WORKER, who[CONN_WORKER], 30);
+    broker_world_drained(&w);
+    w.conns[CONN_WORKER].state = BROKER_WORLD_FULL;
+    broker_world_jobs(&w, CONN_SCHEDULER, who[CONN_SCHEDULER], "exec", 5, 1000);
+    assert_int_equal(w.conns[CONN_WORKER].jobs, 0);
+    assert_int_equal(w.core.pool.count, 1);
+    w.conns[CONN_WORKER].state = BROKER_WORLD_OPEN;
+    sp_packer_init(&body, buf, sizeof buf);
+    assert_int_equal(msg_result_batch_encode(&body, &m), SP_OK);
+    broker_world_send(&w, CONN_WORKER, who[CONN_WORKER], SP_MSG_RESULT_BATCH, "", &body, NULL);
+    broker_world_drained(&w);
+    assert_int_equal(w.conns[CONN_WORKER].jobs, 5);
+}
+
 static void test_scheduler_session_ends(void **state)
 {
     (void)state;
@@ -442,6 +464,7 @@ int main(void)
         CASE(test_credit_draws_jobs),
         CASE(test_what_waits_expires_or_loses_its_workers),
         CASE(test_full_and_lost_workers),
+        CASE(test_full_worker_that_answers_gets_more),
         CASE(test_full_worker_is_tried_again),
         CASE(test_scheduler_session_ends),
         CASE(test_silence_and_a_long_stop),
