@@ -15,7 +15,7 @@ import time
 sys.dont_write_bytecode = True
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "support"))
-from cloud_bed import BridgeDouble, filter_options  # noqa: E402
+from cloud_bed import Bridge, filter_options  # noqa: E402
 from fleet import SOURCE, Failed, Fleet, wait  # noqa: E402
 from nova_bed import PYTHON, Processes, Rabbit, ini  # noqa: E402
 
@@ -99,8 +99,8 @@ def installed(folder):
 
 
 def odd_requests_and_bad_configuration(processes, folder, site, url):
-    for name, spice in (("unset", {}), ("badkey", {"keeper_keys": "00" * 32, "deployment": "11" * 16}),
-                        ("stale", {"keeper_keys": "22" * 32, "deployment": "11" * 16, "ping_interval": 9, "stale_after": 1})):
+    for name, spice in (("unset", {}), ("stale", {"keeper_keys": "22" * 32, "deployment": "11" * 16, "ping_interval": 9,
+                                                  "stale_after": 1})):
         workers = Workers(processes, folder, site, spice, url, name)
         assert workers.both(TRUSTED) == [[], []]
         assert workers.both({}) == [["cmp-1", "cmp-2"]] * 2
@@ -119,23 +119,24 @@ def main():
         print("%4.0f s  %s" % (time.monotonic() - start, text), flush=True)
 
     folder = pathlib.Path(tempfile.mkdtemp(prefix="spice-filter-"))
-    processes = Processes(folder)
+    processes, rabbit = Processes(folder), None
     try:
         with Fleet(workers=1) as fleet:
             site = installed(folder)
-            rabbit = Rabbit(processes, folder)
+            rabbit = Rabbit()
+            url = rabbit.url("nova")
             say("installed by pip")
-            odd_requests_and_bad_configuration(processes, folder, site, rabbit.url)
+            odd_requests_and_bad_configuration(processes, folder, site, url)
             say("odd requests and bad configuration refuse and do not raise")
-            workers = Workers(processes, folder, site, filter_options(fleet, first_wait=0.2), rabbit.url)
+            workers = Workers(processes, folder, site, filter_options(fleet, first_wait=0.2), url)
             assert workers.both(TRUSTED) == [[], []]
             slow = workers.ask(0, specs=TRUSTED, hosts=HOSTS)["ms"]
             assert slow < 2000, slow  # RabbitMQ is not even there; the first wait is over
-            fleet.start().ready()
+            fleet.start("broker-1", "keeper", "scheduler", "worker-1").ready()
             fleet.apply(DEFINITIONS % ("pass", UUID))
             fleet.wait_member("cmp-1", True)
-            rabbit.start().ready()
-            bridge = BridgeDouble(processes, fleet, rabbit.url).start()
+            rabbit.start()
+            bridge = Bridge(fleet, rabbit.url()).start()
             wait("both workers pass cmp-1", lambda: workers.both(TRUSTED) == [["cmp-1"], ["cmp-1"]], 60)
             say("RabbitMQ came after the filter: both workers follow")
             us = workers.ask(0, specs=TRUSTED, hosts=HOSTS[:1], times=2000)
@@ -149,7 +150,7 @@ def main():
             wait("without a bridge nothing passes", lambda: workers.both(TRUSTED) == [[], []], 60)
             bridge.start()
             rabbit.kill()
-            rabbit.start().ready()
+            rabbit.start()
             wait("both workers pass cmp-1 after RabbitMQ's restart", lambda: workers.both(TRUSTED) == [["cmp-1"], ["cmp-1"]], 90)
             say("bridge and RabbitMQ killed and back")
             states = [json.loads(p.read_text()) for p in folder.glob("spice-filter-control-*.json")]
@@ -162,6 +163,8 @@ def main():
         raise
     finally:
         processes.stop()
+        if rabbit is not None:
+            rabbit.stop()
         if "SPICE_KEEP" not in os.environ:
             shutil.rmtree(folder, ignore_errors=True)
 

@@ -23,6 +23,25 @@ def filter_options(fleet, **more):
             "ping_interval": 0.5, "stale_after": STALE_S, "call_timeout": 2.0, "first_wait": 10.0, **more}
 
 
+class Bridge:
+    """The real spice-bridge."""
+
+    def __init__(self, fleet, url):
+        self.fleet = fleet
+        path = fleet.prefix / "etc/transport_url"
+        path.touch(mode=0o600)
+        path.write_text(url + "\n")
+        with open(fleet.config, "a") as conf:
+            conf.write("\nbridge:\n  transport_url_file: etc/transport_url\n  retry: 100ms\n  retry_step: 100ms\n  retry_max: 1s\n")
+
+    def start(self):
+        self.fleet.start("bridge-1")
+        return self
+
+    def kill(self):
+        self.fleet.kill("bridge-1")
+
+
 class BridgeDouble:
     """tests/support/bridge_double.py as a child."""
 
@@ -64,9 +83,10 @@ class CloudBed:
 
     def _start(self):
         self.nova.start_base()
-        self.fleet.start().ready()
+        self.fleet.start("broker-1", "keeper", "scheduler", "worker-1").ready()
         self._truth()
-        self.bridge = BridgeDouble(self.nova.processes, self.fleet, self.nova.rabbit.url).start()
+        self.double = BridgeDouble(self.nova.processes, self.fleet, self.nova.url)  # for what an honest bridge does not do
+        self.bridge = Bridge(self.fleet, self.nova.rabbit.url()).start()
         self.nova.start_nova(filter_options(self.fleet, **self.spice_options))
         return self
 
@@ -121,11 +141,11 @@ hold_down: 1s
 
     # -- decisions ------------------------------------------------------------------------------
 
-    def chosen(self, extra_specs, times=8):
+    def chosen(self, extra_specs, times=6):
         """The hosts of so many decisions: with several workers each takes its share."""
         return {self.nova.select(extra_specs) for _ in range(times)}
 
-    def until_chosen(self, extra_specs, hosts, seconds=90.0, times=8, **more):
+    def until_chosen(self, extra_specs, hosts, seconds=90.0, times=6, **more):
         """Decisions go to all of these hosts and nowhere else. On a busy machine a doubt may come between: it costs time, nothing else."""
         wait(f"{extra_specs} goes to {hosts}", lambda: {self.nova.select(extra_specs, **more) for _ in range(times)} == set(hosts), seconds, 0.1)
 

@@ -10,13 +10,13 @@ import hashlib
 import json
 import os
 import pathlib
-import secrets
 import shutil
 import signal
 import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import urllib.request
 
@@ -24,18 +24,13 @@ HERE = pathlib.Path(__file__).resolve().parent
 SOURCE = pathlib.Path(os.environ.get("SPICE_SOURCE", HERE.parents[1]))
 sys.path.insert(0, str(HERE))
 from fleet import Failed, wait  # noqa: E402
+from rabbit import Rabbit, free_port  # noqa: E402
 
 PYTHON = "/usr/bin/python3"  # the one Debian's packages belong to
 PACKAGES = ("python3-nova", "python3-placement", "mariadb-server-core", "python3-sqlalchemy")
 START_S = 240.0
 DIE = ctypes.CDLL(None, use_errno=True).prctl
 PR_SET_PDEATHSIG = 1
-
-
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
 
 
 def die_with_parent():
@@ -91,41 +86,24 @@ class Processes:
             self.kill(name)
 
 
-class Rabbit:
-    """One RabbitMQ node of our own, with its own port mapper."""
+class Rising(threading.Thread):
+    """Something that takes its time to start, beside other things; join() raises what it raised."""
 
-    def __init__(self, processes, folder):
-        self.processes, self.folder = processes, pathlib.Path(folder)
-        self.port, self.node = free_port(), f"spice{secrets.token_hex(3)}@localhost"
-        self.url = f"rabbit://guest:guest@127.0.0.1:{self.port}/"
-        epmd = free_port()
-        self.env = {"HOME": str(folder), "ERL_EPMD_PORT": str(epmd), "ERL_EPMD_ADDRESS": "127.0.0.1", "RABBITMQ_NODENAME": self.node,
-                    "RABBITMQ_NODE_IP_ADDRESS": "127.0.0.1", "RABBITMQ_NODE_PORT": str(self.port), "RABBITMQ_DIST_PORT": str(free_port()),
-                    "RABBITMQ_MNESIA_BASE": str(folder), "RABBITMQ_LOGS": "-", "RABBITMQ_PID_FILE": str(self.folder / "rabbit.pid"),
-                    "RABBITMQ_ENABLED_PLUGINS_FILE": str(self.folder / "enabled_plugins"), "RABBITMQ_CONF_ENV_FILE": "/dev/null",
-                    "RABBITMQ_CONFIG_FILE": str(self.folder / "rabbitmq.conf"), "RUNNING_UNDER_SYSTEMD": "1",
-                    "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "+sbwt none +S 2:2"}
-        (self.folder / "enabled_plugins").write_text("[].\n")
-        (self.folder / "rabbitmq.conf").write_text("loopback_users.guest = true\nheartbeat = 10\nlisteners.tcp.1 = 127.0.0.1:%d\n" % self.port)
-        epmd_program = shutil.which("epmd") or str(next(pathlib.Path("/usr/lib/erlang").glob("erts-*/bin/epmd")))
-        processes.start("epmd", [epmd_program, "-port", str(epmd), "-address", "127.0.0.1"])
+    def __init__(self, start):
+        super().__init__(daemon=True)
+        self.begin, self.error = start, None
+        self.start()
 
-    def start(self):
-        self.processes.start("rabbit", ["/usr/lib/rabbitmq/bin/rabbitmq-server"], env=self.env)
-        return self
+    def run(self):
+        try:
+            self.begin()
+        except BaseException as error:
+            self.error = error
 
-    def ready(self):
-        """Takes logins: the port alone opens earlier."""
-        wait("RabbitMQ answers", lambda: self.processes.alive("rabbit") and listening(self.port) and self._greets(), START_S, 0.1)
-
-    def _greets(self):
-        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), timeout=2) as s:
-            s.sendall(b"AMQP\0\0\x09\x01")
-            return s.recv(8)[:1] == b"\x01"
-        return False
-
-    def kill(self):
-        self.processes.kill("rabbit")
+    def join(self, timeout=None):
+        super().join(timeout)
+        if self.error is not None:
+            raise self.error
 
 
 class Database:
@@ -191,14 +169,16 @@ class NovaBed:
         self.processes = Processes(self.folder)
         self.hosts = [f"cmp-{i + 1}" for i in range(computes)]
         self.placement_port = free_port()
-        self.spice, self.client = {}, None
+        self.spice, self.client, self.rabbit = {}, None, None
 
     # -- setting up -----------------------------------------------------------------------------
 
     def start_base(self):
         """All but scheduler, computes and client; so that SPICE can be told the bus."""
         self.log("starting RabbitMQ and MariaDB")
-        self.rabbit = Rabbit(self.processes, self.folder).start()
+        self.rabbit = Rabbit()
+        self.url = self.rabbit.url("nova")
+        starting = Rising(self.rabbit.start)
         cache = SOURCE / "build" / "nova-bed" / packages_key()
         self.database = Database(self.processes, self.folder, cache)
         self.database.start()
@@ -207,10 +187,10 @@ class NovaBed:
             self.log("making the database schemas; kept for the next time")
             self._schema()
             self.database.keep()
-        self.database.sql(f"UPDATE nova_api.cell_mappings SET transport_url='{self.rabbit.url}', database_connection='{self.database.url('nova')}' "
+        self.database.sql(f"UPDATE nova_api.cell_mappings SET transport_url='{self.url}', database_connection='{self.database.url('nova')}' "
                           "WHERE name='cell1'; "
                           f"UPDATE nova_api.cell_mappings SET database_connection='{self.database.url('nova_cell0')}' WHERE name='cell0'")
-        self.rabbit.ready()
+        starting.join()
         self.log("starting placement and nova-conductor")
         self.processes.start("placement", [PYTHON, HERE / "nova_daemon.py", "placement", self.placement_port],
                              env={"OS_PLACEMENT_CONFIG_DIR": str(self.folder)})
@@ -219,13 +199,13 @@ class NovaBed:
         return self
 
     def _write_config(self):
-        db, rabbit = self.database, self.rabbit
+        db = self.database
         (self.folder / "placement.conf").write_text(
             f"[api]\nauth_strategy = noauth2\n[placement_database]\nconnection = {db.url('placement')}\n")
         base = {
-            "DEFAULT": {"transport_url": rabbit.url, "state_path": self.folder, "host": "control", "compute_driver": "fake.FakeDriver",
+            "DEFAULT": {"transport_url": self.url, "state_path": self.folder, "host": "control", "compute_driver": "fake.FakeDriver",
                         "my_ip": "127.0.0.1", "debug": "True", "log_color": "False", "report_interval": 5, "service_down_time": 600, "rpc_response_timeout": 30,
-                        "default_log_levels": "amqp=WARN,sqlalchemy=WARN,oslo.messaging=INFO,oslo_messaging=INFO,oslo_db=WARN,keystoneauth=WARN,"
+                        "default_log_levels": "nova=INFO,placement=WARN,amqp=WARN,sqlalchemy=WARN,oslo.messaging=INFO,oslo_messaging=INFO,oslo_db=WARN,keystoneauth=WARN,"
                                               "oslo_concurrency=WARN,oslo_policy=WARN,urllib3=WARN,stevedore=WARN"},
             "api": {"auth_strategy": "noauth2"},
             "placement": {"auth_type": "admin_token", "endpoint": f"http://127.0.0.1:{self.placement_port}",
@@ -248,7 +228,7 @@ class NovaBed:
         self._tool("manage", "cell_v2", "map_cell0", "--database_connection", self.database.url("nova_cell0"))
         self._tool("manage", "db", "sync")
         self._tool("manage", "cell_v2", "create_cell", "--name", "cell1", "--database_connection", self.database.url("nova"),
-                   "--transport-url", self.rabbit.url)
+                   "--transport-url", self.url)
         if place.wait(timeout=START_S) != 0:
             raise Failed("placement db sync: " + self.processes.tail("tool-placement"))
 
@@ -341,6 +321,8 @@ class NovaBed:
                 print(f"---- {log.name}")
                 print("\n".join(log.read_text(errors="replace").splitlines()[-12:]))
         self.processes.stop()
+        if self.rabbit is not None:
+            self.rabbit.stop()
         if self.own and "SPICE_KEEP" not in os.environ:
             shutil.rmtree(self.folder, ignore_errors=True)
 
