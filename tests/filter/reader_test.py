@@ -288,6 +288,49 @@ class Rules(unittest.TestCase):
             waits.append((b.core.next_deadline_us() - b.now_us) // 1000)
         self.assertEqual(waits, [50, 100, 200, 400, 400, 400])
 
+    def test_a_view_taken_while_another_thread_works_mixes_nothing(self):
+        """The other thread leaves and joins anew between any two looks at the reader's state. The keeper's machine was started anew meanwhile: its
+        clock begins near zero, so a table of the one and a clock of the other would be wrong."""
+        seen = set()
+        for leave in range(14):
+            for join in range(leave, 14):
+                b = Bed().joined()
+                old = (b.core.pools, reader.bound_ms(b.core.anchor, b.now_us))
+                view = self.interrupted(b, {leave: b.core.lost, join: lambda b=b: self.join_anew(b)})
+                new = (b.core.pools, reader.bound_ms(b.core.anchor, b.now_us))
+                got = (view.pools, view.clock_ms)
+                if view.fresh:
+                    self.assertTrue(any(got[0] is kept[0] and got[1] == kept[1] for kept in (old, new)), (leave, join))
+                seen.add("none" if not view.fresh else "old" if got[0] is old[0] else "new")
+        self.assertEqual(seen, {"none", "old", "new"})
+
+    @staticmethod
+    def join_anew(b):
+        if b.core.state == reader.FOLLOWING:
+            b.core.lost()
+        b.paper.now_ms, b.paper.boot = 1, 5
+        b.turn()
+
+    @staticmethod
+    def interrupted(b, acts):
+        """A view during which acts[n] happens right before the n-th look at an attribute."""
+        looks = [0]
+
+        class Watched(reader.Reader):
+            def __getattribute__(self, name):
+                n, looks[0] = looks[0], looks[0] + 1
+                self_class, self.__class__ = Watched, reader.Reader
+                for act in [acts[n]] if n in acts else []:
+                    act()
+                value = getattr(self, name)
+                self.__class__ = self_class
+                return value.__func__.__get__(self) if hasattr(value, "__func__") else value
+        b.core.__class__ = Watched
+        try:
+            return reader.Reader.view(b.core, b.now_us)
+        finally:
+            b.core.__class__ = reader.Reader
+
     def test_a_view_stays_as_it_was_taken(self):
         b = Bed().joined()
         view = b.core.view(b.now_us)

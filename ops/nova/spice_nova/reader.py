@@ -75,6 +75,14 @@ def name_key(name):
     return bytes(h)
 
 
+def bound_ms(anchor, now_us):
+    """Upper bound of the keeper's clock by one reading of it."""
+    asked_us, keeper_ms = anchor
+    elapsed = max(0, now_us - asked_us)
+    drift = elapsed // 1000000 * DRIFT_PPM + DRIFT_PPM
+    return keeper_ms + (elapsed + drift) // 1000 + ROUNDING_MS
+
+
 class Reader:
     def __init__(self, options):
         self.options = options
@@ -83,8 +91,8 @@ class Reader:
         self.nonce = self.ping_nonce = b""
         self.asked_us = self.heard_us = self.retry_us = self.ping_due_us = 0
         self.ping_us = None        # when the open question was sent
-        self.anchor_us = None      # our clock when we asked for the reading below
-        self.anchor_ms = 0         # the keeper's clock in the answer
+        self.anchor = (0, 0)       # our clock when we asked for a reading, and the keeper's clock in the answer
+        self.turns = 0             # changes of state
         self.proven_us = None      # at this time of ours the copy was complete
         self.hole_us = None        # an event is missing since
         self.ahead, self.claims = {}, []
@@ -98,19 +106,18 @@ class Reader:
 
     def clock_ms(self, now_us):
         """Upper bound of the keeper's clock."""
-        elapsed = max(0, now_us - (self.anchor_us or 0))
-        drift = elapsed // 1000000 * DRIFT_PPM + DRIFT_PPM
-        return self.anchor_ms + (elapsed + drift) // 1000 + ROUNDING_MS
+        return bound_ms(self.anchor, now_us)
 
     def _anchor(self, now_us, asked_us, keeper_ms, fresh_start):
         """A reading that answers a question asked at asked_us. The lower of two upper bounds is the better one, unless it is refuted."""
-        before, old = self.clock_ms(now_us), (self.anchor_us, self.anchor_ms)
-        self.anchor_us, self.anchor_ms = asked_us, keeper_ms
-        if not fresh_start and old[0] is not None and keeper_ms <= before < self.clock_ms(now_us):
-            self.anchor_us, self.anchor_ms = old
+        anchor = (asked_us, keeper_ms)
+        if not fresh_start and keeper_ms <= self.clock_ms(now_us) < bound_ms(anchor, now_us):
+            return
+        self.anchor = anchor  # as one: a view may be taken by another thread at any moment
 
     def _recent(self, now_us):
-        return self.proven_us is not None and 0 <= now_us - self.proven_us < self.options.stale_ms * 1000
+        proven_us = self.proven_us
+        return proven_us is not None and 0 <= now_us - proven_us < self.options.stale_ms * 1000
 
     def fresh(self, now_us):
         """True when the copy is complete and was proven so a short while ago."""
@@ -119,6 +126,7 @@ class Reader:
     # ---- leaving and joining ----
 
     def _away(self, why):
+        self.turns += 1
         self.state, self.why = AWAY, why
         self.proven_us = self.ping_us = self.hole_us = None
         self.ahead, self.claims = {}, []
@@ -169,6 +177,7 @@ class Reader:
         return min(times)
 
     def _subscribe(self, now_us, nonce):
+        self.turns += 1
         self.state, self.nonce = JOINING, nonce
         self.asked_us = self.heard_us = now_us
         self.retry_us = now_us + self.options.retry_ms * 1000
@@ -206,6 +215,7 @@ class Reader:
         if not self._apply_all(m.entries, m.now_ms, m.part > 0) or not m.last:
             return
         self._anchor(now_us, self.asked_us, m.now_ms, True)
+        self.turns += 1
         self.state, self.why = FOLLOWING, ""
         self.proven_us = self.asked_us
         self.ping_us, self.ping_due_us = None, now_us
@@ -374,9 +384,10 @@ class Reader:
     # ---- answers ----
 
     def view(self, now_us):
-        """What may be believed now."""
-        if self.fresh(now_us):
-            return View(True, "", self.clock_ms(now_us), self.pools)
+        """What may be believed now. Another thread may take messages meanwhile: what it leaves behind is not mixed with what was before."""
+        turns, pools, anchor = self.turns, self.pools, self.anchor
+        if self.fresh(now_us) and turns == self.turns:
+            return View(True, "", bound_ms(anchor, now_us), pools)
         why = self.why or "no proof from the keeper for %.1f s" % (self.options.stale_ms / 1000)
         return View(False, why, 0, {})
 
