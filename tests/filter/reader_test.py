@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The rules of the reader in Python, one by one and under random attack. No bus, no clock, no Nova."""
 
+import itertools
 import random
 import unittest
 import uuid
@@ -192,6 +193,16 @@ class Rules(unittest.TestCase):
             spoil(parts)
             b.hear(*parts)
             self.assertNotEqual(b.core.state, reader.FOLLOWING)
+        for field, value in (("sequence", 9), ("boot", 0)):
+            b = Bed()
+            request = b.ask()
+            parts = [{"nonce": request.nonce, "boot": b.paper.boot, "now_ms": b.paper.now_ms, "sequence": 0, "part": i, "last": i == 1,
+                      "entries": [b.paper.entry((i, POOL))]} for i in range(2)]
+            parts[1][field] = value
+            if field == "boot":
+                parts[0][field] = value
+            b.hear(*(b.paper.make("Snapshot", **p) for p in parts))
+            self.assertNotEqual(b.core.state, reader.FOLLOWING, field)
         b = Bed(nodes=4)
         b.paper.part_entries = 2
         request = b.ask()
@@ -230,6 +241,29 @@ class Rules(unittest.TestCase):
             b.hear(make(b))
             self.assertFalse(b.member())
             self.assertIn("clock", b.core.why)
+
+    def test_a_proof_is_as_old_as_the_question(self):
+        b = Bed()
+        request = b.ask()
+        answer = b.answer_to(request)
+        b.tick(400)
+        b.hear(*answer, b.paper.change(0, POOL, True, 60000))
+        self.assertTrue(b.member())
+        b.tick(201)
+        self.assertFalse(b.member(), "asked more than 600 ms ago")
+
+    def test_the_bound_grows_with_the_drift_two_clocks_may_have(self):
+        hour_us = 3600 * 1000000
+        self.assertGreaterEqual(reader.bound_ms((5, 1000), 5 + hour_us), 1000 + 3600000 + 1800)
+        self.assertLessEqual(reader.bound_ms((5, 1000), 5 + hour_us), 1000 + 3600000 + 1802)
+
+    def test_our_own_answer_refutes_a_bound_that_is_too_low(self):
+        b = Bed().joined()
+        b.tick(200)
+        request = b.ask()
+        b.paper.now_ms += 5000
+        b.hear(*b.answer_to(request))
+        self.assertGreaterEqual(b.core.clock_ms(b.now_us), b.paper.now_ms)
 
     def test_the_keepers_new_start_is_none_until_asked(self):
         for make in (lambda b: b.paper.event([(1, POOL)]), lambda b: b.paper.beat(b"y" * 16)):
@@ -292,35 +326,36 @@ class Rules(unittest.TestCase):
         """The other thread leaves and joins anew between any two looks at the reader's state. The keeper's machine was started anew meanwhile: its
         clock begins near zero, so a table of the one and a clock of the other would be wrong."""
         seen = set()
-        for leave in range(14):
-            for join in range(leave, 14):
-                b = Bed().joined()
-                old = (b.core.pools, reader.bound_ms(b.core.anchor, b.now_us))
-                view = self.interrupted(b, {leave: b.core.lost, join: lambda b=b: self.join_anew(b)})
-                new = (b.core.pools, reader.bound_ms(b.core.anchor, b.now_us))
-                got = (view.pools, view.clock_ms)
-                if view.fresh:
-                    self.assertTrue(any(got[0] is kept[0] and got[1] == kept[1] for kept in (old, new)), (leave, join))
-                seen.add("none" if not view.fresh else "old" if got[0] is old[0] else "new")
+        for leave, ask, hear in itertools.combinations_with_replacement(range(14), 3):
+            b = Bed().joined()
+            old = (b.core.pools, reader.bound_ms(b.core.anchor, b.now_us))
+            view = self.interrupted(b, [(leave, b.core.lost), (ask, lambda b=b: self.ask_anew(b)), (hear, lambda b=b: self.hear_anew(b))])
+            new = (b.core.pools, reader.bound_ms(b.core.anchor, b.now_us))
+            got = (view.pools, view.clock_ms)
+            if view.fresh:
+                self.assertTrue(any(got[0] is kept[0] and got[1] == kept[1] for kept in (old, new)), (leave, ask, hear))
+            seen.add("none" if not view.fresh else "old" if got[0] is old[0] else "new")
         self.assertEqual(seen, {"none", "old", "new"})
 
     @staticmethod
-    def join_anew(b):
-        if b.core.state == reader.FOLLOWING:
-            b.core.lost()
+    def ask_anew(b):
         b.paper.now_ms, b.paper.boot = 1, 5
-        b.turn()
+        b.request = b.ask()
+
+    @staticmethod
+    def hear_anew(b):
+        b.hear(*b.answer_to(b.request))
 
     @staticmethod
     def interrupted(b, acts):
-        """A view during which acts[n] happens right before the n-th look at an attribute."""
+        """A view during which each act happens right before the look at an attribute that has its number."""
         looks = [0]
 
         class Watched(reader.Reader):
             def __getattribute__(self, name):
                 n, looks[0] = looks[0], looks[0] + 1
                 self_class, self.__class__ = Watched, reader.Reader
-                for act in [acts[n]] if n in acts else []:
+                for act in [a for at, a in acts if at == n]:
                     act()
                 value = getattr(self, name)
                 self.__class__ = self_class

@@ -92,7 +92,7 @@ class Reader:
         self.asked_us = self.heard_us = self.retry_us = self.ping_due_us = 0
         self.ping_us = None        # when the open question was sent
         self.anchor = (0, 0)       # our clock when we asked for a reading, and the keeper's clock in the answer
-        self.turns = 0             # changes of state
+        self.copies = 0            # whole copies taken
         self.proven_us = None      # at this time of ours the copy was complete
         self.hole_us = None        # an event is missing since
         self.ahead, self.claims = {}, []
@@ -126,7 +126,6 @@ class Reader:
     # ---- leaving and joining ----
 
     def _away(self, why):
-        self.turns += 1
         self.state, self.why = AWAY, why
         self.proven_us = self.ping_us = self.hole_us = None
         self.ahead, self.claims = {}, []
@@ -177,7 +176,6 @@ class Reader:
         return min(times)
 
     def _subscribe(self, now_us, nonce):
-        self.turns += 1
         self.state, self.nonce = JOINING, nonce
         self.asked_us = self.heard_us = now_us
         self.retry_us = now_us + self.options.retry_ms * 1000
@@ -215,7 +213,7 @@ class Reader:
         if not self._apply_all(m.entries, m.now_ms, m.part > 0) or not m.last:
             return
         self._anchor(now_us, self.asked_us, m.now_ms, True)
-        self.turns += 1
+        self.copies += 1  # before the state: see view
         self.state, self.why = FOLLOWING, ""
         self.proven_us = self.asked_us
         self.ping_us, self.ping_due_us = None, now_us
@@ -385,8 +383,8 @@ class Reader:
 
     def view(self, now_us):
         """What may be believed now. Another thread may take messages meanwhile: what it leaves behind is not mixed with what was before."""
-        turns, pools, anchor = self.turns, self.pools, self.anchor
-        if self.fresh(now_us) and turns == self.turns:
+        copies, pools, anchor = self.copies, self.pools, self.anchor
+        if self.fresh(now_us) and copies == self.copies:
             return View(True, "", bound_ms(anchor, now_us), pools)
         why = self.why or "no proof from the keeper for %.1f s" % (self.options.stale_ms / 1000)
         return View(False, why, 0, {})
