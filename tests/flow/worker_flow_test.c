@@ -12,7 +12,9 @@
 #include "msg.h"
 #include "worker_rig.h"
 
-#define FAST "bus:\n  heartbeat: 100ms\n  lost: 1s\n  reconnect: 20ms\n  reconnect_max: 50ms\n  stats: 1s\nworker:\n  adapters: [noop, http]\n  drain: 5s\n"
+#define FAST "bus:\n  heartbeat: 100ms\n  lost: 3s\n  reconnect: 20ms\n  reconnect_max: 50ms\n  stats: 1s\nworker:\n  adapters: [noop, http]\n  drain: 1m\n"
+
+#define LONG_MS 60000u /* nothing that goes well takes so long, on no machine and under no sanitizer */
 
 static struct worker_rig w;
 
@@ -49,19 +51,19 @@ static void runs_checks(void **state)
     unsigned slow = worker_rig_define(&w, "noop", "{\"outcome\":\"warn\",\"delay\":\"50ms\",\"detail\":\"a remark\"}");
     worker_rig_route(&w, "noop", 1);
     for (unsigned i = 0; i < 20; i++) {
-        worker_rig_send_all(&w, pass, 100, 1000);
+        worker_rig_send_all(&w, pass, 100, LONG_MS);
         sent += 100;
-        assert_true(worker_rig_wait(&w, sent, 10000));
+        assert_true(worker_rig_wait(&w, sent, LONG_MS));
     }
     assert_int_equal(sent, 2000);
     each_once(0, 2000, SP_OUTCOME_PASS);
     assert_int_equal(w.gets, 1); /* one definition, fetched once */
-    worker_rig_send_all(&w, slow, 100, 1000);
+    worker_rig_send_all(&w, slow, 100, LONG_MS);
     sent += 100;
-    assert_true(worker_rig_wait(&w, sent, 10000));
+    assert_true(worker_rig_wait(&w, sent, LONG_MS));
     each_once(2000, 2100, SP_OUTCOME_WARN);
     assert_string_equal(w.result[2050].detail, "a remark");
-    assert_in_range(w.result[2050].run_us, 50000, 900000);
+    assert_in_range(w.result[2050].run_us, 50000, LONG_MS * 1000u);
 }
 
 static void ends_what_cannot_run(void **state)
@@ -70,14 +72,14 @@ static void ends_what_cannot_run(void **state)
     unsigned bad = worker_rig_define(&w, "noop", "{\"outcom\":\"pass\"}");
     unsigned hang = worker_rig_define(&w, "noop", "{\"delay\":\"1h\"}");
     worker_rig_route(&w, "noop", 1);
-    worker_rig_send_all(&w, bad, 3, 1000);
+    worker_rig_send_all(&w, bad, 3, LONG_MS);
     worker_rig_send_all(&w, hang, 3, 200);
-    assert_true(worker_rig_wait(&w, 6, 10000));
+    assert_true(worker_rig_wait(&w, 6, LONG_MS));
     each_once(0, 6, SP_OUTCOME_ERROR);
     assert_int_equal(w.result[0].reason, SP_REASON_BAD_PARAMETERS);
     assert_string_equal(w.result[0].detail, "unknown parameter \"outcom\"; did you mean outcome?");
     assert_int_equal(w.result[3].reason, SP_REASON_DEADLINE);
-    assert_in_range(w.result[3].run_us, 200000, 3000000);
+    assert_in_range(w.result[3].run_us, 200000, LONG_MS * 1000u);
 }
 
 static bool some_unanswered(void *ctx)
@@ -92,13 +94,13 @@ static void outlives_kill(void **state)
     unsigned pass = worker_rig_define(&w, "noop", "{}");
     worker_rig_route(&w, "noop", 1);
     w.silent = true;
-    worker_rig_send_all(&w, pass, 200, 1000);
-    assert_true(worker_rig_until(&w, some_unanswered, 10000));
+    worker_rig_send_all(&w, pass, 200, LONG_MS);
+    assert_true(worker_rig_until(&w, some_unanswered, LONG_MS));
     (void)worker_rig_stop(&w, 0, SIGKILL);
     w.silent = false;
     assert_int_equal(w.results, 0);
     worker_rig_start(&w, 0);
-    assert_true(worker_rig_wait(&w, 200, 20000));
+    assert_true(worker_rig_wait(&w, 200, LONG_MS));
     each_once(0, 200, SP_OUTCOME_PASS);
 }
 
@@ -109,10 +111,10 @@ static void repeats_until_answered(void **state)
     unsigned pass = worker_rig_define(&w, "noop", "{}");
     worker_rig_route(&w, "noop", 1);
     w.silent = true;
-    worker_rig_send_all(&w, pass, 10, 1000);
-    assert_true(worker_rig_until(&w, some_unanswered, 10000));
+    worker_rig_send_all(&w, pass, 10, LONG_MS);
+    assert_true(worker_rig_until(&w, some_unanswered, LONG_MS));
     w.silent = false;
-    assert_true(worker_rig_wait(&w, 10, 20000));
+    assert_true(worker_rig_wait(&w, 10, LONG_MS));
     assert_true(w.batches >= 2);
 }
 
@@ -128,15 +130,15 @@ static void outlives_the_broker(void **state)
     (void)state;
     unsigned slow = worker_rig_define(&w, "noop", "{\"delay\":\"300ms\"}");
     worker_rig_route(&w, "noop", 1);
-    worker_rig_send_all(&w, slow, 50, 2000);
-    worker_rig_send_all(&w, slow, 50, 2000);
+    worker_rig_send_all(&w, slow, 50, LONG_MS);
+    worker_rig_send_all(&w, slow, 50, LONG_MS);
     w.silent = true;
-    assert_true(worker_rig_until(&w, some_unanswered, 10000));
+    assert_true(worker_rig_until(&w, some_unanswered, LONG_MS));
     (void)bus_rig_stop(&w.rig, 0, SIGKILL);
     w.silent = false;
     bus_rig_start(&w.rig, 0);
-    assert_true(worker_rig_until(&w, link_is_back, 20000));
-    assert_true(worker_rig_wait(&w, 100, 20000));
+    assert_true(worker_rig_until(&w, link_is_back, LONG_MS));
+    assert_true(worker_rig_wait(&w, 100, LONG_MS));
 }
 
 /* SIGTERM: what runs is finished, what waits comes back, every result is answered, and the end is a good one. */
@@ -145,15 +147,15 @@ static void drains(void **state)
     (void)state;
     unsigned slow = worker_rig_define(&w, "noop", "{\"delay\":\"400ms\"}");
     worker_rig_route(&w, "noop", 1);
-    worker_rig_send_all(&w, slow, 50, 3000);
+    worker_rig_send_all(&w, slow, 50, LONG_MS);
     w.silent = true;
-    worker_rig_send_all(&w, worker_rig_define(&w, "noop", "{}"), 5, 1000);
-    assert_true(worker_rig_until(&w, some_unanswered, 10000)); /* so the others run by now */
+    worker_rig_send_all(&w, worker_rig_define(&w, "noop", "{}"), 5, LONG_MS);
+    assert_true(worker_rig_until(&w, some_unanswered, LONG_MS)); /* so the others run by now */
     w.silent = false;
     int status = worker_rig_stop(&w, 0, SIGTERM);
     assert_true(WIFEXITED(status));
     assert_int_equal(WEXITSTATUS(status), 0);
-    assert_true(worker_rig_wait(&w, 55, 5000));
+    assert_true(worker_rig_wait(&w, 55, LONG_MS));
     assert_int_equal(w.results, 55);
     each_once(0, 50, SP_OUTCOME_PASS);
 }

@@ -27,16 +27,16 @@ kind: check
 name: well
 adapter: noop
 profile: fast
-timeout: 1s
-max_age: 20s
+timeout: 10s
+max_age: 60s
 ---
 kind: check
 name: later
 adapter: noop
 stage: draft
 profile: fast
-timeout: 1s
-max_age: 20s
+timeout: 10s
+max_age: 60s
 ---
 kind: node
 name: n1
@@ -67,7 +67,7 @@ MEMBERSHIP_KEYS = {"member", "tier", "since", "until", "remaining_ms", "why"}
 def ctl(*args, env=None, stdin=None):
     environment = {k: v for k, v in os.environ.items() if k != "SPICE_CONFIG"}
     environment.update(env or {})
-    return subprocess.run([CTL, *map(str, args)], capture_output=True, text=True, env=environment, input=stdin, timeout=60)
+    return subprocess.run([CTL, *map(str, args)], capture_output=True, text=True, env=environment, input=stdin, timeout=120)
 
 
 class Alone(unittest.TestCase):
@@ -340,7 +340,7 @@ class Alone(unittest.TestCase):
             line = ["spicectl", *words]
             program = (f"source {script}; COMP_WORDS=({' '.join(line)}); COMP_CWORD={len(line) - 1}; _spicectl; "
                        "printf '%s\\n' \"${COMPREPLY[@]}\"")
-            done = subprocess.run(["bash", "-c", program], capture_output=True, text=True, timeout=20)
+            done = subprocess.run(["bash", "-c", program], capture_output=True, text=True, timeout=60)
             self.assertIn(wanted, done.stdout.split(), (words, done.stderr))
 
 
@@ -453,8 +453,8 @@ class Fleet(unittest.TestCase):
                          {"at", "node", "pool", "member", "tier", "until_ms", "remaining_ms", "why", "sequence"})
 
     def test_looking(self):
-        self.assertEqual(self.fleet.json("doctor")["ok"], True)
-        self.assertLessEqual({"broker-1", "keeper", "scheduler", "worker-1", "worker-2"}, set(self.fleet.process_stats()))
+        self.fleet.ready()
+        support.wait("statistics of every process", lambda: {"broker-1", "keeper", "scheduler", "worker-1", "worker-2"} <= set(self.fleet.process_stats()))
         self.assertIn("pool trusted", self.ctl("top", "--once").stdout)
         self.assertEqual({w["name"] for w in self.fleet.json("worker", "list") if w["link"]}, {"worker-1", "worker-2"})
         self.assertEqual({p["role"] for p in self.fleet.json("key", "list")}, {"broker", "scheduler", "keeper", "operator", "reader", "bridge", "worker"})

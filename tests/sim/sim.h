@@ -27,6 +27,8 @@ enum { SIM_BROKER, SIM_SCHEDULER, SIM_KEEPER, SIM_WORKER, SIM_READER = SIM_WORKE
 #define SIM_MAX_AGE_MS 9000u
 #define SIM_STALE_MS 3000u   /* what a reader was told is proven for so long */
 #define SIM_OUTBOX_US 60000000u /* in quiet times no batch is older */
+#define SIM_OUTBOX_MAX 4096u    /* batches a worker may keep */
+#define SIM_RECOVER_US 12000000u /* after the last fault every pair has a new verdict by then: starts up to 4 s, late frames 3, two intervals, some more */
 
 enum sim_kind { SIM_NOTHING, SIM_DELIVER, SIM_WAKE, SIM_COMMIT, SIM_FINISH, SIM_START, SIM_FAULT, SIM_CRASH };
 
@@ -79,12 +81,14 @@ struct sim_run {
     uint8_t digest[32];
     uint64_t clock_boot;
     uint64_t seal;     /* hash of the whole ticket */
+    uint64_t issued_us; /* true time */
     uint32_t previous;     /* committed run of the same pair before this one, UINT32_MAX */
 };
 
 /* What the reference found about a pair, as long as nothing about it changed. */
 struct sim_found {
     bool valid, any;
+    bool warn; /* the newest affirming run was a warn */
     uint32_t newest; /* committed run of the pair, UINT32_MAX */
     uint32_t generation, passes;
     uint64_t best_ms;
@@ -127,6 +131,7 @@ struct sim_store {
     uint64_t version[SIM_NODES + 1];
     uint8_t state[SIM_NODES + 1];
     uint8_t identity[SIM_NODES + 1];
+    uint8_t pool_variant[SIM_POOLS]; /* policies the administrator switches between */
     struct sp_buf record[SIM_NODES + 1], record_open[SIM_NODES + 1];
     bool record_dirty[SIM_NODES + 1];
     struct {
@@ -151,6 +156,8 @@ struct sim_worker {
     uint32_t outbox_count;
     uint64_t outbox_next;
     struct worker_effects fx;
+    bool full; /* its disk takes nothing: results wait in memory, nothing new is begun */
+    bool slow; /* runs take longer than their deadline now and then */
     uint8_t collected[65536];
     uint32_t collected_bytes, collected_count;
 };
@@ -186,6 +193,7 @@ struct sim {
     struct scheduler_core *scheduler;
     struct scheduler_core_effects scheduler_fx;
     uint64_t scheduler_epoch; /* its store */
+    bool scheduler_full;      /* which takes nothing */
     struct keeper_core *keeper;
     struct keeper_effects keeper_fx;
     struct sim_store store;
@@ -204,6 +212,8 @@ struct sim {
     struct sim_run *runs;
     uint32_t run_count;
     struct sp_map run_by_job;
+    uint64_t quiet_us; /* true time of the last fault */
+    uint64_t anew_us[SIM_NODES + 1][SIM_CHECKS + 1]; /* first verdict asked for after it */
     struct sim_found found[SIM_NODES + 1][SIM_CHECKS + 1];
     uint64_t clock_boot;
     bool visible[SIM_NODES + 1][SIM_POOLS];
@@ -261,8 +271,10 @@ uint64_t sim_sequence(struct sim *s, uint32_t process);
 void sim_broker_start(struct sim *s);
 void sim_broker_frame(struct sim *s, uint32_t conn, uint32_t from, const uint8_t *p, size_t n);
 void sim_broker_wake(struct sim *s);
+void sim_broker_check(const struct sim *s);
 void sim_scheduler_start(struct sim *s);
 void sim_scheduler_message(struct sim *s, const struct sp_envelope *e, uint32_t sender);
+void sim_scheduler_link(struct sim *s, bool up, uint64_t broker_boot);
 void sim_scheduler_wake(struct sim *s);
 void sim_keeper_start(struct sim *s);
 void sim_keeper_message(struct sim *s, const struct sp_envelope *e, uint32_t sender);
@@ -272,6 +284,7 @@ void sim_keeper_operator(struct sim *s);
 void sim_keeper_stop(struct sim *s);
 void sim_worker_start(struct sim *s, uint32_t process);
 void sim_worker_message(struct sim *s, uint32_t process, const struct sp_envelope *e, uint32_t sender);
+void sim_worker_link(struct sim *s, uint32_t process, bool up);
 void sim_worker_wake(struct sim *s, uint32_t process);
 void sim_worker_finish(struct sim *s, uint32_t process, uint32_t slot);
 void sim_worker_stop(struct sim *s, uint32_t process);

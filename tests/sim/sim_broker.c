@@ -96,9 +96,16 @@ static void step(struct sim *s, const struct broker_event *first)
             case BROKER_FX_RELEASE:
                 let_go(s, fx->frame);
                 break;
-            case BROKER_FX_ADMIN:
+            case BROKER_FX_PROBE: /* is the other connection of this principal still there? */
+                SIM_REQUIRE(s, count + 2 <= SP_COUNT(queue), "SI-11: the broker asks too much at once");
+                queue[count] = ev;
+                queue[count++].kind = BROKER_EV_RIVAL;
+                if (!there) {
+                    queue[count] = event_of(s, BROKER_EV_LOST);
+                    queue[count++].conn = fx->conn;
+                }
                 break;
-            case BROKER_FX_PROBE:
+            case BROKER_FX_ADMIN:
             case BROKER_FX_PRINCIPALS:
             case BROKER_FX_STATS:
             case BROKER_FX_NOTE:
@@ -134,6 +141,15 @@ void sim_broker_frame(struct sim *s, uint32_t conn, uint32_t from, const uint8_t
     step(s, &ev);
     ev = event_of(s, BROKER_EV_DRAINED);
     step(s, &ev);
+}
+
+/* Every frame the shell keeps is in a queue of the core: none is forgotten, none is let go twice. */
+void sim_broker_check(const struct sim *s)
+{
+    uint32_t held = 0;
+    for (uint32_t i = 0; i < SP_COUNT(s->held); i++)
+        held += s->held[i].held;
+    SIM_REQUIRE(s, held == s->broker.pool.count, "SI-11: the broker keeps %u frames and knows of %u", held, s->broker.pool.count);
 }
 
 void sim_broker_wake(struct sim *s)

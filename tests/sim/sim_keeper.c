@@ -119,20 +119,20 @@ static struct node_def node_def(struct sim *s, uint32_t node, char name[16])
     return d;
 }
 
-static void pool(struct pool_policy *p, uint32_t index)
+static void pool(struct pool_policy *p, uint32_t index, uint8_t variant)
 {
     pool_policy_init(p, sp_str_of(index == 0 ? "trusted" : "some"));
     p->hold_down_ms = index == 0 ? 0 : 1000;
     if (index == 0) {
         (void)!pool_policy_add(p, sp_str_of("check-1"), POOL_MANDATORY, 0);
-        (void)!pool_policy_add(p, sp_str_of("check-2"), POOL_MANDATORY, 0);
+        (void)!pool_policy_add(p, sp_str_of(variant == 0 ? "check-2" : "check-3"), POOL_MANDATORY, 0);
         (void)!pool_policy_add(p, sp_str_of("check-5"), POOL_ADVISORY, 0);
     } else {
-        uint32_t g = pool_policy_group(p, 2);
+        uint32_t g = pool_policy_group(p, variant == 0 ? 2 : 3);
         (void)!pool_policy_add(p, sp_str_of("check-2"), POOL_GROUP, g);
         (void)!pool_policy_add(p, sp_str_of("check-3"), POOL_GROUP, g);
         (void)!pool_policy_add(p, sp_str_of("check-4"), POOL_GROUP, g);
-        p->accept_warn = true;
+        p->accept_warn = variant == 0;
     }
 }
 
@@ -152,7 +152,7 @@ static void restore(struct sim *s)
         SIM_REQUIRE(s, keeper_core_restore_worker(s->keeper, i + 1, sp_str_of(st->workers[i])) == SP_OK, "restore worker");
     for (uint32_t i = 0; i < SIM_POOLS; i++) {
         struct pool_policy p;
-        pool(&p, i);
+        pool(&p, i, st->pool_variant[i]);
         SIM_REQUIRE(s, keeper_core_restore_pool(s->keeper, &p) == SP_OK, "restore pool");
     }
     for (uint32_t i = 1; i <= SIM_NODES; i++) {
@@ -191,7 +191,7 @@ void sim_keeper_start(struct sim *s)
         for (uint32_t i = 0; i < SIM_POOLS; i++) {
             struct pool_policy p;
             struct keeper_event e = event_of(s, KEEPER_EV_POOL_PUT);
-            pool(&p, i);
+            pool(&p, i, st->pool_variant[i]);
             e.u.pool = &p;
             step(s, &e);
         }
@@ -345,9 +345,19 @@ void sim_keeper_wake(struct sim *s)
 void sim_keeper_operator(struct sim *s)
 {
     uint32_t node = 1 + (uint32_t)sim_below(s, SIM_NODES);
-    uint64_t what = sim_below(s, 17);
+    uint64_t what = sim_below(s, 19);
     char name[16];
     struct keeper_event e = event_of(s, KEEPER_EV_NODE_STATE);
+    if (what > 16) { /* another policy for a pool */
+        struct pool_policy p;
+        uint32_t index = (uint32_t)what - 17;
+        s->store.pool_variant[index] ^= 1;
+        pool(&p, index, s->store.pool_variant[index]);
+        e.kind = KEEPER_EV_POOL_PUT;
+        e.u.pool = &p;
+        step(s, &e);
+        return;
+    }
     if (what == 16) {
         if (!s->liar_revoked && !s->commit_planned && sim_chance(s, 300)) { /* the shell commits what is open before it revokes a key */
             s->liar_revoked = true;

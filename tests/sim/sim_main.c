@@ -36,7 +36,10 @@ static void run_seed(uint64_t seed, uint64_t steps, struct totals *t)
     while (s.steps < steps && sim_step(&s)) {
     }
     s.stop_faults = true;
-    s.store.full = false;
+    s.quiet_us = s.now_us;
+    s.store.full = s.scheduler_full = false;
+    for (uint32_t i = 0; i < SIM_WORKERS; i++)
+        s.worker[i].full = s.worker[i].slow = false;
     for (uint32_t i = 0; i < SIM_PROCESSES; i++) {
         s.process[i].cut = false;
         s.process[i].frozen = false;

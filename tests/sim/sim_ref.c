@@ -29,7 +29,7 @@ void sim_ref_issued(struct sim *s, const uint8_t ticket[SP_TICKET_BYTES])
     struct sim_run *r = &s->runs[s->run_count];
     *r = (struct sim_run){.job = t.job, .issued_ms = sp_mono_ms(sim_clock(s, SIM_KEEPER).mono), .epoch = t.epoch, .check = t.check,
                           .node = t.node, .generation = t.generation, .flags = t.flags, .clock_boot = t.clock_boot, .seal = seal_of(ticket),
-                          .dated_ms = t.issued_ms, .life_ms = t.life_ms};
+                          .dated_ms = t.issued_ms, .life_ms = t.life_ms, .issued_us = s->now_us};
     memcpy(r->digest, t.digest, 32);
     SIM_REQUIRE(s, t.clock_boot != s->clock_boot || t.issued_ms <= r->issued_ms, "SI-2: the scheduler dates a job %" PRIu64 " ms in the future",
                 t.issued_ms - r->issued_ms);
@@ -105,6 +105,8 @@ static void committed(struct sim *s, const struct keeper_journal *row, const str
     r->previous = f->newest;
     f->newest = (uint32_t)(r - s->runs);
     f->valid = false;
+    if (s->stop_faults && r->issued_us >= s->quiet_us && s->anew_us[r->node][r->check] == 0)
+        s->anew_us[r->node][r->check] = s->now_us;
 }
 
 static void taken_back(struct sim *s, const struct keeper_journal *row, const struct keeper_journal_entry *e)
@@ -182,6 +184,7 @@ static void look(const struct sim *s, struct sim_found *f, const struct check_ro
 {
     f->valid = true;
     f->any = false;
+    f->warn = false;
     f->passes = 0;
     f->best_ms = 0;
     f->generation = generation;
@@ -197,6 +200,7 @@ static void look(const struct sim *s, struct sim_found *f, const struct check_ro
             f->passes++; /* a void one may have helped to rise, it does not carry */
             if (r->is_void)
                 continue;
+            f->warn = f->any ? f->warn : r->outcome == SP_OUTCOME_WARN;
             f->any = true;
             f->best_ms = r->issued_ms > f->best_ms ? r->issued_ms : f->best_ms;
         }
@@ -204,7 +208,7 @@ static void look(const struct sim *s, struct sim_found *f, const struct check_ro
 }
 
 /* The demand of one check upon one node is met by what is on disk. */
-static bool met(struct sim *s, uint32_t node, const struct check_row *c, uint64_t keeper_ms)
+static bool met(struct sim *s, uint32_t node, const struct check_row *c, bool accept_warn, uint64_t keeper_ms)
 {
     uint32_t generation = node_registry_at(keeper_core_nodes(s->keeper), node)->generation;
     struct sim_found *f = &s->found[node][c->id];
@@ -212,7 +216,7 @@ static bool met(struct sim *s, uint32_t node, const struct check_row *c, uint64_
         return false;
     if (!f->valid || f->generation != generation || f->clock_boot != s->clock_boot || memcmp(f->digest, c->digest, 32) != 0)
         look(s, f, c, generation);
-    return f->any && f->passes >= c->rise && keeper_ms < f->best_ms + c->max_age_ms;
+    return f->any && (accept_warn || !f->warn) && f->passes >= c->rise && keeper_ms < f->best_ms + c->max_age_ms;
 }
 
 bool sim_ref_allows(struct sim *s, uint32_t node, uint32_t pool, uint64_t keeper_ms)
@@ -224,7 +228,7 @@ bool sim_ref_allows(struct sim *s, uint32_t node, uint32_t pool, uint64_t keeper
         return false;
     for (uint32_t i = 0; i < p->count; i++) {
         uint32_t row = check_table_find_name(checks, sp_str_of(p->checks[i].name));
-        bool good = row != CHECK_ROW_NONE && met(s, node, check_table_at(checks, row), keeper_ms);
+        bool good = row != CHECK_ROW_NONE && met(s, node, check_table_at(checks, row), p->accept_warn, keeper_ms);
         mandatory += p->checks[i].role == POOL_MANDATORY;
         if (p->checks[i].role == POOL_MANDATORY && !good)
             return false;
@@ -238,11 +242,12 @@ bool sim_ref_demands(const struct sim *s, uint32_t node, uint32_t pool)
     if (s->store.state[node] != SP_NODE_STATE_IN_SERVICE)
         return false;
     if (pool == 0)
-        return s->bad[node][1] == SP_OUTCOME_PASS && s->bad[node][2] == SP_OUTCOME_PASS;
+        return s->bad[node][1] == SP_OUTCOME_PASS && s->bad[node][s->store.pool_variant[0] == 0 ? 2 : 3] == SP_OUTCOME_PASS;
     uint32_t good = 0;
+    bool wide = s->store.pool_variant[1] == 0; /* two of three, a warn will do */
     for (uint32_t c = 2; c <= 4; c++)
-        good += s->check[c].stage == SP_STAGE_ENFORCING && (s->bad[node][c] == SP_OUTCOME_PASS || s->bad[node][c] == SP_OUTCOME_WARN);
-    return good >= 2;
+        good += s->check[c].stage == SP_STAGE_ENFORCING && (s->bad[node][c] == SP_OUTCOME_PASS || (wide && s->bad[node][c] == SP_OUTCOME_WARN));
+    return good >= (wide ? 2 : 3);
 }
 
 /* Whether the last durable audit row about this membership says gain. */
@@ -338,7 +343,12 @@ void sim_ref_final(struct sim *s)
         for (uint32_t i = 0; i < s->worker[w].outbox_count; i++)
             SIM_REQUIRE(s, s->now_us - s->worker[w].outbox[i].born_us < SIM_OUTBOX_US,
                         "SI-6: a batch of worker-%u was never delivered", w + 1);
-    for (uint32_t n = 1; n <= SIM_NODES; n++)
+    for (uint32_t n = 1; n <= SIM_NODES; n++) {
         for (uint32_t p = 0; p < SIM_POOLS; p++)
             final_at(s, n, p);
+        for (uint32_t c = 1; c <= SIM_CHECKS && s->store.state[n] == SP_NODE_STATE_IN_SERVICE; c++)
+            SIM_REQUIRE(s, s->anew_us[n][c] != 0 && s->anew_us[n][c] - s->quiet_us <= SIM_RECOVER_US,
+                        "SI-14: check-%u of node-%u had its first new verdict %.1f s after the last fault", c, n,
+                        s->anew_us[n][c] == 0 ? -1 : (double)(s->anew_us[n][c] - s->quiet_us) / 1e6);
+    }
 }

@@ -45,8 +45,8 @@ static void perform(struct sim *s)
     for (uint32_t i = 0; i < s->scheduler_fx.count; i++) {
         struct scheduler_core_effect *fx = &s->scheduler_fx.list[i];
         if (fx->kind == SCHEDULER_FX_STORE_EPOCH) {
-            s->scheduler_epoch = fx->value;
-            stored = (struct scheduler_core_event){.kind = SCHEDULER_EV_STORED, .u.stored = {fx->value, true}};
+            s->scheduler_epoch = s->scheduler_full ? s->scheduler_epoch : fx->value;
+            stored = (struct scheduler_core_event){.kind = SCHEDULER_EV_STORED, .u.stored = {fx->value, !s->scheduler_full}};
             raised = true;
         } else if (fx->kind == SCHEDULER_FX_SEND) {
             bool sent = s->process[SIM_SCHEDULER].up &&
@@ -83,10 +83,15 @@ void sim_scheduler_wake(struct sim *s)
 {
     struct scheduler_core_event e = {.kind = SCHEDULER_EV_TICK};
     step(s, &e);
-    if (!s->stop_faults && sim_chance(s, s->knobs.operator_act)) { /* a definition changes: another digest */
+    if (!s->stop_faults && sim_chance(s, s->knobs.operator_act)) { /* a definition changes: another digest, or another maximum age only */
         uint32_t i = 1 + (uint32_t)sim_below(s, SIM_CHECKS);
         struct check_def *c = &s->check[i];
         c->revision++;
+        if (sim_chance(s, 300)) {
+            c->max_age_ms = c->max_age_ms == SIM_MAX_AGE_MS ? SIM_MAX_AGE_MS - SIM_PERIOD_MS : SIM_MAX_AGE_MS;
+            define(s, i);
+            return;
+        }
         if (i == 4 && sim_chance(s, 600)) /* another stage: what was found out so far does not count */
             c->stage = c->stage == SP_STAGE_SHADOW ? SP_STAGE_ENFORCING : SP_STAGE_SHADOW;
         for (int k = 0; k < 32 && (i != 4 || sim_chance(s, 300)); k++)
@@ -115,6 +120,12 @@ static void definition(struct sim *s, const struct sp_envelope *e)
     }
 }
 
+void sim_scheduler_link(struct sim *s, bool up, uint64_t broker_boot)
+{
+    struct scheduler_core_event link = {.kind = SCHEDULER_EV_LINK, .u.link = {0, up, broker_boot}};
+    step(s, &link);
+}
+
 void sim_scheduler_message(struct sim *s, const struct sp_envelope *e, uint32_t sender)
 {
     char from[64];
@@ -123,8 +134,7 @@ void sim_scheduler_message(struct sim *s, const struct sp_envelope *e, uint32_t 
         if (msg_welcome_decode((const uint8_t *)e->body.p, e->body.n, &m) != SP_OK)
             return;
         s->process[SIM_SCHEDULER].up = true;
-        struct scheduler_core_event link = {.kind = SCHEDULER_EV_LINK, .u.link = {0, true, m.boot}};
-        step(s, &link);
+        sim_scheduler_link(s, true, m.boot);
         return;
     }
     if (e->type == SP_MSG_DEFINITION_GET) {

@@ -71,7 +71,7 @@ static void send_due(struct sim *s, uint32_t process)
 static void flush(struct sim *s, uint32_t process)
 {
     struct sim_worker *w = worker(s, process);
-    if (w->collected_count > 0 && !resend_is_full(&w->resend)) {
+    if (w->collected_count > 0 && !w->full && !resend_is_full(&w->resend)) {
         w->outbox = realloc(w->outbox, (w->outbox_count + 1) * sizeof *w->outbox);
         uint8_t *copy = malloc(w->collected_bytes);
         SIM_REQUIRE(s, w->outbox != NULL && copy != NULL, "no memory");
@@ -98,8 +98,10 @@ static void small(struct sim *s, uint32_t process, uint16_t type, enum sp_rc rc,
 static void start(struct sim *s, uint32_t process, uint32_t slot)
 {
     uint64_t run = 1000 + sim_below(s, 60000);
+    if (!s->stop_faults && worker(s, process)->slow)
+        run += sim_below(s, 1500000); /* now and then beyond its deadline */
     if (!s->stop_faults && sim_chance(s, 30))
-        run = 5000000; /* hangs beyond its deadline */
+        run = 5000000; /* hangs */
     struct sim_event e = {.kind = SIM_FINISH, .to = process, .life = s->process[process].life, .slot = slot,
                           .conn = (uint32_t)worker_core_slot(worker(s, process)->core, slot)->job};
     (void)sim_schedule(s, s->now_us + run, &e);
@@ -145,7 +147,7 @@ static void step(struct sim *s, uint32_t process, struct worker_event *ev)
 
 static void turn(struct sim *s, uint32_t process)
 {
-    struct worker_event ev = {.kind = WORKER_EV_TURN, .u.turn = {.results_room = 1000}};
+    struct worker_event ev = {.kind = WORKER_EV_TURN, .u.turn = {.results_room = worker(s, process)->full ? 0 : 1000}};
     step(s, process, &ev);
     flush(s, process);
 }
@@ -173,7 +175,7 @@ void sim_worker_finish(struct sim *s, uint32_t process, uint32_t number)
     turn(s, process);
 }
 
-static void linked(struct sim *s, uint32_t process, bool up)
+void sim_worker_link(struct sim *s, uint32_t process, bool up)
 {
     struct worker_event ev = {.kind = WORKER_EV_LINK, .u.link = {0, up}};
     s->process[process].up = up;
@@ -249,7 +251,7 @@ void sim_worker_message(struct sim *s, uint32_t process, const struct sp_envelop
     struct worker_in in = {s, process, e};
     enum sp_rc rc = SP_OK;
     if (e->type == SP_MSG_WELCOME)
-        linked(s, process, true);
+        sim_worker_link(s, process, true);
     else /* a hostile broker's bytes may be anything, but its role was checked on the way here */
         rc = worker_dispatch(&in, e->type, (enum sp_role)s->process[sender].role, (const uint8_t *)e->body.p, e->body.n);
     SIM_REQUIRE(s, rc != SP_E_AUTHORITY, "a worker was handed what may not be sent to it");

@@ -156,13 +156,21 @@ static void fault(struct sim *s)
     } else if ((at -= k->partition) < k->clock) {
         s->process[process].wall_ms = (int64_t)sim_below(s, 7200000) - 3600000;
     } else if ((at -= k->clock) < k->disk) {
-        s->store.full = !s->store.full;
+        uint64_t whose = sim_below(s, 3);
+        if (whose == 0)
+            s->store.full = !s->store.full;
+        else if (whose == 1)
+            s->scheduler_full = !s->scheduler_full;
+        else
+            s->worker[sim_below(s, SIM_WORKERS)].full ^= true;
     } else if ((at -= k->disk) < k->operator_act) {
         if (s->process[SIM_KEEPER].alive)
             sim_keeper_operator(s);
     } else if ((at -= k->operator_act) < k->flip) {
         uint32_t n = 1 + (uint32_t)sim_below(s, SIM_NODES), c = 1 + (uint32_t)sim_below(s, SIM_CHECKS);
         s->bad[n][c] = sim_chance(s, 500) ? SP_OUTCOME_PASS : (uint8_t)(1 + sim_below(s, 2));
+        if (sim_chance(s, 100))
+            s->worker[sim_below(s, SIM_WORKERS)].slow ^= true;
     } else {
         sim_liar_act(s);
     }
@@ -187,6 +195,27 @@ static void overhear(struct sim *s, const struct sim_event *e)
     s->liar_bytes[at] = e->bytes;
 }
 
+static void greet(struct sim *s, uint32_t process)
+{
+    bool works = s->process[process].role == SP_ROLE_WORKER;
+    sim_hello(s, process, works ? "noop" : "", works ? 6 : 0);
+}
+
+/* The broker does not know our session: begin another, as the bus client does. */
+static void refused(struct sim *s, uint32_t process, const struct sp_envelope *e)
+{
+    struct msg_refused m;
+    if (msg_refused_decode((const uint8_t *)e->body.p, e->body.n, &m) != SP_OK || m.code != SP_REFUSAL_NOT_READY || m.type == SP_MSG_HELLO ||
+        !s->process[process].up)
+        return;
+    s->process[process].up = false;
+    if (process == SIM_SCHEDULER)
+        sim_scheduler_link(s, false, 0);
+    else if (process >= SIM_WORKER && process < SIM_READER)
+        sim_worker_link(s, process, false);
+    greet(s, process);
+}
+
 static void receive(struct sim *s, const struct sim_event *e)
 {
     struct sp_envelope envelope;
@@ -199,6 +228,8 @@ static void receive(struct sim *s, const struct sim_event *e)
         return;
     if (sp_envelope_admit(&envelope, s->process[sender].role, p->role, &info) != SP_REFUSAL_NONE || !sim_seal_fits(s, &envelope, sender))
         return;
+    if (envelope.type == SP_MSG_REFUSED)
+        refused(s, e->to, &envelope);
     if (e->to == SIM_SCHEDULER)
         sim_scheduler_message(s, &envelope, sender);
     else if (e->to == SIM_KEEPER)
@@ -225,7 +256,7 @@ static void keep_link(struct sim *s, uint32_t process)
         if (sim_process_at(s, p->conn) == process && msg_heartbeat_encode(&w, &m) == SP_OK)
             (void)sim_send(s, process, SP_MSG_HEARTBEAT, "", 0, 0, body, sp_packer_bytes(&w));
         if (!p->up || sim_chance(s, 100))
-            sim_hello(s, process, p->role == SP_ROLE_WORKER ? "noop" : "", p->role == SP_ROLE_WORKER ? 6 : 0);
+            greet(s, process);
     }
     sim_wake_at(s, process, p->heartbeat_us);
 }
@@ -328,10 +359,13 @@ void sim_check(struct sim *s)
         SIM_REQUIRE(s, keeper_core_check(s->keeper, sp_mono_ms(sim_clock(s, SIM_KEEPER).mono)), "keeper's invariants");
     if (s->process[SIM_SCHEDULER].alive && s->steps % 256 == 0) /* walks the whole wheel */
         SIM_REQUIRE(s, scheduler_core_check(s->scheduler), "scheduler's invariants");
-    if (s->process[SIM_BROKER].alive)
+    if (s->process[SIM_BROKER].alive) {
         broker_core_check(&s->broker);
+        sim_broker_check(s);
+    }
     for (uint32_t i = 0; i < SIM_WORKERS; i++)
         if (s->process[SIM_WORKER + i].alive && s->steps % 64 == 0) {
+            SIM_REQUIRE(s, s->worker[i].outbox_count <= SIM_OUTBOX_MAX, "SI-11: worker-%u keeps %u batches", i + 1, s->worker[i].outbox_count);
             worker_core_check(s->worker[i].core);
             resend_check(&s->worker[i].resend);
         }

@@ -22,7 +22,7 @@ class Failed(AssertionError):
     pass
 
 
-def wait(what, condition, seconds=60.0, every=0.02):
+def wait(what, condition, seconds=180.0, every=0.02):
     """Polls condition() until it returns something true; returns that. Exceptions of the condition count as false."""
     end = time.monotonic() + seconds
     last = None
@@ -89,7 +89,7 @@ class Fleet:
         process = self.processes[name]
         process.send_signal(sig)
         if sig in (signal.SIGKILL, signal.SIGTERM):
-            process.wait(timeout=30)
+            process.wait(timeout=60)
 
     def restart(self, name, sig=signal.SIGKILL):
         self.kill(name, sig)
@@ -141,16 +141,16 @@ class Fleet:
 
     # -- commands -------------------------------------------------------------------------------
 
-    def run(self, argv, input=None, check=True, timeout=60):
+    def run(self, argv, input=None, check=True, timeout=180):
         done = subprocess.run([str(a) for a in argv], input=input, capture_output=True, text=True, timeout=timeout)
         if check and done.returncode != 0:
             raise Failed(f"{' '.join(str(a) for a in argv)}: exit {done.returncode}: {done.stderr.strip() or done.stdout.strip()}")
         return done
 
-    def ctl(self, *args, input=None, check=True, timeout=60):
+    def ctl(self, *args, input=None, check=True, timeout=180):
         return self.run([BIN / "spicectl", "--config", self.config, *args], input=input, check=check, timeout=timeout)
 
-    def json(self, *args, timeout=60):
+    def json(self, *args, timeout=180):
         return json.loads(self.ctl("--json", *args, timeout=timeout).stdout)
 
     def apply(self, text):
@@ -158,7 +158,7 @@ class Fleet:
 
     # -- questions ------------------------------------------------------------------------------
 
-    def ready(self, seconds=60):
+    def ready(self, seconds=180):
         wait("the fleet answers and the keeper takes results", lambda: self.ctl("doctor", "--json", check=False).returncode == 0, seconds, 0.1)
         return self
 
@@ -168,7 +168,7 @@ class Fleet:
     def member(self, node, pool="trusted"):
         return self.node(node)["pools"][pool]["member"]
 
-    def wait_member(self, node, member, pool="trusted", seconds=60):
+    def wait_member(self, node, member, pool="trusted", seconds=180):
         wait(f"{node} {'in' if member else 'out of'} {pool}", lambda: self.member(node, pool) == member, seconds, 0.05)
         return self.node(node)["pools"][pool]
 

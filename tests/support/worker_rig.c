@@ -14,6 +14,8 @@
 #include "sp_assert.h"
 #include "sp_crypto.h"
 
+#define RIG_LONG_MS 60000u
+
 static const struct bus_rig_client fleet[] = {
     {"scheduler", SP_ROLE_SCHEDULER, NULL, NULL}, {"keeper", SP_ROLE_KEEPER, NULL, NULL}, {"w0", SP_ROLE_WORKER, "*", NULL},
     {"w1", SP_ROLE_WORKER, "*", NULL},            {"w2", SP_ROLE_WORKER, "*", NULL},      {"w3", SP_ROLE_WORKER, "*", NULL},
@@ -55,13 +57,32 @@ static void scheduler_on_message(void *self, const struct sp_bus_message *messag
     }
 }
 
-static void take_result(struct worker_rig *w, const struct rec_result *r)
+/* Whether the batch was seen before: a worker that was not answered in time says it again, as it must. */
+static bool seen_before(struct worker_rig *w, uint64_t boot, uint64_t batch)
+{
+    unsigned life = 0;
+    while (life < WORKER_RIG_LIVES && w->life[life].boot != boot && w->life[life].boot != 0) {
+        life++;
+    }
+    SP_ASSERT(life < WORKER_RIG_LIVES && batch < WORKER_RIG_JOBS);
+    w->life[life].boot = boot;
+    if (w->life[life].seen == NULL) {
+        w->life[life].seen = calloc(WORKER_RIG_JOBS / 8, 1);
+        SP_ASSERT(w->life[life].seen != NULL);
+    }
+    uint8_t *byte = &w->life[life].seen[batch / 8], bit = (uint8_t)(1u << batch % 8);
+    bool seen = (*byte & bit) != 0;
+    *byte |= bit;
+    return seen;
+}
+
+static void take_result(struct worker_rig *w, const struct rec_result *r, bool again)
 {
     struct sp_ticket t;
     SP_ASSERT(sp_ticket_decode(r->ticket, &t) == SP_OK && t.job >= 1 && t.job <= w->jobs);
     struct worker_rig_result *to = &w->result[t.job - 1];
     w->results += to->copies == 0;
-    to->copies++;
+    to->copies += !again;
     to->outcome = r->outcome;
     to->reason = r->reason;
     to->wait_us = r->wait_us;
@@ -83,9 +104,10 @@ static void keeper_on_message(void *self, const struct sp_bus_message *message)
     if (w->silent) {
         return;
     }
+    bool again = seen_before(w, m.boot, m.batch);
     struct msg_result_ack ack = {.boot = m.boot, .batch = m.batch, .accepted = (uint16_t)m.results.count};
     while (rec_result_next(&m.results, &r)) {
-        take_result(w, &r);
+        take_result(w, &r, again);
     }
     uint8_t *body = sp_bus_body(w->keeper, &room);
     sp_packer_init(&p, body, room);
@@ -117,7 +139,7 @@ void worker_rig_open(struct worker_rig *w, const char *extra)
     o.self = w;
     o.on_message = keeper_on_message;
     SP_ASSERT(sp_bus_open(&o, &w->keeper, why, sizeof why));
-    SP_ASSERT(bus_rig_until(&w->rig, both_up, w, 10000));
+    SP_ASSERT(bus_rig_until(&w->rig, both_up, w, RIG_LONG_MS));
 }
 
 void worker_rig_close(struct worker_rig *w)
@@ -130,6 +152,9 @@ void worker_rig_close(struct worker_rig *w)
     sp_bus_close(&w->scheduler, 0);
     sp_bus_close(&w->keeper, 0);
     bus_rig_fini(&w->rig);
+    for (unsigned i = 0; i < WORKER_RIG_LIVES; i++) {
+        free(w->life[i].seen);
+    }
     free(w->result);
 }
 
@@ -202,7 +227,7 @@ void worker_rig_route(struct worker_rig *w, const char *adapter, unsigned worker
     sp_packer_init(&p, body, room);
     SP_ASSERT(msg_route_open_encode(&p, &m) == SP_OK);
     send(w->scheduler, SP_MSG_ROUTE_OPEN, NULL, &p);
-    SP_ASSERT(bus_rig_until(&w->rig, served, &f, 20000));
+    SP_ASSERT(bus_rig_until(&w->rig, served, &f, RIG_LONG_MS));
 }
 
 static void no_mac(void *ctx, const uint8_t *p, size_t n, uint8_t out[32])
@@ -252,7 +277,7 @@ void worker_rig_send_all(struct worker_rig *w, unsigned definition, unsigned cou
 {
     struct waits_for f = {w, 1};
     while (count > 0) {
-        SP_ASSERT(bus_rig_until(&w->rig, served, &f, 20000));
+        SP_ASSERT(bus_rig_until(&w->rig, served, &f, RIG_LONG_MS));
         count -= worker_rig_send(w, definition, count < MSG_JOB_BATCH_JOBS_MAX ? count : MSG_JOB_BATCH_JOBS_MAX, timeout_ms);
     }
 }

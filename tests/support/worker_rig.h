@@ -9,9 +9,10 @@
 
 #define WORKER_RIG_JOBS 4194304u
 #define WORKER_RIG_DEFINITIONS 8u
+#define WORKER_RIG_LIVES       16u /* starts of workers in one test */
 
 struct worker_rig_result {
-    uint32_t copies; /* results seen for this job, repeated batches included */
+    uint32_t copies; /* results seen for this job; a batch that is said again counts once */
     uint8_t outcome;
     uint16_t reason;
     uint32_t wait_us, run_us;
@@ -36,6 +37,10 @@ struct worker_rig {
     bool silent;                      /* the keeper does not answer */
     unsigned gets;                    /* DefinitionGet seen */
     pid_t worker[4];
+    struct {
+        uint64_t boot;
+        uint8_t *seen; /* bit per batch */
+    } life[WORKER_RIG_LIVES];
 };
 
 /* Effect: starts the broker and the two doubles; `extra` is appended to the configuration. */

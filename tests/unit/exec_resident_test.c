@@ -18,7 +18,7 @@ static struct exec_harness *const h = &exec_harness;
 static void test_answers(void **state)
 {
     (void)state;
-    const struct exec_harness_seen *s = exec_harness_run("{\"plugin\":\"up\"}", 10000);
+    const struct exec_harness_seen *s = exec_harness_run("{\"plugin\":\"up\"}", EXEC_HARNESS_LONG_MS);
     assert_string_equal(s->detail, "OK - up");
     assert_string_equal(s->measures, "n=1");
     assert_int_equal(s->outcome, SP_OUTCOME_PASS);
@@ -26,7 +26,7 @@ static void test_answers(void **state)
     void *check = exec_harness_compile("{\"plugin\":\"up\",\"args\":[\"{node}\",\"say \\\"x\\\"\"]}");
     for (uint32_t round = 0; round < 20; round++) {
         for (uint32_t i = 0; i < EXEC_HARNESS_SLOTS; i++)
-            exec_harness_start(i, check, 10000);
+            exec_harness_start(i, check, EXEC_HARNESS_LONG_MS);
         exec_harness_wait(EXEC_HARNESS_SLOTS);
         for (uint32_t i = 0; i < EXEC_HARNESS_SLOTS; i++)
             if (h->seen[i].outcome != SP_OUTCOME_PASS)
@@ -40,7 +40,7 @@ static void test_once(void **state)
 {
     (void)state;
     /* Its input is at its end at once: it ends without a word. */
-    const struct exec_harness_seen *s = exec_harness_run("{\"plugin\":\"up\",\"mode\":\"once\"}", 10000);
+    const struct exec_harness_seen *s = exec_harness_run("{\"plugin\":\"up\",\"mode\":\"once\"}", EXEC_HARNESS_LONG_MS);
     assert_string_equal(s->detail, "(it printed nothing)");
 }
 
@@ -52,16 +52,16 @@ static void test_misbehaviour(void **state)
         uint16_t reason;
     } rows[] = {
         {"{\"plugin\":\"up\",\"args\":[\"hang\"]}", 300, SP_REASON_DEADLINE},
-        {"{\"plugin\":\"up\",\"args\":[\"die\"]}", 5000, SP_REASON_PLUGIN_EXIT},
-        {"{\"plugin\":\"up\",\"args\":[\"garbage\"]}", 5000, SP_REASON_PLUGIN_EXIT},
-        {"{\"plugin\":\"up\",\"args\":[\"long\"]}", 5000, SP_REASON_PLUGIN_EXIT},
-        {"{\"plugin\":\"up\",\"args\":[\"code7\"]}", 5000, SP_REASON_PLUGIN_EXIT},
-        {"{\"plugin\":\"up\",\"args\":[\"unknown\"]}", 5000, SP_REASON_OK},
+        {"{\"plugin\":\"up\",\"args\":[\"die\"]}", EXEC_HARNESS_LONG_MS, SP_REASON_PLUGIN_EXIT},
+        {"{\"plugin\":\"up\",\"args\":[\"garbage\"]}", EXEC_HARNESS_LONG_MS, SP_REASON_PLUGIN_EXIT},
+        {"{\"plugin\":\"up\",\"args\":[\"long\"]}", EXEC_HARNESS_LONG_MS, SP_REASON_PLUGIN_EXIT},
+        {"{\"plugin\":\"up\",\"args\":[\"code7\"]}", EXEC_HARNESS_LONG_MS, SP_REASON_PLUGIN_EXIT},
+        {"{\"plugin\":\"up\",\"args\":[\"unknown\"]}", EXEC_HARNESS_LONG_MS, SP_REASON_OK},
     };
     (void)state;
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         assert_int_equal(exec_harness_run(rows[i].json, rows[i].timeout_ms)->reason, rows[i].reason);
-        assert_int_equal(exec_harness_run("{\"plugin\":\"up\"}", 120000)->outcome, SP_OUTCOME_PASS); /* it came back */
+        assert_int_equal(exec_harness_run("{\"plugin\":\"up\"}", EXEC_HARNESS_LONG_MS)->outcome, SP_OUTCOME_PASS); /* it came back */
     }
     assert_true(exec_harness_processes("resident") <= 1);
 }
@@ -73,7 +73,7 @@ static void test_neighbours(void **state)
     void *good = exec_harness_compile("{\"plugin\":\"up\"}");
     void *bad = exec_harness_compile("{\"plugin\":\"up\",\"args\":[\"hang\"]}");
     for (uint32_t i = 0; i < 16; i++)
-        exec_harness_start(i, i == 8 ? bad : good, i == 8 ? 300 : 120000);
+        exec_harness_start(i, i == 8 ? bad : good, i == 8 ? 300 : EXEC_HARNESS_LONG_MS);
     exec_harness_wait(16);
     for (uint32_t i = 0; i < 16; i++)
         assert_int_equal(h->seen[i].reason, i == 8 ? SP_REASON_DEADLINE : SP_REASON_OK);
@@ -85,10 +85,10 @@ static void test_neighbours(void **state)
 static void test_cancel(void **state)
 {
     (void)state;
-    assert_int_equal(exec_harness_run("{\"plugin\":\"up\"}", 120000)->outcome, SP_OUTCOME_PASS); /* it is up now */
+    assert_int_equal(exec_harness_run("{\"plugin\":\"up\"}", EXEC_HARNESS_LONG_MS)->outcome, SP_OUTCOME_PASS); /* it is up now */
     void *check = exec_harness_compile("{\"plugin\":\"up\"}");
     for (uint32_t i = 0; i < 8; i++)
-        exec_harness_start(i, check, 120000);
+        exec_harness_start(i, check, EXEC_HARNESS_LONG_MS);
     adapter_exec.turn(h->instance);
     for (uint32_t i = 0; i < 8; i++)
         adapter_exec.cancel(h->instance, &h->job[i]);
@@ -102,7 +102,7 @@ static void test_cancel(void **state)
 static void test_unsigned(void **state)
 {
     (void)state;
-    const struct exec_harness_seen *s = exec_harness_run("{\"plugin\":\"resident\"}", 5000);
+    const struct exec_harness_seen *s = exec_harness_run("{\"plugin\":\"resident\"}", EXEC_HARNESS_LONG_MS);
     assert_int_equal(s->reason, SP_REASON_UNSIGNED_PLUGIN);
     assert_int_equal(s->outcome, SP_OUTCOME_ERROR);
 }

@@ -30,7 +30,7 @@ static void verify(const char *plugin, const char *const *args, uint32_t n)
                                           .plugin = plugin,
                                           .args = args,
                                           .args_count = n,
-                                          .timeout_ms = 2000,
+                                          .timeout_ms = strcmp(plugin, "hang") == 0 ? 500 : EXEC_HARNESS_LONG_MS,
                                           .node = "node-1",
                                           .address = "127.0.0.1"};
     if (exec_verify_run(&o, findings, &count, &err) != SP_OK)

@@ -69,7 +69,7 @@ static void answers(void **state)
             fail_msg("%s: %s", params, why);
         }
         for (unsigned twice = 0; twice < 2; twice++) { /* the second one on the kept request */
-            unsigned job = rig_start(rig, check, "node", "127.0.0.1", 30000);
+            unsigned job = rig_start(rig, check, "node", "127.0.0.1", 60000);
             rig_finish_all(rig);
             const struct rig_result *r = rig_result(rig, job);
             if (r->outcome != rows[i].outcome || r->reason != rows[i].reason) {
@@ -120,7 +120,7 @@ static void hostile_names(void **state)
     void *check = rig_compile(rig, params, NULL);
     assert_non_null(check);
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-        unsigned job = rig_start(rig, check, "node", names[i], 5000);
+        unsigned job = rig_start(rig, check, "node", names[i], 60000);
         rig_finish_all(rig);
         assert_int_equal(rig_result(rig, job)->outcome, SP_OUTCOME_ERROR);
         assert_int_equal(rig_result(rig, job)->reason, SP_REASON_BAD_PARAMETERS);
@@ -233,7 +233,7 @@ static void nobody_listens(void **state)
     http_double_close(&gone);
     (void)snprintf(params, sizeof params, "{\"url\":\"http://127.0.0.1:%u/\"}", gone.port);
     void *check = rig_compile(rig, params, NULL);
-    unsigned job = rig_start(rig, check, "node", NULL, 5000);
+    unsigned job = rig_start(rig, check, "node", NULL, 60000);
     rig_finish_all(rig);
     assert_int_equal(rig_result(rig, job)->outcome, SP_OUTCOME_ERROR);
     assert_int_equal(rig_result(rig, job)->reason, SP_REASON_REFUSED);

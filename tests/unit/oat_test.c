@@ -128,7 +128,7 @@ static void verdicts(struct double_ *d, const char *base, const char *more, uint
         if (rows[i].file != NULL) {
             set(d, rows[i].name, rows[i].file);
         }
-        (void)rig_start(rig, check, rows[i].name, NULL, 20000);
+        (void)rig_start(rig, check, rows[i].name, NULL, 60000);
     }
     rig_finish_all(rig);
     for (unsigned i = 0; i < sizeof rows / sizeof rows[0]; i++) {
@@ -170,12 +170,12 @@ static void frozen_verifier(void **state)
     struct rig *rig = rig_open(&adapter_oat, "{}");
     void *check = check_of(rig, &d, LATER, ",\"version\":\"1\"");
     set(&d, "node", "trusted\nfrozen\n");
-    unsigned first = rig_start(rig, check, "node", NULL, 20000);
+    unsigned first = rig_start(rig, check, "node", NULL, 60000);
     rig_finish_all(rig);
     expect(rig, first, SP_OUTCOME_PASS, SP_REASON_OK); /* made within the slack before our question */
     const struct rig_result *r = rig_result(rig, first);
     assert_int_equal(r->checkpoint_len, 8);
-    unsigned second = rig_start_from(rig, check, "node", r->checkpoint, r->checkpoint_len, 20000);
+    unsigned second = rig_start_from(rig, check, "node", r->checkpoint, r->checkpoint_len, 60000);
     rig_finish_all(rig);
     expect(rig, second, SP_OUTCOME_ERROR, SP_REASON_STALE);
     assert_memory_equal(rig_result(rig, second)->checkpoint, r->checkpoint, 8); /* remembered on */
@@ -220,11 +220,11 @@ static void limits_of_the_server(void **state)
     for (unsigned i = 0; i < 200; i++) {
         (void)snprintf(name, sizeof name, "n%u", i);
         set(&d, name, "trusted\ndelay=0.05\n");
-        (void)rig_start(rig, a, name, NULL, 30000);
+        (void)rig_start(rig, a, name, NULL, 60000);
     }
     for (unsigned i = 0; i < 20; i++) {
         (void)snprintf(name, sizeof name, "n%u", i);
-        (void)rig_start(rig, b, name, NULL, 30000);
+        (void)rig_start(rig, b, name, NULL, 60000);
     }
     rig_finish_all(rig);
     for (unsigned i = 0; i < 220; i++) {
@@ -252,7 +252,7 @@ static void cancelled_host_stays_busy(void **state)
     unsigned first = rig_start(rig, check, "slow", NULL, 200);
     rig_finish_all(rig);
     assert_true(rig_result(rig, first)->cancelled);
-    unsigned second = rig_start(rig, check, "slow", NULL, 20000);
+    unsigned second = rig_start(rig, check, "slow", NULL, 60000);
     rig_finish_all(rig);
     expect(rig, second, SP_OUTCOME_PASS, SP_REASON_OK);
     assert_int_equal(statistic(&d, "overlaps"), 0);
@@ -276,17 +276,17 @@ static void faults_and_outage(void **state)
     set(&d, "node", "trusted\n");
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         set(&d, "@fault", rows[i].fault);
-        job = rig_start(rig, check, "node", NULL, 20000);
+        job = rig_start(rig, check, "node", NULL, 60000);
         rig_finish_all(rig);
         expect(rig, job, SP_OUTCOME_ERROR, rows[i].reason);
     }
     unset(&d, "@fault");
-    job = rig_start(rig, check, "node", NULL, 20000);
+    job = rig_start(rig, check, "node", NULL, 60000);
     rig_finish_all(rig);
     expect(rig, job, SP_OUTCOME_PASS, SP_REASON_OK);
     double_kill(&d);
     for (unsigned i = 0; i < 4; i++) { /* refused; and after three, at once, without asking */
-        job = rig_start(rig, check, "node", NULL, 20000);
+        job = rig_start(rig, check, "node", NULL, 60000);
         rig_finish_all(rig);
         expect(rig, job, SP_OUTCOME_ERROR, SP_REASON_REFUSED);
     }

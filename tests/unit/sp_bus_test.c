@@ -15,8 +15,8 @@
 #include "sp_envelope.h"
 #include "sp_ticket.h"
 
-#define WAIT_MS 10000
-#define FAST    "bus:\n  heartbeat: 100ms\n  lost: 1s\n  reconnect: 20ms\n  reconnect_max: 50ms\n  stats: 100ms\n"
+#define WAIT_MS 60000
+#define FAST    "bus:\n  heartbeat: 100ms\n  lost: 3s\n  reconnect: 20ms\n  reconnect_max: 50ms\n  stats: 100ms\n"
 
 static const struct bus_rig_client fleet[] = {
     {"scheduler", SP_ROLE_SCHEDULER, NULL, NULL}, {"keeper", SP_ROLE_KEEPER, NULL, NULL},
