@@ -165,9 +165,9 @@ static void send_route_open(struct seen *s, const char *adapter, const char *lab
     assert_int_equal(send_bytes(s, SP_MSG_ROUTE_OPEN, NULL, &w), SP_BUS_SENT);
 }
 
-static void send_jobs(struct seen *s, const char *adapter, uint64_t first, unsigned count)
+static void send_jobs(struct seen *s, const char *adapter, uint64_t first, unsigned count, uint32_t expires_ms)
 {
-    struct msg_job_batch m = {.route = {sp_str_of(adapter), {NULL, 0}}, .expires_ms = 500};
+    struct msg_job_batch m = {.route = {sp_str_of(adapter), {NULL, 0}}, .expires_ms = expires_ms};
     struct sp_packer w;
 
     begin(s, &w);
@@ -245,10 +245,10 @@ static void test_jobs_and_results(void **state)
     send_route_open(scheduler, "exec", "");
     expect(scheduler, SP_MSG_ROUTE_CREDIT, 1);
     assert_true(granted_of(scheduler) >= 14);
-    send_jobs(scheduler, "exec", 1, 8);
+    send_jobs(scheduler, "exec", 1, 8, WAIT_MS);
     expect(w1, SP_MSG_JOB_BATCH, 1); /* most credit */
     assert_string_equal(w1->from, "scheduler");
-    send_jobs(scheduler, "exec", 9, 3);
+    send_jobs(scheduler, "exec", 9, 3, WAIT_MS);
     expect(w2, SP_MSG_JOB_BATCH, 1); /* w1 has two left, w2 four */
 
     struct msg_result_batch results = {.boot = 1, .batch = 7};
@@ -284,17 +284,17 @@ static void test_jobs_nobody_can_run_come_back(void **state)
     (void)state;
     send_route_open(scheduler, "exec", "");
     expect(scheduler, SP_MSG_ROUTE_CREDIT, 1);
-    send_jobs(scheduler, "exec", 1, 5); /* w1 gave no credit: they wait, and expire */
+    send_jobs(scheduler, "exec", 1, 5, 500); /* w1 gave no credit: they wait, and expire */
     expect(scheduler, SP_MSG_JOB_RETURN, 1);
     assert_int_equal(msg_job_return_decode(scheduler->body, scheduler->last.body_bytes, &back), SP_OK);
     assert_int_equal(back.code, SP_REFUSAL_EXPIRED);
     assert_int_equal(back.jobs.count, 5);
-    send_jobs(scheduler, "exec", 6, 200); /* over the grant */
+    send_jobs(scheduler, "exec", 6, 200, 500); /* over the grant */
     expect(scheduler, SP_MSG_JOB_RETURN, 2);
     assert_int_equal(msg_job_return_decode(scheduler->body, scheduler->last.body_bytes, &back), SP_OK);
     assert_int_equal(back.code, SP_REFUSAL_OVERLOAD);
     assert_int_equal(back.jobs.count, 200);
-    send_jobs(scheduler, "oat", 6, 1); /* no such route */
+    send_jobs(scheduler, "oat", 6, 1, 500); /* no such route */
     expect(scheduler, SP_MSG_JOB_RETURN, 3);
     assert_int_equal(w1->by_type[SP_MSG_JOB_BATCH], 0);
 }
@@ -367,13 +367,13 @@ static void test_two_brokers_share_batches(void **state)
     }
     expect(scheduler, SP_MSG_ROUTE_CREDIT, 2);
     for (unsigned i = 0; i < 4; i++)
-        send_jobs(scheduler, "exec", 1 + i, 1);
+        send_jobs(scheduler, "exec", 1 + i, 1, WAIT_MS);
     expect(w1, SP_MSG_JOB_BATCH, 4);
     bus_rig_stop(&rig, 1, SIGKILL);
     while (sp_bus_up_count(scheduler->bus) == 2)
         assert_int_equal(sp_loop_turn(rig.loop, 100), SP_OK);
-    send_jobs(scheduler, "exec", 9, 1); /* the other one still works */
-    send_jobs(scheduler, "exec", 10, 1);
+    send_jobs(scheduler, "exec", 9, 1, WAIT_MS); /* the other one still works */
+    send_jobs(scheduler, "exec", 10, 1, WAIT_MS);
     expect(w1, SP_MSG_JOB_BATCH, 6);
 }
 
