@@ -36,7 +36,7 @@ enum sp_rc keeper_core_init(const struct keeper_options *options, struct sp_now 
     core->workers = calloc(KEEPER_WORKERS_MAX, sizeof *core->workers);
     core->open_audit = malloc(KEEPER_AUDIT_OPEN_MAX * sizeof *core->open_audit);
     core->subscribers = calloc(KEEPER_SUBSCRIBERS_MAX, sizeof *core->subscribers);
-    core->worker_count = 1; /* number 0 is nobody */
+    core->worker_count = core->worker_open = core->worker_durable = 1; /* number 0 is nobody */
     bool ok = core->pools != NULL && core->pending != NULL && core->batches != NULL && core->workers != NULL &&
               core->open_audit != NULL && core->subscribers != NULL && result_ring_init(&core->ring) && sp_heap_init(&core->deadlines, 0);
     if (!ok) {

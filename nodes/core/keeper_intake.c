@@ -210,17 +210,18 @@ static void keeper_intake_result(struct keeper_core *core, const struct rec_resu
     }
 }
 
+/* The number of the sender, for the journal. Names the store does not have yet go before the row that uses one; those of a commit that
+ * failed go again, for a number without a name could become another worker's. */
 static uint32_t keeper_intake_sender(struct keeper_core *core, const struct keeper_message *m, struct keeper_effects *fx)
 {
-    uint32_t number = keeper_intake_worker(core, m->from, false);
-    if (number != 0) {
-        return number;
-    }
-    number = keeper_intake_worker(core, m->from, true);
-    if (number != 0) {
+    uint32_t number = keeper_intake_worker(core, m->from, true);
+    for (; core->worker_open < core->worker_count; core->worker_open++) {
+        if (!keeper_effects_room(fx, 2, KEEPER_JOURNAL_HEAD_BYTES + MSG_RESULT_BATCH_RESULTS_MAX * KEEPER_JOURNAL_ENTRY_MAX)) {
+            return 0;
+        }
         struct keeper_effect *e = keeper_effects_add(fx, KEEPER_WORKER);
-        e->u.worker.number = number;
-        (void)sp_str_copy(e->u.worker.name, sizeof e->u.worker.name, m->from);
+        e->u.worker.number = core->worker_open;
+        (void)sp_str_copy(e->u.worker.name, sizeof e->u.worker.name, sp_str_of(core->workers[core->worker_open]));
     }
     return number;
 }
@@ -439,6 +440,7 @@ static void keeper_intake_close(struct keeper_core *core, struct keeper_effects 
 
 void keeper_intake_committed(struct keeper_core *core, struct keeper_effects *fx)
 {
+    core->worker_durable = core->worker_open;
     for (uint32_t i = 0; i < core->batch_count; i++) {
         keeper_intake_ack(core, &core->batches[i], fx);
     }
@@ -449,6 +451,7 @@ void keeper_intake_committed(struct keeper_core *core, struct keeper_effects *fx
 
 void keeper_intake_failed(struct keeper_core *core)
 {
+    core->worker_open = core->worker_durable;
     for (uint32_t i = core->pending_count; i > 0; i--) {
         struct keeper_pending *p = &core->pending[i - 1];
         if (!p->counts) {

@@ -67,6 +67,7 @@ struct keeper_core {
 
     char (*workers)[KEEPER_PEER_BYTES]; /* KEEPER_WORKERS_MAX, owned; number 0 is nobody */
     uint32_t worker_count;
+    uint32_t worker_open, worker_durable; /* numbers below were given to the store; and are committed */
     struct sp_map worker_by_name;
 
     struct keeper_open_audit *open_audit; /* KEEPER_AUDIT_OPEN_MAX, owned */
@@ -97,6 +98,7 @@ struct keeper_core {
     uint64_t void_before_ms; /* keeper clock: questions asked earlier are not answered any more */
     bool was_ready;
     bool checks_fresh; /* a CheckSet arrived since our start */
+    bool checks_unsaved, checks_open; /* the store does not have the table as it is; it was given it and did not commit yet */
     bool check_set_open;
     uint32_t check_set_part;
     uint64_t check_set_boot, check_set_version;

@@ -51,7 +51,11 @@ void keeper_core_restore_epoch(struct keeper_core *core, uint64_t epoch, uint64_
 
 enum sp_rc keeper_core_restore_worker(struct keeper_core *core, uint32_t number, struct sp_str name)
 {
-    return number != 0 && keeper_intake_worker(core, name, true) == number ? SP_OK : SP_E_CORRUPT;
+    if (number == 0 || keeper_intake_worker(core, name, true) != number) {
+        return SP_E_CORRUPT;
+    }
+    core->worker_open = core->worker_durable = core->worker_count;
+    return SP_OK;
 }
 
 enum sp_rc keeper_core_restore_pool(struct keeper_core *core, const struct pool_policy *pool)

@@ -46,6 +46,7 @@ enum sp_rc keeper_on_epoch_claim(struct keeper_in *in, struct msg_epoch_claim *c
 
 void keeper_sync_committed(struct keeper_core *core, struct keeper_effects *fx)
 {
+    core->checks_open = false;
     if (core->claim_epoch == 0) {
         return;
     }
@@ -64,12 +65,13 @@ void keeper_sync_committed(struct keeper_core *core, struct keeper_effects *fx)
 void keeper_sync_failed(struct keeper_core *core)
 {
     core->claim_epoch = 0; /* it claims again */
+    core->checks_unsaved = core->checks_unsaved || core->checks_open;
+    core->checks_open = false;
 }
 
 enum sp_rc keeper_on_check_set(struct keeper_in *in, struct msg_check_set *set)
 {
     struct keeper_core *core = in->core;
-    struct keeper_effects *fx = in->fx;
     if (set->part == 0) {
         check_table_begin(&core->checks);
         core->check_set_open = true;
@@ -100,9 +102,7 @@ enum sp_rc keeper_on_check_set(struct keeper_in *in, struct msg_check_set *set)
         core->clock_due_ms = 0;
         keeper_judge_resolve(core);
         keeper_judge_all(core);
-        if (keeper_effects_room(fx, 1, 0)) {
-            (void)keeper_effects_add(fx, KEEPER_CHECKS);
-        }
+        core->checks_unsaved = true;
     }
     return SP_OK;
 }
@@ -202,6 +202,11 @@ void keeper_sync_run(struct keeper_core *core, struct keeper_effects *fx)
     }
     if (now_ms >= core->clock_due_ms && keeper_effects_room(fx, 1, MSG_KEEPER_CLOCK_BYTES_MAX)) {
         keeper_sync_clock(core, fx);
+    }
+    if (core->checks_unsaved && core->health.store_good && keeper_effects_room(fx, 1, 0)) {
+        (void)keeper_effects_add(fx, KEEPER_CHECKS);
+        core->checks_unsaved = false;
+        core->checks_open = true;
     }
     if (!core->checks_fresh && now_ms >= core->sync_due_ms && keeper_effects_room(fx, 1, MSG_SYNC_REQUEST_BYTES_MAX)) {
         keeper_sync_ask(core, fx);

@@ -19,6 +19,8 @@
 #include "sp_rng.h"
 #include "worker_core.h"
 
+#include "sim_truth.h"
+
 enum { SIM_NODES = 7, SIM_CHECKS = 5, SIM_POOLS = 2, SIM_WORKERS = 3, SIM_READERS = 2 };
 enum { SIM_BROKER, SIM_SCHEDULER, SIM_KEEPER, SIM_WORKER, SIM_READER = SIM_WORKER + SIM_WORKERS, SIM_LIAR = SIM_READER + SIM_READERS, SIM_PROCESSES };
 #define SIM_EVENTS_MAX 16384u
@@ -27,6 +29,7 @@ enum { SIM_BROKER, SIM_SCHEDULER, SIM_KEEPER, SIM_WORKER, SIM_READER = SIM_WORKE
 #define SIM_MAX_AGE_MS 9000u
 #define SIM_STALE_MS 3000u   /* what a reader was told is proven for so long */
 #define SIM_OUTBOX_US 60000000u /* in quiet times no batch is older */
+#define SIM_YOUNG_US 30000000u  /* the store fails more often */
 #define SIM_OUTBOX_MAX 4096u    /* batches a worker may keep */
 #define SIM_RECOVER_US 12000000u /* after the last fault every pair has a new verdict by then: starts up to 4 s, late frames 3, two intervals, some more */
 
@@ -62,38 +65,6 @@ struct sim_process {
     uint32_t wake;      /* event number of the pending WAKE, SP_HEAP_NONE */
     uint64_t key[2];
     uint64_t heartbeat_us;
-};
-
-/* ---- truth, as the reference model sees it ---- */
-struct sim_run {
-    uint64_t job;
-    uint64_t issued_ms; /* keeper's clock at the true moment of issue */
-    uint64_t dated_ms;  /* as the ticket says */
-    uint32_t life_ms;
-    uint64_t epoch;
-    uint32_t check, node, generation;
-    uint16_t flags;
-    uint8_t outcome;   /* as committed */
-    uint8_t outcomes;  /* bit per outcome a worker found */
-    bool executed, accepted, committed;
-    bool is_void;      /* its reporter's key was revoked afterwards */
-    uint8_t worker;    /* process that reported it */
-    uint8_t digest[32];
-    uint64_t clock_boot;
-    uint64_t seal;     /* hash of the whole ticket */
-    uint64_t issued_us; /* true time */
-    uint32_t previous;     /* committed run of the same pair before this one, UINT32_MAX */
-};
-
-/* What the reference found about a pair, as long as nothing about it changed. */
-struct sim_found {
-    bool valid, any;
-    bool warn; /* the newest affirming run was a warn */
-    uint32_t newest; /* committed run of the pair, UINT32_MAX */
-    uint32_t generation, passes;
-    uint64_t best_ms;
-    uint8_t digest[32];
-    uint64_t clock_boot;
 };
 
 struct sim_knobs {
@@ -215,6 +186,7 @@ struct sim {
     uint64_t quiet_us; /* true time of the last fault */
     uint64_t anew_us[SIM_NODES + 1][SIM_CHECKS + 1]; /* first verdict asked for after it */
     struct sim_found found[SIM_NODES + 1][SIM_CHECKS + 1];
+    uint32_t revision[SIM_CHECKS + 1]; /* of the check in the keeper's table, when a result of it was stored */
     uint64_t clock_boot;
     bool visible[SIM_NODES + 1][SIM_POOLS];
     uint64_t visible_us[SIM_NODES + 1][SIM_POOLS]; /* true time at which the keeper last said member; 0: never */

@@ -321,15 +321,17 @@ static void make_durable(struct sim *s)
 void sim_keeper_commit(struct sim *s)
 {
     s->commit_planned = false;
-    struct keeper_event e = event_of(s, s->store.full ? KEEPER_EV_STORE_FAILED : KEEPER_EV_COMMITTED);
-    if (s->store.full)
+    unsigned bad = s->now_us < SIM_YOUNG_US ? s->knobs.disk * 100 : s->knobs.disk; /* much is written for the first time early */
+    bool failed = s->store.full || (!s->stop_faults && sim_chance(s, bad));
+    struct keeper_event e = event_of(s, failed ? KEEPER_EV_STORE_FAILED : KEEPER_EV_COMMITTED);
+    if (failed)
         roll_back(s);
     else {
         fold_some(s);
         make_durable(s);
     }
     step(s, &e);
-    if (!s->store.full)
+    if (!failed)
         fold_begin(s);
     if (!s->commit_planned)
         forget_bodies(s);

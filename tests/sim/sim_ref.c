@@ -105,6 +105,9 @@ static void committed(struct sim *s, const struct keeper_journal *row, const str
     r->previous = f->newest;
     f->newest = (uint32_t)(r - s->runs);
     f->valid = false;
+    uint32_t index = check_table_find(keeper_core_checks(s->keeper), r->check);
+    if (index != CHECK_ROW_NONE)
+        s->revision[r->check] = check_table_at(keeper_core_checks(s->keeper), index)->revision;
     if (s->stop_faults && r->issued_us >= s->quiet_us && s->anew_us[r->node][r->check] == 0)
         s->anew_us[r->node][r->check] = s->now_us;
 }
@@ -159,7 +162,10 @@ void sim_ref_revoked(struct sim *s)
 static void restored(struct sim *s, const struct node_row *row, const struct pair_state *pair, const struct sim_run *r)
 {
     const struct check_table *checks = keeper_core_checks(s->keeper);
-    const struct check_row *c = check_table_at(checks, check_table_find(checks, r->check));
+    uint32_t index = check_table_find(checks, r->check);
+    SIM_REQUIRE(s, index != CHECK_ROW_NONE && check_table_at(checks, index)->revision >= s->revision[r->check],
+                "SI-12: after the restart the keeper does not know the definition of check-%u under which it stored results", r->check);
+    const struct check_row *c = check_table_at(checks, index);
     bool same = pair->known && pair->job == r->job && pair->policy == c->policy && r->generation == row->generation;
     if (same && r->clock_boot == s->clock_boot && r->flags == 0 && memcmp(r->digest, c->digest, 32) == 0)
         SIM_REQUIRE(s, pair->issued_ms == r->dated_ms, "SI-6: after the restart the stored result of job %" PRIx64 " is not in effect", r->job);

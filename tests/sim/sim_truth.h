@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The truth, as the reference model sees it. */
+#ifndef SIM_TRUTH_H
+#define SIM_TRUTH_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct sim_run {
+    uint64_t job;
+    uint64_t issued_ms; /* keeper's clock at the true moment of issue */
+    uint64_t dated_ms;  /* as the ticket says */
+    uint32_t life_ms;
+    uint64_t epoch;
+    uint32_t check, node, generation;
+    uint16_t flags;
+    uint8_t outcome;   /* as committed */
+    uint8_t outcomes;  /* bit per outcome a worker found */
+    bool executed, accepted, committed;
+    bool is_void;      /* its reporter's key was revoked afterwards */
+    uint8_t worker;    /* process that reported it */
+    uint8_t digest[32];
+    uint64_t clock_boot;
+    uint64_t seal;     /* hash of the whole ticket */
+    uint64_t issued_us; /* true time */
+    uint32_t previous;     /* committed run of the same pair before this one, UINT32_MAX */
+};
+
+/* What the reference found about a pair, as long as nothing about it changed. */
+struct sim_found {
+    bool valid, any;
+    bool warn; /* the newest affirming run was a warn */
+    uint32_t newest; /* committed run of the pair, UINT32_MAX */
+    uint32_t generation, passes;
+    uint64_t best_ms;
+    uint8_t digest[32];
+    uint64_t clock_boot;
+};
+
+#endif
