@@ -72,6 +72,12 @@ void keeper_sync_failed(struct keeper_core *core)
 enum sp_rc keeper_on_check_set(struct keeper_in *in, struct msg_check_set *set)
 {
     struct keeper_core *core = in->core;
+    /* Seals do not grow old: a set of a scheduler that was replaced, or one from before a change, said again by a hostile broker or late
+     * by an honest one, must not bring a former policy back (SI-12). The scheduler in charge sends again when our clock says so. */
+    bool older = core->checks.boot == set->boot && set->version < core->checks.version;
+    if (older || set->boot != core->epoch_boot) {
+        return SP_OK;
+    }
     if (set->part == 0) {
         check_table_begin(&core->checks);
         core->check_set_open = true;

@@ -31,13 +31,14 @@ struct bed {
     struct keeper_health health;
     struct bed_sent sent[BED_SENT_MAX];
     uint32_t sent_count;
-    uint32_t audits, audits_durable, histories, journals, epochs;
+    uint32_t audits, audits_durable, histories, journals, epochs, workers, tables;
     bool dirty;
     bool store_fails;
     struct keeper_audit last_audit;
     struct keeper_journal journal; /* the latest row */
     uint8_t journal_body[4096];
     uint64_t job;
+    uint64_t scheduler; /* start of the one in charge */
     uint64_t epoch;
     uint8_t hold[1 << 20];
     uint32_t held;
@@ -90,6 +91,8 @@ static inline void bed_perform(struct bed *b)
         }
         b->histories += e->kind == KEEPER_HISTORY;
         b->epochs += e->kind == KEEPER_EPOCH;
+        b->workers += e->kind == KEEPER_WORKER;
+        b->tables += e->kind == KEEPER_CHECKS;
         if (e->kind == KEEPER_AUDIT) {
             b->audits++;
             b->last_audit = e->u.audit;
@@ -180,7 +183,7 @@ static inline void bed_check(struct bed *b, uint32_t id, uint8_t stage, uint8_t 
                                       .fall = 1,
                                       .max_age_ms = 1000,
                                       .period_ms = 100};
-    struct msg_check_set set = {.boot = 5, .version = ++version, .last = true};
+    struct msg_check_set set = {.boot = b->scheduler, .version = ++version, .last = true};
     sp_packer_init(&w, body, sizeof body);
     assert_int_equal(msg_check_set_begin(&w, &set), SP_OK);
     for (uint32_t i = with_others ? 1 : id; i <= id; i++) {
@@ -226,6 +229,7 @@ static inline void bed_epoch(struct bed *b, uint64_t epoch, uint64_t boot)
     struct msg_epoch_claim claim = {.epoch = epoch, .boot = boot};
     sp_packer_init(&w, body, sizeof body);
     assert_int_equal(msg_epoch_claim_encode(&w, &claim), SP_OK);
+    b->scheduler = boot;
     bed_message(b, SP_MSG_EPOCH_CLAIM, SP_ROLE_SCHEDULER, "scheduler", &w);
     bed_commit(b);
 }

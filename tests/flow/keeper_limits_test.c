@@ -129,7 +129,7 @@ static void results_beyond_the_limit_are_refused_and_nothing_is_lost(void **stat
     assert_int_equal(c->refused[SP_REFUSAL_OVERLOAD], 1);
     assert_true(bed_member(&b));
     /* What the store holds is taken in, whatever the limit says today. */
-    struct keeper_journal_entry e = {1, 3, {.job = b.epoch << 40 | 99, .generation = 1, .policy = 3}, sp_str_of("")};
+    struct keeper_journal_entry e = {1, 3, {.job = b.epoch << 40 | 99, .issued_ms = 1, .generation = 1, .policy = 3}, sp_str_of("")};
     uint8_t body[KEEPER_JOURNAL_HEAD_BYTES + KEEPER_JOURNAL_ENTRY_MAX];
     struct keeper_journal j = {.body = body, .count = 1, .worker = 1};
     j.bytes = keeper_journal_begin(body, BED_CLOCK_BOOT);

@@ -31,7 +31,7 @@ enum { SIM_BROKER, SIM_SCHEDULER, SIM_KEEPER, SIM_WORKER, SIM_READER = SIM_WORKE
 #define SIM_OUTBOX_US 60000000u /* in quiet times no batch is older */
 #define SIM_YOUNG_US 30000000u  /* the store fails more often */
 #define SIM_OUTBOX_MAX 4096u    /* batches a worker may keep */
-#define SIM_RECOVER_US 12000000u /* after the last fault every pair has a new verdict by then: starts up to 4 s, late frames 3, two intervals, some more */
+#define SIM_RECOVER_US 20000000u /* after the last fault every pair has a new verdict: starts and late frames 4 s, the keeper is told 5, leases 3, two intervals 4 */
 
 enum sim_kind { SIM_NOTHING, SIM_DELIVER, SIM_WAKE, SIM_COMMIT, SIM_FINISH, SIM_START, SIM_FAULT, SIM_CRASH };
 
@@ -186,6 +186,7 @@ struct sim {
     uint64_t quiet_us; /* true time of the last fault */
     uint64_t anew_us[SIM_NODES + 1][SIM_CHECKS + 1]; /* first verdict asked for after it */
     struct sim_found found[SIM_NODES + 1][SIM_CHECKS + 1];
+    uint32_t in_force[SIM_CHECKS + 1]; /* revision in the keeper's memory, since its start */
     uint32_t revision[SIM_CHECKS + 1]; /* of the check in the keeper's table, when a result of it was stored */
     uint64_t clock_boot;
     bool visible[SIM_NODES + 1][SIM_POOLS];
@@ -225,6 +226,7 @@ struct sp_now sim_clock(const struct sim *s, uint32_t process);
 uint64_t sim_true_at(const struct sim *s, uint32_t process, uint64_t own_us); /* true time at which its clock shows own_us */
 void sim_wake_at(struct sim *s, uint32_t process, uint64_t own_us);
 void sim_crash(struct sim *s, uint32_t process);
+void sim_calm(struct sim *s); /* faults end */
 void sim_check(struct sim *s);
 
 /* sim_net.c */

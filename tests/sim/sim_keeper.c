@@ -185,6 +185,7 @@ void sim_keeper_start(struct sim *s)
     SIM_REQUIRE(s, keeper_core_init(&o, now, &s->keeper) == SP_OK, "keeper does not start");
     keeper_effects_reset(&s->keeper_fx);
     memset(s->visible, 0, sizeof s->visible);
+    memset(s->in_force, 0, sizeof s->in_force);
     s->commit_planned = false;
     bool fresh = st->generation[1] == 0;
     if (fresh) {
@@ -347,9 +348,11 @@ void sim_keeper_wake(struct sim *s)
 void sim_keeper_operator(struct sim *s)
 {
     uint32_t node = 1 + (uint32_t)sim_below(s, SIM_NODES);
-    uint64_t what = sim_below(s, 19);
+    uint64_t what = sim_below(s, 20);
     char name[16];
     struct keeper_event e = event_of(s, KEEPER_EV_NODE_STATE);
+    if (what == 19)
+        what = 16;
     if (what > 16) { /* another policy for a pool */
         struct pool_policy p;
         uint32_t index = (uint32_t)what - 17;
@@ -361,7 +364,7 @@ void sim_keeper_operator(struct sim *s)
         return;
     }
     if (what == 16) {
-        if (!s->liar_revoked && !s->commit_planned && sim_chance(s, 300)) { /* the shell commits what is open before it revokes a key */
+        if (!s->liar_revoked && !s->commit_planned) { /* the shell commits what is open before it revokes a key */
             s->liar_revoked = true;
             sim_ref_revoked(s);
             revoke_liar(s);

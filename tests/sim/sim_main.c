@@ -35,15 +35,7 @@ static void run_seed(uint64_t seed, uint64_t steps, struct totals *t)
     sim_init(&s, seed, steps);
     while (s.steps < steps && sim_step(&s)) {
     }
-    s.stop_faults = true;
-    s.quiet_us = s.now_us;
-    s.store.full = s.scheduler_full = false;
-    for (uint32_t i = 0; i < SIM_WORKERS; i++)
-        s.worker[i].full = s.worker[i].slow = false;
-    for (uint32_t i = 0; i < SIM_PROCESSES; i++) {
-        s.process[i].cut = false;
-        s.process[i].frozen = false;
-    }
+    sim_calm(&s);
     for (uint64_t end = s.now_us + QUIET_US; s.now_us < end && sim_step(&s);) {
     }
     sim_ref_final(&s);

@@ -91,6 +91,7 @@ static void accepted(struct sim *s, const struct keeper_journal *row, const stru
         SIM_REQUIRE(s, r->node == 1, "SI-8: accepted a result of node-%u from a worker that may speak about node-1 only", r->node);
     else
         SIM_REQUIRE(s, r->outcomes >> e->result.outcome & 1, "SI-8: accepted for job %" PRIx64 " what no worker found", r->job);
+    r->revision = check_table_at(checks, index)->revision;
     r->accepted = true;
 }
 
@@ -105,9 +106,7 @@ static void committed(struct sim *s, const struct keeper_journal *row, const str
     r->previous = f->newest;
     f->newest = (uint32_t)(r - s->runs);
     f->valid = false;
-    uint32_t index = check_table_find(keeper_core_checks(s->keeper), r->check);
-    if (index != CHECK_ROW_NONE)
-        s->revision[r->check] = check_table_at(keeper_core_checks(s->keeper), index)->revision;
+    s->revision[r->check] = r->revision > s->revision[r->check] ? r->revision : s->revision[r->check];
     if (s->stop_faults && r->issued_us >= s->quiet_us && s->anew_us[r->node][r->check] == 0)
         s->anew_us[r->node][r->check] = s->now_us;
 }
@@ -158,7 +157,8 @@ void sim_ref_revoked(struct sim *s)
         s->found[1][c].valid = false;
 }
 
-/* A pair that knows the number of a job must hold its result, unless something voided it. */
+/* A pair that knows the number of a job must hold its result, unless something voided it. Bad evidence whose commit failed is not stored
+ * and counts all the same: a record written later may hold it. */
 static void restored(struct sim *s, const struct node_row *row, const struct pair_state *pair, const struct sim_run *r)
 {
     const struct check_table *checks = keeper_core_checks(s->keeper);
@@ -168,7 +168,8 @@ static void restored(struct sim *s, const struct node_row *row, const struct pai
     const struct check_row *c = check_table_at(checks, index);
     bool same = pair->known && pair->job == r->job && pair->policy == c->policy && r->generation == row->generation;
     if (same && r->clock_boot == s->clock_boot && r->flags == 0 && memcmp(r->digest, c->digest, 32) == 0)
-        SIM_REQUIRE(s, pair->issued_ms == r->dated_ms, "SI-6: after the restart the stored result of job %" PRIx64 " is not in effect", r->job);
+        SIM_REQUIRE(s, pair->issued_ms == r->dated_ms || (pair->issued_ms > r->dated_ms && pair->outcome == SP_OUTCOME_FAIL && pair->up == 0),
+                    "SI-6: after the restart the stored result of job %" PRIx64 " is not in effect", r->job);
 }
 
 void sim_ref_restored(struct sim *s)
@@ -296,8 +297,21 @@ static void check_reader(struct sim *s, uint32_t process)
     }
 }
 
+/* A definition that was in force gives way to newer ones only. */
+static void check_definitions(struct sim *s)
+{
+    const struct check_table *checks = keeper_core_checks(s->keeper);
+    for (uint32_t i = 0; i < checks->count; i++) {
+        const struct check_row *c = check_table_at(checks, i);
+        SIM_REQUIRE(s, c->revision >= s->in_force[c->id], "SI-12: revision %u of check-%u is in force again after %u", c->revision, c->id,
+                    s->in_force[c->id]);
+        s->in_force[c->id] = c->revision;
+    }
+}
+
 static void check_keeper(struct sim *s)
 {
+    check_definitions(s);
     uint64_t now_ms = sp_mono_ms(sim_clock(s, SIM_KEEPER).mono);
     for (uint32_t n = 1; n <= SIM_NODES; n++)
         for (uint32_t p = 0; p < SIM_POOLS; p++) {

@@ -34,7 +34,7 @@ void sim_scheduler_start(struct sim *s)
 static void issued(struct sim *s, const uint8_t ticket[SP_TICKET_BYTES])
 {
     sim_ref_issued(s, ticket);
-    if (sim_chance(s, 250))
+    if (sim_chance(s, ticket[8] == 1 ? 600 : 200)) /* most of the node it may speak about */
         sim_liar_learn(s, ticket);
 }
 

@@ -13,6 +13,7 @@ struct sim_run {
     uint32_t life_ms;
     uint64_t epoch;
     uint32_t check, node, generation;
+    uint32_t revision; /* of the check in the keeper's table when it was let in */
     uint16_t flags;
     uint8_t outcome;   /* as committed */
     uint8_t outcomes;  /* bit per outcome a worker found */

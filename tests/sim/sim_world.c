@@ -374,6 +374,22 @@ void sim_check(struct sim *s)
             SIM_REQUIRE(s, reader_core_check(&s->reader[i], sim_clock(s, SIM_READER + i).mono), "SI-2: reader's invariants");
 }
 
+/* Connections on which a frame was lost are broken ones: they are made anew, and the broker does not know them. */
+void sim_calm(struct sim *s)
+{
+    s->stop_faults = true;
+    s->quiet_us = s->now_us;
+    s->store.full = s->scheduler_full = false;
+    for (uint32_t i = 0; i < SIM_WORKERS; i++)
+        s->worker[i].full = s->worker[i].slow = false;
+    for (uint32_t i = 0; i < SIM_PROCESSES; i++) {
+        s->process[i].cut = false;
+        s->process[i].frozen = false;
+        if (i != SIM_BROKER && s->process[i].alive)
+            s->process[i].conn = ++s->conns;
+    }
+}
+
 static void init_process(struct sim *s, uint32_t i, const char *name, uint8_t role)
 {
     struct sim_process *p = &s->process[i];
