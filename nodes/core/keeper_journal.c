@@ -75,7 +75,8 @@ enum sp_rc keeper_journal_next(struct sp_str *rest, struct keeper_journal_entry 
     out->result.outcome = (uint8_t)journal_get(&p, 1);
     out->result.attempt = (uint8_t)journal_get(&p, 1);
     uint32_t n = (uint32_t)journal_get(&p, 2);
-    if (n > TEXT_POOL_TEXT_BYTES_MAX || n > rest->n - KEEPER_JOURNAL_ENTRY_BYTES || out->result.outcome > SP_OUTCOME_LAST) {
+    bool dated = out->result.issued_ms > 0 && out->result.issued_ms <= PAIR_MS_MAX;
+    if (n > TEXT_POOL_TEXT_BYTES_MAX || n > rest->n - KEEPER_JOURNAL_ENTRY_BYTES || out->result.outcome > SP_OUTCOME_LAST || !dated) {
         return SP_E_CORRUPT;
     }
     out->text = sp_str_bytes(p, n);

@@ -36,11 +36,18 @@ static void every_cut_is_refused(void **state)
 {
     (void)state;
     uint8_t bytes[KEEPER_JOURNAL_ENTRY_MAX];
-    struct keeper_journal_entry in = {1, 1, {.job = 1}, sp_str_of("text")}, out;
+    struct keeper_journal_entry in = {1, 1, {.job = 1, .issued_ms = 5}, sp_str_of("text")}, out;
     uint32_t n = keeper_journal_put(bytes, &in);
     for (uint32_t cut = 1; cut < n; cut++) {
         struct sp_str rest = sp_str_bytes(bytes, cut);
         assert_int_equal(keeper_journal_next(&rest, &out), SP_E_CORRUPT);
+    }
+    for (int i = 0; i < 2; i++) { /* dated never, and beyond what a pair holds */
+        uint8_t bad[KEEPER_JOURNAL_ENTRY_MAX];
+        struct keeper_journal_entry undated = in;
+        undated.result.issued_ms = i == 0 ? 0 : PAIR_MS_MAX + 1;
+        struct sp_str all = sp_str_bytes(bad, keeper_journal_put(bad, &undated));
+        assert_int_equal(keeper_journal_next(&all, &out), SP_E_CORRUPT);
     }
     bytes[34] = 9; /* no such outcome */
     struct sp_str rest = sp_str_bytes(bytes, n);
