@@ -185,7 +185,9 @@ static void plan_fault(struct sim *s)
 /* Remembers frames that pass, for the hostile ones to replay. */
 static void overhear(struct sim *s, const struct sim_event *e)
 {
-    if (!sim_chance(s, 20))
+    struct sp_envelope envelope; /* policies are worth more to them than anything else */
+    bool policy = e->to == SIM_KEEPER && sp_envelope_decode(e->frame, e->bytes, &envelope) == SP_OK && envelope.type == SP_MSG_CHECK_SET;
+    if (!sim_chance(s, policy ? 300 : 20))
         return;
     uint32_t at = s->liar_count < SP_COUNT(s->liar_frames) ? s->liar_count++ : (uint32_t)sim_below(s, SP_COUNT(s->liar_frames));
     free(s->liar_frames[at]);
