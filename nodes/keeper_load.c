@@ -50,6 +50,7 @@ static enum sp_rc load_checks(struct load *l)
         rc = rc == SP_OK ? keeper_core_restore_check(l->core, &info, (uint32_t)sp_db_get_int(q, 0)) : rc;
     }
     keeper_core_restore_policies(l->core, (uint32_t)keeper_store_meta(l->s, "policy_last"));
+    keeper_core_restore_catalogue(l->core, keeper_store_meta(l->s, "catalogue_boot"), keeper_store_meta(l->s, "catalogue"));
     return load_end(l, rc, "chk");
 }
 

@@ -300,7 +300,9 @@ static enum sp_rc store_checks(struct keeper_store *s, const struct check_table 
         }
     }
     /* Numbers of policies are never used again, whatever checks come and go. */
-    return rc == SP_OK ? keeper_store_meta_put(s, "policy_last", t->policy_last) : rc;
+    rc = rc == SP_OK ? keeper_store_meta_put(s, "policy_last", t->policy_last) : rc;
+    rc = rc == SP_OK ? keeper_store_meta_put(s, "catalogue_boot", t->boot) : rc;
+    return rc == SP_OK ? keeper_store_meta_put(s, "catalogue", t->version) : rc;
 }
 
 enum sp_rc keeper_store_perform(struct keeper_store *s, const struct keeper_core *core, const struct keeper_effect *e)

@@ -128,6 +128,8 @@ bool keeper_core_check(const struct keeper_core *core, uint64_t now_ms);
 enum sp_rc keeper_core_restore_check(struct keeper_core *core, const struct rec_check_info *info, uint32_t policy) SP_MUST_USE;
 /* Effect: policy numbers up to this one were given before and are not given again. */
 void keeper_core_restore_policies(struct keeper_core *core, uint32_t last);
+/* Effect: the table of checks is that of this start and version of the catalogue: an older one of that start is not taken (SI-12). */
+void keeper_core_restore_catalogue(struct keeper_core *core, uint64_t boot, uint64_t version);
 void keeper_core_restore_epoch(struct keeper_core *core, uint64_t epoch, uint64_t boot);
 enum sp_rc keeper_core_restore_worker(struct keeper_core *core, uint32_t number, struct sp_str name) SP_MUST_USE;
 enum sp_rc keeper_core_restore_pool(struct keeper_core *core, const struct pool_policy *pool) SP_MUST_USE;

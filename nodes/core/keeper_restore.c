@@ -43,6 +43,12 @@ void keeper_core_restore_policies(struct keeper_core *core, uint32_t last)
     core->checks.policy_last = last > core->checks.policy_last ? last : core->checks.policy_last;
 }
 
+void keeper_core_restore_catalogue(struct keeper_core *core, uint64_t boot, uint64_t version)
+{
+    core->checks.boot = boot;
+    core->checks.version = version;
+}
+
 void keeper_core_restore_epoch(struct keeper_core *core, uint64_t epoch, uint64_t boot)
 {
     core->epoch = epoch;

@@ -94,6 +94,7 @@ struct sim_store {
     bool epoch_dirty;
     struct check_row checks[SIM_CHECKS * 2]; /* texts not owned */
     uint32_t check_count;
+    uint64_t catalogue_boot, catalogue;
     bool checks_dirty;
     char workers[16][KEEPER_PEER_BYTES];
     uint32_t worker_count, worker_durable;

@@ -147,6 +147,7 @@ static void restore(struct sim *s)
                                       .max_age_ms = c->max_age_ms, .period_ms = c->period_ms, .category = c->category};
         SIM_REQUIRE(s, keeper_core_restore_check(s->keeper, &info, c->policy) == SP_OK, "restore check");
     }
+    keeper_core_restore_catalogue(s->keeper, st->catalogue_boot, st->catalogue);
     keeper_core_restore_epoch(s->keeper, st->epoch, st->epoch_boot);
     for (uint32_t i = 0; i < st->worker_count; i++)
         SIM_REQUIRE(s, keeper_core_restore_worker(s->keeper, i + 1, sp_str_of(st->workers[i])) == SP_OK, "restore worker");
@@ -312,6 +313,8 @@ static void make_durable(struct sim *s)
     if (st->checks_dirty) {
         const struct check_table *t = keeper_core_checks(s->keeper);
         st->check_count = 0;
+        st->catalogue_boot = t->boot;
+        st->catalogue = t->version;
         for (uint32_t i = 0; i < t->count && st->check_count < SP_COUNT(st->checks); i++)
             if (check_table_at(t, i)->present)
                 st->checks[st->check_count++] = *check_table_at(t, i);

@@ -95,6 +95,24 @@ static uint64_t job_of(struct rig *r)
     return row != NULL && row->pair_count > 0 ? row->pairs[0].job : 0;
 }
 
+/* How new the table of checks is comes back with it, so that an older one is not taken after a start. */
+static void si12_the_catalogue_keeps_its_version(void **state)
+{
+    (void)state;
+    static struct rig r;
+    struct keeper_effect e = {.kind = KEEPER_CHECKS};
+    rig_init(&r);
+    keeper_core_restore_catalogue(r.core, 5, 9);
+    assert_int_equal(keeper_store_begin(&r.store), SP_OK);
+    assert_int_equal(keeper_store_perform(&r.store, r.core, &e), SP_OK);
+    assert_int_equal(keeper_store_commit(&r.store), SP_OK);
+    rig_close(&r);
+    assert_int_equal(rig_open(&r), SP_OK);
+    assert_int_equal(keeper_core_checks(r.core)->boot, 5);
+    assert_int_equal(keeper_core_checks(r.core)->version, 9);
+    rig_fini(&r);
+}
+
 static void si6_committed_comes_back_and_rolled_back_does_not(void **state)
 {
     (void)state;
@@ -521,6 +539,7 @@ static void k35_another_history_or_a_missing_anchor_shows(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(si12_the_catalogue_keeps_its_version),
         cmocka_unit_test(si6_committed_comes_back_and_rolled_back_does_not),
         cmocka_unit_test(a_fold_keeps_everything_and_trims_the_journal),
         cmocka_unit_test(k36_an_edited_row_counts_for_nothing),
