@@ -28,7 +28,8 @@ static void must(enum sp_rc rc)
 /* Two checks, one pool, two nodes, one worker. */
 static struct keeper_core *fleet(struct sp_now now)
 {
-    struct keeper_options o = {.boot = 1, .clock_boot = 7, .ticket_mac = {mac, NULL}, .hash_key = {1}, .text_bytes_max = 1 << 16};
+    struct keeper_options o = {.boot = 1, .clock_boot = 7, .ticket_mac = {mac, NULL}, .hash_key = {1}, .text_bytes_max = 1 << 16, .clock_ms = 1000,
+                               .clock_idle_ms = 5000};
     struct keeper_core *core = NULL;
     struct pool_policy pool;
     uint8_t digest[32] = {9};
