@@ -43,7 +43,7 @@ class Load(Fleet):
             self.start().ready()
             self.apply_all([f"kind: node\nname: n{i}\n" for i in range(nodes)])
             self.periods(periods)
-            self.apply_all([f"kind: check\nname: {c}\nadapter: noop\nprofile: p{i % len(periods)}\ntimeout: 2s\nmax_age: 1h\nenabled: false\n"
+            self.apply_all([f"kind: check\nname: {c}\nadapter: noop\nprofile: p{i % len(periods)}\ntimeout: 2s\nmax_age: 1h\nallow_short_life: true\nenabled: false\n"
                             for i, c in enumerate(self.checks)])
             span(3)  # the scheduler tells the keeper all checks
             self.ctl("check", "enable", *self.checks, timeout=900)
