@@ -30,8 +30,11 @@ struct amqp_link_declare {
     const char *queue;    /* QUEUE, CONSUME */
     const char *key;      /* QUEUE: of the binding */
     bool durable, auto_delete, quorum;
+    bool foreign;            /* EXCHANGE: others declare it, it is only looked for; QUEUE, CONSUME: left out when it is not there */
     uint32_t delivery_limit; /* quorum; 0: not given */
     uint32_t expires_ms;     /* 0: not given */
+    uint32_t length_max;     /* 0: not given; the oldest make room */
+    uint32_t ttl_ms;         /* of messages; 0: not given */
 };
 
 struct amqp_link_options {

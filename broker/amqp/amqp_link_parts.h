@@ -49,6 +49,7 @@ struct amqp_link {
     struct amqp_link_flight flights[AMQP_LINK_FLIGHT_MAX];
     uint64_t published, settled; /* publishes sent; all up to here are answered */
     uint64_t acked;              /* delivery tag */
+    bool foreign_missing;        /* of this connection */
     uint64_t dropped;            /* deliveries too large */
     pthread_mutex_t lock;
     struct amqp_link_list events;   /* to the main thread */

@@ -143,7 +143,7 @@ static bool login(struct amqp_link *link, amqp_connection_state_t conn, const st
 
 /* ---- declaring ---- */
 
-static amqp_table_t arguments(const struct amqp_link_declare *d, amqp_table_entry_t list[4])
+static amqp_table_t arguments(const struct amqp_link_declare *d, amqp_table_entry_t list[6])
 {
     int n = 0;
     if (d->expires_ms > 0)
@@ -155,12 +155,20 @@ static amqp_table_t arguments(const struct amqp_link_declare *d, amqp_table_entr
     if (d->quorum && d->delivery_limit > 0)
         list[n++] = (amqp_table_entry_t){.key = amqp_cstring_bytes("x-delivery-limit"),
                                          .value = {.kind = AMQP_FIELD_KIND_I32, .value = {.i32 = (int32_t)d->delivery_limit}}};
+    const struct {
+        const char *key;
+        uint32_t value;
+    } limits[] = {{"x-max-length", d->length_max}, {"x-message-ttl", d->ttl_ms}};
+    for (unsigned i = 0; i < 2; i++)
+        if (limits[i].value > 0)
+            list[n++] = (amqp_table_entry_t){.key = amqp_cstring_bytes(limits[i].key),
+                                             .value = {.kind = AMQP_FIELD_KIND_I32, .value = {.i32 = (int32_t)limits[i].value}}};
     return (amqp_table_t){n, list};
 }
 
 static void declare_once(amqp_connection_state_t conn, const struct amqp_link_declare *d, bool passive)
 {
-    amqp_table_entry_t list[4];
+    amqp_table_entry_t list[6];
     if (d->verb == AMQP_LINK_EXCHANGE)
         amqp_exchange_declare(conn, CHANNEL, amqp_cstring_bytes(d->exchange), amqp_cstring_bytes(d->type), passive, d->durable,
                               d->auto_delete, 0, amqp_empty_table);
@@ -169,26 +177,42 @@ static void declare_once(amqp_connection_state_t conn, const struct amqp_link_de
                            passive ? amqp_empty_table : arguments(d, list));
 }
 
-/* Declares; takes what exists with other flags as it is. */
+/* After the broker closed the channel. */
+static bool reopen(amqp_connection_state_t conn, char *why)
+{
+    amqp_channel_close_ok_t ok = {0};
+    unsigned code;
+    int status = amqp_send_method(conn, CHANNEL, AMQP_CHANNEL_CLOSE_OK_METHOD, &ok);
+    if (status != AMQP_STATUS_OK)
+        return fail_status(why, "channel", status);
+    amqp_channel_open(conn, CHANNEL);
+    return check(conn, "channel", &code, why);
+}
+
+static void remark(struct amqp_link *link, const char *what, const char *why)
+{
+    struct amqp_link_event note = {.kind = AMQP_LINK_NOTE};
+    (void)snprintf(note.why, sizeof note.why, "%s: %.220s", what, why);
+    (void)amqp_link_post(link, &note, 0);
+}
+
+/* Declares; takes what exists with other flags as it is. What is foreign is only looked for. */
 static bool declare(struct amqp_link *link, const struct amqp_link_declare *d, char *why)
 {
     amqp_connection_state_t conn = link->conn;
     const char *name = d->verb == AMQP_LINK_EXCHANGE ? d->exchange : d->queue;
+    bool look = d->foreign && d->verb == AMQP_LINK_EXCHANGE;
     unsigned code;
-    declare_once(conn, d, false);
+    declare_once(conn, d, look);
     if (!check(conn, name, &code, why)) {
-        if (code != 406)
+        if (code != 406 && !(look && (code == 404 || code == 403)))
             return false;
-        struct amqp_link_event note = {.kind = AMQP_LINK_NOTE};
-        (void)snprintf(note.why, sizeof note.why, "used as it is: %.230s", why);
-        (void)amqp_link_post(link, &note, 0);
-        amqp_channel_close_ok_t ok = {0};
-        int status = amqp_send_method(conn, CHANNEL, AMQP_CHANNEL_CLOSE_OK_METHOD, &ok);
-        if (status != AMQP_STATUS_OK)
-            return fail_status(why, name, status);
-        amqp_channel_open(conn, CHANNEL);
-        if (!check(conn, "channel", &code, why))
+        remark(link, look ? "left out" : "used as it is", why);
+        if (!reopen(conn, why))
             return false;
+        link->foreign_missing = link->foreign_missing || look;
+        if (look)
+            return true;
         declare_once(conn, d, true);
         if (!check(conn, name, &code, why))
             return false;
@@ -201,12 +225,18 @@ static bool declare(struct amqp_link *link, const struct amqp_link_declare *d, c
     return true;
 }
 
+static bool left_out(const struct amqp_link *link, const struct amqp_link_declare *d)
+{
+    return d->foreign && link->foreign_missing;
+}
+
 static bool declare_all(struct amqp_link *link, char *why)
 {
     amqp_connection_state_t conn = link->conn;
     unsigned code;
     for (uint32_t i = 0; i < link->o.declare_count; i++)
-        if (link->o.declares[i].verb != AMQP_LINK_CONSUME && !declare(link, &link->o.declares[i], why))
+        if (link->o.declares[i].verb != AMQP_LINK_CONSUME && !left_out(link, &link->o.declares[i]) &&
+            !declare(link, &link->o.declares[i], why))
             return false;
     /* The channel may have been opened anew above: what holds for the channel comes after. */
     if (!link->o.consumer) {
@@ -218,7 +248,7 @@ static bool declare_all(struct amqp_link *link, char *why)
         return false;
     for (uint32_t i = 0; i < link->o.declare_count; i++) {
         const struct amqp_link_declare *d = &link->o.declares[i];
-        if (d->verb != AMQP_LINK_CONSUME)
+        if (d->verb != AMQP_LINK_CONSUME || left_out(link, d))
             continue;
         amqp_basic_consume(conn, CHANNEL, amqp_cstring_bytes(d->queue), amqp_empty_bytes, 0, 0, 0, amqp_empty_table);
         if (!check(conn, d->queue, &code, why))
@@ -236,6 +266,7 @@ bool amqp_link_wire_open(struct amqp_link *link, const struct amqp_link_host *ho
     memset(&link->in, 0, sizeof link->in);
     memset(link->flights, 0, sizeof link->flights);
     link->published = link->settled = link->acked = 0;
+    link->foreign_missing = false;
     if (socket == NULL)
         return fail(why, "connection", "no memory");
     if (link->o.ssl && !open_tls(link, socket, host->host, why))

@@ -157,6 +157,15 @@ enum sp_rc bridge_options_make(const struct sp_conf_bridge *conf, struct bridge_
     return rc == SP_OK ? options_check(out, err) : rc;
 }
 
+void bridge_options_reload(struct bridge_options *o, const struct sp_conf_bridge *conf)
+{
+    static struct bridge_options fresh;
+    if (conf->transport_url_file[0] != '\0' && bridge_options_make(conf, &fresh, NULL) == SP_OK &&
+        fresh.url.host_count == o->url.host_count)
+        memcpy(o->url.hosts, fresh.url.hosts, sizeof o->url.hosts);
+    sp_crypto_wipe(&fresh, sizeof fresh);
+}
+
 void bridge_options_fini(struct bridge_options *o)
 {
     sp_crypto_wipe(o, sizeof *o);

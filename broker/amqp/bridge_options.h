@@ -14,6 +14,8 @@ struct bridge_options {
 
 /* Effect: fills *out. Errors name the option, and no part of the URL besides. */
 SP_MUST_USE enum sp_rc bridge_options_make(const struct sp_conf_bridge *conf, struct bridge_options *out, struct sp_err *err);
+/* Effect: reads credentials and addresses again, if the file is good and names as many hosts as before. */
+void bridge_options_reload(struct bridge_options *o, const struct sp_conf_bridge *conf);
 void bridge_options_fini(struct bridge_options *o);
 
 #endif

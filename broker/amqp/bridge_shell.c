@@ -6,6 +6,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "bridge_hint.h"
 #include "bridge_note.h"
 #include "bridge_result.h"
 #include "bridge_rpc.h"
@@ -113,6 +114,7 @@ static void step(struct bridge *b, struct bridge_event *ev)
         const struct bridge_effect *e = &b->fx.list[i];
         switch (e->kind) {
         case BRIDGE_FX_CONNECT: {
+            bridge_options_reload(b->options, &b->conf->bridge); /* the password may have changed */
             const struct amqp_url_host *h = &b->options->url.hosts[e->host];
             struct amqp_link_host host = {h->host, h->port, h->user, h->password};
             SP_LOG(SP_LOG_DEBUG, SUB, "rabbit.connect", SP_LOG_S("link", link_names[e->link]), SP_LOG_S("host", h->host),
@@ -170,7 +172,10 @@ static void on_link_event(struct bridge *b, enum bridge_link link, struct amqp_l
                                                    [AMQP_LINK_RETURNED] = BRIDGE_EV_RETURNED};
     struct bridge_event ev = {.link = link, .tag = e->tag};
     if (e->kind == AMQP_LINK_DELIVERY) {
-        bridge_rpc_on_delivery(b, e);
+        if (b->options->c.nova_exchange[0] != '\0' && strcmp(e->exchange, b->options->c.nova_exchange) == 0)
+            bridge_hint_on_notification(b, e);
+        else
+            bridge_rpc_on_delivery(b, e);
         free(e->body);
         return;
     }
@@ -217,6 +222,28 @@ static void declare(struct amqp_link_options *o, struct amqp_link_declare d)
     o->declares[o->declare_count++] = d;
 }
 
+/* A queue of our own at Nova's exchange: reading a queue of the default name would take notifications away from others, and one
+ * without bounds would fill RabbitMQ while we are away. */
+static void topology_nova(struct bridge *b, struct amqp_link_options *in)
+{
+    const struct sp_conf_bridge *c = &b->options->c;
+    char *queue = b->names[8];
+    (void)snprintf(queue, sizeof b->names[0], "%s_nova_%s", c->topic, b->name);
+    declare(in,
+            (struct amqp_link_declare){.verb = AMQP_LINK_EXCHANGE, .exchange = c->nova_exchange, .type = "topic", .foreign = true});
+    declare(in, (struct amqp_link_declare){.verb = AMQP_LINK_QUEUE,
+                                           .queue = queue,
+                                           .exchange = c->nova_exchange,
+                                           .key = "versioned_notifications.info",
+                                           .foreign = true,
+                                           .durable = c->transient_quorum_queue,
+                                           .quorum = c->transient_quorum_queue,
+                                           .expires_ms = (uint32_t)c->transient_ttl_ms,
+                                           .length_max = 1000,
+                                           .ttl_ms = 60000});
+    declare(in, (struct amqp_link_declare){.verb = AMQP_LINK_CONSUME, .queue = queue, .foreign = true});
+}
+
 /* What a server of oslo.messaging declares for topic and name, and a sender for its exchange and queues (captures in the tests). */
 static void topology(struct bridge *b)
 {
@@ -260,6 +287,8 @@ static void topology(struct bridge *b)
                                                .expires_ms = (uint32_t)c->transient_ttl_ms});
         declare(in, (struct amqp_link_declare){.verb = AMQP_LINK_CONSUME, .queue = private});
     }
+    if (c->nova_exchange[0] != '\0')
+        topology_nova(b, in);
     all.exchange = trust;
     if (c->fanout)
         declare(out, all);
@@ -365,6 +394,9 @@ static void on_stats(void *self)
     gauge(b, "bridge.answered", b->answered);
     gauge(b, "bridge.failed", b->failed);
     gauge(b, "bridge.calls", b->call_count);
+    gauge(b, "bridge.nova", b->hints.seen);
+    gauge(b, "bridge.hints", b->hints.sent);
+    gauge(b, "bridge.hints_spared", b->hints.spared);
 }
 
 /* ---- life ---- */
@@ -467,8 +499,8 @@ void bridge_shell_close(struct bridge **b_p)
 struct sp_mono bridge_shell_deadline(const struct bridge *b)
 {
     uint64_t at = bridge_core_next_deadline(&b->core, bridge_shell_now(b)).us;
-    uint64_t others[] = {bridge_rpc_deadline_us(b), bridge_result_deadline_us(b), bridge_trust_deadline_us(b),
-                         sp_notify_deadline(b->notify).us};
+    uint64_t others[] = {bridge_rpc_deadline_us(b), bridge_result_deadline_us(b), bridge_hint_deadline_us(b),
+                         bridge_trust_deadline_us(b), sp_notify_deadline(b->notify).us};
     for (size_t i = 0; i < SP_COUNT(others); i++)
         at = others[i] < at ? others[i] : at;
     return (struct sp_mono){at};
@@ -480,6 +512,7 @@ void bridge_shell_tick(struct bridge *b, const struct sp_now *now)
     step(b, &ev);
     bridge_rpc_tick(b);
     bridge_result_tick(b);
+    bridge_hint_tick(b);
     bridge_trust_turn(b);
     sp_log_tick(*now);
     sp_notify_watchdog(b->notify, now->mono, sp_loop_turns(b->loop));

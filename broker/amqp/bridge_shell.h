@@ -68,6 +68,12 @@ struct bridge_note_row { /* last told about one node in one pool */
     bool member;
 };
 
+struct bridge_hints { /* nodes named in Nova's notifications, not yet told to the scheduler */
+    char names[MSG_HINT_NODES_MAX][REC_HINT_NODE_NODE_MAX + 1];
+    uint32_t count;
+    uint64_t due_us, seen, sent, spared;
+};
+
 struct bridge_results {
     bool begun;
     uint64_t next; /* number of the next result, in this start of the keeper */
@@ -92,7 +98,7 @@ struct bridge {
     bool stepping;
     struct amqp_link *links[BRIDGE_LINKS];
     struct amqp_link_options link_options[BRIDGE_LINKS];
-    char names[8][160]; /* queues, exchanges, connection names */
+    char names[9][160]; /* queues, exchanges, connection names */
     int wake_fd;
     struct bridge_out *outs;
     uint32_t out_count, out_free;
@@ -110,6 +116,7 @@ struct bridge {
     uint32_t note_count, note_size;
     uint8_t note_key[16];
     struct bridge_results results;
+    struct bridge_hints hints;
     /* calls */
     struct bridge_call calls[BRIDGE_CALLS_MAX];
     uint32_t call_count, view_count;

@@ -74,10 +74,11 @@ static enum oslo_bad inner_read(const json_t *inner, struct oslo_request *r)
     return OSLO_GOOD;
 }
 
-enum oslo_bad oslo_request_parse(struct sp_str body, struct oslo_request *out)
+/* Gives the inner object, or says why there is none. */
+static enum oslo_bad unwrap(struct sp_str body, json_t **inner)
 {
-    memset(out, 0, sizeof *out);
     json_t *outer = load(body);
+    *inner = NULL;
     if (!json_is_object(outer)) {
         json_decref(outer);
         return OSLO_BAD_JSON;
@@ -85,13 +86,35 @@ enum oslo_bad oslo_request_parse(struct sp_str body, struct oslo_request *out)
     enum oslo_bad bad = OSLO_BAD_ENVELOPE;
     const json_t *version = json_object_get(outer, "oslo.version"), *message = json_object_get(outer, "oslo.message");
     if (version == NULL || message == NULL) { /* the old format without envelope */
-        bad = inner_read(outer, out);
-    } else if (json_is_string(version) && strcmp(json_string_value(version), "2.0") == 0 && json_is_string(message)) {
-        json_t *inner = load(sp_str_bytes(json_string_value(message), json_string_length(message)));
-        bad = json_is_object(inner) ? inner_read(inner, out) : OSLO_BAD_JSON;
-        json_decref(inner);
+        *inner = outer;
+        return OSLO_GOOD;
+    }
+    if (json_is_string(version) && strcmp(json_string_value(version), "2.0") == 0 && json_is_string(message)) {
+        json_t *value = load(sp_str_bytes(json_string_value(message), json_string_length(message)));
+        bad = json_is_object(value) ? OSLO_GOOD : OSLO_BAD_JSON;
+        if (bad == OSLO_GOOD)
+            *inner = value;
+        else
+            json_decref(value);
     }
     json_decref(outer);
+    return bad;
+}
+
+json_t *oslo_inner_load(struct sp_str body)
+{
+    json_t *inner = NULL;
+    (void)unwrap(body, &inner);
+    return inner;
+}
+
+enum oslo_bad oslo_request_parse(struct sp_str body, struct oslo_request *out)
+{
+    json_t *inner = NULL;
+    memset(out, 0, sizeof *out);
+    enum oslo_bad bad = unwrap(body, &inner);
+    bad = bad == OSLO_GOOD ? inner_read(inner, out) : bad;
+    json_decref(inner);
     return bad;
 }
 

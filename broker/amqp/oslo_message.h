@@ -31,6 +31,8 @@ struct oslo_request {
 enum oslo_bad oslo_request_parse(struct sp_str body, struct oslo_request *out);
 void oslo_request_fini(struct oslo_request *r);
 
+/* Gives the inner object of a body with or without envelope; NULL: malformed. */
+json_t *oslo_inner_load(struct sp_str body);
 /* Lends the text of a member, NULL when it is missing, no text, or holds a NUL. */
 const char *oslo_text(const json_t *object, const char *key);
 

@@ -30,6 +30,8 @@ static const struct sp_bind_key bridge_keys[] = {
      .help = "with results: sample, so many of 1000"},
     {"notification_topics", SP_BIND_TEXTS, false, SP_BIND_ARRAY(sp_conf_bridge, topics, topic_count),
      .help = "topics of notifications; none: notifications"},
+    {"nova_exchange", SP_BIND_NAME, false, BRIDGE(nova_exchange),
+     .help = "exchange whose versioned notifications make checks run earlier; none: no such hints"},
     {"durable_queues", SP_BIND_BOOL, false, BRIDGE(durable_queues), .def = "false",
      .help = "exchange and queues outlive a restart of RabbitMQ"},
     {"auto_delete", SP_BIND_BOOL, false, BRIDGE(auto_delete), .def = "false",

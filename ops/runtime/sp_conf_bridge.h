@@ -23,6 +23,7 @@ struct sp_conf_bridge {
     char transport_url_file[SP_FS_PATH_BYTES];
     char exchange[65];
     char topic[65];
+    char nova_exchange[65];    /* empty: no hints of Nova */
     bool rpc;                  /* answer on `topic` */
     bool fanout;               /* send the keeper's frames */
     uint64_t snapshot_ms;      /* between snapshots that go to everybody */

@@ -157,6 +157,39 @@ def nothing_raises(cloud, client):
     cloud.fleet.wait_member("n3", True)
 
 
+def nova_hints(cloud):
+    """Nova's notifications name nodes to be checked earlier; forged ones do no more than that, and floods are spared."""
+    def notice(host, event="service.update", **data):
+        return envelope({"event_type": event, "publisher_id": "nova-compute:x", "message_id": str(uuid.uuid4()), "priority": "INFO", "payload": {
+            "nova_object.name": "ServiceStatusPayload", "nova_object.namespace": "nova", "nova_object.version": data.pop("version", "1.1"),
+            "nova_object.data": {"host": host, "binary": "nova-compute", "disabled": True, "disabled_reason": None, "forced_down": False, **data}}})
+
+    def send(*args, **data):
+        w.send(notice(*args, **data), key="versioned_notifications.info", exchange="nova")
+    w = Wire(cloud)
+    assert gauge(cloud, "bridge.nova") == 0 and "left out" in cloud.log(), "there is no exchange nova yet, and that is no fault"
+    w.ch.exchange_declare("nova", "topic", durable=False, auto_delete=False)
+    cloud.fleet.kill("bridge-1", 15)
+    (cloud.fleet.prefix / "bridge-1.log").write_text("")
+    cloud.fleet.start("bridge-1")
+    cloud.wait_log("rabbit.up", 2)
+    assert "left out" not in cloud.log()
+    cloud.fleet.apply("kind: profile\nname: fast\nperiod: 1h\n")
+    moved = fleet.wait("the scheduler's statistics", lambda: cloud.fleet.process_stats()["scheduler"]["gauges"])["scheduler.hints"]
+    for bad in (b"x", envelope("[]"), notice("n1", event="instance.update"), notice("n1", binary="nova-conductor"), notice("n1", version="2.0"),
+                notice("n1", disabled_reason="SPICE: failed boot"), notice("n1; rm"), notice(""), notice("x" * 65), notice(["n1"]), envelope({"event_type": 1})):
+        w.send(bad, key="versioned_notifications.info", exchange="nova")
+    for _ in range(500):
+        send("n2")
+    send("no-such-node")
+    fleet.wait("the scheduler moved n2", lambda: cloud.fleet.process_stats()["scheduler"]["gauges"]["scheduler.hints"] > moved, 60)
+    fleet.wait("all were read", lambda: gauge(cloud, "bridge.nova") == 512, 60)
+    fleet.wait("the scheduler's count", lambda: cloud.fleet.process_stats()["scheduler"]["gauges"]["scheduler.hints"] == moved + 1, 60)
+    assert all(cloud.fleet.node(f"n{i}")["state"] == "in_service" for i in (1, 2, 3))
+    cloud.fleet.apply("kind: profile\nname: fast\nperiod: 1s\n")
+    fleet.wait("the period is short again", lambda: cloud.fleet.member("n1") and cloud.fleet.member("n2"), 120)
+
+
 def floods(cloud, client):
     """More calls than it can hold open at once: some are told to ask later, memory stays, and it answers on."""
     w = Wire(cloud)
@@ -237,6 +270,10 @@ def wrong_addresses(cloud):
     for _ in range(3):  # whichever is tried first
         restart_with(cloud, url)
         cloud.wait_log("rabbit.up", 2)
+    restart_with(cloud, cloud.server.url(password="OLD-PASS"))
+    cloud.wait_log("rabbit.lost", 4)
+    cloud.write(cloud.server.url())  # a new password takes effect without a restart
+    cloud.wait_log("rabbit.up", 2)
 
 
 def wrong_settings(cloud):
@@ -278,7 +315,7 @@ def quorum(cloud):
     """The options a new deployment has on: durable quorum queues everywhere."""
     w = Wire(cloud)
     cloud.fleet.kill("bridge-1", 15)
-    for queue in ("spice", "spice.bridge-1", "spice_fanout_bridge-1", "notifications.info"):
+    for queue in ("spice", "spice.bridge-1", "spice_fanout_bridge-1", "spice_nova_bridge-1", "notifications.info"):
         w.ch.queue_delete(queue)
     for exchange in ("spice", "spice_fanout", "spice_trust_fanout"):
         w.ch.exchange_delete(exchange)
@@ -289,7 +326,7 @@ def quorum(cloud):
     cloud.wait_log("rabbit.up", 2)
     assert "used as it is" not in cloud.log()
     listed = cloud.server.ctl("list_queues", "-p", "cloud", "name", "type", "durable")
-    for queue in ("spice", "spice.bridge-1", "spice_fanout_bridge-1", "notifications.info"):
+    for queue in ("spice", "spice.bridge-1", "spice_fanout_bridge-1", "spice_nova_bridge-1", "notifications.info"):
         assert any(line.split() == [queue, "quorum", "true"] for line in listed.splitlines()), listed
     q = w.reply_queue()
     w.send(envelope(request(q, _msg_id="quorum")))
@@ -297,11 +334,12 @@ def quorum(cloud):
 
 
 def main():
-    with Cloud(settings="heartbeat: 10s\nsnapshot: 5s\nreply_retry: 20s\n") as cloud:
+    with Cloud(settings="nova_exchange: nova\nheartbeat: 10s\nsnapshot: 5s\nreply_retry: 20s\n") as cloud:
         client = cloud.wait_calls()
         malformed(cloud, client)
         replies(cloud)
         nothing_raises(cloud, client)
+        nova_hints(cloud)
         floods(cloud, client)
         queue_deleted(cloud, client)
         exchange_deleted(cloud, client)
