@@ -16,7 +16,7 @@ _spicectl_names() {
 _spicectl() {
   local cur="${COMP_WORDS[COMP_CWORD]}" prev="${COMP_WORDS[COMP_CWORD-1]}"
   local noun="" verb="" nouns="" verbs="" kind="" opts="" word i conf=()
-  local valued=" --config -c --name -n --timeout -t --selector -l --file -f --prefix -p --broker-tcp --workers --to -o --key -k --address --labels --node --check --limit --after --kind --pool --adapters --nodes --ttl --for --arguments "
+  local valued=" --config -c --name -n --timeout -t --selector -l --file -f --prefix -p --broker-tcp --workers --to -o --key -k --address --labels --node --check --limit --after --kind --pool --adapters --nodes --ttl --for --arguments --filter-state "
   for ((i = 1; i < COMP_CWORD; i++)); do
     word="${COMP_WORDS[i]}"
     case "$word" in
@@ -78,7 +78,7 @@ _spicectl() {
     "stats") kind="principal"; opts="--config --name --json --timeout --help --version" ;;
     "top") kind=""; opts="--config --name --json --timeout --help --version --once --for" ;;
     "trace") kind=""; opts="--config --name --json --timeout --help --version" ;;
-    "doctor") kind=""; opts="--config --name --json --timeout --help --version" ;;
+    "doctor") kind=""; opts="--config --name --json --timeout --help --version --filter-state" ;;
     "apply") kind=""; opts="--config --name --json --timeout --help --version --dry-run --yes --file --key --keep-going" ;;
     "export") kind=""; opts="--config --name --json --timeout --help --version --to --kind" ;;
     "worker list") kind="worker"; opts="--config --name --json --timeout --help --version" ;;

@@ -52,6 +52,7 @@ enum ctl_opt {
     CTL_OPT_ARGUMENTS,
     CTL_OPT_KEEP_GOING,
     CTL_OPT_TEST,
+    CTL_OPT_FILTER_STATE,
     CTL_OPT_COUNT
 };
 

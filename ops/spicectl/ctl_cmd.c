@@ -50,6 +50,7 @@ static const struct ctl_opt_row cmd_options[] = {
     [CTL_OPT_ARGUMENTS] = {"arguments", 0, "PATTERN,...", "manifest: every argument must match one of these (default: *)", false},
     [CTL_OPT_KEEP_GOING] = {"keep-going", 0, NULL, "after an error go on with the other definitions", false},
     [CTL_OPT_TEST] = {"test", 0, NULL, "results of test runs of drafts, which count for nothing", false},
+    [CTL_OPT_FILTER_STATE] = {"filter-state", 0, "DIR", "state dumps of the Nova filter (default: /run/spice-nova)", false},
 };
 SP_STATIC_ASSERT(SP_COUNT(cmd_options) == CTL_OPT_COUNT, "one row per option");
 SP_STATIC_ASSERT(CTL_OPT_COUNT <= 64, "options are bits of a 64-bit word");
@@ -139,7 +140,7 @@ static const struct ctl_cmd cmd_table[] = {
     {"stats", NULL, "[PRINCIPAL...]", 0, CTL_MANY, false, 0, "principal", "messages, queues and latencies", NULL, ctl_stats_run},
     {"top", NULL, "", 0, 0, false, CTL_BIT(CTL_OPT_ONCE) | CTL_BIT(CTL_OPT_FOR), "", "live view of the fleet", NULL, ctl_top_run},
     {"trace", NULL, "JOB", 1, 1, false, 0, "", "time stamps of one job at every hop", NULL, ctl_trace_run},
-    {"doctor", NULL, "", 0, 0, false, 0, "", "look for what is wrong and say what to do", NULL, ctl_doctor_run},
+    {"doctor", NULL, "", 0, 0, false, CTL_BIT(CTL_OPT_FILTER_STATE), "", "look for what is wrong and say what to do", NULL, ctl_doctor_run},
 
     {"apply", NULL, "", 0, 0, true, CTL_BIT(CTL_OPT_FILE) | CTL_BIT(CTL_OPT_KEY) | CTL_BIT(CTL_OPT_KEEP_GOING) | SURE, "",
      "make definitions so, from YAML files", cmd_more_apply, ctl_apply_run},

@@ -39,7 +39,9 @@ void ctl_doctor_add(struct ctl_doctor *doctor, enum ctl_doctor_state state, cons
 int ctl_doctor_run(struct ctl *ctl)
 {
     struct ctl_doctor doctor = {.ctl = ctl, .rows = ctl_json_need(json_array())};
-    if (ctl_doctor_host(&doctor))
+    bool reachable = ctl_doctor_host(&doctor);
+    ctl_doctor_filter(&doctor);
+    if (reachable)
         ctl_doctor_fleet(&doctor);
     bool well = doctor.count[CTL_DOCTOR_FAIL] == 0;
     if (ctl->json) {

@@ -22,6 +22,9 @@ void ctl_doctor_add(struct ctl_doctor *doctor, enum ctl_doctor_state state, cons
 /* What this host has: configuration, keys, directories, clock, disk. False: the fleet cannot be asked. */
 bool ctl_doctor_host(struct ctl_doctor *doctor);
 
+/* What the processes of nova-scheduler on this host tell of their filter; nothing when there are none. */
+void ctl_doctor_filter(struct ctl_doctor *doctor);
+
 /* What the fleet says: brokers, roles, versions, workers for every adapter, the path of results and of trust. */
 void ctl_doctor_fleet(struct ctl_doctor *doctor);
 
