@@ -18,7 +18,7 @@ state = {}
 
 
 def fleet_of(nodes, args):
-    return Load(nodes, args.idle_checks, periods=LONG)
+    return Load(nodes, args.idle_checks, periods=LONG, held=False)
 
 
 def all_ran(fleet):

@@ -29,9 +29,9 @@ def span(seconds):
 class Load(Fleet):
     """A fleet with nodes x checks no-op pairs. The checks are spread over profiles p0, p1, ... with these periods and no jitter.
 
-    They are enabled when the keeper knows them all, so that no result is refused. Workers note each run in `self.log`."""
+    held: they are enabled when the keeper knows them all, so that no result is refused; else at once, and each pair runs soon. Workers note each run in `self.log`."""
 
-    def __init__(self, nodes, checks, periods=("1s",), conf="", **more):
+    def __init__(self, nodes, checks, periods=("1s",), conf="", held=True, **more):
         super().__init__(workers=2, **more)
         self.log = self.prefix / "runs.log"
         self.pairs = nodes * checks
@@ -43,10 +43,12 @@ class Load(Fleet):
             self.start().ready()
             self.apply_all([f"kind: node\nname: n{i}\n" for i in range(nodes)])
             self.periods(periods)
-            self.apply_all([f"kind: check\nname: {c}\nadapter: noop\nprofile: p{i % len(periods)}\ntimeout: 2s\nmax_age: 1h\nallow_short_life: true\nenabled: false\n"
+            self.apply_all([f"kind: check\nname: {c}\nadapter: noop\nprofile: p{i % len(periods)}\ntimeout: 2s\nmax_age: 1h\nallow_short_life: true\n"
+                            f"enabled: {'false' if held else 'true'}\n"
                             for i, c in enumerate(self.checks)])
-            span(3)  # the scheduler tells the keeper all checks
-            self.ctl("check", "enable", *self.checks, timeout=900)
+            if held:
+                span(3)  # the scheduler tells the keeper all checks
+                self.ctl("check", "enable", *self.checks, timeout=900)
         except BaseException as error:
             self.__exit__(type(error), error, None)
             raise
