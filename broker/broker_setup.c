@@ -195,7 +195,7 @@ static enum sp_rc load_principals(struct broker_shell *s, struct sp_err *err)
         return rc;
     self = principal_by_name(&s->core->who, sp_str_of(s->link->name));
     if (self == PRINCIPAL_NONE || s->core->who.rows[self].role != SP_ROLE_BROKER ||
-        memcmp(s->core->who.rows[self].curve, s->keys->pub.curve, 32) != 0)
+        memcmp(s->core->who.rows[self].pair[0].curve, s->keys->pub.curve, 32) != 0)
         return sp_err_set(err, SP_E_INVALID, s->conf->principals, "%s is not there with role broker and the key of its key file",
                           s->link->name);
     if ((rc = broker_store_init(&s->store, s->conf, s->link->name, err)) != SP_OK)

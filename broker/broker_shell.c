@@ -179,11 +179,7 @@ void broker_shell_publish(struct broker_shell *s)
         return;
     }
     s->zap_changes = who->changes;
-    s->valid_until_s = UINT64_MAX;
-    for (uint32_t i = 0; i < who->size; i++)
-        if (principal_is_valid(&who->rows[i], wall_s) && who->rows[i].not_after_s != 0 &&
-            who->rows[i].not_after_s < s->valid_until_s)
-            s->valid_until_s = who->rows[i].not_after_s;
+    s->valid_until_s = principal_next_change(who, wall_s);
 }
 
 static void on_principals(struct broker_shell *s, const struct broker_effect *f)
@@ -322,7 +318,7 @@ static bool receive(struct broker_shell *s)
         SP_LOG(SP_LOG_WARNING, "broker", "violation", SP_LOG_S("why", "not one payload frame, or an address of its own choice"));
         return true;
     }
-    ev.principal = principal_by_user_id(&s->core->who, zmq_msg_gets(frame, "User-Id"));
+    ev.principal = principal_by_user_id(&s->core->who, zmq_msg_gets(frame, "User-Id"), &ev.pair);
     ev.p = zmq_msg_data(frame);
     ev.n = zmq_msg_size(frame);
     broker_shell_step(s, &ev);

@@ -36,6 +36,10 @@ static void record_of(const struct sp_conf_principal *from, struct rec_principal
     to->nodes = sp_str_of(from->nodes);
     to->not_after = from->not_after_s;
     to->revoked = from->revoked;
+    to->next_curve = from->next_curve;
+    to->next_sign = from->next_sign;
+    to->next_not_before = from->next_not_before_s;
+    to->next_not_after = from->next_not_after_s;
 }
 
 enum sp_rc broker_store_file(const struct sp_conf *conf, struct principal_table *who, struct sp_err *err)
@@ -65,6 +69,16 @@ enum sp_rc broker_store_file(const struct sp_conf *conf, struct principal_table 
     return rc;
 }
 
+/* By either pair of the keeper's keys, whatever the time: a cache that was written before a key ended tells of revocations, and to
+ * forget those would let somebody in. */
+static bool is_keepers(const struct principal *keeper, const struct broker_verify *verify, const struct sp_envelope *e)
+{
+    for (unsigned n = 0; n < PRINCIPAL_PAIRS && keeper->role == SP_ROLE_KEEPER; n++)
+        if (keeper->pair[n].used && verify->fn(verify->ctx, keeper->pair[n].sign, e))
+            return true;
+    return false;
+}
+
 static enum sp_rc take_frame(struct principal_table *who, const struct broker_verify *verify, struct sp_str frame)
 {
     struct sp_envelope e;
@@ -74,8 +88,7 @@ static enum sp_rc take_frame(struct principal_table *who, const struct broker_ve
     if (sp_envelope_decode((const uint8_t *)frame.p, frame.n, &e) != SP_OK || e.type != SP_MSG_PRINCIPAL_SET)
         return SP_E_CORRUPT;
     keeper = principal_by_name(who, e.sender);
-    if (keeper == PRINCIPAL_NONE || who->rows[keeper].role != SP_ROLE_KEEPER ||
-        !verify->fn(verify->ctx, who->rows[keeper].sign, &e))
+    if (keeper == PRINCIPAL_NONE || !is_keepers(&who->rows[keeper], verify, &e))
         return SP_E_SIGNATURE;
     if (msg_principal_set_decode((const uint8_t *)e.body.p, e.body.n, &set) != SP_OK)
         return SP_E_CORRUPT;

@@ -56,11 +56,23 @@ static const char *find(const struct table *t, const uint8_t curve[32])
     return NULL;
 }
 
+static void enter(struct table *t, const struct principal_table *who, uint32_t index, unsigned pair)
+{
+    const uint8_t *curve = who->rows[index].pair[pair].curve;
+    uint32_t at = place_of(t, curve);
+
+    while (t->entries[at].used)
+        at = (at + 1) & t->mask;
+    t->entries[at].used = true;
+    memcpy(t->entries[at].curve, curve, 32);
+    principal_user_id(who, index, pair, t->entries[at].user_id);
+}
+
 bool broker_zap_publish(struct broker_zap *zap, const struct principal_table *who, uint64_t wall_s)
 {
     uint32_t size = 16;
 
-    while (size < who->count * 2u + 1u)
+    while (size < who->count * 2u * PRINCIPAL_PAIRS + 1u)
         size *= 2;
     struct table *t = calloc(1, sizeof *t + size * sizeof(struct entry));
 
@@ -68,17 +80,10 @@ bool broker_zap_publish(struct broker_zap *zap, const struct principal_table *wh
         return false;
     t->mask = size - 1;
     sp_random_bytes(t->seed, sizeof t->seed);
-    for (uint32_t i = 0; i < who->size; i++) {
-        if (!principal_is_valid(&who->rows[i], wall_s))
-            continue;
-        uint32_t at = place_of(t, who->rows[i].curve);
-
-        while (t->entries[at].used)
-            at = (at + 1) & t->mask;
-        t->entries[at].used = true;
-        memcpy(t->entries[at].curve, who->rows[i].curve, 32);
-        principal_user_id(who, i, t->entries[at].user_id);
-    }
+    for (uint32_t i = 0; i < who->size; i++)
+        for (unsigned n = 0; n < PRINCIPAL_PAIRS; n++)
+            if (principal_pair_is_valid(&who->rows[i], n, wall_s))
+                enter(t, who, i, n);
     free(atomic_exchange(&zap->next, t));
     return true;
 }

@@ -87,7 +87,11 @@ static void people_add(void *ctx, const struct sp_bus_principal *row)
                               .adapters = sp_str_of(row->adapters),
                               .nodes = sp_str_of(row->nodes),
                               .not_after = row->not_after_s,
-                              .revoked = row->revoked};
+                              .revoked = row->revoked,
+                              .next_curve = row->next_curve,
+                              .next_sign = row->next_sign,
+                              .next_not_before = row->next_not_before_s,
+                              .next_not_after = row->next_not_after_s};
     if (set->count == PEOPLE_PER_MESSAGE) {
         people_send(set);
         people_begin(set, false);

@@ -173,6 +173,10 @@ static bool load_principals(struct sp_bus *bus, char *why, size_t why_bytes)
         memcpy(row.name, from->name, sizeof row.name);
         memcpy(row.curve, from->curve, sizeof row.curve);
         memcpy(row.sign, from->sign, sizeof row.sign);
+        memcpy(row.next_curve, from->next_curve, sizeof row.next_curve);
+        memcpy(row.next_sign, from->next_sign, sizeof row.next_sign);
+        row.next_not_before_s = from->next_not_before_s;
+        row.next_not_after_s = from->next_not_after_s;
         memcpy(row.adapters, from->adapters, sizeof row.adapters);
         memcpy(row.nodes, from->nodes, sizeof row.nodes);
         if (sp_registry_put(&bus->registry, &row) != SP_OK) {
@@ -270,7 +274,8 @@ static bool take_options(struct sp_bus *bus, const struct sp_bus_options *o, cha
                  sp_role_name(o->role));
         return false;
     }
-    if (self != NULL && memcmp(self->p.curve, o->keys->pub.curve, 32) != 0) {
+    if (self != NULL && memcmp(self->p.curve, o->keys->pub.curve, 32) != 0 &&
+        memcmp(self->p.next_curve, o->keys->pub.curve, 32) != 0) {
         snprintf(why, why_bytes, "%s: the CURVE key of %s is not the one in its key file", o->conf->principals, o->name);
         return false;
     }

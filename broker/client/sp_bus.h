@@ -37,10 +37,14 @@ struct sp_bus_principal {
     bool revoked;
     bool from_file; /* named in principals.yaml: a PrincipalSet can revoke its key, and not change or remove it */
     uint8_t curve[32];
-    uint8_t sign[32];     /* Ed25519; all zero: this principal cannot sign */
-    char adapters[513];   /* worker: scope; "*" = all */
-    char nodes[256];      /* worker: selector of nodes; empty = all */
-    uint64_t not_after_s; /* wall clock; 0: no end */
+    uint8_t sign[32];       /* Ed25519; all zero: this principal cannot sign */
+    char adapters[513];     /* worker: scope; "*" = all */
+    char nodes[256];        /* worker: selector of nodes; empty = all */
+    uint64_t not_after_s;   /* wall clock; 0: no end */
+    uint8_t next_curve[32]; /* the pair of keys that follows, each pair in its time; all zero: none */
+    uint8_t next_sign[32];
+    uint64_t next_not_before_s;
+    uint64_t next_not_after_s; /* 0: no end */
     uint32_t slot;
 };
 

@@ -6,6 +6,8 @@
 #include "sp_hash.h"
 #include "sp_random.h"
 
+static const uint8_t none[32]; /* of those who cannot sign, or have no second pair */
+
 static uint64_t key_of(const struct sp_registry *r, struct sp_str name)
 {
     uint64_t h = sp_hash_sip(r->seed, name.p, name.n);
@@ -23,7 +25,8 @@ void sp_registry_init(struct sp_registry *r)
 void sp_registry_fini(struct sp_registry *r)
 {
     for (uint32_t i = 0; i < r->count; i++) {
-        sp_crypto_verifier_destroy(&r->rows[i]->verifier);
+        for (unsigned n = 0; n < SP_REGISTRY_PAIRS; n++)
+            sp_crypto_verifier_destroy(&r->rows[i]->verifier[n]);
         free(r->rows[i]);
     }
     free(r->rows);
@@ -65,28 +68,37 @@ static enum sp_rc row_new(struct sp_registry *r, struct sp_str name, struct sp_r
     return SP_OK;
 }
 
-static void verifier_refresh(struct sp_registry_row *row, const uint8_t sign[32])
+static void verifier_refresh(struct sp_crypto_verifier **verifier, const uint8_t had[32], const uint8_t sign[32])
 {
-    static const uint8_t none[32];
-
-    if (row->verifier != NULL && memcmp(row->p.sign, sign, 32) == 0)
+    if (*verifier != NULL && memcmp(had, sign, 32) == 0)
         return;
-    sp_crypto_verifier_destroy(&row->verifier);
-    if (memcmp(sign, none, 32) != 0 && sp_crypto_verifier_new(sign, &row->verifier) != SP_OK)
-        row->verifier = NULL;
+    sp_crypto_verifier_destroy(verifier);
+    if (memcmp(sign, none, 32) != 0 && sp_crypto_verifier_new(sign, verifier) != SP_OK)
+        *verifier = NULL;
+}
+
+/* The same key, and a key at all. */
+static bool same(const uint8_t a[32], const uint8_t b[32])
+{
+    return memcmp(a, b, 32) == 0 && memcmp(a, none, 32) != 0;
+}
+
+static bool shares_key(const struct sp_bus_principal *a, const struct sp_bus_principal *b)
+{
+    return same(a->curve, b->curve) || same(a->curve, b->next_curve) || same(a->next_curve, b->curve) ||
+           same(a->next_curve, b->next_curve) || same(a->sign, b->sign) || same(a->sign, b->next_sign) ||
+           same(a->next_sign, b->sign) || same(a->next_sign, b->next_sign);
 }
 
 /* Revokes the file's rows that hold one of these keys. Revoked keys are few, and so are registries: no table by key. */
 static bool strike(struct sp_registry *r, const struct sp_bus_principal *from)
 {
-    static const uint8_t none[32]; /* of those who cannot sign */
-    bool signs = memcmp(from->sign, none, 32) != 0, any = false;
+    bool any = false;
 
     for (uint32_t i = 0; i < r->count; i++) {
         struct sp_bus_principal *p = &r->rows[i]->p;
-        bool same = memcmp(p->curve, from->curve, 32) == 0 || (signs && memcmp(p->sign, from->sign, 32) == 0);
 
-        if (p->from_file && same)
+        if (p->from_file && shares_key(p, from))
             p->revoked = any = true;
     }
     return any;
@@ -111,7 +123,8 @@ enum sp_rc sp_registry_put(struct sp_registry *r, const struct sp_bus_principal 
     }
     uint32_t slot = row->p.slot;
 
-    verifier_refresh(row, from->sign);
+    verifier_refresh(&row->verifier[0], row->p.sign, from->sign);
+    verifier_refresh(&row->verifier[1], row->p.next_sign, from->next_sign);
     row->p = *from;
     row->p.slot = slot;
     row->marked = true;
@@ -129,6 +142,10 @@ static void row_of(const struct rec_principal *from, struct sp_bus_principal *to
     to->not_after_s = from->not_after;
     memcpy(to->curve, from->curve, 32);
     memcpy(to->sign, from->sign, 32);
+    memcpy(to->next_curve, from->next_curve, 32);
+    memcpy(to->next_sign, from->next_sign, 32);
+    to->next_not_before_s = from->next_not_before;
+    to->next_not_after_s = from->next_not_after;
 }
 
 enum sp_rc sp_registry_set(struct sp_registry *r, const struct msg_principal_set *set)
@@ -160,7 +177,16 @@ enum sp_rc sp_registry_set(struct sp_registry *r, const struct msg_principal_set
     return SP_OK;
 }
 
+bool sp_registry_pair_valid(const struct sp_bus_principal *p, unsigned pair, struct sp_wall now)
+{
+    uint64_t from_s = pair == 0 ? 0 : p->next_not_before_s, until_s = pair == 0 ? p->not_after_s : p->next_not_after_s;
+    uint64_t now_s = now.ms / SP_MS_PER_S;
+
+    return !p->revoked && (pair == 0 || memcmp(p->next_curve, none, 32) != 0) && now_s >= from_s &&
+           (until_s == 0 || now_s < until_s);
+}
+
 bool sp_registry_valid(const struct sp_bus_principal *p, struct sp_wall now)
 {
-    return !p->revoked && (p->not_after_s == 0 || now.ms / SP_MS_PER_S < p->not_after_s);
+    return sp_registry_pair_valid(p, 0, now) || sp_registry_pair_valid(p, 1, now);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The principals a process knows: rows from principals.yaml, from PrincipalSet, or put by the keeper; one parsed Ed25519 key each.
+/* The principals a process knows: rows from principals.yaml, from PrincipalSet, or put by the keeper; their Ed25519 keys parsed.
  * Part of sp_bus; the broker keeps a table of its own (core/principal). Rows never move and a slot is never used for another
  * name while the registry lives, so pointers and slots may be kept. */
 #ifndef SP_REGISTRY_H
@@ -12,11 +12,13 @@
 #include "sp_time.h"
 
 #define SP_REGISTRY_ROWS_MAX 65536u
+#define SP_REGISTRY_PAIRS    2u /* of keys: the one that is, and the one that follows */
 
 struct sp_registry_row {
     struct sp_bus_principal p;
-    struct sp_crypto_verifier *verifier; /* NULL: cannot sign, or the key is no good point */
-    bool marked;                         /* named in the PrincipalSet that is being applied */
+    struct sp_crypto_verifier *verifier[SP_REGISTRY_PAIRS]; /* NULL: cannot sign, or the key is no good point */
+    unsigned pair;                                          /* that signed its last message */
+    bool marked;                                            /* named in the PrincipalSet that is being applied */
 };
 
 struct sp_registry {
@@ -38,7 +40,8 @@ struct sp_registry_row *sp_registry_find(const struct sp_registry *r, struct sp_
 SP_MUST_USE enum sp_rc sp_registry_put(struct sp_registry *r, const struct sp_bus_principal *row);
 /* Effect: one part of a PrincipalSet whose signature was verified. SP_E_STALE: old or out of order, nothing changed. */
 SP_MUST_USE enum sp_rc sp_registry_set(struct sp_registry *r, const struct msg_principal_set *set);
-/* True when it may talk at this wall time. */
+/* True when it may talk at this wall time: under this pair of its keys; under any. */
+bool sp_registry_pair_valid(const struct sp_bus_principal *p, unsigned pair, struct sp_wall now);
 bool sp_registry_valid(const struct sp_bus_principal *p, struct sp_wall now);
 
 #endif

@@ -51,6 +51,14 @@ bool broker_core_is_addressed(const struct broker_core *b, const struct broker_i
     return sp_str_is(in->e.dest, b->name) || sp_str_is(in->e.dest, sp_role_name(SP_ROLE_BROKER));
 }
 
+bool broker_core_is_signed(const struct broker_core *b, const struct broker_in *in)
+{
+    for (unsigned n = 0; n < PRINCIPAL_PAIRS && b->o.verify.fn != NULL; n++)
+        if (principal_pair_is_valid(in->row, n, b->wall_s) && b->o.verify.fn(b->o.verify.ctx, in->row->pair[n].sign, &in->e))
+            return true;
+    return false;
+}
+
 enum sp_rc broker_on_stats(struct broker_in *in, struct sp_str body)
 {
     struct broker_effect *f = broker_send_effect(in->fx, BROKER_FX_STATS);
@@ -69,7 +77,7 @@ enum sp_rc broker_on_admin_request(struct broker_in *in, struct sp_str body)
     (void)body; /* the shell decodes it when it answers */
     if (!broker_core_is_addressed(b, in))
         return SP_E_UNSUPPORTED;
-    if (b->o.verify.fn == NULL || !b->o.verify.fn(b->o.verify.ctx, in->row->sign, &in->e)) {
+    if (!broker_core_is_signed(b, in)) {
         broker_send_refuse(b, in, SP_REFUSAL_SIGNATURE, "AdminRequest", in->fx);
         return SP_OK;
     }
@@ -100,7 +108,7 @@ static enum sp_refusal judge(const struct broker_core *b, struct broker_in *in, 
     enum sp_rc rc;
 
     *why = "principal is revoked or expired";
-    if (!principal_is_valid(in->row, b->wall_s))
+    if (!principal_pair_is_valid(in->row, in->ev->pair, b->wall_s))
         return SP_REFUSAL_PRINCIPAL;
     *why = "envelope";
     rc = sp_envelope_decode(in->ev->p, in->ev->n, &in->e);
@@ -132,7 +140,8 @@ static enum sp_refusal admit(struct broker_core *b, const struct broker_event *e
     enum sp_refusal refusal = judge(b, in, why);
 
     if (in->peer != PEER_NONE &&
-        (b->peers.peers[in->peer].principal != ev->principal || !peer_is_current(&b->peers.peers[in->peer], &b->who))) {
+        (b->peers.peers[in->peer].principal != ev->principal || !peer_is_current(&b->peers.peers[in->peer], &b->who) ||
+         b->peers.peers[in->peer].generation != in->row->pair[ev->pair].generation)) {
         *why = "session was begun under another key";
         return SP_REFUSAL_PRINCIPAL;
     }
@@ -148,7 +157,8 @@ static void on_frame(struct broker_core *b, const struct broker_event *ev, struc
     struct broker_in in = {.fx = fx};
     const char *why = "";
 
-    if (ev->principal == PRINCIPAL_NONE || ev->principal >= b->who.size || !b->who.rows[ev->principal].used) {
+    if (ev->principal == PRINCIPAL_NONE || ev->principal >= b->who.size || !b->who.rows[ev->principal].used ||
+        ev->pair >= PRINCIPAL_PAIRS) {
         b->refused_unknown++;
         broker_send_release(fx, ev->frame);
         return;

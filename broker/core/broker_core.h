@@ -57,6 +57,7 @@ struct broker_event {
     uint32_t frame;
     uint32_t conn;
     uint32_t principal; /* from the user id of this very frame; PRINCIPAL_NONE: nobody */
+    unsigned pair;      /* which of its pairs of keys that was */
     const uint8_t *p;
     size_t n;
 };

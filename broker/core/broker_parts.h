@@ -49,6 +49,8 @@ void broker_send_unsent(struct broker_core *b, uint32_t frame, uint32_t conn, st
 
 /* broker_core.c */
 bool broker_core_is_addressed(const struct broker_core *b, const struct broker_in *in);
+/* True when a pair of the sender that counts now signed it. */
+bool broker_core_is_signed(const struct broker_core *b, const struct broker_in *in);
 
 /* broker_peers.c */
 void broker_peers_on_rival(struct broker_core *b, struct broker_in *in, struct broker_effects *fx);

@@ -123,7 +123,7 @@ enum sp_rc broker_on_hello(struct broker_in *in, struct msg_hello *m)
     if (in->peer == PEER_NONE) {
         if (!clear_place(b, in, m->boot, fx))
             return SP_OK;
-        in->peer = peer_open(&b->peers, &b->who, in->ev->conn, in->ev->principal, b->now_us);
+        in->peer = peer_open(&b->peers, &b->who, in->ev->conn, in->ev->principal, in->ev->pair, b->now_us);
         if (in->peer == PEER_NONE) {
             broker_send_refuse(b, in, SP_REFUSAL_OVERLOAD, "too many connections", fx);
             return SP_OK;
@@ -194,7 +194,7 @@ static void drop_foreign(struct broker_core *b, struct broker_effects *fx)
     for (uint32_t i = 0; i < b->peers.size; i++) {
         const struct peer *p = &b->peers.peers[i];
 
-        if (p->used && (!peer_is_current(p, &b->who) || !principal_is_valid(&b->who.rows[p->principal], b->wall_s)))
+        if (p->used && !peer_is_valid(p, &b->who, b->wall_s))
             broker_peers_drop(b, i, "no longer admitted", fx);
     }
 }
@@ -208,7 +208,7 @@ enum sp_rc broker_on_principal_set(struct broker_in *in, struct sp_str body)
 
     if (in->e.dest.n > 0 && !broker_core_is_addressed(b, in))
         return SP_E_UNSUPPORTED;
-    if (b->o.verify.fn == NULL || !b->o.verify.fn(b->o.verify.ctx, in->row->sign, &in->e)) {
+    if (!broker_core_is_signed(b, in)) {
         broker_send_refuse(b, in, SP_REFUSAL_SIGNATURE, "PrincipalSet", fx);
         return SP_OK;
     }

@@ -74,7 +74,8 @@ static uint32_t connections_of(const struct peer_table *t, const struct principa
     return n;
 }
 
-uint32_t peer_open(struct peer_table *t, struct principal_table *who, uint32_t conn, uint32_t principal, uint64_t now_us)
+uint32_t peer_open(struct peer_table *t, struct principal_table *who, uint32_t conn, uint32_t principal, unsigned pair,
+                   uint64_t now_us)
 {
     struct principal *row = &who->rows[principal];
     uint32_t i = t->free;
@@ -89,7 +90,7 @@ uint32_t peer_open(struct peer_table *t, struct principal_table *who, uint32_t c
     memset(p, 0, sizeof *p);
     p->used = true;
     p->role = row->role;
-    p->generation = row->generation;
+    p->generation = row->pair[pair].generation;
     p->conn = conn;
     p->principal = principal;
     p->since_us = now_us;
@@ -152,7 +153,14 @@ bool peer_is_current(const struct peer *p, const struct principal_table *who)
 {
     const struct principal *row = &who->rows[p->principal];
 
-    return row->used && row->generation == p->generation && row->role == p->role;
+    return row->used && principal_pair_of(row, p->generation) < PRINCIPAL_PAIRS && row->role == p->role;
+}
+
+bool peer_is_valid(const struct peer *p, const struct principal_table *who, uint64_t wall_s)
+{
+    const struct principal *row = &who->rows[p->principal];
+
+    return peer_is_current(p, who) && principal_pair_is_valid(row, principal_pair_of(row, p->generation), wall_s);
 }
 
 bool peer_may_be_told(struct peer *p, uint64_t now_us)

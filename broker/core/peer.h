@@ -15,7 +15,7 @@ struct peer {
     bool used;
     bool has_worker;
     uint8_t role;
-    uint16_t generation; /* of the principal's row when it said Hello */
+    uint16_t generation; /* of the pair of keys it said Hello under */
     uint32_t conn;
     uint32_t principal;
     uint32_t worker;       /* number in the route table, when has_worker */
@@ -45,14 +45,18 @@ struct peer_table {
 bool peer_init(struct peer_table *t, uint32_t size) SP_MUST_USE;
 void peer_fini(struct peer_table *t);
 
-/* Effect: adds the connection of this principal. Returns its number, PEER_NONE when there are too many in all or of it. */
-uint32_t peer_open(struct peer_table *t, struct principal_table *who, uint32_t conn, uint32_t principal, uint64_t now_us);
+/* Effect: adds the connection of this principal, under that pair of its keys. Returns its number, PEER_NONE when there are too many
+ * in all or of it. */
+uint32_t peer_open(struct peer_table *t, struct principal_table *who, uint32_t conn, uint32_t principal, unsigned pair,
+                   uint64_t now_us);
 void peer_close(struct peer_table *t, struct principal_table *who, uint32_t peer);
 uint32_t peer_by_conn(const struct peer_table *t, uint32_t conn);
 /* Effect: heard now. */
 void peer_heard(struct peer_table *t, uint32_t peer, uint64_t now_us);
 /* True when it is still the one that was admitted under its row. */
 bool peer_is_current(const struct peer *p, const struct principal_table *who);
+/* The same, and the pair it was admitted under counts at this time. */
+bool peer_is_valid(const struct peer *p, const struct principal_table *who, uint64_t wall_s);
 /* True, and counted, while the connection has Refused replies left in this second. */
 bool peer_may_be_told(struct peer *p, uint64_t now_us);
 /* Roles of which one principal may have several connections. */

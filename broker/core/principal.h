@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Who may talk on the bus: names, roles, public keys, scopes and ends of validity. Pure; rows live in an array sized at init.
  *
- * A row's place (index) is what the admission handler gives libzmq as user id, together with the row's generation: when the key or
- * role of a name changes, or the row is used again for another name, the generation moves on and connections admitted under the
- * old one are nobody's from the next message on. Rows from the principals file outrank PrincipalSet: it may revoke their keys and
- * change nothing else. A revocation is of a key: it outlives every new reading of the file, and ends when the file gives the name
- * another CURVE key and another signing key at once. */
+ * A name has a pair of keys and, while keys are being changed, a second pair that follows; each pair has its own time.
+ *
+ * A row's place (index) is what the admission handler gives libzmq as user id, together with the generation of the pair that was
+ * shown: when the key or role of a name changes, or the row is used again for another name, the generation moves on and connections
+ * admitted under the old one are nobody's from the next message on. A pair that moves from second place to first keeps its own.
+ * Rows from the principals file outrank PrincipalSet: it may revoke their keys and change nothing else. A revocation is of a key:
+ * it outlives every new reading of the file, and ends when the file gives the name another CURVE key and another signing key at
+ * once. */
 #ifndef PRINCIPAL_H
 #define PRINCIPAL_H
 
@@ -18,6 +21,16 @@
 #define PRINCIPAL_INDEX_BITS    18u /* of the user id; the rest is the generation */
 #define PRINCIPAL_ROWS_MAX      (1u << 16)
 #define PRINCIPAL_NONE          UINT32_MAX
+#define PRINCIPAL_PAIRS         2u /* the pair that is, and the one that follows */
+
+struct principal_pair {
+    bool used;
+    uint16_t generation;
+    uint8_t curve[32];
+    uint8_t sign[32];      /* all zero: it cannot sign */
+    uint64_t not_before_s; /* wall clock */
+    uint64_t not_after_s;  /* wall clock; 0: no end */
+};
 
 struct principal {
     char name[PRINCIPAL_NAME_BYTES];
@@ -27,15 +40,13 @@ struct principal {
     bool struck; /* by the keeper: the file cannot take that back for this key */
     bool from_file;
     bool marked;         /* seen in the PrincipalSet that is being applied */
-    uint16_t generation; /* counts keys of this row */
-    uint8_t curve[32];
-    uint8_t sign[32];
-    uint64_t adapters;    /* worker: bits of principal_adapter_bit it may serve */
-    uint64_t not_after_s; /* wall clock; 0: no end */
-    uint64_t admin_id;    /* largest id of a write taken from this operator */
-    uint32_t first_link;  /* owned by broker_core: its first connection, or UINT32_MAX */
-    uint32_t next_free;   /* private */
-    uint64_t refused;     /* messages refused from it */
+    uint16_t generation; /* counts keys of this row: the last one given */
+    struct principal_pair pair[PRINCIPAL_PAIRS];
+    uint64_t adapters;   /* worker: bits of principal_adapter_bit it may serve */
+    uint64_t admin_id;   /* largest id of a write taken from this operator */
+    uint32_t first_link; /* owned by broker_core: its first connection, or UINT32_MAX */
+    uint32_t next_free;  /* private */
+    uint64_t refused;    /* messages refused from it */
 };
 
 struct principal_table {
@@ -60,7 +71,7 @@ void principal_fini(struct principal_table *t);
 
 /* Effect: inserts the row or changes the one of that name; *index tells where. SP_E_FULL: no row left. SP_E_EXISTS: the CURVE key
  * belongs to another name. SP_E_AUTHORITY: the name is in the file and this does not come from it; when it is a revoked row, the
- * file's row with one of its keys is revoked all the same. SP_E_INVALID: name, role or scope is not well-formed. On other errors
+ * file's rows with one of its keys are revoked all the same. SP_E_INVALID: name, role or keys are not well-formed. On other errors
  * nothing changed. */
 enum sp_rc principal_put(struct principal_table *t, const struct rec_principal *from, bool from_file, uint32_t *index) SP_MUST_USE;
 
@@ -75,12 +86,17 @@ void principal_file_end(struct principal_table *t);
 /* Returns the index or PRINCIPAL_NONE. Revoked and expired rows are found too. */
 uint32_t principal_by_name(const struct principal_table *t, struct sp_str name);
 uint32_t principal_by_curve(const struct principal_table *t, const uint8_t curve[32]);
-/* The same from the user id of a message: NULL, empty, malformed and out-dated ones are nobody. */
-uint32_t principal_by_user_id(const struct principal_table *t, const char *user_id);
-void principal_user_id(const struct principal_table *t, uint32_t index, char to[PRINCIPAL_USER_ID_BYTES]);
+/* The same from the user id of a message: NULL, empty, malformed and out-dated ones are nobody. *pair: which of its pairs. */
+uint32_t principal_by_user_id(const struct principal_table *t, const char *user_id, unsigned *pair);
+void principal_user_id(const struct principal_table *t, uint32_t index, unsigned pair, char to[PRINCIPAL_USER_ID_BYTES]);
+/* Number of the pair with this generation, PRINCIPAL_PAIRS when there is none any more. */
+unsigned principal_pair_of(const struct principal *p, uint16_t generation);
 
-/* True when it may talk at this wall time (seconds). */
+/* True when it may talk at this wall time (seconds): under this pair; under any. */
+bool principal_pair_is_valid(const struct principal *p, unsigned pair, uint64_t wall_s);
 bool principal_is_valid(const struct principal *p, uint64_t wall_s);
+/* The first second after this one in which a pair begins or ends; UINT64_MAX: none. */
+uint64_t principal_next_change(const struct principal_table *t, uint64_t wall_s);
 
 /* Bits of a comma separated list of adapters; "*" is every bit. Unknown names get a bit while there are some left. */
 uint64_t principal_adapter_bits(struct principal_table *t, struct sp_str list);

@@ -36,7 +36,8 @@ struct sp_conf_principal {
     uint8_t sign[32];      /* all zero: cannot sign */
     char adapters[513];    /* worker: scope, joined by commas; "*" = all */
     char nodes[256];       /* worker: selector of nodes; empty = all */
-    uint64_t not_after_s;  /* wall clock; 0: no end */
+    uint8_t next_curve[32], next_sign[32]; /* the pair that follows; all zero: none */
+    uint64_t not_after_s, next_not_before_s, next_not_after_s; /* wall clock; 0: none */
     bool revoked;
 };
 struct sp_conf_principals {

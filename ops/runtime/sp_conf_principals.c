@@ -17,6 +17,40 @@ static enum sp_rc bad_row(const char *file, const struct sp_conf_principal *p, c
     return sp_err_set(err, SP_E_INVALID, file, "principal '%s': %s", p->name, why);
 }
 
+/* Does the row hold this key in either pair? Zeros are no key. */
+static bool has_curve(const struct sp_conf_principal *p, const uint8_t key[32])
+{
+    return !is_zero(key) && (memcmp(p->curve, key, sizeof p->curve) == 0 || memcmp(p->next_curve, key, sizeof p->next_curve) == 0);
+}
+
+static bool has_sign(const struct sp_conf_principal *p, const uint8_t key[32])
+{
+    return !is_zero(key) && (memcmp(p->sign, key, sizeof p->sign) == 0 || memcmp(p->next_sign, key, sizeof p->next_sign) == 0);
+}
+
+/* The pair that follows is whole, new in both halves, and not a broker's: a broker shows one key, which all others pin. */
+static enum sp_rc check_next(const char *file, const struct sp_conf_principal *p, struct sp_err *err)
+{
+    if (is_zero(p->next_curve)) {
+        bool empty = is_zero(p->next_sign) && p->next_not_before_s == 0 && p->next_not_after_s == 0;
+        return empty ? SP_OK : bad_row(file, p, "has no next_curve, and something else of next keys", err);
+    }
+    if (p->role == SP_CONF_ROLE_BROKER) {
+        return bad_row(file, p, "next keys are for those who connect to brokers, not for a broker", err);
+    }
+    if (is_zero(p->next_sign) != is_zero(p->sign)) {
+        return bad_row(file, p, "next_curve and next_sign come together, as curve and sign do", err);
+    }
+    if (memcmp(p->curve, p->next_curve, sizeof p->curve) == 0 ||
+        (!is_zero(p->sign) && memcmp(p->sign, p->next_sign, sizeof p->sign) == 0)) {
+        return bad_row(file, p, "next keys are the same as its keys", err);
+    }
+    if (p->next_not_after_s != 0 && p->next_not_after_s <= p->next_not_before_s) {
+        return bad_row(file, p, "next keys end before they begin", err);
+    }
+    return SP_OK;
+}
+
 /* Two rows with one key would let a message of the one pass for the other. */
 static enum sp_rc check_row(const char *file, const struct sp_conf_principals *all, uint32_t at, struct sp_err *err)
 {
@@ -27,7 +61,7 @@ static enum sp_rc check_row(const char *file, const struct sp_conf_principals *a
     if (is_zero(p->curve)) {
         return bad_row(file, p, "curve is all zeros", err);
     }
-    if (!is_zero(p->sign) && !sp_crypto_public_ok(p->sign)) {
+    if ((!is_zero(p->sign) && !sp_crypto_public_ok(p->sign)) || (!is_zero(p->next_sign) && !sp_crypto_public_ok(p->next_sign))) {
         return bad_row(file, p, "sign is a key under which forged signatures verify (small order)", err);
     }
     for (uint32_t i = 0; i < at; i++) {
@@ -35,14 +69,14 @@ static enum sp_rc check_row(const char *file, const struct sp_conf_principals *a
         if (strcmp(q->name, p->name) == 0) {
             return bad_row(file, p, "is there twice", err);
         }
-        if (memcmp(q->curve, p->curve, sizeof p->curve) == 0) {
+        if (has_curve(q, p->curve) || has_curve(q, p->next_curve)) {
             return bad_row(file, p, "has the curve key of another principal", err);
         }
-        if (!is_zero(p->sign) && memcmp(q->sign, p->sign, sizeof p->sign) == 0) {
+        if (has_sign(q, p->sign) || has_sign(q, p->next_sign)) {
             return bad_row(file, p, "has the sign key of another principal", err);
         }
     }
-    return SP_OK;
+    return check_next(file, p, err);
 }
 
 static enum sp_rc from_doc(const char *file, const struct sp_yaml *doc, struct sp_conf_principals **out, struct sp_err *err)

@@ -168,8 +168,12 @@ static const struct sp_bind_key principal_keys[] = {
     {"sign", SP_BIND_HEX, false, PRINCIPAL(sign), .help = "Ed25519 public key; none: it cannot sign"},
     {"adapters", SP_BIND_WORDS, false, PRINCIPAL(adapters), .def = "", .help = "worker: adapters whose results count; '*': all"},
     {"nodes", SP_BIND_SELECTOR, false, PRINCIPAL(nodes), .def = "", .help = "worker: selector of nodes whose results count; none: all"},
-    {"not_after", SP_BIND_TIME, false, PRINCIPAL(not_after_s), .help = "end of validity; none: no end"},
-    {"revoked", SP_BIND_BOOL, false, PRINCIPAL(revoked), .def = "false", .help = "true: nothing it says counts any more"},
+    {"not_after", SP_BIND_TIME, false, PRINCIPAL(not_after_s), .help = "end of validity of these keys; none: no end"},
+    {"revoked", SP_BIND_BOOL, false, PRINCIPAL(revoked), .def = "false", .help = "true: nothing it says counts any more, under either pair of keys"},
+    {"next_curve", SP_BIND_Z85, false, PRINCIPAL(next_curve), .help = "CURVE public key that follows: while keys are changed both count, each in its time"},
+    {"next_sign", SP_BIND_HEX, false, PRINCIPAL(next_sign), .help = "Ed25519 public key that follows"},
+    {"next_not_before", SP_BIND_TIME, false, PRINCIPAL(next_not_before_s), .help = "the keys that follow count from then on; none: at once"},
+    {"next_not_after", SP_BIND_TIME, false, PRINCIPAL(next_not_after_s), .help = "end of validity of the keys that follow; none: no end"},
 };
 static const struct sp_bind_table principal_table = TABLE(sp_conf_principal, "a principal", principal_keys);
 

@@ -455,7 +455,7 @@ static const struct msg_info infos[SP_MSG_COUNT] = {
     {"PrincipalSet", SP_MSG_PRINCIPAL_SET, 1, 0,
      1 << SP_ROLE_KEEPER,
      1 << SP_ROLE_BROKER | 1 << SP_ROLE_SCHEDULER,
-     SP_AUTH_SIGN, 64, false, 114579u},
+     SP_AUTH_SIGN, 64, false, 125587u},
 };
 
 /* Place in the table above plus one; 0: no such message. */
@@ -1710,7 +1710,7 @@ enum sp_rc rec_hint_node_decode(const uint8_t *p, size_t n, struct rec_hint_node
 
 SP_INLINE uint8_t *write_principal(uint8_t *restrict p, const struct rec_principal *restrict r, struct sp_text_seen *seen)
 {
-    p = sp_put_array(p, 8);
+    p = sp_put_array(p, 12);
     p = sp_put_str(p, r->name, 40u, seen);
     p = sp_put_u8(p, r->role);
     p = sp_put_exact(p, r->curve, 32u);
@@ -1719,6 +1719,10 @@ SP_INLINE uint8_t *write_principal(uint8_t *restrict p, const struct rec_princip
     p = sp_put_str(p, r->nodes, 255u, seen);
     p = sp_put_u64(p, r->not_after);
     p = sp_put_bool(p, r->revoked);
+    p = sp_put_exact(p, r->next_curve, 32u);
+    p = sp_put_exact(p, r->next_sign, 32u);
+    p = sp_put_u64(p, r->next_not_before);
+    p = sp_put_u64(p, r->next_not_after);
     return p;
 }
 
@@ -1732,7 +1736,7 @@ static __attribute__((noinline, cold)) enum sp_rc fits_principal(const struct sp
 {
     if (!(r->name.n <= 40u && r->adapters.n <= 512u && r->nodes.n <= 255u))
         return SP_E_LIMIT;
-    return sp_packer_room(w) < (size_t)88u + r->name.n + r->adapters.n + r->nodes.n ? SP_E_FULL : SP_OK;
+    return sp_packer_room(w) < (size_t)174u + r->name.n + r->adapters.n + r->nodes.n ? SP_E_FULL : SP_OK;
 }
 
 /* A field was over its limit, or a text not plain. */
@@ -1745,8 +1749,8 @@ static __attribute__((noinline, cold)) enum sp_rc judge_principal(struct sp_pack
 
 SP_INLINE void read_principal(struct sp_unpacker *u, struct rec_principal *r, bool check)
 {
-    uint32_t count = sp_take_fields(u, 8);
-    if (count < 8)
+    uint32_t count = sp_take_fields(u, 12);
+    if (count < 12)
         sp_unpack_fail(u, SP_E_MALFORMED);
     r->name = sp_take_str(u, 40u, check);
     r->role = (uint8_t)sp_take_uint(u, UINT8_MAX);
@@ -1756,15 +1760,19 @@ SP_INLINE void read_principal(struct sp_unpacker *u, struct rec_principal *r, bo
     r->nodes = sp_take_str(u, 255u, check);
     r->not_after = (uint64_t)sp_take_uint(u, UINT64_MAX);
     r->revoked = sp_take_bool(u);
-    if (count > 8)
-        sp_take_extra(u, count - 8);
+    r->next_curve = sp_take_exact(u, 32u);
+    r->next_sign = sp_take_exact(u, 32u);
+    r->next_not_before = (uint64_t)sp_take_uint(u, UINT64_MAX);
+    r->next_not_after = (uint64_t)sp_take_uint(u, UINT64_MAX);
+    if (count > 12)
+        sp_take_extra(u, count - 12);
 }
 
 enum sp_rc rec_principal_put(struct sp_packer *w, const struct rec_principal *r)
 {
     if (w->list_count == w->list_max)
         return SP_E_FULL;
-    if (!SP_LIKELY(sp_packer_room(w) >= 895u)) {
+    if (!SP_LIKELY(sp_packer_room(w) >= 981u)) {
         enum sp_rc rc = fits_principal(w, r);
         if (rc != SP_OK)
             return rc;

@@ -455,7 +455,9 @@ enum sp_rc rec_hint_node_decode(const uint8_t *p, size_t n, struct rec_hint_node
 #define REC_PRINCIPAL_SIGN_BYTES 32u
 #define REC_PRINCIPAL_ADAPTERS_MAX 512u
 #define REC_PRINCIPAL_NODES_MAX 255u
-#define REC_PRINCIPAL_BYTES_MAX 895u
+#define REC_PRINCIPAL_NEXT_CURVE_BYTES 32u
+#define REC_PRINCIPAL_NEXT_SIGN_BYTES 32u
+#define REC_PRINCIPAL_BYTES_MAX 981u
 struct rec_principal {
     struct sp_str name; /* text, at most 40: unique */
     uint8_t role; /* enum role */
@@ -464,7 +466,11 @@ struct rec_principal {
     struct sp_str adapters; /* text, at most 512: worker: adapters it may speak for, comma separated; * = all */
     struct sp_str nodes; /* text, at most 255: worker: selector of nodes it may speak for; empty = all */
     uint64_t not_after; /* wall clock seconds; 0: no end */
-    bool revoked; /* true: refused from now on */
+    bool revoked; /* true: refused from now on, with both pairs of keys */
+    const uint8_t *next_curve; /* 32 bytes: CURVE public key that follows; all zero: none */
+    const uint8_t *next_sign; /* 32 bytes: Ed25519 public key that follows */
+    uint64_t next_not_before; /* wall clock seconds; from then on the next pair counts too */
+    uint64_t next_not_after; /* wall clock seconds; 0: no end */
 };
 enum sp_rc rec_principal_put(struct sp_packer *w, const struct rec_principal *r) SP_MUST_USE;
 bool rec_principal_next(struct sp_list *list, struct rec_principal *r);
@@ -928,7 +934,7 @@ enum sp_rc msg_enrol_reply_encode(struct sp_packer *w, const struct msg_enrol_re
 
 /* 62 PrincipalSet: keeper -> broker, scheduler; auth sign; repeat harmless; reply none. */
 #define MSG_PRINCIPAL_SET_PRINCIPALS_MAX 128u
-#define MSG_PRINCIPAL_SET_BYTES_MAX 114579u
+#define MSG_PRINCIPAL_SET_BYTES_MAX 125587u
 struct msg_principal_set {
     uint64_t version; /* registry version after the last part */
     uint32_t part; /* from 0 */

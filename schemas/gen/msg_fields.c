@@ -312,6 +312,10 @@ static const struct msg_field rec_principal_fields[] = {
     {"nodes", MSG_STR, offsetof(struct rec_principal, nodes), 255u, NULL},
     {"not_after", MSG_U64, offsetof(struct rec_principal, not_after), 0u, NULL},
     {"revoked", MSG_BOOL, offsetof(struct rec_principal, revoked), 0u, NULL},
+    {"next_curve", MSG_EXACT, offsetof(struct rec_principal, next_curve), 32u, NULL},
+    {"next_sign", MSG_EXACT, offsetof(struct rec_principal, next_sign), 32u, NULL},
+    {"next_not_before", MSG_U64, offsetof(struct rec_principal, next_not_before), 0u, NULL},
+    {"next_not_after", MSG_U64, offsetof(struct rec_principal, next_not_after), 0u, NULL},
 };
 static enum sp_rc encode_rec_principal(struct sp_packer *w, const void *p)
 {
@@ -325,7 +329,7 @@ static bool next_rec_principal(struct sp_list *list, void *to)
 {
     return rec_principal_next(list, to);
 }
-static const struct msg_shape shape_principal = {"Principal", 0, sizeof(struct rec_principal), 8, 0, rec_principal_fields, encode_rec_principal, decode_rec_principal, next_rec_principal};
+static const struct msg_shape shape_principal = {"Principal", 0, sizeof(struct rec_principal), 12, 0, rec_principal_fields, encode_rec_principal, decode_rec_principal, next_rec_principal};
 
 static const struct msg_field msg_hello_fields[] = {
     {"boot", MSG_U64, offsetof(struct msg_hello, boot), 0u, NULL},

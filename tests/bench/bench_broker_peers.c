@@ -287,7 +287,9 @@ static void send_part(struct sp_bus *bus, uint32_t part, unsigned first)
                                   .role = SP_ROLE_WORKER,
                                   .curve = peers[i].curve,
                                   .sign = none,
-                                  .adapters = sp_str_of("*")};
+                                  .adapters = sp_str_of("*"),
+                                  .next_curve = none,
+                                  .next_sign = none};
 
         if (rec_principal_put(&w, &r) != SP_OK)
             die("principal");

@@ -12,9 +12,10 @@ static void step(struct broker_world *w, const struct broker_event *ev);
 
 static bool verify(void *ctx, const uint8_t key[32], const struct sp_envelope *e)
 {
-    (void)key;
+    const struct broker_world *w = ctx;
+
     (void)e;
-    return ((struct broker_world *)ctx)->signatures_good;
+    return w->signatures_good && (w->signer == NULL || memcmp(key, w->signer, 32) == 0);
 }
 
 void broker_world_init(struct broker_world *w)
@@ -212,7 +213,8 @@ static struct broker_event event_of(const struct broker_world *w, enum broker_ev
                                  .wall_s = w->wall_s,
                                  .frame = BROKER_NOBODY,
                                  .conn = BROKER_NOBODY,
-                                 .principal = PRINCIPAL_NONE};
+                                 .principal = PRINCIPAL_NONE,
+                                 .pair = w->pair};
 }
 
 void broker_world_raw(struct broker_world *w, uint32_t conn, uint32_t principal, const void *p, size_t n)

@@ -34,6 +34,8 @@ struct broker_world {
     uint64_t now_us, wall_s, sequence;
     unsigned alarms, admin, principals, stats;
     bool signatures_good;
+    const uint8_t *signer; /* the key that signed; NULL: whichever is asked about */
+    unsigned pair;         /* of its keys whoever sends was admitted under */
     struct {
         uint32_t frame, conn;
         bool lost;

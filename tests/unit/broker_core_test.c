@@ -140,7 +140,7 @@ static void test_revoked_key_is_out_at_once(void **state)
     assert_true(refusals(CONN_WORKER, SP_REFUSAL_PRINCIPAL));
     assert_int_equal(peer_by_conn(&w.core.peers, CONN_WORKER), PEER_NONE);
     assert_int_equal(w.core.routes.workers_count, 1);
-    w.core.who.rows[who[CONN_READER]].not_after_s = w.wall_s; /* ended now: nothing reaches it either */
+    w.core.who.rows[who[CONN_READER]].pair[0].not_after_s = w.wall_s; /* ended now: nothing reaches it either */
     broker_world_send(&w, CONN_KEEPER, who[CONN_KEEPER], SP_MSG_TRUST_EVENT, NULL, NULL, NULL);
     assert_int_equal(w.conns[CONN_READER].got[SP_MSG_TRUST_EVENT], 0);
     assert_int_equal(w.conns[CONN_READER2].got[SP_MSG_TRUST_EVENT], 1);
@@ -386,7 +386,7 @@ static void send_set(uint64_t version, bool with_w1)
 {
     uint8_t buf[1024], curve[32] = "new", zero[32] = {0};
     struct msg_principal_set m = {.version = version, .last = true};
-    struct rec_principal r = {.name = sp_str_of("w9"), .role = SP_ROLE_WORKER, .curve = curve, .sign = zero};
+    struct rec_principal r = {.name = sp_str_of("w9"), .role = SP_ROLE_WORKER, .curve = curve, .sign = zero, .next_curve = zero, .next_sign = zero};
     struct sp_packer p;
 
     broker_world_body(&p, buf, sizeof buf);
@@ -417,6 +417,48 @@ static void test_principals_from_the_keeper(void **state)
     assert_int_equal(peer_by_conn(&w.core.peers, 20), PEER_NONE); /* revoked: gone without having to speak */
     send_set(1, true);
     assert_true(refusals(CONN_KEEPER, SP_REFUSAL_CONFLICT));
+}
+
+/* A9: the next key before its time, both during the overlap, the old one after its end; session and signature alike. */
+static void test_keys_overlap(void **state)
+{
+    uint8_t curve[32] = "w1", sign[32] = {0}, next[32] = "w1 next", next_sign[32] = "next sign";
+    struct rec_principal r = {.name = sp_str_of("admin"), .role = SP_ROLE_OPERATOR, .curve = curve, .sign = sign, .adapters = sp_str_of(""),
+                              .not_after = 2000, .next_curve = next, .next_sign = next_sign, .next_not_before = 1500};
+    uint32_t index = who[CONN_OPERATOR];
+
+    (void)state;
+    memcpy(curve, "admin\0", 6);
+    assert_int_equal(principal_put(&w.core.who, &r, true, &index), SP_OK);
+    w.pair = 1;
+    broker_world_hello(&w, 20, index, 1, "", "");
+    assert_int_equal(w.conns[20].got[SP_MSG_WELCOME], 0);
+    assert_true(refusals(20, SP_REFUSAL_PRINCIPAL));
+    w.pair = 0;
+    w.signer = next_sign; /* the old connection, signed by the next key: not yet */
+    broker_world_send(&w, CONN_OPERATOR, index, SP_MSG_ADMIN_REQUEST, "b0", NULL, NULL);
+    assert_true(refusals(CONN_OPERATOR, SP_REFUSAL_SIGNATURE));
+    w.wall_s = 1500;
+    broker_world_send(&w, CONN_OPERATOR, index, SP_MSG_ADMIN_REQUEST, "b0", NULL, NULL);
+    assert_int_equal(w.admin, 1);
+    w.signer = sign;
+    broker_world_send(&w, CONN_OPERATOR, index, SP_MSG_ADMIN_REQUEST, "b0", NULL, NULL);
+    assert_int_equal(w.admin, 2);
+    w.pair = 1;
+    broker_world_hello(&w, 20, index, 1, "", "");
+    assert_int_equal(w.conns[20].got[SP_MSG_WELCOME], 1);
+    broker_world_send(&w, CONN_OPERATOR, index, SP_MSG_ADMIN_REQUEST, "b0", NULL, NULL); /* a session is of one key */
+    assert_true(refusals(CONN_OPERATOR, SP_REFUSAL_PRINCIPAL));
+    w.wall_s = 2000;
+    broker_world_send(&w, 20, index, SP_MSG_ADMIN_REQUEST, "b0", NULL, NULL); /* signed by the old key: not any more */
+    assert_true(refusals(20, SP_REFUSAL_SIGNATURE));
+    w.signer = next_sign;
+    broker_world_send(&w, 20, index, SP_MSG_ADMIN_REQUEST, "b0", NULL, NULL);
+    assert_int_equal(w.admin, 3);
+    w.pair = 0;
+    broker_world_hello(&w, 21, index, 1, "", "");
+    assert_int_equal(w.conns[21].got[SP_MSG_WELCOME], 0);
+    assert_true(refusals(21, SP_REFUSAL_PRINCIPAL));
 }
 
 static void test_drain(void **state)
@@ -472,6 +514,7 @@ int main(void)
         CASE(test_full_keeper_tells_the_worker),
         CASE(test_refusals_are_rate_limited),
         CASE(test_principals_from_the_keeper),
+        CASE(test_keys_overlap),
         CASE(test_drain),
         CASE(test_admin_needs_a_signature),
     };

@@ -46,19 +46,19 @@ static int teardown(void **state)
 
 static void test_one_connection_each_but_operators(void **state)
 {
-    uint32_t a = peer_open(&t, &who, 100, index_of[1], 1);
+    uint32_t a = peer_open(&t, &who, 100, index_of[1], 0, 1);
 
     (void)state;
     assert_int_equal(peer_by_conn(&t, 100), a);
-    assert_int_equal(peer_open(&t, &who, 101, index_of[1], 1), PEER_NONE);
+    assert_int_equal(peer_open(&t, &who, 101, index_of[1], 0, 1), PEER_NONE);
     for (uint32_t i = 0; i < PEER_SHARED_MAX; i++)
-        assert_int_not_equal(peer_open(&t, &who, 200 + i, index_of[0], 1), PEER_NONE);
-    assert_int_equal(peer_open(&t, &who, 300, index_of[0], 1), PEER_NONE);
-    assert_int_not_equal(peer_open(&t, &who, 301, index_of[2], 1), PEER_NONE);
-    assert_int_equal(peer_open(&t, &who, 302, index_of[3], 1), PEER_NONE); /* ten in all */
+        assert_int_not_equal(peer_open(&t, &who, 200 + i, index_of[0], 0, 1), PEER_NONE);
+    assert_int_equal(peer_open(&t, &who, 300, index_of[0], 0, 1), PEER_NONE);
+    assert_int_not_equal(peer_open(&t, &who, 301, index_of[2], 0, 1), PEER_NONE);
+    assert_int_equal(peer_open(&t, &who, 302, index_of[3], 0, 1), PEER_NONE); /* ten in all */
     peer_close(&t, &who, peer_by_conn(&t, 203));
     assert_int_equal(peer_by_conn(&t, 203), PEER_NONE);
-    assert_int_not_equal(peer_open(&t, &who, 303, index_of[0], 1), PEER_NONE);
+    assert_int_not_equal(peer_open(&t, &who, 303, index_of[0], 0, 1), PEER_NONE);
 }
 
 static void test_order_of_hearing(void **state)
@@ -67,7 +67,7 @@ static void test_order_of_hearing(void **state)
 
     (void)state;
     for (uint32_t i = 0; i < 3; i++)
-        p[i] = peer_open(&t, &who, i, index_of[1 + i], i);
+        p[i] = peer_open(&t, &who, i, index_of[1 + i], 0, i);
     assert_int_equal(t.oldest, p[0]);
     peer_heard(&t, p[0], 10);
     assert_int_equal(t.oldest, p[1]);
@@ -80,18 +80,18 @@ static void test_order_of_hearing(void **state)
 
 static void test_key_that_changed(void **state)
 {
-    uint32_t a = peer_open(&t, &who, 1, index_of[4], 1);
+    uint32_t a = peer_open(&t, &who, 1, index_of[4], 0, 1);
 
     (void)state;
     assert_true(peer_is_current(&t.peers[a], &who));
-    who.rows[index_of[4]].generation++;
+    who.rows[index_of[4]].pair[0].generation++;
     assert_false(peer_is_current(&t.peers[a], &who));
-    who.rows[index_of[4]].generation--;
+    who.rows[index_of[4]].pair[0].generation--;
 }
 
 static void test_refusals_per_second(void **state)
 {
-    uint32_t a = peer_open(&t, &who, 1, index_of[4], 1);
+    uint32_t a = peer_open(&t, &who, 1, index_of[4], 0, 1);
     unsigned told = 0;
 
     (void)state;

@@ -15,8 +15,13 @@ static uint8_t zero[32];
 
 static struct rec_principal row(const char *name, uint8_t role, const uint8_t *curve)
 {
-    return (struct rec_principal){
-        .name = sp_str_of(name), .role = role, .curve = curve, .sign = zero, .adapters = sp_str_of("exec")};
+    return (struct rec_principal){.name = sp_str_of(name),
+                                  .role = role,
+                                  .curve = curve,
+                                  .sign = zero,
+                                  .adapters = sp_str_of("exec"),
+                                  .next_curve = zero,
+                                  .next_sign = zero};
 }
 
 static void test_put_and_find(void **state)
@@ -53,36 +58,37 @@ static void test_user_id_dies_with_the_key(void **state)
     uint8_t a[32] = {1}, b[32] = {2};
     struct rec_principal p = row("a", SP_ROLE_WORKER, a);
     uint32_t i;
+    unsigned pair;
     char id[PRINCIPAL_USER_ID_BYTES], role_id[PRINCIPAL_USER_ID_BYTES];
 
     (void)state;
     assert_true(principal_init(&t, 4, seed));
     assert_int_equal(principal_put(&t, &p, false, &i), SP_OK);
-    principal_user_id(&t, i, id);
-    assert_int_equal(principal_by_user_id(&t, id), i);
+    principal_user_id(&t, i, 0, id);
+    assert_int_equal(principal_by_user_id(&t, id, &pair), i);
     p.curve = b;
     assert_int_equal(principal_put(&t, &p, false, &i), SP_OK);
-    assert_int_equal(principal_by_user_id(&t, id), PRINCIPAL_NONE);
+    assert_int_equal(principal_by_user_id(&t, id, &pair), PRINCIPAL_NONE);
     assert_int_equal(principal_by_curve(&t, a), PRINCIPAL_NONE);
-    principal_user_id(&t, i, role_id);
+    principal_user_id(&t, i, 0, role_id);
     p.role = SP_ROLE_READER;
     assert_int_equal(principal_put(&t, &p, false, &i), SP_OK);
-    assert_int_equal(principal_by_user_id(&t, role_id), PRINCIPAL_NONE);
+    assert_int_equal(principal_by_user_id(&t, role_id, &pair), PRINCIPAL_NONE);
     static const char *const nobody[] = {NULL, "", "0", "0000000", "zzzzzzzz", "000000000", "ffffffff", "0000000A"};
 
     for (size_t k = 0; k < sizeof nobody / sizeof nobody[0]; k++)
-        assert_int_equal(principal_by_user_id(&t, nobody[k]), PRINCIPAL_NONE);
+        assert_int_equal(principal_by_user_id(&t, nobody[k], &pair), PRINCIPAL_NONE);
     principal_fini(&t);
 }
 
 static void test_validity(void **state)
 {
-    struct principal p = {.used = true, .not_after_s = 100};
+    struct principal p = {.used = true, .pair = {{.used = true, .not_after_s = 100}}};
 
     (void)state;
     assert_true(principal_is_valid(&p, 99));
     assert_false(principal_is_valid(&p, 100));
-    p.not_after_s = 0;
+    p.pair[0].not_after_s = 0;
     assert_true(principal_is_valid(&p, UINT64_MAX));
     p.revoked = true;
     assert_false(principal_is_valid(&p, 1));
@@ -232,6 +238,113 @@ static void test_no_signing_key_is_no_key(void **state)
     principal_fini(&t);
 }
 
+/* A9: two pairs, each in its time. Who came under one stays who it is when that pair moves to the other place. */
+static void test_keys_overlap(void **state)
+{
+    struct principal_table t;
+    uint8_t a[32] = {1}, b[32] = {2}, c[32] = {3};
+    struct rec_principal p = row("a", SP_ROLE_WORKER, a), q = row("q", SP_ROLE_WORKER, b);
+    char old[PRINCIPAL_USER_ID_BYTES], next[PRINCIPAL_USER_ID_BYTES];
+    unsigned pair;
+    uint32_t i, any;
+
+    (void)state;
+    assert_true(principal_init(&t, 4, seed));
+    assert_int_equal(principal_put(&t, &p, true, &i), SP_OK);
+    principal_user_id(&t, i, 0, old);
+    p.not_after = 200;
+    p.next_curve = b;
+    p.next_not_before = 100;
+    p.next_not_after = 300;
+    assert_int_equal(principal_put(&t, &p, true, &i), SP_OK);
+    principal_user_id(&t, i, 1, next);
+    assert_int_equal(principal_by_user_id(&t, old, &pair), i); /* to prepare the next keys costs nobody a session */
+    assert_int_equal(pair, 0);
+    assert_int_equal(principal_by_user_id(&t, next, &pair), i);
+    assert_int_equal(pair, 1);
+    assert_int_equal(principal_by_curve(&t, a), i);
+    assert_int_equal(principal_by_curve(&t, b), i);
+    static const struct {
+        uint64_t at, change;
+        bool old, next;
+    } times[] = {{99, 100, true, false},
+                 {100, 200, true, true},
+                 {199, 200, true, true},
+                 {200, 300, false, true},
+                 {300, UINT64_MAX, false, false}};
+
+    for (size_t k = 0; k < sizeof times / sizeof times[0]; k++) {
+        assert_int_equal(principal_pair_is_valid(&t.rows[i], 0, times[k].at), times[k].old);
+        assert_int_equal(principal_pair_is_valid(&t.rows[i], 1, times[k].at), times[k].next);
+        assert_int_equal(principal_is_valid(&t.rows[i], times[k].at), times[k].old || times[k].next);
+        assert_true(principal_next_change(&t, times[k].at) == times[k].change);
+    }
+    assert_int_equal(principal_put(&t, &q, true, &any), SP_E_EXISTS); /* the next key of somebody else is taken */
+    assert_false(has(&t, "q"));
+    q.curve = c;
+    q.next_curve = a;
+    assert_int_equal(principal_put(&t, &q, true, &any), SP_E_EXISTS);
+    assert_false(has(&t, "q"));
+    q.next_curve = c; /* no pair */
+    assert_int_equal(principal_put(&t, &q, true, &any), SP_E_INVALID);
+    principal_check(&t);
+    p = row("a", SP_ROLE_WORKER, b);
+    assert_int_equal(principal_put(&t, &p, true, &i), SP_OK);
+    assert_int_equal(principal_by_user_id(&t, next, &pair), i);
+    assert_int_equal(pair, 0);
+    assert_int_equal(principal_by_user_id(&t, old, &pair), PRINCIPAL_NONE);
+    assert_int_equal(principal_by_curve(&t, a), PRINCIPAL_NONE);
+    p.role = SP_ROLE_READER; /* another role begins anew */
+    assert_int_equal(principal_put(&t, &p, true, &i), SP_OK);
+    assert_int_equal(principal_by_user_id(&t, next, &pair), PRINCIPAL_NONE);
+    principal_check(&t);
+    principal_fini(&t);
+}
+
+/* 009: a revocation is of both pairs, whichever of them the set names, and a revoked key is none in second place either. */
+static void test_both_pairs_are_revoked(void **state)
+{
+    struct principal_table t;
+    uint8_t a[32] = {1}, b[32] = {2}, c[32] = {3}, d[32] = {4}, sign_a[32] = {5}, sign_b[32] = {6}, sign_c[32] = {7};
+    struct rec_principal p = row("a", SP_ROLE_WORKER, a);
+    uint32_t i, any;
+
+    (void)state;
+    p.sign = sign_a;
+    p.next_curve = b;
+    p.next_sign = sign_b;
+    assert_true(principal_init(&t, 4, seed));
+    assert_int_equal(principal_put(&t, &p, true, &i), SP_OK);
+    struct rec_principal revoked = row("gone", SP_ROLE_WORKER, b); /* by the next key alone, under another name */
+
+    revoked.revoked = true;
+    assert_int_equal(principal_put(&t, &revoked, false, &any), SP_E_AUTHORITY);
+    assert_false(principal_pair_is_valid(&t.rows[i], 0, 1));
+    assert_false(principal_pair_is_valid(&t.rows[i], 1, 1));
+    struct rec_principal promoted = row("a", SP_ROLE_WORKER, b), behind = row("a", SP_ROLE_WORKER, c), half = behind,
+                         clean = behind;
+
+    promoted.sign = sign_b;
+    assert_int_equal(principal_put(&t, &promoted, true, &i), SP_OK);
+    assert_false(principal_is_valid(&t.rows[i], 1));
+    behind.next_curve = b;
+    assert_int_equal(principal_put(&t, &behind, true, &i), SP_OK);
+    assert_false(principal_is_valid(&t.rows[i], 1));
+    half.next_curve = d;
+    half.next_sign = sign_b;
+    assert_int_equal(principal_put(&t, &half, true, &i), SP_OK); /* c was beside a revoked key: it is not free of it yet */
+    assert_false(principal_is_valid(&t.rows[i], 1));
+    clean.curve = a;
+    clean.sign = sign_c;
+    assert_int_equal(principal_put(&t, &clean, true, &i), SP_OK);
+    assert_true(principal_is_valid(&t.rows[i], 1));
+    revoked.next_curve = a; /* the set names both pairs */
+    assert_int_equal(principal_put(&t, &revoked, false, &any), SP_E_AUTHORITY);
+    assert_false(principal_is_valid(&t.rows[i], 1));
+    principal_check(&t);
+    principal_fini(&t);
+}
+
 static void test_adapters(void **state)
 {
     struct principal_table t;
@@ -267,6 +380,8 @@ int main(void)
         cmocka_unit_test(test_adapters),
         cmocka_unit_test(test_the_files_keys_can_be_revoked),
         cmocka_unit_test(test_no_signing_key_is_no_key),
+        cmocka_unit_test(test_keys_overlap),
+        cmocka_unit_test(test_both_pairs_are_revoked),
     };
 
     return cmocka_run_group_tests_name("principal", tests, NULL, NULL);

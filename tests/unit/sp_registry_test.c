@@ -66,8 +66,13 @@ static enum sp_rc apply(struct sp_registry *r, uint64_t version, uint32_t part, 
     sp_packer_init(&w, buf, sizeof buf);
     assert_int_equal(msg_principal_set_begin(&w, &m), SP_OK);
     for (; *letters != '\0'; letters++) {
-        struct rec_principal p = {
-            .name = sp_str_bytes(letters, 1), .role = SP_ROLE_WORKER, .curve = key, .sign = key, .adapters = sp_str_of("exec")};
+        struct rec_principal p = {.name = sp_str_bytes(letters, 1),
+                                  .role = SP_ROLE_WORKER,
+                                  .curve = key,
+                                  .sign = key,
+                                  .adapters = sp_str_of("exec"),
+                                  .next_curve = key,
+                                  .next_sign = key};
 
         assert_int_equal(rec_principal_put(&w, &p), SP_OK);
     }
@@ -150,11 +155,51 @@ static void test_validity(void **state)
     assert_false(sp_registry_valid(&p, (struct sp_wall){0}));
 }
 
+/* A9 and 009: two pairs, each in its time, and revoked together. */
+static void test_keys_overlap(void **state)
+{
+    struct sp_registry r;
+    struct sp_bus_principal p = row("a", SP_ROLE_WORKER, true), by_next = row("gone", SP_ROLE_WORKER, false);
+    static const struct {
+        uint64_t at_s;
+        bool old, next;
+    } times[] = {{99, true, false}, {100, true, true}, {199, true, true}, {200, false, true}, {300, false, false}};
+
+    (void)state;
+    p.curve[0] = 1;
+    assert_false(sp_registry_pair_valid(&p, 1, (struct sp_wall){150000})); /* there is none */
+    p.next_curve[0] = 2;
+    p.not_after_s = 200;
+    p.next_not_before_s = 100;
+    p.next_not_after_s = 300;
+    for (size_t k = 0; k < sizeof times / sizeof times[0]; k++) {
+        struct sp_wall at = {times[k].at_s * 1000};
+
+        assert_int_equal(sp_registry_pair_valid(&p, 0, at), times[k].old);
+        assert_int_equal(sp_registry_pair_valid(&p, 1, at), times[k].next);
+        assert_int_equal(sp_registry_valid(&p, at), times[k].old || times[k].next);
+    }
+    sp_registry_init(&r);
+    assert_int_equal(sp_registry_put(&r, &p), SP_OK);
+    by_next.curve[0] = 2;
+    by_next.revoked = true;
+    assert_int_equal(sp_registry_put(&r, &by_next), SP_E_AUTHORITY);
+    const struct sp_registry_row *found = sp_registry_find(&r, sp_str_of("a"));
+
+    assert_false(sp_registry_pair_valid(&found->p, 0, (struct sp_wall){150000}));
+    assert_false(sp_registry_pair_valid(&found->p, 1, (struct sp_wall){150000}));
+    sp_registry_fini(&r);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_rows_stay_where_they_are),      cmocka_unit_test(test_what_is_refused), cmocka_unit_test(test_sets),
-        cmocka_unit_test(test_the_files_keys_can_be_revoked), cmocka_unit_test(test_validity),
+        cmocka_unit_test(test_rows_stay_where_they_are),
+        cmocka_unit_test(test_what_is_refused),
+        cmocka_unit_test(test_sets),
+        cmocka_unit_test(test_the_files_keys_can_be_revoked),
+        cmocka_unit_test(test_validity),
+        cmocka_unit_test(test_keys_overlap),
     };
 
     return cmocka_run_group_tests_name("sp_registry", tests, NULL, NULL);
