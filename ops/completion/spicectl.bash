@@ -16,7 +16,7 @@ _spicectl_names() {
 _spicectl() {
   local cur="${COMP_WORDS[COMP_CWORD]}" prev="${COMP_WORDS[COMP_CWORD-1]}"
   local noun="" verb="" nouns="" verbs="" kind="" opts="" word i conf=()
-  local valued=" --config -c --name -n --timeout -t --selector -l --file -f --prefix -p --broker-tcp --workers --to -o --key -k --address --labels --node --check --limit --after --kind --pool --adapters --nodes --ttl --for --arguments --filter-state "
+  local valued=" --config -c --name -n --timeout -t --selector -l --file -f --prefix -p --broker-tcp --workers --bridges --to -o --key -k --address --labels --node --check --limit --after --kind --pool --adapters --nodes --ttl --for --arguments --filter-state "
   for ((i = 1; i < COMP_CWORD; i++)); do
     word="${COMP_WORDS[i]}"
     case "$word" in
@@ -41,7 +41,7 @@ _spicectl() {
   esac
   [[ -z $verbs ]] && verb=""
   case "$noun${verb:+ }$verb" in
-    "init") kind=""; opts="--config --name --json --timeout --help --version --dry-run --prefix --broker-tcp --workers" ;;
+    "init") kind=""; opts="--config --name --json --timeout --help --version --dry-run --prefix --broker-tcp --workers --bridges" ;;
     "host export") kind="role"; opts="--config --name --json --timeout --help --version --dry-run --yes --to" ;;
     "node list") kind="node"; opts="--config --name --json --timeout --help --version --selector --pool" ;;
     "node show") kind="node"; opts="--config --name --json --timeout --help --version" ;;

@@ -31,6 +31,7 @@ enum ctl_opt {
     CTL_OPT_PREFIX,
     CTL_OPT_BROKER_TCP,
     CTL_OPT_WORKERS,
+    CTL_OPT_BRIDGES,
     CTL_OPT_TO,
     CTL_OPT_KEY,
     CTL_OPT_ADDRESS,

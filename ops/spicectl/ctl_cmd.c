@@ -29,6 +29,7 @@ static const struct ctl_opt_row cmd_options[] = {
     [CTL_OPT_PREFIX] = {"prefix", 'p', "DIR", "directory everything is put under", false},
     [CTL_OPT_BROKER_TCP] = {"broker-tcp", 0, "ADDR:PORT", "the broker also listens here, for other hosts", false},
     [CTL_OPT_WORKERS] = {"workers", 0, "N", "number of worker keys (default 1)", false},
+    [CTL_OPT_BRIDGES] = {"bridges", 0, "N", "number of bridge keys (default 1)", false},
     [CTL_OPT_TO] = {"to", 'o', "FILE", "write here", false},
     [CTL_OPT_KEY] = {"key", 'k', "KEY", "node: its UUID; manifest: file of the signing key", false},
     [CTL_OPT_ADDRESS] = {"address", 0, "ADDRESS", "where to reach the node, if not by its name", false},
@@ -79,7 +80,7 @@ static const char cmd_more_host[] =
     "The archive holds secret keys: unpack it on the other host with tar -xpf FILE -C PREFIX, then delete it.";
 
 static const struct ctl_cmd cmd_table[] = {
-    {"init", NULL, "", 0, 0, true, CTL_BIT(CTL_OPT_PREFIX) | CTL_BIT(CTL_OPT_BROKER_TCP) | CTL_BIT(CTL_OPT_WORKERS), "",
+    {"init", NULL, "", 0, 0, true, CTL_BIT(CTL_OPT_PREFIX) | CTL_BIT(CTL_OPT_BROKER_TCP) | CTL_BIT(CTL_OPT_WORKERS) | CTL_BIT(CTL_OPT_BRIDGES), "",
      "make keys, configuration and directories of a new fleet", NULL, ctl_init_run},
     {"host", "export", "ROLE...", 1, CTL_MANY, true, CTL_BIT(CTL_OPT_TO) | SURE, "role",
      "pack what another host needs to run these roles", cmd_more_host, ctl_pack_run},

@@ -16,7 +16,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#define INIT_NAMES_MAX       (6 + SP_CONF_WORKERS_MAX)
+#define INIT_BRIDGES_MAX     8
+#define INIT_NAMES_MAX       (5 + INIT_BRIDGES_MAX + SP_CONF_WORKERS_MAX)
 #define INIT_FILE_MAX        65536u
 #define INIT_SOCKET          "ipc://run/broker-1.sock"
 #define INIT_PLUGINS         "/usr/lib/nagios/plugins" /* of Debian's monitoring-plugins */
@@ -58,13 +59,14 @@ static bool init_tcp_good(const char *tcp)
 
 static int init_plan(struct ctl *ctl, struct init_plan *plan)
 {
-    static const uint64_t range[2] = {0, SP_CONF_WORKERS_MAX};
+    static const uint64_t range[2] = {0, SP_CONF_WORKERS_MAX}, bridges_range[2] = {0, INIT_BRIDGES_MAX};
     const char *given = ctl->args.values[CTL_OPT_PREFIX];
     char here[SP_FS_PATH_BYTES] = "/";
-    uint64_t workers;
+    uint64_t workers, bridges;
     if (given == NULL)
         return ctl_fail(ctl, CTL_USAGE, NULL, "--prefix /srv/spice, or any directory of yours", "init needs --prefix DIR");
-    if (!ctl_args_number(&ctl->args, CTL_OPT_WORKERS, range, 1, &workers))
+    if (!ctl_args_number(&ctl->args, CTL_OPT_WORKERS, range, 1, &workers) ||
+        !ctl_args_number(&ctl->args, CTL_OPT_BRIDGES, bridges_range, 1, &bridges))
         return ctl_fail(ctl, CTL_USAGE, NULL, NULL, "%s", ctl->args.why);
     if (given[0] != '/' && getcwd(here, sizeof here) == NULL)
         return ctl_fail(ctl, CTL_FAILED, NULL, "give an absolute --prefix", "the current directory has no name");
@@ -82,9 +84,12 @@ static int init_plan(struct ctl *ctl, struct init_plan *plan)
     init_add(plan, "keeper", SP_CONF_ROLE_KEEPER);
     init_add(plan, "admin", SP_CONF_ROLE_OPERATOR);
     init_add(plan, "reader-1", SP_CONF_ROLE_READER);
-    init_add(plan, "bridge-1", SP_CONF_ROLE_BRIDGE);
+    char name[SP_KEYS_NAME_BYTES];
+    for (uint64_t i = 1; i <= bridges; i++) {
+        (void)snprintf(name, sizeof name, "bridge-%u", (unsigned)i);
+        init_add(plan, name, SP_CONF_ROLE_BRIDGE);
+    }
     for (uint64_t i = 1; i <= workers; i++) {
-        char name[SP_KEYS_NAME_BYTES];
         (void)snprintf(name, sizeof name, "worker-%u", (unsigned)i);
         init_add(plan, name, SP_CONF_ROLE_WORKER);
     }

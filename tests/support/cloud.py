@@ -41,12 +41,13 @@ DEFINITIONS = textwrap.dedent("""\
 class Cloud:
     """with Cloud() as cloud: ... fleet and bridge run, n1..n3 are in the pool."""
 
-    def __init__(self, server=None, settings="", nodes=True, url=None):
+    def __init__(self, server=None, settings="", nodes=True, url=None, bridges=1):
         self.own = server is None
         self.server = server or rabbit.Rabbit()
-        self.fleet = fleet.Fleet(workers=1)
+        self.fleet = fleet.Fleet(workers=1, init_args=("--bridges", str(bridges)))
         self.settings, self.nodes, self.url_text = settings, nodes, url
         self.transports = []
+        self.bridges = [f"bridge-{i + 1}" for i in range(bridges)]
 
     def __enter__(self):
         try:
@@ -58,7 +59,7 @@ class Cloud:
                 self.fleet.apply(DEFINITIONS)
                 for i in range(1, NODES + 1):
                     self.fleet.wait_member(f"n{i}", True)
-            self.fleet.start("bridge-1")
+            self.fleet.start(*self.bridges)
             return self
         except BaseException:
             self.__exit__(*sys.exc_info())
