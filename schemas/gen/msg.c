@@ -355,7 +355,7 @@ static const struct msg_info infos[SP_MSG_COUNT] = {
     {"JobBatch", SP_MSG_JOB_BATCH, 1, SP_MSG_RESULT_BATCH,
      1 << SP_ROLE_SCHEDULER,
      1 << SP_ROLE_WORKER,
-     SP_AUTH_NONE, 0, false, 769325u},
+     SP_AUTH_SIGN, 64, false, 769325u},
     {"JobReturn", SP_MSG_JOB_RETURN, 1, 0,
      1 << SP_ROLE_BROKER | 1 << SP_ROLE_WORKER,
      1 << SP_ROLE_SCHEDULER,

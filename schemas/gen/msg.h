@@ -594,7 +594,7 @@ struct msg_route_credit {
 enum sp_rc msg_route_credit_decode(const uint8_t *p, size_t n, struct msg_route_credit *m) SP_MUST_USE;
 enum sp_rc msg_route_credit_encode(struct sp_packer *w, const struct msg_route_credit *m) SP_MUST_USE;
 
-/* 11 JobBatch: scheduler -> worker; auth none; repeat harmless; reply ResultBatch. */
+/* 11 JobBatch: scheduler -> worker; auth sign; repeat harmless; reply ResultBatch. */
 #define MSG_JOB_BATCH_JOBS_MAX 512u
 #define MSG_JOB_BATCH_BYTES_MAX 769325u
 struct msg_job_batch {
