@@ -311,6 +311,127 @@ static void si2_random_losses_and_drift(void **state)
     assert_true(trusted > 500);
 }
 
+/* ---- a join whose messages somebody holds back and swaps ---- */
+
+static const uint8_t join_nonce[16] = {0x5a};
+
+static void join_begin(struct reader_core *r, struct sp_mono now)
+{
+    struct reader_options o = {.boot = 3, .ping_ms = 200, .stale_ms = 600, .entries_max = 64, .hash_key = {2}};
+    struct reader_changes changes;
+    struct reader_send send;
+    assert_true(reader_core_init(r, &o));
+    assert_true(reader_core_step(r, now, join_nonce, &send, &changes));
+}
+
+static void join_say(struct reader_core *r, struct sp_mono now, uint16_t type, const struct sp_packer *w)
+{
+    struct reader_changes changes;
+    reader_core_on_message(r, now, SP_ROLE_KEEPER, type, sp_str_bytes(w->start, sp_packer_bytes(w)), &changes);
+    assert_true(reader_core_check(r, now));
+}
+
+static struct rec_trust_entry join_entry(uint8_t key0, const char *node, bool member)
+{
+    static uint8_t keys[256][16];
+    keys[key0][0] = key0;
+    return (struct rec_trust_entry){.key = keys[key0], .node = sp_str_of(node), .pool = sp_str_of("trusted"),
+                                    .tier = member ? SP_TIER_PASS : SP_TIER_FAIL, .member = member, .until_ms = member ? 900000 : 0};
+}
+
+static void join_part(struct reader_core *r, struct sp_mono now, uint32_t part, bool last, uint64_t now_ms, const struct rec_trust_entry *e)
+{
+    uint8_t body[1024];
+    struct sp_packer w;
+    struct msg_snapshot m = {.nonce = join_nonce, .boot = 9, .now_ms = now_ms, .sequence = 5, .part = part, .last = last};
+    sp_packer_init(&w, body, sizeof body);
+    assert_int_equal(msg_snapshot_begin(&w, &m), SP_OK);
+    assert_int_equal(rec_trust_entry_put(&w, e), SP_OK);
+    assert_int_equal(msg_snapshot_end(&w), SP_OK);
+    join_say(r, now, SP_MSG_SNAPSHOT, &w);
+}
+
+static void join_event(struct reader_core *r, struct sp_mono now, uint64_t sequence, uint64_t now_ms, const struct rec_trust_entry *e)
+{
+    uint8_t body[1024];
+    struct sp_packer w;
+    struct msg_trust_event m = {.boot = 9, .sequence = sequence, .now_ms = now_ms};
+    sp_packer_init(&w, body, sizeof body);
+    assert_int_equal(msg_trust_event_begin(&w, &m), SP_OK);
+    assert_int_equal(rec_trust_entry_put(&w, e), SP_OK);
+    assert_int_equal(msg_trust_event_end(&w), SP_OK);
+    join_say(r, now, SP_MSG_TRUST_EVENT, &w);
+}
+
+static bool join_member(const struct reader_core *r, struct sp_mono now, const char *node)
+{
+    struct reader_answer a;
+    reader_core_lookup(r, now, sp_str_of(node), NULL, sp_str_of("trusted"), &a);
+    return a.member;
+}
+
+/* A broker holds back a part that was made before a node lost its trust, and lets the event that says so pass it. */
+static void si3_a_part_does_not_take_back_an_event(void **state)
+{
+    (void)state;
+    for (unsigned late = 0; late < 2; late++) { /* made before the event, or at the same instant */
+        struct reader_core r;
+        struct sp_mono now = {50000000};
+        struct rec_trust_entry good = join_entry(2, "n2", true), bad = join_entry(2, "n2", false), other = join_entry(1, "n1", true);
+        join_begin(&r, now);
+        join_part(&r, now, 0, false, 100, &other);
+        join_event(&r, now, 6, 110, &bad);
+        join_part(&r, now, 1, true, late == 0 ? 105 : 110, &good);
+        assert_int_equal(r.state, READER_FOLLOWING);
+        assert_true(join_member(&r, now, "n1"));
+        assert_false(join_member(&r, now, "n2")); /* the sequence is the keeper's, so beats would prove this copy for ever */
+        join_event(&r, now, 7, 120, &good);
+        assert_true(join_member(&r, now, "n2"));
+        join_event(&r, now, 8, 130, &bad);
+        assert_false(join_member(&r, now, "n2"));
+        reader_core_fini(&r);
+    }
+}
+
+/* A part that was made after a node lost its trust, and then the event of its gain, which is older. */
+static void si3_an_older_event_does_not_take_back_a_part(void **state)
+{
+    (void)state;
+    struct reader_core r;
+    struct sp_mono now = {50000000};
+    struct rec_trust_entry good = join_entry(2, "n2", true), bad = join_entry(2, "n2", false), other = join_entry(1, "n1", false);
+    join_begin(&r, now);
+    join_part(&r, now, 0, false, 100, &other);
+    join_part(&r, now, 1, true, 130, &bad);
+    join_event(&r, now, 6, 110, &good);
+    assert_int_equal(r.state, READER_FOLLOWING);
+    assert_false(join_member(&r, now, "n2"));
+    join_event(&r, now, 7, 125, &bad);
+    assert_false(join_member(&r, now, "n2"));
+    join_event(&r, now, 8, 140, &good);
+    assert_true(join_member(&r, now, "n2"));
+    other = join_entry(1, "n1", true);
+    join_event(&r, now, 9, 100, &other); /* the first part holds exactly what events up to 5 say, so any later one is newer */
+    assert_true(join_member(&r, now, "n1"));
+    reader_core_fini(&r);
+}
+
+static void two_facts_of_one_instant_are_none(void **state)
+{
+    (void)state;
+    struct reader_core r;
+    struct sp_mono now = {50000000};
+    struct rec_trust_entry good = join_entry(2, "n2", true), bad = join_entry(2, "n2", false), other = join_entry(1, "n1", true);
+    join_begin(&r, now);
+    join_part(&r, now, 0, false, 100, &other);
+    join_part(&r, now, 1, true, 130, &bad);
+    join_event(&r, now, 6, 130, &good); /* before or after the part? */
+    assert_int_equal(r.state, READER_AWAY);
+    assert_false(join_member(&r, now, "n2"));
+    assert_false(join_member(&r, now, "n1"));
+    reader_core_fini(&r);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -324,6 +445,9 @@ int main(void)
         cmocka_unit_test(a_frozen_reader_answers_none_before_anything_else),
         cmocka_unit_test(more_entries_than_fit_is_none),
         cmocka_unit_test(si2_random_losses_and_drift),
+        cmocka_unit_test(si3_a_part_does_not_take_back_an_event),
+        cmocka_unit_test(si3_an_older_event_does_not_take_back_a_part),
+        cmocka_unit_test(two_facts_of_one_instant_are_none),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -101,10 +101,41 @@ static void reader_change(struct reader_changes *changes, uint32_t index)
     }
 }
 
+/* What a message says of its entries: the keeper's clock when it was made, and whether it is an event. */
+struct reader_source {
+    uint64_t as_of_ms;
+    bool event;
+};
+
+enum reader_order { READER_NEWER, READER_OLDER, READER_CONTRADICTS };
+
+/* Parts of a snapshot are made one after another with events between them, and the two go different ways. Each change of an entry is told by
+ * an event, and no event is missing, so an event has the last word over any part. A part after the first may hold more than events that
+ * come after it: such an event is older. At the same instant nobody can tell, so they had better agree. */
+static enum reader_order reader_order(const struct reader_entry *e, const struct rec_trust_entry *t, const struct reader_source *from)
+{
+    if (!e->live || e->event == from->event) {
+        return READER_NEWER;
+    }
+    if (!from->event) {
+        return READER_OLDER;
+    }
+    if (from->as_of_ms != e->as_of_ms) {
+        return from->as_of_ms < e->as_of_ms ? READER_OLDER : READER_NEWER;
+    }
+    bool same = t->member == e->member && t->until_ms == e->until_ms && t->tier == e->tier;
+    return same ? READER_NEWER : READER_CONTRADICTS;
+}
+
 /* Takes one entry over; false when it does not fit, and then nothing may be believed at all. */
-static bool reader_apply(struct reader_core *r, const struct rec_trust_entry *t, struct reader_changes *changes)
+static bool reader_apply(struct reader_core *r, const struct rec_trust_entry *t, const struct reader_source *from,
+                         struct reader_changes *changes)
 {
     struct reader_entry *e = reader_find_key(r, t->key, t->pool);
+    enum reader_order order = e != NULL ? reader_order(e, t, from) : READER_NEWER;
+    if (order != READER_NEWER) {
+        return order == READER_OLDER;
+    }
     e = e != NULL ? e : reader_insert(r, t);
     if (e == NULL || t->node.n == 0 || t->node.n >= READER_NAME_BYTES || t->tier > SP_TIER_LAST) {
         r->counters.dropped++;
@@ -126,6 +157,8 @@ static bool reader_apply(struct reader_core *r, const struct rec_trust_entry *t,
     e->tier = t->tier;
     e->member = t->member;
     e->live = true;
+    e->event = from->event;
+    e->as_of_ms = from->as_of_ms;
     e->shown = t->member;
     r->counters.entries++;
     reader_change(changes, index);
@@ -202,10 +235,11 @@ enum sp_rc reader_on_snapshot(struct reader_in *in, struct msg_snapshot *m)
     }
     r->part++;
     r->heard_us = in->now.us;
+    struct reader_source from = {m->part > 0 ? m->now_ms : 0, false}; /* no event after the first part is older than it */
     struct sp_list list = m->entries;
     struct rec_trust_entry t;
     while (rec_trust_entry_next(&list, &t)) {
-        if (!reader_apply(r, &t, in->changes)) {
+        if (!reader_apply(r, &t, &from, in->changes)) {
             reader_away(r, in->changes);
             return SP_OK;
         }
@@ -243,10 +277,11 @@ enum sp_rc reader_on_trust_event(struct reader_in *in, struct msg_trust_event *m
     }
     r->sequence = m->sequence;
     r->counters.events++;
+    struct reader_source from = {m->now_ms, true};
     struct sp_list list = m->entries;
     struct rec_trust_entry t;
     while (rec_trust_entry_next(&list, &t)) {
-        if (!reader_apply(r, &t, in->changes)) {
+        if (!reader_apply(r, &t, &from, in->changes)) {
             reader_away(r, in->changes);
             return SP_OK;
         }

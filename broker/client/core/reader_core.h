@@ -8,6 +8,9 @@
  *                         |  part missing, time over                                                          ^
  *                         +-----------------------------------------------------------------------------------+
  *
+ * Parts of a snapshot and events may cross on their way, or be made to: what an event says is never taken back by a part, and a later part is
+ * not taken back by an event that is older than it.
+ *
  * Signatures are verified by who delivers the messages. No clock, socket or random source inside. One owner, one thread. */
 #ifndef READER_CORE_H
 #define READER_CORE_H
@@ -37,6 +40,8 @@ struct reader_entry {
     bool member;
     bool live;  /* named since the latest join */
     bool shown; /* private: last reported as a member */
+    bool event; /* private: an event named it since the latest join */
+    uint64_t as_of_ms; /* private: keeper's clock when the message was made that said so */
 };
 
 struct reader_options {
