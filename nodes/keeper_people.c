@@ -146,7 +146,8 @@ static bool people_keys_are_new(const struct nodes_shell *s, const struct msg_en
 {
     const struct sp_bus_principal *row;
     for (uint32_t i = 0; (row = sp_bus_principal_at(s->bus, i)) != NULL; i++) {
-        if (memcmp(row->curve, r->curve, 32) == 0 || memcmp(row->sign, r->sign, 32) == 0) {
+        if (memcmp(row->curve, r->curve, 32) == 0 || memcmp(row->sign, r->sign, 32) == 0 || memcmp(row->next_curve, r->curve, 32) == 0 ||
+            memcmp(row->next_sign, r->sign, 32) == 0) {
             return false;
         }
     }
@@ -433,6 +434,7 @@ json_t *keeper_people_revoke(struct nodes_shell *s, struct keeper_act *act)
     }
     enum sp_rc rc = keeper_principals_keep_revoked(s, &row);
     rc = rc == SP_OK ? keeper_principals_put(s, &row, "") : rc;
+    rc = rc == SP_OK ? keeper_principals_revoke_next(s, &row) : rc;
     rc = rc == SP_OK ? people_bump(s) : rc;
     rc = rc == SP_OK ? keeper_admin_audit(s, act) : rc;
     if (!nodes_shell_commit_rows(s, rc)) {

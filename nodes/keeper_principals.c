@@ -143,11 +143,18 @@ enum sp_rc keeper_principals_put(struct nodes_shell *s, const struct sp_bus_prin
     return sp_db_run(q);
 }
 
+/* Keys that were revoked and are no longer a name's own stand under a name made of them. */
+static void principal_name_by_key(struct sp_bus_principal *row)
+{
+    char hex[25];
+    sp_hex_write(row->curve, 12, hex);
+    (void)snprintf(row->name, sizeof row->name, "revoked-%s", hex);
+}
+
 enum sp_rc keeper_principals_keep_revoked(struct nodes_shell *s, const struct sp_bus_principal *row)
 {
     struct sp_db_stmt *q = NULL;
     struct sp_bus_principal had;
-    char hex[25];
     enum sp_rc rc = keeper_store_query(&s->store, "SELECT " PRINCIPAL_COLUMNS " FROM principal WHERE name=?1", &q);
     if (rc == SP_OK) {
         sp_db_text(q, 1, sp_str_of(row->name));
@@ -161,9 +168,23 @@ enum sp_rc keeper_principals_keep_revoked(struct nodes_shell *s, const struct sp
     if (!keep) {
         return rc == SP_E_NOT_FOUND ? SP_OK : rc;
     }
-    sp_hex_write(had.curve, 12, hex);
-    (void)snprintf(had.name, sizeof had.name, "revoked-%s", hex);
+    principal_name_by_key(&had);
     return keeper_principals_put(s, &had, "");
+}
+
+enum sp_rc keeper_principals_revoke_next(struct nodes_shell *s, const struct sp_bus_principal *row)
+{
+    static const uint8_t none[32];
+    struct sp_bus_principal next = *row;
+    if (memcmp(row->next_curve, none, sizeof none) == 0) {
+        return SP_OK;
+    }
+    memcpy(next.curve, row->next_curve, sizeof next.curve);
+    memcpy(next.sign, row->next_sign, sizeof next.sign);
+    next.not_after_s = row->next_not_after_s;
+    next.revoked = true;
+    principal_name_by_key(&next);
+    return keeper_principals_put(s, &next, "");
 }
 
 enum sp_rc keeper_principals_spend(struct nodes_shell *s, const uint8_t hash[32])

@@ -18,6 +18,9 @@ SP_MUST_USE enum sp_rc keeper_principals_put(struct nodes_shell *s, const struct
 /* Effect: before row takes its place: a name of principals.yaml may get new keys and lose them too; the keys it lost before stay revoked,
  * under a name made of them. */
 SP_MUST_USE enum sp_rc keeper_principals_keep_revoked(struct nodes_shell *s, const struct sp_bus_principal *row);
+/* Effect: the pair of keys that follows in this row, when there is one, is revoked too, under a name made of it: the file may make it
+ * the only one later. */
+SP_MUST_USE enum sp_rc keeper_principals_revoke_next(struct nodes_shell *s, const struct sp_bus_principal *row);
 /* Effect: fills *out with the invitation whose secret has this SHA-256; false when there is none that has not ended. */
 bool keeper_principals_find_invitation(struct nodes_shell *s, const uint8_t hash[32], struct keeper_invitation *out);
 /* Effect: inserts an invitation; the secret is kept as its hash only. expires_s: wall clock. */

@@ -51,6 +51,7 @@ static const struct ctl_opt_row cmd_options[] = {
     [CTL_OPT_ARGUMENTS] = {"arguments", 0, "PATTERN,...", "manifest: every argument must match one of these (default: *)", false},
     [CTL_OPT_KEEP_GOING] = {"keep-going", 0, NULL, "after an error go on with the other definitions", false},
     [CTL_OPT_TEST] = {"test", 0, NULL, "results of test runs of drafts, which count for nothing", false},
+    [CTL_OPT_OVERLAP] = {"overlap", 0, "SPAN", "the old keys are accepted this much longer (default 1d)", false},
     [CTL_OPT_FILTER_STATE] = {"filter-state", 0, "DIR", "state dumps of the Nova filter (default: /run/spice-nova)", false},
 };
 SP_STATIC_ASSERT(SP_COUNT(cmd_options) == CTL_OPT_COUNT, "one row per option");
@@ -70,6 +71,15 @@ static const char cmd_more_verify[] =
     "they begin with a dash. It is tried in the sandbox it will run in. --timeout is the deadline of one run.\n"
     "  spicectl check verify check_disk -- -w 10% -c 3% -p /";
 static const char cmd_more_invite[] = "Prints a token. On the new host: spice-worker enrol TOKEN. It can be used once.";
+static const char cmd_more_rotate[] =
+    "The old keys are refused wherever the new principals.yaml is, so there is a gap until all have it. Without a gap: key prepare, "
+    "key switch.";
+static const char cmd_more_prepare[] =
+    "Then copy principals.yaml to every host, reload the brokers (SIGHUP), restart keeper, scheduler and readers one by one: now both "
+    "pairs\nare accepted. Then key switch.";
+static const char cmd_more_switch[] =
+    "Then restart the principal, and copy principals.yaml to every host before the overlap ends. The next key prepare clears the old keys "
+    "away.";
 static const char cmd_more_manifest[] =
     "PLUGIN is the plugin, or NAME.manifest.yaml (or NAME, when it has one) to sign that as it is. The manifest and its signature "
     "are written to\n"
@@ -160,7 +170,11 @@ static const struct ctl_cmd cmd_table[] = {
     {"key", "list", "", 0, 0, false, 0, "", "principals, their roles and fingerprints", NULL, ctl_key_list},
     {"key", "fingerprint", "[PRINCIPAL|FILE...]", 0, CTL_MANY, false, 0, "principal", "fingerprints of keys on this host", NULL,
      ctl_key_fingerprint},
-    {"key", "rotate", "PRINCIPAL", 1, 1, true, 0, "principal", "a new key pair for a principal of this host", NULL, ctl_key_rotate},
+    {"key", "rotate", "PRINCIPAL", 1, 1, true, 0, "principal", "new keys for a principal of this host, at once", cmd_more_rotate, ctl_key_rotate},
+    {"key", "prepare", "PRINCIPAL", 1, 1, true, 0, "principal", "the next keys for a principal of this host, beside those it has",
+     cmd_more_prepare, ctl_key_prepare},
+    {"key", "switch", "PRINCIPAL", 1, 1, true, CTL_BIT(CTL_OPT_OVERLAP), "principal", "use the next keys, and let the old ones end",
+     cmd_more_switch, ctl_key_switch},
     {"key", "revoke", "NAME...", 1, CTL_MANY, true, SURE, "principal", "refuse a principal from now on", NULL, ctl_key_revoke},
     {"manifest", "sign", "PLUGIN", 1, 1, true,
      CTL_BIT(CTL_OPT_KEY) | CTL_BIT(CTL_OPT_TO) | CTL_BIT(CTL_OPT_NETWORK) | CTL_BIT(CTL_OPT_RESIDENT) | CTL_BIT(CTL_OPT_ARGUMENTS),

@@ -43,7 +43,9 @@ static bool host_key(struct ctl_doctor *doctor, const char *path, const struct s
         return false;
     }
     bool same =
-        memcmp(keys->pub.curve, row->curve, sizeof row->curve) == 0 && memcmp(keys->pub.sign, row->sign, sizeof row->sign) == 0;
+        (memcmp(keys->pub.curve, row->curve, sizeof row->curve) == 0 && memcmp(keys->pub.sign, row->sign, sizeof row->sign) == 0) ||
+        (memcmp(keys->pub.curve, row->next_curve, sizeof row->next_curve) == 0 &&
+         memcmp(keys->pub.sign, row->next_sign, sizeof row->next_sign) == 0);
     if (!same)
         ctl_doctor_add(doctor, CTL_DOCTOR_FAIL, "key files", "copy the current principals.yaml here, or put the right key",
                        "%s is not the key that principals.yaml names", path);

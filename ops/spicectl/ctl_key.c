@@ -17,17 +17,21 @@
 #include <string.h>
 #include <unistd.h>
 
-#define KEY_FILE_MAX 1048576u
-
 /* ---- list ---- */
 
 static json_t *key_row(const struct sp_conf_principal *p)
 {
+    static const uint8_t none[32];
     char print[CTL_PRINT_BYTES];
     ctl_print_of(p->curve, p->sign, print);
-    return ctl_json_need(json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:b}", "name", p->name, "role", sp_conf_role_words[p->role],
-                                   "fingerprint", print, "adapters", p->adapters, "nodes", p->nodes, "origin", "file", "revoked",
-                                   p->revoked));
+    json_t *row = ctl_json_need(json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:b}", "name", p->name, "role", sp_conf_role_words[p->role],
+                                          "fingerprint", print, "adapters", p->adapters, "nodes", p->nodes, "origin", "file",
+                                          "revoked", p->revoked));
+    if (memcmp(p->next_curve, none, sizeof none) != 0) {
+        ctl_print_of(p->next_curve, p->next_sign, print);
+        (void)json_object_set_new(row, "next", ctl_json_need(json_string(print)));
+    }
+    return row;
 }
 
 /* Fingerprint of a row the keeper told, from its keys in hexadecimal or Z85. */
@@ -175,94 +179,6 @@ int ctl_key_fingerprint(struct ctl *ctl)
             ctl_out_print(&ctl->out, "%s  %s\n", ctl_json_text(row, "fingerprint"), ctl_json_text(row, "name"));
     }
     json_decref(rows);
-    return code;
-}
-
-/* ---- rotate ---- */
-
-struct key_change {
-    char path[SP_FS_PATH_BYTES];
-    char fresh[SP_FS_PATH_BYTES + 8];
-    char old[SP_FS_PATH_BYTES + 8];
-    struct sp_conf_principals *principals; /* a copy with the new public keys */
-    struct sp_conf_principal *row;
-};
-
-static enum sp_rc key_change_write(const struct sp_conf *conf, struct key_change *change, struct sp_err *err)
-{
-    struct sp_buf text;
-    struct sp_keys_public pub;
-    enum sp_rc rc = sp_keys_create(change->fresh, change->row->name, &pub, err);
-    if (rc != SP_OK)
-        return rc;
-    memcpy(change->row->curve, pub.curve, sizeof pub.curve);
-    memcpy(change->row->sign, pub.sign, sizeof pub.sign);
-    sp_buf_init(&text, KEY_FILE_MAX);
-    sp_buf_text(
-        &text, "# Who may take part: names, roles and public keys. Workers that were enrolled are kept by the keeper, not here.\n");
-    sp_conf_principals_print(change->principals, &text);
-    /* The key first: between the two renames doctor sees a key that does not fit its row, and says so. */
-    if (text.failed)
-        rc = sp_err_set(err, SP_E_LIMIT, conf->principals, "the file would be too large");
-    else if (rename(change->path, change->old) != 0 || rename(change->fresh, change->path) != 0)
-        rc = sp_err_set(err, SP_E_IO, change->path, "the key file cannot be replaced");
-    else
-        rc = sp_fs_write(conf->principals, text.p, text.n, 0600, err);
-    sp_buf_fini(&text);
-    return rc;
-}
-
-static int key_change_find(struct ctl *ctl, struct key_change *change)
-{
-    const struct sp_conf *conf;
-    const struct sp_conf_principals *principals;
-    struct sp_err err = {0};
-    const char *name = ctl->args.names[0];
-    if (!ctl_host_conf(ctl, &conf, &err) || !ctl_host_principals(ctl, &principals, &err))
-        return ctl_host_fail(ctl, &err);
-    change->principals = malloc(sizeof *change->principals);
-    if (change->principals == NULL)
-        return ctl_fail(ctl, CTL_FAILED, NULL, NULL, "out of memory");
-    memcpy(change->principals, principals, sizeof *principals);
-    for (uint32_t p = 0; p < principals->count && change->row == NULL; p++)
-        change->row = strcmp(principals->rows[p].name, name) == 0 ? &change->principals->rows[p] : NULL;
-    if (change->row == NULL)
-        return ctl_fail(ctl, CTL_FAILED, conf->principals,
-                        "an enrolled worker gets new keys by: spicectl worker invite, then spice-worker enrol",
-                        "no principal \"%s\" in this file", name);
-    if (sp_conf_key_path(conf, name, change->path, sizeof change->path) != SP_OK || access(change->path, R_OK | W_OK) != 0)
-        return ctl_fail(ctl, CTL_FAILED, change->path, "rotate where the key is", "the key of %s is not on this host, or not ours",
-                        name);
-    (void)snprintf(change->fresh, sizeof change->fresh, "%s.new", change->path);
-    (void)snprintf(change->old, sizeof change->old, "%s.old", change->path);
-    return CTL_OK;
-}
-
-int ctl_key_rotate(struct ctl *ctl)
-{
-    struct key_change change = {0};
-    struct sp_err err = {0};
-    char before[CTL_PRINT_BYTES];
-    char after[CTL_PRINT_BYTES] = "";
-    int code = key_change_find(ctl, &change);
-    if (code == CTL_OK) {
-        ctl_print_of(change.row->curve, change.row->sign, before);
-        if (!ctl->dry_run && (sp_crypto_init() != SP_OK || key_change_write(ctl->conf, &change, &err) != SP_OK))
-            code = ctl_host_fail(ctl, &err);
-        ctl_print_of(change.row->curve, change.row->sign, after);
-    }
-    if (code == CTL_OK && ctl->json)
-        ctl_out_print(&ctl->out, "{\"name\": \"%s\", \"before\": \"%s\", \"after\": \"%s\", \"dry_run\": %s}\n", change.row->name,
-                      before, after, ctl->dry_run ? "true" : "false");
-    else if (code == CTL_OK && ctl->dry_run)
-        ctl_out_print(&ctl->out, "%s: would get a new key in place of %s\n", change.row->name, before);
-    else if (code == CTL_OK)
-        ctl_out_print(&ctl->out,
-                      "%s: new key %s (old one kept as %s)\n"
-                      "Now copy %s to every host, and restart %s and the processes that talk to it%s.\n",
-                      change.row->name, after, change.old, ctl->conf->principals, change.row->name,
-                      change.row->role == SP_CONF_ROLE_BROKER ? ": all of them, for a broker" : "");
-    free(change.principals);
     return code;
 }
 

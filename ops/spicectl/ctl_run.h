@@ -61,6 +61,8 @@ int ctl_worker_remove(struct ctl *ctl);
 int ctl_key_list(struct ctl *ctl);
 int ctl_key_fingerprint(struct ctl *ctl);
 int ctl_key_rotate(struct ctl *ctl);
+int ctl_key_prepare(struct ctl *ctl);
+int ctl_key_switch(struct ctl *ctl);
 int ctl_key_revoke(struct ctl *ctl);
 
 int ctl_manifest_sign(struct ctl *ctl);

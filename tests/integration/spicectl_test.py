@@ -196,6 +196,33 @@ class Alone(unittest.TestCase):
         self.assertEqual(rows[0]["fingerprint"], rows[1]["fingerprint"])
         self.assertNotEqual(rows[0]["fingerprint"], before)
 
+    def test_key_prepare_and_switch(self):
+        config = self.init()
+        rows = lambda *what: json.loads(ctl(*config, "--json", "key", "fingerprint", *what).stdout)
+        key, after = self.prefix / "keys/worker-1.key", self.prefix / "keys/worker-1.key.next"
+        self.assertIn("key prepare", ctl(*config, "key", "switch", "worker-1").stderr)
+        self.assertIn("broker", ctl(*config, "key", "prepare", "broker-1").stderr)
+        self.assertEqual(ctl(*config, "key", "prepare", "worker-1", "--dry-run").returncode, 0)
+        self.assertFalse(after.exists())
+        first = rows(str(key))[0]["fingerprint"]
+        done = json.loads(ctl(*config, "--json", "key", "prepare", "worker-1").stdout)
+        self.assertEqual((done["before"], rows("worker-1")[0]["fingerprint"], rows("worker-1")[0]["next"]), (first, first, done["after"]))
+        self.assertIn("prepared already", ctl(*config, "key", "prepare", "worker-1").stderr)
+        self.assertEqual(ctl(*config, "key", "switch", "worker-1", "--dry-run").returncode, 0)
+        self.assertTrue(after.exists())
+        switched = json.loads(ctl(*config, "--json", "key", "switch", "worker-1", "--overlap", "1h").stdout)
+        self.assertEqual(set(switched), {"name", "before", "after", "until", "dry_run"})
+        self.assertFalse(after.exists())
+        self.assertEqual(rows(str(key))[0]["fingerprint"], done["after"])
+        again = json.loads(ctl(*config, "--json", "key", "switch", "worker-1", "--overlap", "1d").stdout)
+        self.assertEqual(again["until"], switched["until"])  # an end that was told does not move away
+        second = json.loads(ctl(*config, "--json", "key", "prepare", "worker-1").stdout)
+        self.assertEqual(second["before"], done["after"])  # the first pair is out of the file
+        self.assertNotIn("not_after", (self.prefix / "etc/principals.yaml").read_text())
+        self.assertEqual(ctl(*config, "key", "rotate", "worker-1").returncode, 0)
+        self.assertFalse(after.exists())
+        self.assertNotIn("next", rows("worker-1")[0])
+
     def test_manifest(self):
         config = self.init()
         plugin = pathlib.Path(self.folder.name) / "check_it"
@@ -478,6 +505,7 @@ class Fleet(unittest.TestCase):
                             (["worker", "invite", "w7", "--adapters", "noop", "--dry-run"], {"name", "dry_run"}),
                             (["worker", "invite", "w7", "--adapters", "noop"], {"name", "token", "expires"}),
                             (["key", "rotate", "reader-1", "--dry-run"], {"name", "before", "after", "dry_run"}),
+                            (["key", "prepare", "reader-1", "--dry-run"], {"name", "before", "after", "dry_run"}),
                             (["manifest", "sign", plugin, "--dry-run"], manifest), (["manifest", "sign", plugin], manifest),
                             (["manifest", "show", "check_shape"], manifest | {"valid"})):
             self.assertEqual(set(self.fleet.json(*words)), keys, words)
