@@ -31,7 +31,7 @@ def ed25519():
 
 
 class Rig:
-    def __init__(self, memory_mb=512):
+    def __init__(self, memory_mb=512, probe="5m", handshake="1s"):
         self.dir = tempfile.TemporaryDirectory(prefix="spice-attack-")
         self.prefix = pathlib.Path(self.dir.name)
         for folder in ("etc", "keys", "run", "state"):
@@ -52,7 +52,8 @@ class Rig:
         self.config = self.prefix / "etc/spice.yaml"
         self.config.write_text(
             f'deployment: "{DEPLOYMENT}"\nprefix: "{self.prefix}"\nbrokers:\n  - name: b0\n    endpoints: ["{self.endpoint}"]\n'
-            f'    bind: ["{self.endpoint}", "tcp://127.0.0.1:*"]\nbroker:\n  memory_mb: {memory_mb}\nbus:\n  handshake: 1s\n')
+            f'    bind: ["{self.endpoint}", "tcp://127.0.0.1:*"]\nbroker:\n  memory_mb: {memory_mb}\n  probe: {probe}\n'
+            f'bus:\n  handshake: {handshake}\n')
         self.context = zmq.Context()
         self.process = None
         self.peers = []
@@ -296,6 +297,23 @@ class Start(unittest.TestCase):
         cache.chmod(0o600)
         self.rig.start()
         self.assertTrue(any("principals.cache" in line for line in self.rig.log))
+
+
+class Admission(unittest.TestCase):
+    def test_probe_that_gets_in_ends_the_broker(self):
+        """A1: whatever the reason that our own endpoint lets a key in that nobody knows: here somebody who holds our key and took our place."""
+        rig = Rig(probe="1s").start()
+        try:
+            impostor = rig.context.socket(zmq.ROUTER)
+            rig.peers.append(impostor)
+            impostor.linger = 0
+            impostor.curve_server = True
+            impostor.curve_secretkey = rig.curve["b0"][1].encode()
+            impostor.bind(rig.endpoint)  # libzmq takes the path over; nobody is asked about keys here
+            self.assertEqual(rig.process.wait(timeout=120), 70)
+            self.assertIn("an unknown key was admitted", rig.process.stderr.read())
+        finally:
+            rig.close()
 
 
 class Memory(unittest.TestCase):
