@@ -52,6 +52,16 @@ static void pair_state_contradict(struct pair_state *p, const struct pair_result
     }
 }
 
+/* True when whoever reported this is to be blamed for what stands now. An error says nothing, and a fail that does not take the node down yet
+ * leaves the pass standing that somebody else may have reported: neither may hide whose it is (K20). */
+static bool pair_state_answers_for(const struct pair_state *p, enum sp_outcome outcome)
+{
+    if (outcome == SP_OUTCOME_ERROR) {
+        return p->up == 0 && p->down == 0;
+    }
+    return outcome != SP_OUTCOME_FAIL || p->up == 0;
+}
+
 bool pair_state_apply(struct pair_state *p, const struct pair_result *r, const struct pair_rule *rule, struct pair_run *ended)
 {
     if (p->policy != r->policy || p->generation != r->generation) {
@@ -74,9 +84,6 @@ bool pair_state_apply(struct pair_state *p, const struct pair_result *r, const s
     p->issued_ms = r->issued_ms & PAIR_MS_MAX;
     p->outcome = r->outcome & 0xfu;
     p->reason = r->reason;
-    if (r->outcome != SP_OUTCOME_ERROR || (p->up == 0 && p->down == 0)) {
-        p->worker = r->worker; /* an error must not hide who is to be blamed for what stands (K20) */
-    }
     p->attempt = r->attempt;
     p->known = 1;
     if (r->outcome == SP_OUTCOME_PASS || r->outcome == SP_OUTCOME_WARN) {
@@ -85,6 +92,9 @@ bool pair_state_apply(struct pair_state *p, const struct pair_result *r, const s
         pair_state_contradict(p, r, rule);
     } else if (p->up == 0) {
         p->passes = 0;
+    }
+    if (pair_state_answers_for(p, (enum sp_outcome)r->outcome)) {
+        p->worker = r->worker;
     }
     return closed;
 }

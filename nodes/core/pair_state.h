@@ -32,7 +32,7 @@ struct pair_state {
     uint64_t issued_ms : 48; /* keeper clock: issue of the last result */
     uint64_t reason : 16;
     uint64_t pass_ms : 48; /* issue of the last affirming result, 0 none */
-    uint64_t worker : 16;  /* principal number of who reported last; an error does not take the place of evidence */
+    uint64_t worker : 16;  /* principal number of who reported what stands: last, but for errors and fails that change nothing yet */
     uint64_t fail_ms : 48; /* issue of the last contraindicated result, 0 none */
     uint64_t attempt : 8;
     uint64_t outcome : 4;

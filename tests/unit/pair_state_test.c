@@ -211,6 +211,32 @@ static void agrees_with_the_twin_on_random_histories(void **state)
     }
 }
 
+static void feed_by(struct pair_state *p, uint16_t worker, uint8_t outcome, uint64_t issued)
+{
+    struct pair_result r = {.job = issued, .issued_ms = issued, .generation = 1, .policy = 1, .outcome = outcome, .worker = worker};
+    struct pair_run ended;
+    (void)pair_state_apply(p, &r, &rule, &ended);
+}
+
+/* Who is asked for when a key is revoked: whoever reported what stands, not whoever spoke last. */
+static void k20_the_one_behind_a_standing_pass_is_not_hidden(void **state)
+{
+    (void)state;
+    struct pair_state p = {0};
+    feed_by(&p, 1, SP_OUTCOME_PASS, 1000);
+    feed_by(&p, 1, SP_OUTCOME_PASS, 1010);
+    feed_by(&p, 2, SP_OUTCOME_FAIL, 1020); /* one of two: the pass of 1 stands */
+    assert_int_equal(tier(&p, 1021), SP_TIER_PASS);
+    assert_int_equal(p.worker, 1);
+    feed_by(&p, 3, SP_OUTCOME_ERROR, 1025);
+    assert_int_equal(p.worker, 1);
+    feed_by(&p, 2, SP_OUTCOME_FAIL, 1030);
+    assert_int_equal(tier(&p, 1031), SP_TIER_FAIL);
+    assert_int_equal(p.worker, 2);
+    feed_by(&p, 3, SP_OUTCOME_ERROR, 1040);
+    assert_int_equal(p.worker, 2);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -222,6 +248,7 @@ int main(void)
         cmocka_unit_test(an_error_neither_ends_nor_prolongs),
         cmocka_unit_test(si12_generation_and_policy_void),
         cmocka_unit_test(runs_are_closed_once),
+        cmocka_unit_test(k20_the_one_behind_a_standing_pass_is_not_hidden),
         cmocka_unit_test(agrees_with_the_twin_on_random_histories),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
