@@ -36,7 +36,7 @@ void keeper_store_anchor(struct keeper_store *s)
 {
     char path[SP_FS_PATH_BYTES], text[ANCHOR_BYTES_MAX];
     struct sp_err err = {.text = ""};
-    struct anchor a = {.audit = s->committed_seq, .journal = s->journal_seq};
+    struct anchor a = {.audit = s->committed_seq, .journal = s->committed_journal};
     if (s->anchored && s->anchor_audit == a.audit && s->anchor_journal == a.journal) {
         return;
     }
@@ -81,7 +81,9 @@ enum keeper_anchor keeper_store_anchor_check(struct keeper_store *s, char *why, 
     (void)snprintf(why, size, "%s", "");
     enum sp_rc rc = anchor_path(s, path) ? sp_fs_read(path, ANCHOR_BYTES_MAX, SP_FS_PRIVATE, &text, &n, NULL) : SP_E_LIMIT;
     if (rc == SP_E_NOT_FOUND) {
-        bool had = keeper_store_meta(s, "anchored") != 0;
+        /* Every store that was ever in use has its anchor. That is seen by what is in it: a note that there was one is as easily taken
+         * out as the file. */
+        bool had = s->audit_seq > 0 || s->journal_seq > 0 || keeper_store_meta(s, "anchored") != 0;
         (void)snprintf(why, size, "%.200s is gone, so nobody can tell whether the store is the latest one", had ? path : "");
         return had ? KEEPER_ANCHOR_LOST : KEEPER_ANCHOR_FITS;
     }

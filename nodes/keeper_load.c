@@ -136,6 +136,12 @@ static enum sp_rc load_records(struct load *l)
     return load_end(l, rc, "record");
 }
 
+/* Rows are numbered without holes, so one that somebody took out shows. */
+static void load_gap(struct load *l, int64_t seq)
+{
+    l->out->journal_gap = l->out->journal_gap == 0 ? seq : l->out->journal_gap;
+}
+
 /* History rows of runs that ended in the replayed part; the same rows again are ignored. */
 static enum sp_rc load_flush(struct load *l)
 {
@@ -150,11 +156,16 @@ static enum sp_rc load_flush(struct load *l)
 static enum sp_rc load_journal(struct load *l)
 {
     struct sp_db_stmt *q = NULL;
+    int64_t expect = l->s->folded;
     enum sp_rc rc = keeper_store_query(l->s, "SELECT seq, worker, now_ms, wall_ms, count, body, mac FROM journal WHERE seq>?1 ORDER BY seq", &q);
     if (rc == SP_OK) {
         sp_db_int(q, 1, l->s->folded);
     }
     while (rc == SP_OK && (rc = sp_db_row(q)) == SP_OK) {
+        if (sp_db_get_int(q, 0) != ++expect) {
+            load_gap(l, expect);
+            expect = sp_db_get_int(q, 0);
+        }
         uint8_t mac[32], head[32];
         struct sp_str body = sp_db_get_blob(q, 5), stored = sp_db_get_blob(q, 6);
         struct keeper_journal j = {.body = (const uint8_t *)body.p,
@@ -166,7 +177,8 @@ static enum sp_rc load_journal(struct load *l)
         keeper_store_mac(l->s, "journal", sp_db_get_int(q, 0), keeper_store_journal_head(&j, head), body, mac);
         bool good = keeper_store_mac_fits(mac, stored);
         if (!good || keeper_core_replay(l->core, &j, l->fx) != SP_OK) {
-            load_bad(l, "journal", sp_db_get_int(q, 0), "counts for nothing");
+            load_bad(l, "journal", sp_db_get_int(q, 0), "what it said is not known, so all results are void");
+            load_gap(l, expect);
             continue;
         }
         l->out->replayed++;

@@ -76,6 +76,14 @@ enum sp_rc keeper_store_query(struct keeper_store *s, const char *sql, struct sp
     return rc;
 }
 
+/* What there is now is durable. */
+static void store_settled(struct keeper_store *s)
+{
+    s->committed_seq = s->audit_seq;
+    s->committed_journal = s->journal_seq;
+    memcpy(s->committed_head, s->audit_head, sizeof s->committed_head);
+}
+
 /* Remembers where the chains are as of the last commit. */
 static enum sp_rc store_heads(struct keeper_store *s)
 {
@@ -99,8 +107,7 @@ static enum sp_rc store_heads(struct keeper_store *s)
     }
     s->folded = (int64_t)keeper_store_meta(s, "folded");
     s->journal_seq = s->folded > s->journal_seq ? s->folded : s->journal_seq;
-    s->committed_seq = s->audit_seq;
-    memcpy(s->committed_head, s->audit_head, sizeof s->committed_head);
+    store_settled(s);
     return rc;
 }
 
@@ -169,6 +176,7 @@ void keeper_store_rollback(struct keeper_store *s)
 {
     sp_db_rollback(s->db);
     s->audit_seq = s->committed_seq;
+    s->journal_seq = s->committed_journal; /* numbers without holes: see load_gap */
     memcpy(s->audit_head, s->committed_head, sizeof s->audit_head);
 }
 
@@ -179,8 +187,7 @@ enum sp_rc keeper_store_commit(struct keeper_store *s)
         keeper_store_rollback(s);
         return rc;
     }
-    s->committed_seq = s->audit_seq;
-    memcpy(s->committed_head, s->audit_head, sizeof s->committed_head);
+    store_settled(s);
     return SP_OK;
 }
 

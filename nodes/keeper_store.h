@@ -44,6 +44,7 @@ struct keeper_store {
     uint8_t audit_head[32];
     int64_t committed_seq; /* audit row and hash as of the last commit */
     uint8_t committed_head[32];
+    int64_t committed_journal; /* journal row as of the last commit */
     uint64_t edited;   /* rows seen whose MAC does not fit: counted for nothing */
     bool reserve_gone; /* the reserve was given up for a full disk */
 };
@@ -59,6 +60,7 @@ struct keeper_store_loaded {
     uint64_t clock_boot; /* domain of its instants; 0: new store */
     uint64_t nodes, pairs, replayed, bad_records;
     uint64_t registry_version;
+    int64_t journal_gap; /* first row of the journal that is missing or was edited; 0: none. What it said, a fail perhaps, is not known (SI-3) */
 };
 
 /* Effect: opens or makes the store in dir. SP_E_VERSION, SP_E_CORRUPT, SP_E_AGAIN (somebody else has it), SP_E_FULL, SP_E_IO. */

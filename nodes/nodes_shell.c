@@ -425,6 +425,10 @@ static enum sp_rc shell_resume(struct nodes_shell *s, const struct keeper_store_
     char why[400];
     bool same = loaded->clock_boot == clock_boot;
     bool whole = keeper_store_anchor_check(&s->store, why, sizeof why) == KEEPER_ANCHOR_FITS;
+    if (whole && loaded->journal_gap != 0) {
+        (void)snprintf(why, sizeof why, "row %lld of the journal is missing or was edited", (long long)loaded->journal_gap);
+        whole = false;
+    }
     if (!whole) {
         s->store_rolled++;
         SP_LOG(SP_LOG_ERROR, "store", "rolled_back", SP_LOG_S("file", s->store.path), SP_LOG_S("why", why),

@@ -196,6 +196,24 @@ class Keeper(unittest.TestCase):
         wait("the counter", lambda: self.gauge(fleet, "keeper.store_rolled_back") == 1)
         self.assertTrue(any(r["what"] == "keeper.rollback" for r in fleet.json("audit", "list")))
 
+    def test_journal_with_a_hole(self):
+        """The row that told of a fail is taken out of the journal while the keeper is down; the pass before it must not stand again."""
+        fleet = self.fleet({}, workers=1).start().ready()
+        fleet.apply(CHECKS.format("c1") + "---\n" + POOL + "---\nkind: node\nname: n1\n")
+        fleet.wait_member("n1", True)
+        fleet.kill("worker-1", signal.SIGTERM)  # nothing new will be proven
+        fleet.kill("keeper", signal.SIGTERM)
+        with contextlib.closing(sqlite3.connect(fleet.prefix / "state/keeper/keeper.db")) as db:
+            last, = db.execute("SELECT max(seq) FROM journal").fetchone()
+            self.assertIsNotNone(last)
+            db.execute("UPDATE journal SET mac=zeroblob(32) WHERE seq=?", (last,))
+            db.commit()
+        fleet.start("keeper")
+        wait("the keeper answers", lambda: fleet.ctl("node", "list", check=False).returncode == 0)
+        self.assertFalse(fleet.member("n1"))
+        line = next(x for x in self.log(fleet).splitlines() if "event=rolled_back" in x)
+        self.assertIn("of the journal is missing or was edited", line)
+
     def test_edited_rows(self):
         fleet = self.start(self.fleet({}))
         fleet.ctl("node", "add", "n1")

@@ -536,6 +536,68 @@ static void k35_another_history_or_a_missing_anchor_shows(void **state)
     rig_fini(&r);
 }
 
+/* Somebody takes the row that told of a fail out of the journal, or spoils it: the pass before it must not come back (SI-3). */
+static void si3_a_row_of_the_journal_that_is_gone_shows(void **state)
+{
+    (void)state;
+    static const char *const attacks[] = {"DELETE FROM journal WHERE seq=2", "UPDATE journal SET mac=zeroblob(32) WHERE seq=2",
+                                          "DELETE FROM journal WHERE seq=1", "UPDATE journal SET seq=9 WHERE seq=2", NULL};
+    for (size_t a = 0; a < SP_COUNT(attacks); a++) {
+        static struct rig r;
+        rig_init(&r);
+        put_node(&r);
+        for (uint64_t job = 5; job < 8; job++) {
+            put_result(&r, job);
+            assert_int_equal(keeper_store_commit(&r.store), SP_OK);
+        }
+        assert_int_equal(attacks[a] != NULL ? sp_db_exec(r.store.db, attacks[a]) : SP_OK, SP_OK);
+        rig_close(&r);
+        assert_int_equal(rig_open(&r), SP_OK);
+        assert_int_equal(r.loaded.journal_gap, attacks[a] == NULL ? 0 : a == 2 ? 1 : 2);
+        rig_fini(&r);
+    }
+}
+
+/* What was rolled back leaves no hole behind that would look like one of those. */
+static void a_rollback_leaves_no_hole_in_the_journal(void **state)
+{
+    (void)state;
+    static struct rig r;
+    rig_init(&r);
+    put_node(&r);
+    put_result(&r, 5);
+    assert_int_equal(keeper_store_commit(&r.store), SP_OK);
+    put_result(&r, 6);
+    keeper_store_rollback(&r.store);
+    put_result(&r, 7);
+    assert_int_equal(keeper_store_commit(&r.store), SP_OK);
+    rig_close(&r);
+    assert_int_equal(rig_open(&r), SP_OK);
+    assert_int_equal(r.loaded.journal_gap, 0);
+    assert_int_equal(r.loaded.replayed, 2);
+    assert_int_equal(job_of(&r), 7);
+    rig_fini(&r);
+}
+
+/* An older copy put back, the anchor taken away, and the note that there was one as well. */
+static void k35_a_store_in_use_without_an_anchor_shows(void **state)
+{
+    (void)state;
+    static struct rig r;
+    char path[300];
+    rig_init(&r);
+    assert_int_equal(anchor_says(&r), KEEPER_ANCHOR_FITS); /* a new one has none */
+    rig_fini(&r);
+    leave_with_copy(&r, false);
+    copy_file(&r, "copy", "keeper.db");
+    (void)snprintf(path, sizeof path, "%s/anchor", r.dir);
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(rig_open(&r), SP_OK);
+    assert_int_equal(sp_db_exec(r.store.db, "DELETE FROM meta WHERE key='anchored'"), SP_OK);
+    assert_int_equal(anchor_says(&r), KEEPER_ANCHOR_LOST);
+    rig_fini(&r);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -551,6 +613,9 @@ int main(void)
         cmocka_unit_test(si6_a_fold_of_nothing_skips_no_row),
         cmocka_unit_test(k35_an_older_store_in_place_of_the_latest_shows),
         cmocka_unit_test(k35_another_history_or_a_missing_anchor_shows),
+        cmocka_unit_test(k35_a_store_in_use_without_an_anchor_shows),
+        cmocka_unit_test(si3_a_row_of_the_journal_that_is_gone_shows),
+        cmocka_unit_test(a_rollback_leaves_no_hole_in_the_journal),
         cmocka_unit_test(k36_no_edited_row_makes_trust),
         cmocka_unit_test(k36_a_node_that_was_edited_is_quarantined),
         cmocka_unit_test(k36_an_edited_or_foreign_record_counts_for_nothing),
