@@ -66,6 +66,7 @@ struct scheduler_core {
     uint64_t nodes_asked_us;
     bool nodes_known;        /* the whole registry was received once */
     uint64_t clock_boot, clock_ms, clock_at_us; /* keeper's clock as last heard, 0: never */
+    uint64_t clock_nodes; /* version of the registry it told with it */
     bool keeper_ready;
     /* catalogue to the keeper */
     uint64_t version;        /* ours */

@@ -75,7 +75,10 @@ enum sp_rc scheduler_on_keeper_clock(struct scheduler_in *in, struct msg_keeper_
     struct scheduler_core *s = in->core;
     struct scheduler_core_effects *fx = in->fx;
     bool was = s->keeper_ready;
+    if (m->boot == s->clock_boot && m->now_ms < s->clock_ms)
+        return SP_E_STALE; /* said again: seals do not grow old, and this one would vouch for an old registry */
     s->clock_boot = m->boot;
+    s->clock_nodes = m->nodes;
     s->clock_ms = m->now_ms;
     s->clock_at_us = s->now.mono.us;
     s->keeper_ready = m->ready;
@@ -134,6 +137,10 @@ static bool part_fits(struct scheduler_core *s, const struct msg_node_set *m)
     if (m->base != 0 && (!same_start || m->base != s->nodes_version))
         return false;
     if (m->base == 0 && same_start && m->version < s->nodes_version)
+        return false;
+    /* Versions outlive a start of the keeper. A set of an earlier start that somebody plays again would lead checks to former addresses; an
+     * older one is only true when the keeper's store was put back, and then its clock says the same. */
+    if (m->base == 0 && s->nodes_known && m->version < s->nodes_version && m->version != s->clock_nodes)
         return false;
     s->set_version = m->version;
     s->set_base = m->base;

@@ -550,6 +550,32 @@ static void node_sets(void **state)
     assert_int_equal(w->core.registry.present, 10);
 }
 
+/* The registry of an earlier start of the keeper, said again by whoever kept it: checks must not go to former addresses. */
+static void si12_a_former_registry_does_not_come_back(void **state)
+{
+    (void)state;
+    fleet(1, 60000);
+    uint8_t key[16] = {7, 0};
+    struct rec_node_info n = {.id = 1, .generation = 1, .key = key, .name = sp_str_of("n0"), .address = sp_str_of("10.0.0.1"),
+                              .labels = sp_str_of("rack=r0,zone=z0")};
+    const struct registry_node *node = &w->core.registry.nodes[0];
+    assert_int_equal(scheduler_world_node(w, 2, 1, &n), SP_OK);
+    assert_int_equal(scheduler_world_clock(w, true), SP_OK);
+    w->says_start = 5; /* another start of the keeper: no version of this one says anything */
+    assert_int_equal(scheduler_world_nodes(w, 1, 0, 0, 1), SP_E_STALE);
+    w->says_nodes = 1;
+    w->says_back_ms = 100; /* and the clock of that time with it */
+    assert_int_equal(scheduler_world_clock(w, true), SP_E_STALE);
+    assert_int_equal(scheduler_world_nodes(w, 1, 0, 0, 1), SP_E_STALE);
+    assert_true(sp_str_is(registry_address(node), "10.0.0.1"));
+    w->says_back_ms = 0; /* the keeper itself, whose store was put back */
+    assert_int_equal(scheduler_world_clock(w, true), SP_OK);
+    assert_int_equal(scheduler_world_nodes(w, 1, 0, 0, 1), SP_OK);
+    assert_true(sp_str_is(registry_address(node), ""));
+    w->says_start = 0;
+    w->says_nodes = 0;
+}
+
 static void new_identity_is_checked_soon(void **state)
 {
     (void)state;
@@ -610,6 +636,7 @@ int main(void)
         T(stages_and_enabled),
         T(definition_is_given_by_digest),
         T(node_sets),
+        T(si12_a_former_registry_does_not_come_back),
         T(new_identity_is_checked_soon),
         T(keeper_silence_stops_jobs),
     };

@@ -196,9 +196,9 @@ enum sp_rc scheduler_world_clock(struct scheduler_world *w, bool ready)
 {
     struct sp_packer p = packer(w);
     struct msg_keeper_clock m = {.boot = CLOCK_BOOT,
-                                 .now_ms = w->now.mono.us / 1000 + 5000,
+                                 .now_ms = w->now.mono.us / 1000 + 5000 - w->says_back_ms,
                                  .epoch = w->core.epoch,
-                                 .nodes = w->core.nodes_version,
+                                 .nodes = w->says_nodes != 0 ? w->says_nodes : w->core.nodes_version,
                                  .checks = w->core.version,
                                  .ready = ready};
     return message(w, SP_MSG_KEEPER_CLOCK, msg_keeper_clock_encode(&p, &m), &p);
@@ -219,7 +219,7 @@ enum sp_rc scheduler_world_nodes(struct scheduler_world *w, uint64_t version, ui
     for (uint32_t from = first, part = 0; rc == SP_OK && (from < first + count || part == 0); from += MSG_NODE_SET_NODES_MAX, part++) {
         struct sp_packer p = packer(w);
         uint32_t to = from + MSG_NODE_SET_NODES_MAX < first + count ? from + MSG_NODE_SET_NODES_MAX : first + count;
-        struct msg_node_set m = {.boot = KEEPER_BOOT, .version = version, .base = base, .part = part, .last = to == first + count};
+        struct msg_node_set m = {.boot = KEEPER_BOOT + w->says_start, .version = version, .base = base, .part = part, .last = to == first + count};
         rc = msg_node_set_begin(&p, &m);
         for (uint32_t i = from; i < to && rc == SP_OK; i++) {
             char name[32], labels[64];
@@ -239,7 +239,7 @@ enum sp_rc scheduler_world_nodes(struct scheduler_world *w, uint64_t version, ui
 enum sp_rc scheduler_world_node(struct scheduler_world *w, uint64_t version, uint64_t base, const struct rec_node_info *info)
 {
     struct sp_packer p = packer(w);
-    struct msg_node_set m = {.boot = KEEPER_BOOT, .version = version, .base = base, .last = true};
+    struct msg_node_set m = {.boot = KEEPER_BOOT + w->says_start, .version = version, .base = base, .last = true};
     enum sp_rc rc = msg_node_set_begin(&p, &m);
     rc = rc == SP_OK ? rec_node_info_put(&p, info) : rc;
     rc = rc == SP_OK ? msg_node_set_end(&p) : rc;

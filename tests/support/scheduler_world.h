@@ -33,6 +33,8 @@ struct scheduler_world {
     uint32_t last_bytes;
     char last_dest[65];
     uint8_t scratch[1u << 20];
+    /* what the keeper says, when it is not the truth; each 0: it is */
+    uint64_t says_start, says_nodes, says_back_ms;
 };
 
 /* Gives a world with an empty scheduler at mono 1000 s; ends the test when memory is out. */
