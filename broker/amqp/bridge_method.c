@@ -100,9 +100,7 @@ static json_t *trust_of(const struct bridge *b, struct sp_mono now, struct sp_st
 {
     struct reader_answer a;
     uint8_t key[16];
-    reader_core_lookup(&b->reader, now, node, NULL, pool, &a);
-    if (!a.member && sp_hex_key(node, key))
-        reader_core_lookup(&b->reader, now, node, key, pool, &a);
+    reader_core_lookup_word(&b->reader, now, node, sp_hex_key(node, key) ? key : NULL, pool, &a);
     const char *trust = a.member ? "trusted" : a.tier == SP_TIER_FAIL ? "untrusted" : "unknown";
     return json_pack("{s:s, s:b, s:s, s:I, s:o, s:s}", "trust", trust, "member", a.member, "tier", sp_tier_name(a.tier),
                      "remaining_ms", (json_int_t)a.remaining_ms, "since", wall_text(a.since_ms), "why", a.why);

@@ -201,11 +201,7 @@ void sp_reader_lookup(struct sp_reader *reader, struct sp_str node, struct sp_st
 {
     uint8_t key[16];
     struct reader_answer a;
-    struct sp_mono now = reader_now();
-    reader_core_lookup(&reader->core, now, node, NULL, pool, &a);
-    if (!a.member && sp_hex_key(node, key)) {
-        reader_core_lookup(&reader->core, now, node, key, pool, &a);
-    }
+    reader_core_lookup_word(&reader->core, reader_now(), node, sp_hex_key(node, key) ? key : NULL, pool, &a);
     reader_answer_of(&a, out);
 }
 

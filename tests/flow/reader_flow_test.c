@@ -416,6 +416,36 @@ static void si3_an_older_event_does_not_take_back_a_part(void **state)
     reader_core_fini(&r);
 }
 
+/* A node that calls itself by the key of a trusted one, or is called so, takes no trust from it and gives it none. */
+static void k29_a_name_that_is_the_key_of_another_is_none(void **state)
+{
+    (void)state;
+    static const char word[] = "02000000-0000-0000-0000-000000000000"; /* the key of n2 */
+    static const uint8_t key[16] = {2};
+    for (unsigned good = 0; good < 2; good++) {
+        struct reader_core r;
+        struct reader_answer a;
+        struct sp_mono now = {50000000};
+        struct rec_trust_entry n2 = join_entry(2, "n2", good == 0), thief = join_entry(7, word, good == 1);
+        join_begin(&r, now);
+        join_part(&r, now, 0, false, 100, &n2);
+        reader_core_lookup_word(&r, now, sp_str_of(word), key, sp_str_of("trusted"), &a);
+        assert_false(a.member); /* not whole yet */
+        join_part(&r, now, 1, true, 101, &thief);
+        reader_core_lookup_word(&r, now, sp_str_of(word), key, sp_str_of("trusted"), &a);
+        assert_false(a.member);
+        assert_int_equal(a.tier, SP_TIER_NONE);
+        reader_core_lookup_word(&r, now, sp_str_of("n2"), NULL, sp_str_of("trusted"), &a);
+        assert_int_equal(a.member, good == 0);
+        n2 = join_entry(2, "n2", true), thief = join_entry(7, "n7", false);
+        join_event(&r, now, 6, 110, &n2);
+        join_event(&r, now, 7, 111, &thief);
+        reader_core_lookup_word(&r, now, sp_str_of(word), key, sp_str_of("trusted"), &a);
+        assert_true(a.member); /* only the key is left of the two */
+        reader_core_fini(&r);
+    }
+}
+
 static void two_facts_of_one_instant_are_none(void **state)
 {
     (void)state;
@@ -447,6 +477,7 @@ int main(void)
         cmocka_unit_test(si2_random_losses_and_drift),
         cmocka_unit_test(si3_a_part_does_not_take_back_an_event),
         cmocka_unit_test(si3_an_older_event_does_not_take_back_a_part),
+        cmocka_unit_test(k29_a_name_that_is_the_key_of_another_is_none),
         cmocka_unit_test(two_facts_of_one_instant_are_none),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -438,6 +438,18 @@ void reader_core_lookup(const struct reader_core *r, struct sp_mono now, struct 
     reader_core_answer(r, now, key != NULL ? reader_find_key(r, key, pool) : reader_find_name(r, node, pool), out);
 }
 
+void reader_core_lookup_word(const struct reader_core *r, struct sp_mono now, struct sp_str word, const uint8_t *key, struct sp_str pool,
+                             struct reader_answer *out)
+{
+    const struct reader_entry *named = reader_find_name(r, word, pool);
+    const struct reader_entry *keyed = key != NULL ? reader_find_key(r, key, pool) : NULL;
+    bool two = named != NULL && keyed != NULL && named != keyed;
+    reader_core_answer(r, now, two ? NULL : named != NULL ? named : keyed, out);
+    if (two && reader_core_fresh(r, now)) {
+        out->why = "this is the name of one node and the key of another";
+    }
+}
+
 bool reader_core_check(const struct reader_core *r, struct sp_mono now)
 {
     bool fresh = reader_core_fresh(r, now);

@@ -116,6 +116,10 @@ struct sp_mono reader_core_next_deadline(const struct reader_core *r);
 /* Effect: the answer by node name, or by key when key is not NULL. Never blocks, never believes more than it can prove. */
 void reader_core_lookup(const struct reader_core *r, struct sp_mono now, struct sp_str node, const uint8_t *key, struct sp_str pool,
                         struct reader_answer *out);
+/* Effect: the answer by a word that may be a node's name, or its key as text: key is the word read as one, or NULL. None when it is the name
+ * of one node and the key of another. */
+void reader_core_lookup_word(const struct reader_core *r, struct sp_mono now, struct sp_str word, const uint8_t *key, struct sp_str pool,
+                             struct reader_answer *out);
 /* Effect: the answer for one entry. */
 void reader_core_answer(const struct reader_core *r, struct sp_mono now, const struct reader_entry *e, struct reader_answer *out);
 /* True when the copy is complete and proven recent. */
