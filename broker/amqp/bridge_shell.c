@@ -6,6 +6,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "bridge_cloud.h"
 #include "bridge_hint.h"
 #include "bridge_note.h"
 #include "bridge_result.h"
@@ -397,6 +398,20 @@ static void on_stats(void *self)
     gauge(b, "bridge.nova", b->hints.seen);
     gauge(b, "bridge.hints", b->hints.sent);
     gauge(b, "bridge.hints_spared", b->hints.spared);
+    if (b->place == NULL)
+        return;
+    const struct trait_counters *t = &b->place->core.counters;
+    gauge(b, "traits.providers", b->place->core.provider_count);
+    gauge(b, "traits.waiting", b->place->core.queued[0] + b->place->core.queued[1]);
+    gauge(b, "traits.put_on", t->put_on);
+    gauge(b, "traits.taken_off", t->taken_off);
+    gauge(b, "traits.conflicts", t->conflicts);
+    gauge(b, "traits.failures", t->failures);
+    gauge(b, "traits.breaks", t->breaks);
+    gauge(b, "traits.rounds", t->rounds);
+    gauge(b, "traits.dropped", t->dropped);
+    gauge(b, "traits.malformed", b->place->malformed);
+    gauge(b, "traits.tokens", b->place->auth.renewals);
 }
 
 /* ---- life ---- */
@@ -457,6 +472,7 @@ enum sp_rc bridge_shell_open(const struct bridge_shell_options *options, struct 
     b->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     enum sp_rc rc = b->wake_fd < 0 ? sp_err_set(err, SP_E_IO, "eventfd", "cannot be made") : open_core(b, err);
     rc = rc == SP_OK ? sp_loop_add(b->loop, b->wake_fd, EPOLLIN, (struct sp_loop_watch){on_wake, b}) : rc;
+    rc = rc == SP_OK ? bridge_cloud_open(b, err) : rc;
     rc = rc == SP_OK ? open_bus(b, err) : rc;
     if (rc == SP_OK && !open_links(b))
         rc = sp_err_set(err, SP_E_NOMEM, b->name, "no thread for a link to RabbitMQ");
@@ -481,6 +497,7 @@ void bridge_shell_close(struct bridge **b_p)
         sp_loop_del(b->loop, b->wake_fd);
         close(b->wake_fd);
     }
+    bridge_cloud_close(b);
     bridge_rpc_fini(b);
     bridge_result_fini(b);
     bridge_trust_fini(b);
@@ -499,8 +516,8 @@ void bridge_shell_close(struct bridge **b_p)
 struct sp_mono bridge_shell_deadline(const struct bridge *b)
 {
     uint64_t at = bridge_core_next_deadline(&b->core, bridge_shell_now(b)).us;
-    uint64_t others[] = {bridge_rpc_deadline_us(b), bridge_result_deadline_us(b), bridge_hint_deadline_us(b),
-                         bridge_trust_deadline_us(b), sp_notify_deadline(b->notify).us};
+    uint64_t others[] = {bridge_rpc_deadline_us(b),   bridge_result_deadline_us(b),     bridge_hint_deadline_us(b),
+                         bridge_trust_deadline_us(b), sp_notify_deadline(b->notify).us, bridge_cloud_deadline_us(b)};
     for (size_t i = 0; i < SP_COUNT(others); i++)
         at = others[i] < at ? others[i] : at;
     return (struct sp_mono){at};
@@ -514,6 +531,7 @@ void bridge_shell_tick(struct bridge *b, const struct sp_now *now)
     bridge_result_tick(b);
     bridge_hint_tick(b);
     bridge_trust_turn(b);
+    bridge_cloud_tick(b);
     sp_log_tick(*now);
     sp_notify_watchdog(b->notify, now->mono, sp_loop_turns(b->loop));
 }

@@ -9,6 +9,7 @@
 #include "bridge_core.h"
 #include "bridge_options.h"
 #include "bridge_seen.h"
+#include "cloud_place.h"
 #include "dispatch_bridge.h"
 #include "reader_core.h"
 #include "sp_buf.h"
@@ -34,7 +35,7 @@ struct bridge_out {
     uint32_t next; /* free list */
 };
 
-enum bridge_call_kind { BRIDGE_CALL_VIEW, BRIDGE_CALL_SNAPSHOT, BRIDGE_CALL_BEAT };
+enum bridge_call_kind { BRIDGE_CALL_VIEW, BRIDGE_CALL_SNAPSHOT, BRIDGE_CALL_BEAT, BRIDGE_CALL_POOLS };
 
 /* A call that waits. */
 struct bridge_call {
@@ -117,6 +118,10 @@ struct bridge {
     uint8_t note_key[16];
     struct bridge_results results;
     struct bridge_hints hints;
+    /* placement */
+    struct cloud_place *place; /* NULL: none is configured */
+    uint64_t proof_us, pools_us;
+    bool place_follows, pools_asked;
     /* calls */
     struct bridge_call calls[BRIDGE_CALLS_MAX];
     uint32_t call_count, view_count;

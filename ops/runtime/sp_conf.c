@@ -78,7 +78,8 @@ static enum sp_rc resolve_all(struct sp_conf *c, const char *prefix, struct sp_e
         {"keeper.store", c->keeper.store},       {"keeper.audit_export", c->keeper.audit_export},
         {"keeper.nodes_file", c->keeper.nodes_file}, {"bridge.transport_url_file", c->bridge.transport_url_file},
         {"bridge.ssl_ca_file", c->bridge.ssl_ca_file}, {"bridge.ssl_cert_file", c->bridge.ssl_cert_file},
-        {"bridge.ssl_key_file", c->bridge.ssl_key_file},
+        {"bridge.ssl_key_file", c->bridge.ssl_key_file}, {"bridge.placement.ca_file", c->bridge.placement.ca_file},
+        {"bridge.placement.secret_file", c->bridge.placement.secret_file},
     };
     enum sp_rc rc = resolve_prefix(c, prefix, err);
     for (size_t i = 0; rc == SP_OK && i < SP_COUNT(rows); i++) {

@@ -9,6 +9,38 @@
 static const char *const result_words[] = {"none", "changes", "sample", "all", NULL};
 static const char *const login_words[] = {"plain", "external", NULL};
 
+#define PLACEMENT(m) SP_BIND_AT(sp_conf_placement, m)
+static const char *const auth_words[] = {"none", "token", "password", "application_credential", NULL};
+
+static const struct sp_bind_key placement_keys[] = {
+    {"url", SP_BIND_TEXT, false, PLACEMENT(url), .help = "http(s)://HOST[:PORT][/PATH] of the placement service; none: no traits"},
+    {"ca_file", SP_BIND_PATH, false, PLACEMENT(ca_file),
+     .help = "certificates of authorities for placement and Keystone; none: the system's"},
+    {"rate", SP_BIND_U32, false, PLACEMENT(rate), .min = 1, .max = 1000, .def = "100",
+     .help = "requests a second, evenly spaced; a node that changes costs two"},
+    {"parallel", SP_BIND_U32, false, PLACEMENT(parallel), .min = 2, .max = 64, .def = "8", .help = "requests at once"},
+    {"timeout", SP_BIND_SPAN, false, PLACEMENT(timeout_ms), .min = 100, .max = 5 * MINUTE, .def = "30s",
+     .help = "longest wait for an answer"},
+    {"reconcile", SP_BIND_SPAN, false, PLACEMENT(reconcile_ms), .min = 1 * S, .max = 24 * HOUR, .def = "1m",
+     .help = "between looks at all providers and at who has our traits"},
+    {"traits", SP_BIND_TEXTS, false, SP_BIND_ARRAY(sp_conf_placement, traits, trait_count),
+     .help = "traits that are SPICE's besides those of the pools; where no pool gives them they are taken off"},
+    {"auth", SP_BIND_ENUM, false, PLACEMENT(auth), .words = auth_words, .def = "none",
+     .help = "none, a fixed token, or Keystone with password or application_credential"},
+    {"secret_file", SP_BIND_PATH, false, PLACEMENT(secret_file),
+     .help = "file of mode 0600 whose first line is the token, the password or the secret of the credential"},
+    {"auth_url", SP_BIND_TEXT, false, PLACEMENT(auth_url), .help = "Keystone, as https://HOST[:PORT]/v3"},
+    {"username", SP_BIND_TEXT, false, PLACEMENT(username),
+     .help = "name of the user; with application_credential: the credential's id"},
+    {"user_domain", SP_BIND_TEXT, false, PLACEMENT(user_domain), .def = "Default", .help = "name of the user's domain"},
+    {"project", SP_BIND_TEXT, false, PLACEMENT(project), .def = "service", .help = "name of the project the token is for"},
+    {"project_domain", SP_BIND_TEXT, false, PLACEMENT(project_domain), .def = "Default", .help = "name of the project's domain"},
+};
+static const struct sp_bind_table placement_table = {.name = "the placement section",
+                                                     .keys = placement_keys,
+                                                     .count = SP_COUNT(placement_keys),
+                                                     .size = sizeof(struct sp_conf_placement)};
+
 static const struct sp_bind_key bridge_keys[] = {
     {"user", SP_BIND_NAME, false, BRIDGE(user), .help = "user to become when started by root"},
     {"transport_url", SP_BIND_TEXT, false, BRIDGE(transport_url),
@@ -71,6 +103,7 @@ static const struct sp_bind_key bridge_keys[] = {
     {"ssl_key_file", SP_BIND_PATH, false, BRIDGE(ssl_key_file), .help = "its private key"},
     {"login_method", SP_BIND_ENUM, false, BRIDGE(login), .words = login_words, .def = "plain",
      .help = "plain (AMQPLAIN of oslo.messaging is this), or external: by certificate"},
+    {"placement", SP_BIND_MAP, false, BRIDGE(placement), .sub = &placement_table, .help = "traits of the pools at placement"},
 };
 const struct sp_bind_table sp_conf_table_bridge = {
     .name = "the bridge section", .keys = bridge_keys, .count = SP_COUNT(bridge_keys), .size = sizeof(struct sp_conf_bridge)};

@@ -9,6 +9,9 @@
 #define SP_CONF_BRIDGE_URL_BYTES  2048u
 #define SP_CONF_BRIDGE_TOPICS_MAX 4u
 
+#define SP_CONF_PLACEMENT_URL_BYTES  512u
+#define SP_CONF_PLACEMENT_TRAITS_MAX 16u
+
 enum sp_conf_bridge_results {
     SP_CONF_BRIDGE_RESULTS_NONE,
     SP_CONF_BRIDGE_RESULTS_CHANGES,
@@ -16,6 +19,32 @@ enum sp_conf_bridge_results {
     SP_CONF_BRIDGE_RESULTS_ALL
 };
 enum sp_conf_bridge_login { SP_CONF_BRIDGE_LOGIN_PLAIN, SP_CONF_BRIDGE_LOGIN_EXTERNAL };
+
+enum sp_conf_placement_auth {
+    SP_CONF_PLACEMENT_NONE,
+    SP_CONF_PLACEMENT_TOKEN,
+    SP_CONF_PLACEMENT_PASSWORD,
+    SP_CONF_PLACEMENT_CREDENTIAL
+};
+
+/* Sub-section `placement`: traits of the pools at the cloud's placement service. */
+struct sp_conf_placement {
+    char url[SP_CONF_PLACEMENT_URL_BYTES]; /* "": off */
+    char ca_file[SP_FS_PATH_BYTES];
+    uint32_t rate; /* requests a second */
+    uint32_t parallel;
+    uint64_t timeout_ms;
+    uint64_t reconcile_ms;
+    uint32_t trait_count;
+    char traits[SP_CONF_PLACEMENT_TRAITS_MAX][256]; /* ours besides those of pools */
+    uint32_t auth;                                  /* enum sp_conf_placement_auth */
+    char secret_file[SP_FS_PATH_BYTES];
+    char auth_url[SP_CONF_PLACEMENT_URL_BYTES]; /* Keystone, with /v3 */
+    char username[256];                         /* password: user; application_credential: its id */
+    char user_domain[256];
+    char project[256];
+    char project_domain[256];
+};
 
 struct sp_conf_bridge {
     char user[33];
@@ -54,6 +83,7 @@ struct sp_conf_bridge {
     char ssl_cert_file[SP_FS_PATH_BYTES];
     char ssl_key_file[SP_FS_PATH_BYTES];
     uint32_t login; /* enum sp_conf_bridge_login */
+    struct sp_conf_placement placement;
 };
 
 extern const struct sp_bind_table sp_conf_table_bridge;

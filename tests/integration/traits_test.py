@@ -1,0 +1,161 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""spice-bridge and its placement traits against a fake placement that refuses, hangs, talks nonsense and lets tokens expire. After each fault
+the traits are those of the pool, traits of others are untouched, and neither rate nor number of requests at once was exceeded."""
+import os
+import pathlib
+import sys
+import time
+import uuid
+
+sys.path.insert(0, str(pathlib.Path(os.environ.get("SPICE_SOURCE", ".")) / "tests/support"))
+from fleet import wait  # noqa: E402
+from placement_double import PASSWORD, USER, Placement  # noqa: E402
+from trait_fleet import GOLD, IRON, TraitFleet  # noqa: E402
+
+NODES = {"n1": str(uuid.uuid4()), "n2": str(uuid.uuid4()), "n3": None, "n4": None}
+FOREIGN = {"n1": ["COMPUTE_NODE", "CUSTOM_OTHER", "HW_CPU_X86_VMX"], "n2": [], "n3": ["CUSTOM_SPICE_GOLD_2"], "n4": ["COMPUTE_NODE"],
+           "stranger": ["CUSTOM_OTHER"]}
+PARALLEL = 4
+
+
+def settle(placement, gold, iron=tuple(NODES), seconds=120):
+    wait(f"gold {gold}, iron {iron}", lambda: (placement.having(GOLD), placement.having(IRON)) == (sorted(gold), sorted(iron)), seconds, 0.05)
+
+
+def foreign_lives(placement):
+    assert not placement.wrong, placement.wrong
+    for provider in placement.providers.values():
+        assert [t for t in provider.traits if t not in placement.ours] == FOREIGN[provider.name], (provider.name, provider.traits)
+
+
+def fill(placement):
+    for name, traits in FOREIGN.items():
+        placement.add(name, NODES.get(name), traits)
+    placement.add("stranger-2", traits=[GOLD, IRON])  # of a bridge that died
+    FOREIGN["stranger-2"] = []
+
+
+def follows_the_pool(fleet, placement):
+    settle(placement, NODES)
+    fleet.label("n2", gold=False)
+    fleet.label("n3", gold=False)
+    settle(placement, {"n1", "n4"})
+    fleet.label("n3", gold=True)
+    settle(placement, {"n1", "n3", "n4"})
+    foreign_lives(placement)
+
+
+def survives(fleet, placement, what, begin, end):
+    """While it lasts n1 loses gold; afterwards the trait goes."""
+    fleet.label("n1", gold=True)
+    settle(placement, {"n1", "n3", "n4"})
+    begin()
+    fleet.label("n1", gold=False)
+    fleet.wait_member("n1", False, "gold") if "gold" in fleet.node("n1")["pools"] else None
+    reads = len(placement.times)
+    wait(f"{what}: the bridge tries", lambda: len(placement.times) > reads, 60)
+    end()
+    settle(placement, {"n3", "n4"})
+    foreign_lives(placement)
+    print(f"   {what}: over, and right")
+
+
+def faults(fleet, placement):
+    def set_fault(value):
+        def act():
+            placement.fault = value
+            if value is None:
+                placement.released.set()
+                placement.released.clear()
+        return act
+
+    for fault in (500, 503, "garbage", "close", "flood", "hang"):
+        survives(fleet, placement, str(fault), set_fault(fault), set_fault(None))
+
+    def storm():
+        placement.conflicts = 6
+    survives(fleet, placement, "conflicts", storm, lambda: None)
+    assert placement.diary["conflict"] >= 6
+
+    def slow():
+        placement.slow_s = 0.3
+    survives(fleet, placement, "slow", slow, lambda: setattr(placement, "slow_s", 0.0))
+
+
+def dead_man(fleet, placement):
+    """No keeper: nothing can be proven."""
+    fleet.kill("keeper")
+    settle(placement, set(), set())
+    fleet.start("keeper")
+    settle(placement, {"n3", "n4"})
+    foreign_lives(placement)
+
+
+def two_bridges(fleet, placement):
+    """One is killed; what it put on, the other takes off."""
+    fleet.kill("bridge-1")
+    fleet.label("n1", gold=True)
+    fleet.label("n3", gold=False)
+    fleet.wait_member("n1", True, "gold")
+    with placement.lock:
+        stranger = next(p for p in placement.providers.values() if p.name == "stranger")
+        stranger.traits = stranger.traits + [GOLD]
+        stranger.generation += 1
+    fleet.start("bridge-1")
+    settle(placement, {"n1", "n4"})
+    foreign_lives(placement)
+
+
+def bounds(placement):
+    assert placement.most <= PARALLEL + 1, placement.most  # and a token request
+    assert len(placement.times) > 100
+
+
+def fixed_token():
+    with Placement({GOLD, IRON}, auth="token") as placement:
+        fill(placement)
+        fleet = TraitFleet(placement.url + "/", NODES, f"parallel: {PARALLEL}\ntimeout: 2s\nauth: token\nsecret_file: etc/secret\n")
+        fleet.secret(PASSWORD)
+        with fleet:
+            fleet.start("bridge-1")
+            follows_the_pool(fleet, placement)
+            print("1. traits follow the pool; those a dead bridge left are gone")
+            faults(fleet, placement)
+            print("2. every fault of placement ends in the right traits")
+            dead_man(fleet, placement)
+            print("3. without a keeper every trait goes, and comes back with it")
+            two_bridges(fleet, placement)
+            print("4. a bridge that starts reconciles what happened meanwhile")
+            bounds(placement)
+            assert PASSWORD not in fleet.log()
+
+
+def keystone(auth):
+    with Placement({GOLD, IRON}, auth="keystone") as placement:
+        fill(placement)
+        fleet = TraitFleet(placement.url, NODES, f"auth: {auth}\nsecret_file: etc/secret\nauth_url: {placement.url}/v3/\nusername: {USER}\n")
+        fleet.secret(PASSWORD)
+        with fleet:
+            fleet.start("bridge-1")
+            settle(placement, NODES)
+            placement.tokens.clear()  # revoked
+            fleet.label("n2", gold=False)
+            settle(placement, {"n1", "n3", "n4"})
+            assert placement.logins >= 2
+            foreign_lives(placement)
+            log = fleet.log()
+            assert PASSWORD not in log and not any(t in log for t in placement.tokens) and "gAAAA" not in log
+
+
+def main():
+    started = time.monotonic()
+    fixed_token()
+    for auth in ("password", "application_credential"):
+        keystone(auth)
+        print(f"5. Keystone, {auth}: a revoked token is renewed, and nothing secret is in the log")
+    print(f"ok, {time.monotonic() - started:.0f} s")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A real placement service from Debian's package, alone: its database, and the service on a free loopback port. Ends with the test."""
+import json
+import pathlib
+import shutil
+import sys
+import tempfile
+import urllib.error
+import urllib.request
+import uuid
+
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE))
+from fleet import Failed, wait  # noqa: E402
+from nova_bed import PYTHON, START_S, Database, Processes, free_port, listening  # noqa: E402
+
+TOKEN = "admin"  # what noauth2 takes for an administrator
+
+
+class PlacementBed:
+    def __init__(self):
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="spice-placement-"))
+        self.processes = Processes(self.folder)
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+
+    def __enter__(self):
+        try:
+            database = Database(self.processes, self.folder, None)
+            database.start()
+            database.sql("CREATE DATABASE placement CHARACTER SET utf8")
+            config = self.folder / "placement.conf"
+            config.write_text(f"[api]\nauth_strategy = noauth2\n[placement_database]\nconnection = {database.url('placement')}\n")
+            made = self.processes.start("schema", [PYTHON, HERE / "nova_daemon.py", "placement-tool", "--config-file", config, "db", "sync"])
+            if made.wait(timeout=START_S) != 0:
+                raise Failed("placement db sync: " + self.processes.tail("schema"))
+            self.start()
+            return self
+        except BaseException:
+            self.__exit__()
+            raise
+
+    def start(self):
+        self.processes.start("placement", [PYTHON, HERE / "nova_daemon.py", "placement", self.port], env={"OS_PLACEMENT_CONFIG_DIR": str(self.folder)})
+        wait("placement answers", lambda: self.processes.alive("placement") and listening(self.port), START_S, 0.1)
+
+    def kill(self):
+        self.processes.kill("placement")
+
+    def __exit__(self, *args):
+        self.processes.stop()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    # -- as an administrator ------------------------------------------------------------------
+
+    def call(self, method, path, body=None, good=(200, 201, 204)):
+        request = urllib.request.Request(self.url + path, method=method, data=None if body is None else json.dumps(body).encode(), headers={
+            "X-Auth-Token": TOKEN, "OpenStack-API-Version": "placement 1.39", "Content-Type": "application/json"})
+        try:
+            with urllib.request.urlopen(request, timeout=60) as answer:
+                status, text = answer.status, answer.read()
+        except urllib.error.HTTPError as error:
+            status, text = error.code, error.read()
+        if status not in good:
+            raise Failed(f"{method} {path}: {status} {text[:300]!r}")
+        return json.loads(text) if text else status
+
+    def provider(self, name, traits=()):
+        key = str(uuid.uuid4())
+        self.call("POST", "/resource_providers", {"name": name, "uuid": key})
+        for trait in traits:
+            self.call("PUT", f"/traits/{trait}")
+        if traits:
+            self.call("PUT", f"/resource_providers/{key}/traits", {"resource_provider_generation": 0, "traits": sorted(traits)})
+        return key
+
+    def inventory(self, key, total):
+        """Bumps the provider's generation, as each allocation does. False: somebody was faster."""
+        now = self.call("GET", f"/resource_providers/{key}")["generation"]
+        answer = self.call("PUT", f"/resource_providers/{key}/inventories/VCPU", {"resource_provider_generation": now, "total": total}, (200, 201, 404, 409))
+        if answer == 404 or "errors" in answer and answer["errors"][0]["status"] == 404:
+            answer = self.call("POST", f"/resource_providers/{key}/inventories",
+                               {"resource_provider_generation": now, "resource_class": "VCPU", "total": total}, (200, 201, 409))
+        return "errors" not in answer
+
+    def having(self, trait):
+        """Names of providers with it; None: there is no such trait."""
+        found = self.call("GET", f"/resource_providers?required={trait}", good=(200, 400))
+        return None if "errors" in found else sorted(p["name"] for p in found["resource_providers"])
+
+    def traits(self, key):
+        return sorted(self.call("GET", f"/resource_providers/{key}/traits")["traits"])
