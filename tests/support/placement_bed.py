@@ -68,7 +68,7 @@ class PlacementBed:
     def provider(self, name, traits=()):
         key = str(uuid.uuid4())
         self.call("POST", "/resource_providers", {"name": name, "uuid": key})
-        for trait in traits:
+        for trait in [t for t in traits if t.startswith("CUSTOM_")]:  # placement knows the others
             self.call("PUT", f"/traits/{trait}")
         if traits:
             self.call("PUT", f"/resource_providers/{key}/traits", {"resource_provider_generation": 0, "traits": sorted(traits)})
@@ -77,10 +77,8 @@ class PlacementBed:
     def inventory(self, key, total):
         """Bumps the provider's generation, as each allocation does. False: somebody was faster."""
         now = self.call("GET", f"/resource_providers/{key}")["generation"]
-        answer = self.call("PUT", f"/resource_providers/{key}/inventories/VCPU", {"resource_provider_generation": now, "total": total}, (200, 201, 404, 409))
-        if answer == 404 or "errors" in answer and answer["errors"][0]["status"] == 404:
-            answer = self.call("POST", f"/resource_providers/{key}/inventories",
-                               {"resource_provider_generation": now, "resource_class": "VCPU", "total": total}, (200, 201, 409))
+        answer = self.call("PUT", f"/resource_providers/{key}/inventories",
+                           {"resource_provider_generation": now, "inventories": {"VCPU": {"total": total}}}, (200, 409))
         return "errors" not in answer
 
     def having(self, trait):
