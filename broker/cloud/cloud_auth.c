@@ -24,9 +24,20 @@ static bool is_url(const char *text)
     return strncmp(text, "https://", 8) == 0 || strncmp(text, "http://", 7) == 0;
 }
 
-enum sp_rc cloud_auth_init(struct cloud_auth *a, const struct sp_conf_placement *conf, struct cloud_http *http, struct sp_err *err)
+/* Read again for each token, so that a changed password needs no restart. */
+static enum sp_rc secret_read(struct cloud_auth *a, struct sp_err *err)
 {
     size_t n = 0;
+    enum sp_rc rc = sp_fs_read_into(a->conf->secret_file, a->secret, sizeof a->secret - 1, SP_FS_PRIVATE, &n, err);
+    if (rc != SP_OK)
+        return rc;
+    a->secret[n] = '\0';
+    a->secret[strcspn(a->secret, "\r\n")] = '\0';
+    return a->secret[0] != '\0' ? SP_OK : sp_err_set(err, SP_E_INVALID, "bridge.placement.secret_file", "has no first line");
+}
+
+enum sp_rc cloud_auth_init(struct cloud_auth *a, const struct sp_conf_placement *conf, struct cloud_http *http, struct sp_err *err)
+{
     memset(a, 0, sizeof *a);
     a->conf = conf;
     a->http = http;
@@ -39,13 +50,9 @@ enum sp_rc cloud_auth_init(struct cloud_auth *a, const struct sp_conf_placement 
         return sp_err_set(err, SP_E_INVALID, "bridge.placement.secret_file", "is missing");
     if (is_keystone(a) && (!is_url(conf->auth_url) || conf->username[0] == '\0'))
         return sp_err_set(err, SP_E_INVALID, "bridge.placement.auth_url", "and username are needed for Keystone");
-    enum sp_rc rc = sp_fs_read_into(conf->secret_file, a->secret, sizeof a->secret - 1, SP_FS_PRIVATE, &n, err);
+    enum sp_rc rc = secret_read(a, err);
     if (rc != SP_OK)
         return rc;
-    a->secret[n] = '\0';
-    a->secret[strcspn(a->secret, "\r\n")] = '\0';
-    if (a->secret[0] == '\0')
-        return sp_err_set(err, SP_E_INVALID, "bridge.placement.secret_file", "has no first line");
     if (conf->auth == SP_CONF_PLACEMENT_TOKEN)
         (void)sp_str_copy(a->token, sizeof a->token, sp_str_of(a->secret));
     return SP_OK;
@@ -134,14 +141,19 @@ void cloud_auth_turn(struct cloud_auth *a, struct sp_mono now)
     char url[SP_CONF_PLACEMENT_URL_BYTES + 16];
     if (!is_keystone(a) || a->asking || now.us < a->retry_us || (a->token[0] != '\0' && now.us < a->renew_us))
         return;
-    json_t *body = identity(a);
+    struct sp_err err;
+    bool read = secret_read(a, &err) == SP_OK;
+    if (!read)
+        SP_LOG(SP_LOG_WARNING, "cloud", "secret.none", SP_LOG_S("where", err.where), SP_LOG_S("why", err.text));
+    json_t *body = read ? identity(a) : NULL;
     char *text = body != NULL ? json_dumps(body, JSON_COMPACT) : NULL;
     json_decref(body);
     size_t n = strlen(a->conf->auth_url);
     while (n > 0 && a->conf->auth_url[n - 1] == '/')
         n--;
     (void)snprintf(url, sizeof url, "%.*s/auth/tokens", (int)n, a->conf->auth_url);
-    struct cloud_http_request r = {.method = "POST", .url = url, .body = sp_str_of(text), .self = a, .done = on_token};
+    struct cloud_http_request r = {
+        .method = "POST", .url = url, .body = sp_str_of(text), .bytes_max = CLOUD_HTTP_BODY_BYTES, .self = a, .done = on_token};
     a->asked_us = now.us;
     a->asking = text != NULL && cloud_http_send(a->http, &r);
     if (!a->asking)
@@ -149,6 +161,7 @@ void cloud_auth_turn(struct cloud_auth *a, struct sp_mono now)
     if (text != NULL)
         sp_crypto_wipe(text, strlen(text));
     free(text);
+    sp_crypto_wipe(a->secret, sizeof a->secret);
 }
 
 void cloud_auth_refused(struct cloud_auth *a, struct sp_mono now, uint32_t serial)

@@ -218,7 +218,7 @@ bool cloud_http_send(struct cloud_http *h, const struct cloud_http_request *requ
     t->request = *request;
     t->failed = false;
     sp_buf_init(&t->sent, 1u << 20);
-    sp_buf_init(&t->got, CLOUD_HTTP_BODY_BYTES);
+    sp_buf_init(&t->got, request->bytes_max);
     curl_easy_reset(t->easy);
     bool ok = options_set(h, t) && request_set(t, request) && curl_multi_add_handle(h->multi, t->easy) == CURLM_OK;
     if (!ok)

@@ -9,7 +9,8 @@
 
 #define CLOUD_HTTP_MAX        96u /* requests at once */
 #define CLOUD_HTTP_HEADERS    4u
-#define CLOUD_HTTP_BODY_BYTES (64u << 20)
+#define CLOUD_HTTP_LIST_BYTES (64u << 20) /* all providers of a large cloud */
+#define CLOUD_HTTP_BODY_BYTES (1u << 20)  /* anything else */
 #define CLOUD_HTTP_TOKEN      4096u
 
 struct cloud_http;
@@ -25,6 +26,7 @@ struct cloud_http_request {
     const char *method, *url;
     const char *headers[CLOUD_HTTP_HEADERS]; /* "Name: value"; NULL: no more */
     struct sp_str body;
+    uint32_t bytes_max; /* of the answer */
     void *self;
     uint32_t tag;
     void (*done)(void *self, uint32_t tag, const struct cloud_http_answer *answer);

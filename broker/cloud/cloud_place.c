@@ -132,6 +132,7 @@ static void send(struct cloud_place *p, const struct trait_ask *ask)
     struct cloud_http_request r = {
         .method = "GET", .url = url, .headers = {CLOUD_PLACE_API}, .self = p, .tag = ask->slot, .done = on_answer};
     char *body = NULL;
+    r.bytes_max = ask->kind == TRAIT_ASK_WHO || ask->kind == TRAIT_ASK_ALL ? CLOUD_HTTP_LIST_BYTES : CLOUD_HTTP_BODY_BYTES;
     s->ask = *ask;
     s->serial = p->auth.serial;
     if (ask->uuid != NULL)

@@ -43,25 +43,11 @@ class TraitFleet(fleet.Fleet):
     """nodes: {name: key or None}."""
 
     def __init__(self, url, nodes, settings="", second=False):
-        super().__init__(workers=2 if second else 1)
-        if second:
-            self._second_bridge()
+        super().__init__(workers=1, init_args=("--bridges", "2") if second else ())
         path = self.prefix / "etc/transport_url"
         path.write_text("rabbit://nobody:nothing@127.0.0.1:1/\n")
         os.chmod(path, 0o600)
         self.url, self.nodes, self.settings = url, nodes, settings
-
-    def _second_bridge(self):
-        """Makes of worker-2 a bridge-2, before anything runs."""
-        principals = self.prefix / "etc/principals.yaml"
-        text = principals.read_text()
-        assert text.count("name: worker-2\n    role: worker") == 1
-        principals.write_text(text.replace("name: worker-2\n    role: worker", "name: bridge-2\n    role: bridge"))
-        old, new = self.prefix / "keys/worker-2.key", self.prefix / "keys/bridge-2.key"
-        old.rename(new)
-        new.write_text(new.read_text().replace("name: worker-2", "name: bridge-2"))
-        os.chmod(new, 0o600)
-        self.workers = ["worker-1"]
 
     def secret(self, text):
         path = self.prefix / "etc/secret"
