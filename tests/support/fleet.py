@@ -4,6 +4,7 @@
 Nothing here sleeps to synchronise: wait() polls a condition until it holds or the time is up, and says what it last saw.
 """
 import contextlib
+import ctypes
 import json
 import os
 import pathlib
@@ -16,6 +17,14 @@ import time
 SOURCE = pathlib.Path(os.environ.get("SPICE_SOURCE", pathlib.Path(__file__).resolve().parents[2]))
 BIN = pathlib.Path(os.environ.get("SPICE_BIN", SOURCE / "build/release"))
 PROGRAM = {"broker": "spice-broker", "keeper": "spice-nodes", "scheduler": "spice-scheduler", "worker": "spice-worker", "bridge": "spice-bridge"}
+
+
+PRCTL, PR_SET_PDEATHSIG = ctypes.CDLL(None).prctl, 1
+
+
+def die_with_parent():
+    """In a child before it becomes a program: SIGKILL when the thread that started it ends, also when a test is killed."""
+    PRCTL(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 class Failed(AssertionError):
@@ -78,7 +87,8 @@ class Fleet:
             kind = name.split("-")[0]
             log = open(self.prefix / f"{name}.log", "ab")
             self.processes[name] = subprocess.Popen(
-                [BIN / PROGRAM[kind], "--config", self.config, "--name", name], stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+                [BIN / PROGRAM[kind], "--config", self.config, "--name", name], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                preexec_fn=die_with_parent)
             log.close()
         return self
 

@@ -16,7 +16,6 @@ import socket
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 import urllib.request
 
@@ -86,26 +85,6 @@ class Processes:
             self.kill(name)
 
 
-class Rising(threading.Thread):
-    """Something that takes its time to start, beside other things; join() raises what it raised."""
-
-    def __init__(self, start):
-        super().__init__(daemon=True)
-        self.begin, self.error = start, None
-        self.start()
-
-    def run(self):
-        try:
-            self.begin()
-        except BaseException as error:
-            self.error = error
-
-    def join(self, timeout=None):
-        super().join(timeout)
-        if self.error is not None:
-            raise self.error
-
-
 class Database:
     """MariaDB on a socket, without networking."""
 
@@ -124,11 +103,13 @@ class Database:
     def url(self, name):
         return f"mysql+pymysql://root@localhost/{name}?unix_socket={self.socket}&charset=utf8"
 
-    def start(self):
+    def launch(self):
         self.processes.start("mariadb", [
             "/usr/sbin/mariadbd", "--no-defaults", "--user=root", f"--datadir={self.data}", f"--socket={self.socket}", "--skip-networking",
             "--innodb-flush-log-at-trx-commit=0", "--innodb-doublewrite=0", "--innodb-log-file-size=24M", "--innodb-buffer-pool-size=64M",
             "--performance-schema=OFF", "--max-connections=500", f"--pid-file={self.data}/pid"])
+
+    def ready(self):
         wait("MariaDB answers", lambda: self.processes.alive("mariadb") and self.sql("SELECT 1"), START_S, 0.1)
 
     def sql(self, text):
@@ -150,7 +131,8 @@ class Database:
             with contextlib.suppress(OSError):  # somebody was faster
                 os.rename(part / "data", self.cache)
             shutil.rmtree(part)
-        self.start()
+        self.launch()
+        self.ready()
 
 
 def packages_key():
@@ -178,10 +160,11 @@ class NovaBed:
         self.log("starting RabbitMQ and MariaDB")
         self.rabbit = Rabbit()
         self.url = self.rabbit.url("nova")
-        starting = Rising(self.rabbit.start)
         cache = SOURCE / "build" / "nova-bed" / packages_key()
         self.database = Database(self.processes, self.folder, cache)
-        self.database.start()
+        self.database.launch()
+        self.rabbit.start()
+        self.database.ready()
         self._write_config()
         if not self.database.prepared:
             self.log("making the database schemas; kept for the next time")
@@ -190,7 +173,6 @@ class NovaBed:
         self.database.sql(f"UPDATE nova_api.cell_mappings SET transport_url='{self.url}', database_connection='{self.database.url('nova')}' "
                           "WHERE name='cell1'; "
                           f"UPDATE nova_api.cell_mappings SET database_connection='{self.database.url('nova_cell0')}' WHERE name='cell0'")
-        starting.join()
         self.log("starting placement and nova-conductor")
         self.processes.start("placement", [PYTHON, HERE / "nova_daemon.py", "placement", self.placement_port],
                              env={"OS_PLACEMENT_CONFIG_DIR": str(self.folder)})

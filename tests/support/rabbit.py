@@ -31,7 +31,7 @@ def free_port():
 
 
 def with_parent():
-    """The child gets SIGKILL when the test ends, however it ends."""
+    """The child gets SIGKILL when the test ends, however it ends: more exactly when the thread that starts it ends, so let it be the main one."""
     ctypes.CDLL(None).prctl(1, signal.SIGKILL)
 
 
@@ -69,15 +69,17 @@ class Rabbit:
             RABBITMQ_CONF_ENV_FILE="/dev/null", RABBITMQ_ADVANCED_CONFIG_FILE=str(self.dir / "none.config"),
             RABBITMQ_NODE_PORT=str(self.port), RABBITMQ_NODE_IP_ADDRESS="127.0.0.1", ERL_EPMD_PORT=str(self.epmd_port),
             ERL_EPMD_ADDRESS="127.0.0.1", RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS="+S 1:1 +sbwt none", ERL_FLAGS="",
-            RABBITMQ_CTL_ERL_ARGS="+S 1:1")
+            RABBITMQ_CTL_ERL_ARGS="+S 1:1",
+            RUNNING_UNDER_SYSTEMD="1")  # the script becomes the server instead of starting it
 
     def start(self):
         if self.epmd is None:
             self.epmd = subprocess.Popen(["epmd", "-address", "127.0.0.1", "-port", str(self.epmd_port)], stdin=subprocess.DEVNULL,
                                          stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, preexec_fn=with_parent)
+            fleet.wait("our epmd listens", self._mapped, 60)  # or RabbitMQ starts one that nobody ends
         out = open(self.dir / "server.log", "ab")
-        self.process = subprocess.Popen([SERVER], env=self.environment, stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True,
-                                        preexec_fn=with_parent)
+        self.process = subprocess.Popen([SERVER], env=self.environment, cwd=self.dir, stdin=subprocess.DEVNULL, stdout=out, stderr=out,
+                                        start_new_session=True, preexec_fn=with_parent)
         out.close()
         fleet.wait("RabbitMQ answers on its port", self.answers, 240, 0.1)
         return self
@@ -96,6 +98,10 @@ class Rabbit:
             os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
         fleet.wait("the port is free again", self._closed, 60)
+
+    def _mapped(self):
+        with socket.create_connection(("127.0.0.1", self.epmd_port), 1):
+            return True
 
     def _closed(self):
         with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 1):
