@@ -17,27 +17,12 @@
 #define PEOPLE_INVITE_MS_MIN 1000u
 #define PEOPLE_INVITE_MS_MAX (30ull * 86400 * 1000)
 #define PEOPLE_PER_MESSAGE 100u
+#define PEOPLE_REPAIRS_MAX 4096u /* each makes one row good, so this only ends a loop that cannot be */
 
 static void people_put(void *ctx, const struct sp_bus_principal *row)
 {
     struct nodes_shell *s = ctx;
     (void)sp_bus_principal_put(s->bus, row); /* of the file's rows it takes revocations only */
-}
-
-/* K38: the journal may hold results of a key that was revoked before they were folded. */
-static void people_void(void *ctx, const struct sp_bus_principal *row)
-{
-    struct keeper_event ev = {.kind = KEEPER_EV_REVOKED, .u.name = sp_str_of(row->name)};
-    if (row->revoked) {
-        nodes_shell_step(ctx, &ev);
-    }
-}
-
-enum sp_rc keeper_people_load(struct nodes_shell *s)
-{
-    s->principals_version = keeper_store_meta(&s->store, "principals");
-    enum sp_rc rc = keeper_principals_each(s, people_put, s);
-    return rc == SP_OK ? keeper_principals_each(s, people_void, s) : rc;
 }
 
 /* ---- publishing ---- */
@@ -278,6 +263,77 @@ void keeper_people_expire(struct nodes_shell *s)
         s->enrol_end_ms = (uint64_t)sp_db_get_int(q, 0) * SP_MS_PER_S;
         sp_db_reset(q);
     }
+}
+
+/* ---- start ---- */
+
+/* K38: the journal may hold results of a key that was revoked before they were folded. */
+static void people_void(void *ctx, const struct sp_bus_principal *row)
+{
+    struct keeper_event ev = {.kind = KEEPER_EV_REVOKED, .u.name = sp_str_of(row->name)};
+    if (row->revoked) {
+        nodes_shell_step(ctx, &ev);
+    }
+}
+
+/* True when the audit's row about a revocation is about keys that somebody still has and that are not revoked. Names of enrolled workers
+ * are given once, so the name is enough; a name of the file may have other keys since. Gives the principal as it has to be. */
+static bool people_is_undone(const struct nodes_shell *s, struct sp_str name, struct sp_str print, struct sp_bus_principal *out)
+{
+    char text[SP_BUS_NAME_BYTES], now[48];
+    const struct sp_bus_principal *p = sp_str_copy(text, sizeof text, name) ? sp_bus_principal_find(s->bus, text) : NULL;
+    if (p == NULL || p->revoked) {
+        return false;
+    }
+    people_fingerprint(p->curve, p->sign, now);
+    *out = *p;
+    out->revoked = true;
+    return !p->from_file || sp_str_is(print, now);
+}
+
+/* Finds the first revocation of the audit that the table of principals does not know of any more. */
+static enum sp_rc people_find_undone(struct nodes_shell *s, struct sp_bus_principal *out, bool *found)
+{
+    struct sp_db_stmt *q = NULL;
+    enum sp_rc rc = keeper_store_query(
+        &s->store, "SELECT object, before FROM audit WHERE what IN ('key.revoke','worker.remove') AND after='revoked' ORDER BY seq", &q);
+    *found = false;
+    while (rc == SP_OK && !*found && (rc = sp_db_row(q)) == SP_OK) {
+        *found = people_is_undone(s, sp_db_get_text(q, 0), sp_db_get_text(q, 1), out);
+    }
+    if (q != NULL) {
+        sp_db_reset(q);
+    }
+    return rc == SP_E_NOT_FOUND ? SP_OK : rc;
+}
+
+/* K38: revocations stand in the audit. A row of a principal that was taken out, or put back as it was before, is made good from there, so that
+ * whoever can write to the store has to break the chain to bring a key back. */
+static enum sp_rc people_revoke_again(struct nodes_shell *s)
+{
+    struct sp_bus_principal row;
+    bool found = false;
+    enum sp_rc rc = people_find_undone(s, &row, &found);
+    for (uint32_t i = 0; rc == SP_OK && found && i < PEOPLE_REPAIRS_MAX; i++) {
+        s->store.edited++;
+        SP_LOG(SP_LOG_ERROR, "store", "row.edited", SP_LOG_S("table", "principal"), SP_LOG_S("row", row.name), SP_LOG_S("file", s->store.path),
+               SP_LOG_S("effect", "revoked again, as the audit says"));
+        rc = keeper_store_begin(&s->store);
+        rc = rc == SP_OK ? keeper_principals_put(s, &row, "") : rc;
+        rc = rc == SP_OK ? people_bump(s) : rc;
+        rc = rc == SP_OK ? keeper_store_commit(&s->store) : rc;
+        rc = rc == SP_OK ? keeper_principals_each(s, people_put, s) : rc;
+        rc = rc == SP_OK ? people_find_undone(s, &row, &found) : rc;
+    }
+    return rc;
+}
+
+enum sp_rc keeper_people_load(struct nodes_shell *s)
+{
+    s->principals_version = keeper_store_meta(&s->store, "principals");
+    enum sp_rc rc = keeper_principals_each(s, people_put, s);
+    rc = rc == SP_OK ? people_revoke_again(s) : rc;
+    return rc == SP_OK ? keeper_principals_each(s, people_void, s) : rc;
 }
 
 /* ---- verbs ---- */

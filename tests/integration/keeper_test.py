@@ -214,6 +214,29 @@ class Keeper(unittest.TestCase):
         line = next(x for x in self.log(fleet).splitlines() if "event=rolled_back" in x)
         self.assertIn("of the journal is missing or was edited", line)
 
+    def test_revocations_that_were_taken_out(self):
+        """K38: a row that revokes is deleted, or put back as it was before; the audit knows better."""
+        fleet = self.start(self.fleet({}, workers=2))
+        database = fleet.prefix / "state/keeper/keeper.db"
+
+        def rows():
+            return {k["name"]: k["revoked"] for k in fleet.json("key", "list")}
+
+        fleet.ctl("key", "revoke", "worker-1")
+        fleet.kill("keeper", signal.SIGTERM)
+        with contextlib.closing(sqlite3.connect(database)) as db:
+            self.assertEqual(db.execute("DELETE FROM principal WHERE name='worker-1'").rowcount, 1)
+            db.commit()
+        fleet.start("keeper")
+        wait("the keeper answers", lambda: fleet.ctl("key", "list", check=False).returncode == 0)
+        self.assertEqual((rows()["worker-1"], rows()["worker-2"]), (True, False))
+        self.assertIn('event=row.edited table=principal row=worker-1', self.log(fleet))
+        fleet.restart("keeper", signal.SIGTERM)
+        wait("the keeper answers", lambda: fleet.ctl("key", "list", check=False).returncode == 0)
+        self.assertTrue(rows()["worker-1"])
+        self.assertEqual(self.log(fleet).count("event=row.edited"), 1)  # it was made good
+        wait("the brokers know", lambda: self.gauge(fleet, "keeper.rows_edited") == 0)
+
     def test_edited_rows(self):
         fleet = self.start(self.fleet({}))
         fleet.ctl("node", "add", "n1")
