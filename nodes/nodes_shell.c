@@ -250,6 +250,8 @@ static void shell_on_link(void *self, unsigned broker, bool up, uint64_t boot)
     SP_LOG(SP_LOG_INFO, "bus", up ? "broker.up" : "broker.down", SP_LOG_S("broker", sp_bus_broker_name(s->bus, broker)));
     if (up) {
         keeper_people_publish(s, (int)broker);
+        struct keeper_event ev = {.kind = KEEPER_EV_LINK};
+        nodes_shell_step(s, &ev);
     }
 }
 

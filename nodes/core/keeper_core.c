@@ -189,6 +189,9 @@ void keeper_core_step(struct keeper_core *core, const struct keeper_event *ev, s
         break;
     case KEEPER_EV_TICK:
         break;
+    case KEEPER_EV_LINK:
+        core->clock_due_ms = 0; /* the scheduler may wait for nothing else, and the next one is seconds away when nothing flows */
+        break;
     default:
         keeper_on_operator(core, ev, fx);
         break;

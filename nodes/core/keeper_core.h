@@ -39,6 +39,7 @@ enum keeper_event_kind {
     KEEPER_EV_COMMITTED,    /* all store effects so far are durable */
     KEEPER_EV_STORE_FAILED, /* those since the last commit are rolled back */
     KEEPER_EV_TICK,         /* a deadline has come, or health changed */
+    KEEPER_EV_LINK,         /* a broker was reached: what was said while it was away did not arrive */
     KEEPER_EV_NODE_PUT,     /* an operator's change that is already durable */
     KEEPER_EV_NODE_STATE,
     KEEPER_EV_POOL_PUT,

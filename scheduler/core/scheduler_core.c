@@ -250,6 +250,11 @@ static void on_link(struct scheduler_core *s, uint32_t broker, bool up, uint64_t
     lane_link(&s->lanes, broker, up, boot);
     s->links_up = up ? s->links_up | 1u << broker : s->links_up & ~(1u << broker);
     s->lanes_at_us = 0;
+    /* What the keeper said while no broker was there is lost, its clock above all, without which no job is issued. */
+    if (up && s->nodes_known) {
+        s->nodes_wanted = true;
+        s->nodes_asked_us = 0;
+    }
 }
 
 static void clock_follow(struct scheduler_core *s, struct sp_now now, struct scheduler_core_effects *fx)

@@ -28,7 +28,6 @@
 #define IDS_MAX     100000u
 #define PER_READ    65536u
 #define BUCKETS     5000000u /* microseconds */
-#define SLACK_US    300000  /* a ticket's time is a lower bound: older by the way of the keeper's clock to the scheduler, and 500 ppm */
 #define COUNTER(j)  ((j) & ((1ull << 40) - 1))
 
 static uint64_t check_hash[IDS_MAX], check_period_us[IDS_MAX], node_hash[IDS_MAX];
@@ -37,7 +36,7 @@ static uint32_t late[BUCKETS];
 #define GONE_MAX 16
 
 struct seen {
-    uint64_t job, issued_ms, start_us;
+    uint64_t job, issued_ms, start_us, low_us, high_us;
     uint64_t pair;
 };
 
@@ -97,20 +96,44 @@ static int by_pair(const void *a, const void *b)
     return x->job < y->job ? -1 : x->job > y->job;
 }
 
-/* Two jobs of a pair that can only have been issued for the same due time. */
+static int by_job(const void *a, const void *b)
+{
+    uint64_t x = ((const struct seen *)a)->job, y = ((const struct seen *)b)->job;
+    return x < y ? -1 : x > y;
+}
+
+/* The scheduler numbers its jobs as it issues them. So a job was issued no earlier than any with a lower number, whose tickets' times are
+ * lower bounds, and no later than the start of any run with a higher one. Both bounds are certain: they need no slack. */
+static void bound_issue(void)
+{
+    uint64_t low = 0, high = UINT64_MAX;
+    qsort(seen, seen_count, sizeof *seen, by_job);
+    for (size_t i = 0; i < seen_count; i++) {
+        low = seen[i].issued_ms * 1000 > low ? seen[i].issued_ms * 1000 : low;
+        seen[i].low_us = low;
+    }
+    for (size_t i = seen_count; i-- > 0;) {
+        high = seen[i].start_us < high ? seen[i].start_us : high;
+        seen[i].high_us = high;
+    }
+}
+
+/* Two jobs of a pair that can only have been issued for the same due time: with the earliest due time that each one may have, they need more
+ * different ones than there are. */
 static uint64_t count_double(void)
 {
     uint64_t doubles = 0;
     int64_t last = -1;
-    qsort(seen, seen_count, sizeof *seen, by_pair);
     for (size_t i = 0; i < seen_count; i++) {
         struct noop_note n = {.check = (uint32_t)(seen[i].pair >> 32), .node = (uint32_t)seen[i].pair};
-        int64_t period = (int64_t)check_period_us[n.check], since = (int64_t)(seen[i].issued_ms * 1000) - (int64_t)phase_of(&n);
-        int64_t low = since / period;
-        int64_t spread = (int64_t)(seen[i].start_us - seen[i].issued_ms * 1000); /* it was issued before it ran */
-        int64_t high = (since + (spread > 0 && spread < SLACK_US ? spread : SLACK_US)) / period;
+        int64_t period = (int64_t)check_period_us[n.check], phase = (int64_t)phase_of(&n);
+        int64_t low = ((int64_t)seen[i].low_us - phase) / period, high = ((int64_t)seen[i].high_us - phase) / period;
         if (i == 0 || seen[i].pair != seen[i - 1].pair)
             last = -1;
+        if (i > 0 && seen[i].job == seen[i - 1].job) {
+            doubles++; /* not even another job */
+            continue;
+        }
         if (high <= last)
             doubles++;
         last = low > last ? low : last + 1 <= high ? last + 1 : last;
@@ -211,7 +234,7 @@ static void take(const struct noop_note *n)
         if ((seen = realloc(seen, seen_size * sizeof *seen)) == NULL)
             die("no memory");
     }
-    seen[seen_count++] = (struct seen){n->job, n->issued_ms, n->start_us, (uint64_t)n->check << 32 | n->node};
+    seen[seen_count++] = (struct seen){.job = n->job, .issued_ms = n->issued_ms, .start_us = n->start_us, .pair = (uint64_t)n->check << 32 | n->node};
     if (within)
         note_lateness(n);
 }
@@ -235,6 +258,8 @@ int main(int argc, char **argv)
         for (size_t i = 0; i < got; i++)
             take(&notes[i]);
     (void)fclose(f);
+    bound_issue();
+    qsort(seen, seen_count, sizeof *seen, by_pair);
     (void)printf("{\"runs\":%llu,\"jobs\":%llu,\"issued\":%llu,\"highest\":%llu,\"timed\":%llu,\"first_us\":%llu", (unsigned long long)runs,
                  (unsigned long long)jobs, (unsigned long long)(runs > 0 ? highest - lowest + 1 : 0), (unsigned long long)highest,
                  (unsigned long long)timed, (unsigned long long)first_us);

@@ -36,7 +36,7 @@ int main(int argc, char **argv)
     struct keeper_store_options so = {.dir = argv[1], .mac_key = mac_key};
     struct sp_crypto_hmac ticket;
     sp_crypto_hmac_init(&ticket, keys->ticket, sizeof keys->ticket);
-    struct keeper_options o = {.boot = 1, .clock_boot = sp_crypto_clock_boot(boot_id, deployment), .ticket_mac = sp_crypto_hmac_mac(&ticket), .hash_key = {1}, .text_bytes_max = 256u << 20};
+    struct keeper_options o = {.boot = 1, .clock_boot = sp_crypto_clock_boot(boot_id, deployment), .ticket_mac = sp_crypto_hmac_mac(&ticket), .hash_key = {1}, .text_bytes_max = 256u << 20, .clock_ms = 1000, .clock_idle_ms = 5000};
     must(keeper_core_init(&o, sp_clock_read(), &core) == SP_OK && keeper_effects_init(&fx), "memory");
     start = sp_clock_mono_ns();
     must(keeper_store_open(&store, &so, &err) == SP_OK && keeper_store_load(&store, core, &fx, &loaded, &err) == SP_OK, err.text);

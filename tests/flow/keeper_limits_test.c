@@ -160,6 +160,21 @@ static void nodes_beyond_the_limit_are_refused_but_not_those_of_the_store(void *
     bed_fini(&b);
 }
 
+static void the_clock_is_told_when_a_broker_is_back(void **state)
+{
+    (void)state;
+    static struct bed b;
+    bed_init_with(&b, (struct keeper_options){.clock_ms = 1000, .clock_idle_ms = 5000});
+    bed_tick(&b, 6000);
+    bed_forget(&b);
+    bed_tick(&b, 10);
+    assert_int_equal(clocks(&b), 0);
+    struct keeper_event ev = {.kind = KEEPER_EV_LINK};
+    bed_step(&b, &ev);
+    assert_int_equal(clocks(&b), 1);
+    bed_fini(&b);
+}
+
 static void a_commit_takes_so_many_batches(void **state)
 {
     (void)state;
@@ -222,6 +237,7 @@ int main(void)
         cmocka_unit_test(the_clock_is_told_as_often_as_configured),
         cmocka_unit_test(results_beyond_the_limit_are_refused_and_nothing_is_lost),
         cmocka_unit_test(nodes_beyond_the_limit_are_refused_but_not_those_of_the_store),
+        cmocka_unit_test(the_clock_is_told_when_a_broker_is_back),
         cmocka_unit_test(a_commit_takes_so_many_batches),
         cmocka_unit_test(k35_questions_from_before_a_rollback_are_void),
         cmocka_unit_test(an_alias_finds_a_node_and_trust_does_not_go_by_it),

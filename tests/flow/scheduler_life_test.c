@@ -55,6 +55,30 @@ static void refused_result_is_asked_again_soon(void **state)
     scheduler_world_destroy(&w);
 }
 
+/* Without the keeper's clock no job is issued; what it said while the broker was frozen or away is lost, and it may be silent for long. */
+static void keepers_clock_is_asked_for_when_a_broker_is_back(void **state)
+{
+    (void)state;
+    w = scheduler_world_new(100);
+    fleet(10, 1000);
+    scheduler_world_run(w, 3 * S);
+    scheduler_world_link(w, false, 5);
+    scheduler_world_freeze(w, 60 * S);
+    scheduler_world_tick(w);
+    uint32_t asked = scheduler_world_sent(w, SP_MSG_SYNC_REQUEST);
+    scheduler_world_link(w, true, 6);
+    assert_int_equal(scheduler_world_sent(w, SP_MSG_SYNC_REQUEST), asked + 1);
+    scheduler_world_freeze(w, SCHEDULER_CORE_ASK_MS * 1000ull); /* nobody there yet: again */
+    scheduler_world_tick(w);
+    assert_int_equal(scheduler_world_sent(w, SP_MSG_SYNC_REQUEST), asked + 2);
+    assert_int_equal(scheduler_world_nodes(w, w->core.nodes_version, w->core.nodes_version, 0, 0), SP_OK);
+    scheduler_world_freeze(w, 2 * SCHEDULER_CORE_ASK_MS * 1000ull);
+    scheduler_world_tick(w);
+    assert_int_equal(scheduler_world_sent(w, SP_MSG_SYNC_REQUEST), asked + 2);
+    assert_int_equal(w->core.pairs.count, 10);
+    scheduler_world_destroy(&w);
+}
+
 /* Random acts and answers: the tables always agree (no pair has two jobs out, nothing waits for nothing) and job numbers rise. */
 static void random_life(uint64_t seed)
 {
@@ -139,6 +163,7 @@ static void random_lives(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(pairs_have_a_limit), cmocka_unit_test(refused_result_is_asked_again_soon), cmocka_unit_test(random_lives)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(pairs_have_a_limit), cmocka_unit_test(refused_result_is_asked_again_soon),
+                                       cmocka_unit_test(keepers_clock_is_asked_for_when_a_broker_is_back), cmocka_unit_test(random_lives)};
     return cmocka_run_group_tests_name("scheduler_life", tests, NULL, NULL);
 }
