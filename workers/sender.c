@@ -143,13 +143,14 @@ void sender_flush(struct sender *self, uint64_t now_us)
     }
 }
 
-void sender_on_result_ack(struct sender *self, const struct msg_result_ack *ack)
+void sender_on_result_ack(struct sender *self, const struct msg_result_ack *ack, uint64_t now_us)
 {
     struct sp_list refused = ack->refused;
     struct rec_refused_result r;
     if (ack->boot != self->boot || !outbox_ack(self->outbox, ack->batch)) {
         return; /* to an earlier start, or twice */
     }
+    resend_heard(&self->window, now_us);
     self->acked += ack->accepted;
     while (rec_refused_result_next(&refused, &r)) {
         self->refused++;

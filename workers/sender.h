@@ -39,7 +39,7 @@ void sender_put(struct sender *self, const struct rec_result *result, uint64_t n
 /* Effect: makes a batch of what was collected and sends what is due; once per turn. */
 void sender_flush(struct sender *self, uint64_t now_us);
 /* Effect: the keeper's answer. */
-void sender_on_result_ack(struct sender *self, const struct msg_result_ack *ack);
+void sender_on_result_ack(struct sender *self, const struct msg_result_ack *ack, uint64_t now_us);
 /* Effect: a broker went away (sent batches may be lost) or came. */
 void sender_on_link(struct sender *self, bool up, uint64_t now_us);
 /* Effect: the bus takes messages again. */

@@ -277,7 +277,7 @@ enum sp_rc worker_on_definition(struct worker_in *in, struct msg_definition *m)
 
 enum sp_rc worker_on_result_ack(struct worker_in *in, struct msg_result_ack *m)
 {
-    sender_on_result_ack(&in->self->sender, m);
+    sender_on_result_ack(&in->self->sender, m, now_us(in->self));
     return SP_OK;
 }
 

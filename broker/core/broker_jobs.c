@@ -170,6 +170,16 @@ void broker_jobs_unsent(struct broker_core *b, uint32_t frame, uint32_t conn, st
         place(b, route, frame, body, fx);
 }
 
+/* A reply was lost, and it may have been a grant: counted as told and never heard it would leave the route without jobs for good. Said
+ * again at the next look, which any message brings. */
+void broker_jobs_untold(struct broker_core *b, uint32_t peer)
+{
+    for (uint32_t i = 0; i < b->routes.routes_size; i++)
+        if (b->routes.routes[i].used && b->routes.routes[i].owner == peer)
+            b->routes.routes[i].told_workers = UINT32_MAX;
+    b->dirty = true;
+}
+
 void broker_jobs_session_ends(struct broker_core *b, uint32_t peer)
 {
     for (uint32_t i = 0; i < b->routes.routes_size; i++)

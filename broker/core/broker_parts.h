@@ -60,6 +60,7 @@ uint64_t broker_peers_silence_us(const struct broker_core *b);
 
 /* broker_jobs.c */
 void broker_jobs_unsent(struct broker_core *b, uint32_t frame, uint32_t conn, struct broker_effects *fx);
+void broker_jobs_untold(struct broker_core *b, uint32_t peer);
 void broker_jobs_session_ends(struct broker_core *b, uint32_t peer);
 void broker_jobs_expire(struct broker_core *b, struct broker_effects *fx);
 /* Effect: hands out what waits, tells grants, releases what nobody owns; sets more when it could not finish. */

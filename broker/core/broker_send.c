@@ -290,8 +290,11 @@ void broker_send_unsent(struct broker_core *b, uint32_t frame, uint32_t conn, st
 
     if (peer != PEER_NONE)
         b->peers.peers[peer].dropped++;
-    if (frame == BROKER_NOBODY)
+    if (frame == BROKER_NOBODY) { /* a reply of our own */
+        if (peer != PEER_NONE && b->peers.peers[peer].role == SP_ROLE_SCHEDULER)
+            broker_jobs_untold(b, peer);
         return;
+    }
     const struct queue_frame *facts = &b->pool.frames[frame];
 
     if (facts->type == SP_MSG_JOB_BATCH) {

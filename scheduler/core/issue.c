@@ -43,7 +43,10 @@ static void take_due(struct scheduler_core *s)
             return;
         struct pairs_pair *p = &s->pairs.list[slot];
         if (p->state == PAIRS_RUNNING) {
-            lease_lost(s, slot);
+            if (s->now.mono.us < s->tilt_us)
+                wheel_set(&s->wheel, slot, s->tilt_us);
+            else
+                lease_lost(s, slot);
             continue;
         }
         SP_ASSERT(p->state == PAIRS_PLANNED);

@@ -16,6 +16,10 @@
 SP_STATIC_ASSERT(CHECKS_MAX <= UINT16_MAX, "pairs hold the check in 16 bits");
 SP_STATIC_ASSERT(SCHEDULER_CORE_ARENA_BYTES >= 2 * MSG_JOB_BATCH_BYTES_MAX, "one batch always fits");
 
+/* With leases open the keeper's clock comes each second. A longer gap between two steps means that we were stopped. */
+#define GAP_US  (3 * SP_US_PER_S)
+#define TILT_US (SP_US_PER_S / 2)
+
 static int64_t offset_of(struct sp_now now)
 {
     return (int64_t)(now.wall.ms * SP_US_PER_MS) - (int64_t)now.mono.us;
@@ -259,6 +263,8 @@ static void on_link(struct scheduler_core *s, uint32_t broker, bool up, uint64_t
 
 static void clock_follow(struct scheduler_core *s, struct sp_now now, struct scheduler_core_effects *fx)
 {
+    if (now.mono.us > s->now.mono.us + GAP_US)
+        s->tilt_us = now.mono.us + TILT_US;
     if (now.mono.us > s->now.mono.us)
         s->now.mono = now.mono;
     s->now.wall = now.wall;

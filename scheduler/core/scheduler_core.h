@@ -81,6 +81,7 @@ struct scheduler_core {
     uint64_t hints_us;       /* up to when hint_tokens were given */
     uint32_t hint_tokens;    /* thousandths of nodes */
     /* pace, see issue.c */
+    uint64_t tilt_us; /* we were stopped for long: no lease counts as lost before this, answers may wait to be read */
     uint64_t pace_us; /* due pairs are not looked at before this instant */
     bool pace_owed;   /* something may wait for it that no timer of the wheel announces */
     uint64_t pace_at_us;

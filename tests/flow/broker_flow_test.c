@@ -99,6 +99,29 @@ static void test_worker_dies_with_work_waiting(void **state)
     expect("JobReturn>1 ");
 }
 
+/* A scheduler that is busy with something else reads nothing for a while, and a grant is lost: it is told again. */
+static void test_lost_grant_is_told_again(void **state)
+{
+    struct msg_route_credit m;
+
+    (void)state;
+    broker_world_hello(&w, SCHEDULER, scheduler, 1, "", "");
+    broker_world_hello(&w, W1, w1, 4, "exec", "");
+    broker_world_route(&w, SCHEDULER, scheduler, "exec", "");
+    w.conns[SCHEDULER].state = BROKER_WORLD_FULL;
+    broker_world_credit(&w, W1, w1, 200);
+    broker_world_drained(&w);
+    broker_world_drained(&w); /* still full */
+    expect("Welcome>1 Welcome>3 ");
+    w.conns[SCHEDULER].state = BROKER_WORLD_OPEN;
+    broker_world_drained(&w);
+    expect("RouteCredit>1 ");
+    assert_int_equal(msg_route_credit_decode(w.conns[SCHEDULER].last, w.conns[SCHEDULER].last_bytes, &m), SP_OK);
+    assert_true(m.granted >= 200);
+    broker_world_drained(&w);
+    expect("");
+}
+
 static void test_heartbeats_keep_sessions(void **state)
 {
     (void)state;
@@ -143,6 +166,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_a_check_goes_round, setup, teardown),
         cmocka_unit_test_setup_teardown(test_worker_dies_with_work_waiting, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_lost_grant_is_told_again, setup, teardown),
         cmocka_unit_test_setup_teardown(test_heartbeats_keep_sessions, setup, teardown),
         cmocka_unit_test_setup_teardown(test_loop_that_stands_still_is_not_alive, setup, teardown),
     };

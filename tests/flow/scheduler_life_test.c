@@ -79,6 +79,30 @@ static void keepers_clock_is_asked_for_when_a_broker_is_back(void **state)
     scheduler_world_destroy(&w);
 }
 
+/* Stopped for a minute, it reads the answers that waited before it calls a lease lost. */
+static void answers_that_waited_count_after_a_freeze(void **state)
+{
+    (void)state;
+    w = scheduler_world_new(100);
+    fleet(1, 3600000);
+    assert_int_equal(scheduler_world_run_now(w, "c1", "n0", false), 1);
+    assert_int_equal(scheduler_world_run_now(w, "c1", "n0", false), 0);
+    scheduler_world_freeze(w, 60 * S);
+    scheduler_world_tick(w); /* time is looked at before the socket is */
+    assert_int_equal(w->core.open_leases, 1);
+    assert_int_equal(scheduler_world_close(w, &w->jobs[0], SP_OUTCOME_PASS, SP_REFUSAL_NONE, ""), SP_OK);
+    assert_int_equal(w->core.stats.closed, 1);
+    assert_int_equal(w->core.stats.lost, 0);
+    scheduler_world_run(w, S);
+    assert_int_equal(scheduler_world_run_now(w, "c1", "n0", false), 1);
+    scheduler_world_freeze(w, 60 * S);
+    scheduler_world_tick(w);
+    scheduler_world_run(w, S); /* nothing waited: lost */
+    assert_int_equal(w->core.stats.lost, 1);
+    assert_true(scheduler_core_check(&w->core));
+    scheduler_world_destroy(&w);
+}
+
 /* Random acts and answers: the tables always agree (no pair has two jobs out, nothing waits for nothing) and job numbers rise. */
 static void random_life(uint64_t seed)
 {
@@ -164,6 +188,7 @@ static void random_lives(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(pairs_have_a_limit), cmocka_unit_test(refused_result_is_asked_again_soon),
-                                       cmocka_unit_test(keepers_clock_is_asked_for_when_a_broker_is_back), cmocka_unit_test(random_lives)};
+                                       cmocka_unit_test(keepers_clock_is_asked_for_when_a_broker_is_back),
+                                       cmocka_unit_test(answers_that_waited_count_after_a_freeze), cmocka_unit_test(random_lives)};
     return cmocka_run_group_tests_name("scheduler_life", tests, NULL, NULL);
 }

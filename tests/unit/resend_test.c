@@ -110,7 +110,7 @@ static void lossy(void **state)
     }
 }
 
-/* A silent keeper is asked ever less. */
+/* A silent keeper is asked ever less, but for the oldest batch. */
 static void backs_off(void **state)
 {
     struct resend w;
@@ -120,15 +120,52 @@ static void backs_off(void **state)
     (void)state;
     assert_true(resend_init(&w, 1));
     (void)resend_add(&w, &place);
+    (void)resend_add(&w, &place);
     while (now < 60000000) {
         uint64_t batch = resend_due(&w, now, &p);
         if (batch != RESEND_NONE) {
             resend_sent(&w, batch, now);
-            sent++;
+            sent += batch == 2;
         }
         now = resend_deadline(&w);
     }
     assert_in_range(sent, 8, 11);
+    resend_fini(&w);
+}
+
+/* A keeper that was away for a minute: the oldest batch finds out within about a second of its return, and the rest follows at once. */
+static void a_keeper_that_is_back_gets_all_at_once(void **state)
+{
+    (void)state;
+    struct resend w;
+    struct resend_place out;
+    const struct resend_place *p;
+    uint64_t batch, now = 0, oldest = 0, others = 0;
+    assert_true(resend_init(&w, 1));
+    for (uint64_t i = 1; i <= 20; i++) {
+        (void)resend_add(&w, &place);
+    }
+    for (; now < 60 * RESEND_AFTER_US; now += 1000) {
+        while ((batch = resend_due(&w, now, &p)) != RESEND_NONE) {
+            resend_sent(&w, batch, now);
+            oldest += batch == 1;
+            others += batch != 1;
+        }
+        assert_true(oldest >= now / (RESEND_AFTER_US + RESEND_AFTER_US / 8 + 1000));
+    }
+    assert_true(others <= 19 * 11); /* 0, 2, 6, 14, 22 ... s */
+    assert_true(resend_ack(&w, 1, &out));
+    resend_heard(&w, now);
+    for (uint64_t i = 2; i <= 20; i++) {
+        batch = resend_due(&w, now, &p);
+        assert_true(batch != RESEND_NONE);
+        resend_sent(&w, batch, now);
+    }
+    assert_int_equal(resend_due(&w, now, &p), RESEND_NONE);
+    assert_true(resend_ack(&w, 2, &out));
+    resend_heard(&w, now + 1000); /* it answers: no reason to hurry the others */
+    assert_int_equal(resend_due(&w, now + 1000, &p), RESEND_NONE);
+    resend_check(&w);
     resend_fini(&w);
 }
 
@@ -139,6 +176,7 @@ int main(void)
         cmocka_unit_test(full_window_refuses),
         cmocka_unit_test(lossy),
         cmocka_unit_test(backs_off),
+        cmocka_unit_test(a_keeper_that_is_back_gets_all_at_once),
     };
     return cmocka_run_group_tests_name("resend", tests, NULL, NULL);
 }

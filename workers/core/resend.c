@@ -97,7 +97,7 @@ void resend_sent(struct resend *self, uint64_t batch, uint64_t now_us)
         self->unsent = batch + 1;
     }
     self->repeated += r->tries > 0;
-    uint64_t after = (uint64_t)RESEND_AFTER_US << (r->tries < 8 ? r->tries : 8);
+    uint64_t after = (uint64_t)RESEND_AFTER_US << (batch == self->first ? 0 : r->tries < 8 ? r->tries : 8);
     after = after < RESEND_AFTER_MAX_US ? after : RESEND_AFTER_MAX_US;
     after += sp_rng_below(&self->rng, after / 8 + 1);
     r->tries++;
@@ -123,6 +123,19 @@ bool resend_ack(struct resend *self, uint64_t batch, struct resend_place *place)
     }
     self->unsent = self->unsent > self->first ? self->unsent : self->first;
     return true;
+}
+
+void resend_heard(struct resend *self, uint64_t now_us)
+{
+    bool silent = now_us - self->heard_us >= RESEND_SILENT_US;
+    self->heard_us = now_us;
+    for (uint64_t batch = self->first; silent && batch < self->unsent; batch++) {
+        struct resend_row *r = &self->row[id_of(batch)];
+        if (r->state == RESEND_FLIES && r->tries > 1) {
+            r->tries = 1;
+            sp_heap_set(&self->again, id_of(batch), now_us);
+        }
+    }
 }
 
 void resend_kick(struct resend *self, uint64_t at_us)

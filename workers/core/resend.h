@@ -4,7 +4,9 @@
  *
  * Batches are numbered contiguously. A window like TCP's: at most RESEND_FLIGHT_MAX sent and unacknowledged; each of those is sent
  * again when its acknowledgement does not come, with a distance that doubles up to RESEND_AFTER_MAX_US; the others wait for
- * an acknowledgement. So a keeper that is away is asked a little, and one that comes back sets the pace itself.
+ * an acknowledgement. The oldest goes on each RESEND_AFTER_US and finds out when a keeper that was away is back: its acknowledgement, the
+ * first after RESEND_SILENT_US, brings everything that was sent in vain at once. So a keeper that is away is asked a little, and one that
+ * comes back sets the pace itself.
  * The bytes of a batch lie elsewhere (outbox); this module only carries their place.
  */
 #ifndef SPICE_RESEND_H
@@ -20,6 +22,7 @@
 #define RESEND_FLIGHT_MAX 64u            /* of them sent */
 #define RESEND_AFTER_US 1000000u         /* first repetition */
 #define RESEND_AFTER_MAX_US 8000000u     /* distance of later ones */
+#define RESEND_SILENT_US 2000000u        /* no acknowledgement for so long: the keeper was away */
 #define RESEND_NONE 0u                   /* no batch: numbers start at 1 */
 
 /* Where the outbox keeps a batch. */
@@ -49,6 +52,7 @@ struct resend {
     uint32_t flying;
     uint64_t results;       /* in all rows not done */
     uint64_t repeated;      /* batches sent more than once */
+    uint64_t heard_us;      /* last acknowledgement */
 };
 
 /* Effect: an empty window; the first batch gets number 1. False: no memory. */
@@ -68,6 +72,8 @@ bool resend_has_room(const struct resend *self);
 void resend_sent(struct resend *self, uint64_t batch, uint64_t now_us);
 /* Effect: the keeper has answered for the batch. False: unknown or answered before. *place is where it was. */
 bool resend_ack(struct resend *self, uint64_t batch, struct resend_place *place);
+/* Effect: the keeper acknowledged something. After a long silence what was sent more than once already is due again. */
+void resend_heard(struct resend *self, uint64_t now_us);
 /* Effect: what flies may be lost (a broker went away): send it again from `at_us` on. */
 void resend_kick(struct resend *self, uint64_t at_us);
 /* Returns when resend_due has something (0: now), UINT64_MAX: only an acknowledgement or a new batch changes that. */
