@@ -4,7 +4,10 @@
 endless messages, bad key files, a second broker, loss of the process. The peers speak the wire format by the Python codec, not by ours."""
 import os
 import pathlib
+import resource
+import select
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -313,6 +316,57 @@ class Admission(unittest.TestCase):
             self.assertEqual(rig.process.wait(timeout=120), 70)
             self.assertIn("an unknown key was admitted", rig.process.stderr.read())
         finally:
+            rig.close()
+
+
+class Descriptors(unittest.TestCase):
+    SILENT, SPARE = 200, 40
+
+    def threads(self, rig):
+        for stat in pathlib.Path(f"/proc/{rig.process.pid}/task").glob("*/stat"):
+            yield stat.read_text().rsplit(")", 1)[1].split()[0]
+
+    def test_silent_connections_until_none_is_left(self):
+        """A14: far more connections than descriptors, none of which says a word. Whoever is in stays served, all of them are cut off by the
+        handshake's limit, and then a new peer gets in and no thread runs on in vain."""
+        rig = Rig(handshake="500ms").start()
+        silent = []
+        try:
+            inside = rig.peer("w1")
+            self.assertEqual(rig.hello(inside, "w1")[0], "Welcome")
+            used = len(os.listdir(f"/proc/{rig.process.pid}/fd"))
+            resource.prlimit(rig.process.pid, resource.RLIMIT_NOFILE, (used + self.SPARE, used + self.SPARE))
+            host, port = rig.tcp.removeprefix("tcp://").rsplit(":", 1)
+            host = host.strip("[]")
+            wanted = select.poll()
+            for _ in range(self.SILENT):
+                silent.append(socket.create_connection((host, int(port))))
+                wanted.register(silent[-1], select.POLLIN)
+            by_fd = {s.fileno(): s for s in silent}
+            end, progress = time.monotonic() + 300, 0
+            while by_fd and time.monotonic() < end:
+                progress += 1
+                inside.send(rig.frame("w1", "Heartbeat", {"progress": progress, "backlog": 0}))
+                self.assertEqual(rig.receive(inside, 60)[0], "Heartbeat")
+                for fd, _ in wanted.poll(100):
+                    try:
+                        over = by_fd[fd].recv(4096) == b""  # a greeting may come first
+                    except ConnectionError:
+                        over = True
+                    if over:
+                        wanted.unregister(fd)
+                        del by_fd[fd]
+            self.assertFalse(by_fd, f"{len(by_fd)} silent connections are still held")
+            self.assertEqual(rig.hello(rig.peer("keeper", endpoint=rig.tcp), "keeper")[0], "Welcome")
+            running = 0
+            for _ in range(100):  # looks, not seconds: a thread that turns in vain is seen running, or waiting for its turn, in each
+                running += "R" in self.threads(rig)
+                select.select([], [], [], 0.01)
+            self.assertLess(running, 50, "a thread turns in vain")
+            self.assertIsNone(rig.process.poll())
+        finally:
+            for s in silent:
+                s.close()
             rig.close()
 
 
