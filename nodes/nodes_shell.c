@@ -307,7 +307,7 @@ static void shell_look(struct nodes_shell *s, const struct sp_now *now)
     }
     s->wall_good = good;
     s->health.clock_good = good;
-    s->look_ms = sp_mono_ms(now->mono) + NODES_LOOK_MS;
+    s->look_ms = sp_time_next_multiple(sp_mono_ms(now->mono), NODES_LOOK_MS); /* when the heartbeats of this host wake us anyway */
     sp_log_tick(*now);
     keeper_people_expire(s);
     uint64_t refused = keeper_core_counters(s->core)->pairs_refused;

@@ -36,12 +36,27 @@ static bool set_heartbeat(struct sp_bus_link *link, bool local)
            set_int(link->socket, ZMQ_HEARTBEAT_TIMEOUT, lost) && set_int(link->socket, ZMQ_HEARTBEAT_TTL, lost);
 }
 
+static bool is_local(const struct sp_bus_link *link)
+{
+    return strncmp(link->conf->endpoints[link->endpoint], "ipc://", 6) == 0;
+}
+
+/* Processes of one host beat at the same moments, so that an idle broker wakes fewer times for them: those that come together are
+ * answered together. Those who come over the network, maybe thousands, stay spread as they came. Never later than one interval from
+ * now. */
+static uint64_t next_beat_us(const struct sp_bus_link *link, uint64_t now_us)
+{
+    uint64_t interval_us = (uint64_t)link->heartbeat_ms * SP_US_PER_MS;
+
+    return is_local(link) ? sp_time_next_multiple(now_us, interval_us) : now_us + interval_us;
+}
+
 static bool set_reconnect(struct sp_bus_link *link)
 {
     const struct sp_conf_bus *conf = &link->bus->o.conf->bus;
     uint32_t base = link->bus->o.reconnect_ms != 0 ? link->bus->o.reconnect_ms : (uint32_t)conf->reconnect_ms;
     uint32_t max = (uint32_t)conf->reconnect_max_ms;
-    bool local = strncmp(link->conf->endpoints[link->endpoint], "ipc://", 6) == 0;
+    bool local = is_local(link);
 
     if (local) {
         base = base < SP_BUS_RECONNECT_IPC_MS ? base : SP_BUS_RECONNECT_IPC_MS;
@@ -289,7 +304,7 @@ enum sp_rc sp_bus_link_welcome(struct sp_bus_link *link, const struct msg_welcom
     link->heartbeat_ms = m->heartbeat_ms;
     link->hello_tries = 0;
     link->hello_due_us = SP_NEVER;
-    link->beat_due_us = sp_bus_now_us(bus) + (uint64_t)m->heartbeat_ms * SP_US_PER_MS;
+    link->beat_due_us = next_beat_us(link, sp_bus_now_us(bus));
     SP_LOG(SP_LOG_INFO, "bus", "link", SP_LOG_S("broker", link->conf->name), SP_LOG_S("to", "up"),
            SP_LOG_S("endpoint", link->conf->endpoints[link->endpoint]));
     sp_bus_active(bus, SP_MSG_WELCOME);
@@ -325,7 +340,7 @@ void sp_bus_link_tick(struct sp_bus_link *link, uint64_t now_us)
     uint8_t body[MSG_HEARTBEAT_BYTES_MAX];
     struct sp_packer w;
 
-    link->beat_due_us = now_us + (uint64_t)link->heartbeat_ms * SP_US_PER_MS;
+    link->beat_due_us = next_beat_us(link, now_us);
     sp_packer_init(&w, body, sizeof body);
     if (msg_heartbeat_encode(&w, &beat) != SP_OK)
         return;

@@ -22,6 +22,13 @@ struct sp_now {
 #define SP_US_PER_S 1000000u
 #define SP_NEVER UINT64_MAX /* as an instant: no deadline */
 
+/* The next multiple of interval after now, at most one interval away. What processes of one host do at such times they do at the same
+ * moment, so that whoever they talk to wakes fewer times. interval > 0; any unit. */
+static inline uint64_t sp_time_next_multiple(uint64_t now, uint64_t interval)
+{
+    return (now / interval + 1) * interval;
+}
+
 static inline uint64_t sp_mono_ms(struct sp_mono m)
 {
     return m.us / SP_US_PER_MS;
