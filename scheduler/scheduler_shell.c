@@ -323,6 +323,7 @@ static enum sp_rc open_core(struct scheduler_shell *self, struct sp_err *err)
     memcpy(o.seed, self->opt.core_keys->phase, sizeof o.seed);
     sp_crypto_hmac_init(&self->ticket_key, self->opt.core_keys->ticket, sizeof self->opt.core_keys->ticket);
     o.mac = sp_crypto_hmac_mac(&self->ticket_key);
+    o.digest = sp_crypto_digest();
     self->fx.arena = malloc(SCHEDULER_CORE_ARENA_BYTES);
     self->stats = sp_stats_new();
     if (self->fx.arena == NULL || self->stats == NULL || !scheduler_core_init(&self->core, &o, sp_clock_read()))

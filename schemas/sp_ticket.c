@@ -20,8 +20,12 @@ enum place {
     AT_ZERO_2 = 60,
     AT_DIGEST = 64,
     AT_NONCE = 96,
-    AT_MAC = 128,
+    AT_SUBJECT = 128,
+    AT_MAC = 144,
 };
+
+#define SUBJECT_BYTES_MAX   (3 * 2 + 4 + 64 + 255 + 1024) /* limits of record Job in the model */
+#define SUBJECT_BYTES_SHORT 128                           /* name and address of usual length, no checkpoint */
 
 SP_STATIC_ASSERT(AT_MAC == SP_TICKET_SEALED_BYTES, "the seal covers all before it");
 SP_STATIC_ASSERT(AT_MAC + SP_TICKET_MAC_BYTES == SP_TICKET_BYTES, "nothing after the seal");
@@ -38,6 +42,50 @@ static uint64_t get(const uint8_t *p, unsigned bytes)
     for (unsigned i = 0; i < bytes; i++)
         v |= (uint64_t)p[i] << (8 * i);
     return v;
+}
+
+/* Three texts with their lengths and the timeout; to holds SUBJECT_BYTES_MAX or, where the caller saw that it suffices, less. */
+static size_t subject_put(const struct sp_str parts[3], uint32_t timeout_ms, uint8_t *to)
+{
+    size_t n = 0;
+    for (unsigned i = 0; i < 3; i++) {
+        put(to + n, parts[i].n, 2);
+        if (parts[i].n > 0)
+            memcpy(to + n + 2, parts[i].p, parts[i].n);
+        n += 2 + parts[i].n;
+    }
+    put(to + n, timeout_ms, 4);
+    return n + 4;
+}
+
+/* Apart, so that its memory is taken only for jobs with a long checkpoint. */
+static __attribute__((noinline)) void subject_long(const struct sp_str parts[3], uint32_t timeout_ms,
+                                                   const struct sp_digest *digest, uint8_t full[32])
+{
+    uint8_t bytes[SUBJECT_BYTES_MAX];
+    sp_digest_run(digest, bytes, subject_put(parts, timeout_ms, bytes), full);
+}
+
+void sp_ticket_subject(struct sp_str node, struct sp_str address, struct sp_str checkpoint, uint32_t timeout_ms,
+                       const struct sp_digest *digest, uint8_t out[SP_TICKET_SUBJECT_BYTES])
+{
+    const struct sp_str parts[3] = {node, address, checkpoint};
+    uint8_t full[32], bytes[SUBJECT_BYTES_SHORT];
+    size_t n = 3 * 2 + 4 + node.n + address.n + checkpoint.n;
+    SP_ASSERT(n <= SUBJECT_BYTES_MAX); /* the decoder's limits */
+    if (n <= sizeof bytes)
+        sp_digest_run(digest, bytes, subject_put(parts, timeout_ms, bytes), full);
+    else
+        subject_long(parts, timeout_ms, digest, full);
+    memcpy(out, full, SP_TICKET_SUBJECT_BYTES);
+}
+
+bool sp_ticket_is_about(const struct sp_ticket *t, struct sp_str node, struct sp_str address, struct sp_str checkpoint,
+                        uint32_t timeout_ms, const struct sp_digest *digest)
+{
+    uint8_t subject[SP_TICKET_SUBJECT_BYTES];
+    sp_ticket_subject(node, address, checkpoint, timeout_ms, digest, subject);
+    return memcmp(subject, t->subject, sizeof subject) == 0; /* no secret: the broker may compute it too */
 }
 
 void sp_ticket_seal(const struct sp_ticket *t, const struct sp_mac *mac, uint8_t out[SP_TICKET_BYTES])
@@ -60,6 +108,7 @@ void sp_ticket_seal(const struct sp_ticket *t, const struct sp_mac *mac, uint8_t
     put(out + AT_ZERO_2, 0, 4);
     memcpy(out + AT_DIGEST, t->digest, SP_TICKET_DIGEST_BYTES);
     memcpy(out + AT_NONCE, t->nonce, SP_TICKET_NONCE_BYTES);
+    memcpy(out + AT_SUBJECT, t->subject, SP_TICKET_SUBJECT_BYTES);
     sp_mac_run(mac, out, SP_TICKET_SEALED_BYTES, full);
     memcpy(out + AT_MAC, full, SP_TICKET_MAC_BYTES);
 }
@@ -94,6 +143,7 @@ enum sp_rc sp_ticket_decode(const uint8_t bytes[SP_TICKET_BYTES], struct sp_tick
     t->life_ms = (uint32_t)get(bytes + AT_LIFE, 4);
     memcpy(t->digest, bytes + AT_DIGEST, SP_TICKET_DIGEST_BYTES);
     memcpy(t->nonce, bytes + AT_NONCE, SP_TICKET_NONCE_BYTES);
+    memcpy(t->subject, bytes + AT_SUBJECT, SP_TICKET_SUBJECT_BYTES);
     return SP_OK;
 }
 

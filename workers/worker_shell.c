@@ -15,6 +15,7 @@
 #include "sp_log.h"
 #include "sp_random.h"
 #include "sp_stats.h"
+#include "sp_crypto.h"
 #include "sp_ticket.h"
 #include "worker_adapters.h"
 #include "worker_core.h"
@@ -24,7 +25,7 @@ SP_STATIC_ASSERT(WORKER_TICKET_BYTES == SP_TICKET_BYTES, "core and wire agree");
 SP_STATIC_ASSERT(SP_ADAPTER_DETAIL_MAX == REC_RESULT_DETAIL_MAX && SP_ADAPTER_MEASURES_MAX == REC_RESULT_MEASURES_MAX, "adapter.h and wire agree");
 SP_STATIC_ASSERT(SP_ADAPTER_CHECKPOINT_MAX == REC_RESULT_CHECKPOINT_MAX, "adapter.h and wire agree");
 
-enum gauge { G_RUNNING, G_WAITING, G_STARTED, G_FINISHED, G_DEADLINE, G_RETURNED, G_BATCHES, G_RESULTS, G_REPEATED, G_LOST, G_REFUSED, G_HITS, G_MISSES, G_COUNT };
+enum gauge { G_RUNNING, G_WAITING, G_STARTED, G_FINISHED, G_DEADLINE, G_RETURNED, G_CHANGED, G_BATCHES, G_RESULTS, G_REPEATED, G_LOST, G_REFUSED, G_HITS, G_MISSES, G_COUNT };
 
 struct worker_shell {
     struct worker_host host; /* first: `self` of the services */
@@ -236,6 +237,7 @@ enum sp_rc worker_on_job_batch(struct worker_in *in, struct msg_job_batch *m)
     struct rec_job job;
     struct sp_ticket t;
     struct worker_event ev;
+    const struct sp_digest digest = sp_crypto_digest();
     ev.kind = WORKER_EV_JOB;
     ev.u.job.broker = in->message->broker;
     ev.u.job.expires_ms = m->expires_ms > 0 ? m->expires_ms : UINT32_MAX;
@@ -244,6 +246,11 @@ enum sp_rc worker_on_job_batch(struct worker_in *in, struct msg_job_batch *m)
         if (sp_ticket_decode(job.ticket, &t) != SP_OK) {
             SP_LOG(SP_LOG_WARNING, "worker", "ticket.malformed", SP_LOG_V("node", job.node));
             continue;
+        }
+        ev.u.job.changed = !sp_ticket_is_about(&t, job.node, job.address, job.checkpoint, job.timeout_ms, &digest);
+        if (ev.u.job.changed) {
+            SP_LOG(SP_LOG_WARNING, "worker", "job.changed", SP_LOG_V("node", job.node), SP_LOG_V("address", job.address),
+                   SP_LOG_S("why", "not what its ticket was made for; look at the broker"));
         }
         ev.u.job.timeout_ms = job.timeout_ms;
         ev.u.job.lease = t.slot;
@@ -335,6 +342,7 @@ static void on_stats(void *ctx)
                                      [G_FINISHED] = c.finished,
                                      [G_DEADLINE] = c.deadline,
                                      [G_RETURNED] = c.returned,
+                                     [G_CHANGED] = c.changed,
                                      [G_BATCHES] = self->sender.window.next - self->sender.window.first,
                                      [G_RESULTS] = self->sender.window.results + self->sender.count,
                                      [G_REPEATED] = self->sender.window.repeated,
@@ -441,6 +449,7 @@ static void register_stats(struct worker_shell *self)
     static const char *const names[G_COUNT] = {
         [G_RUNNING] = "worker.running",       [G_WAITING] = "worker.waiting",         [G_STARTED] = "worker.started",
         [G_FINISHED] = "worker.finished",     [G_DEADLINE] = "worker.deadline",       [G_RETURNED] = "worker.returned",
+        [G_CHANGED] = "worker.changed",
         [G_BATCHES] = "outbox.batches",       [G_RESULTS] = "outbox.results",         [G_REPEATED] = "outbox.repeated",
         [G_LOST] = "outbox.lost",             [G_REFUSED] = "outbox.refused",         [G_HITS] = "worker.definition_hits",
         [G_MISSES] = "worker.definition_misses"};

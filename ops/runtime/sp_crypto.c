@@ -100,6 +100,17 @@ void sp_crypto_sha256(const void *p, size_t n, uint8_t out[32])
     sp_crypto_sha256_final(&h, out);
 }
 
+static void digest_fn(void *ctx, const uint8_t *p, size_t n, uint8_t out[32])
+{
+    (void)ctx;
+    sp_crypto_sha256(p, n, out);
+}
+
+struct sp_digest sp_crypto_digest(void)
+{
+    return (struct sp_digest){digest_fn, NULL};
+}
+
 /* ---- HMAC ---- */
 
 static void keyed_state(const uint8_t key[BLOCK_BYTES], uint8_t pad, uint32_t out[8])

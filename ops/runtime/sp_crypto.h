@@ -8,6 +8,7 @@
 #define SP_CRYPTO_H
 
 #include "sp_assert.h"
+#include "sp_digest.h"
 #include "sp_mac.h"
 #include "sp_rc.h"
 #include "sp_str.h"
@@ -24,6 +25,8 @@ void sp_crypto_fini(void);
 /* ---- SHA-256 (FIPS 180-4) ---- */
 
 void sp_crypto_sha256(const void *p, size_t n, uint8_t out[32]);
+/* Returns the form that pure code takes. */
+struct sp_digest sp_crypto_digest(void);
 
 struct sp_crypto_sha256 {
     uint64_t opaque[14]; /* private; plain data, may be copied to fork a hash */

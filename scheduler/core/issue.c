@@ -94,7 +94,7 @@ static uint32_t life_ms(const struct scheduler_core *s, const struct checks_chec
     return lease > half ? lease : half;
 }
 
-static void seal(struct scheduler_core *s, uint32_t slot, uint64_t job, uint8_t out[SP_TICKET_BYTES])
+static void seal(struct scheduler_core *s, uint32_t slot, uint64_t job, const struct rec_job *r, uint8_t out[SP_TICKET_BYTES])
 {
     const struct pairs_pair *p = &s->pairs.list[slot];
     const struct checks_check *check = s->checks.list[p->check];
@@ -117,6 +117,7 @@ static void seal(struct scheduler_core *s, uint32_t slot, uint64_t job, uint8_t 
     };
     memcpy(t.digest, check->def.digest, sizeof t.digest);
     s->options.random.fn(s->options.random.ctx, t.nonce, sizeof t.nonce);
+    sp_ticket_subject(r->node, r->address, r->checkpoint, r->timeout_ms, &s->options.digest, t.subject);
     sp_ticket_seal(&t, &s->options.mac, out);
 }
 
@@ -127,7 +128,6 @@ static enum sp_rc put_job(struct scheduler_core *s, uint32_t slot, uint64_t job,
     uint8_t ticket[SP_TICKET_BYTES], checkpoint[CHECKPOINT_BYTES_MAX];
     const struct registry_node *node = &s->registry.nodes[p->node];
     struct sp_str address = registry_address(node);
-    seal(s, slot, job, ticket);
     struct rec_job r = {
         .ticket = ticket,
         .timeout_ms = s->checks.list[p->check]->def.timeout_ms,
@@ -135,6 +135,7 @@ static enum sp_rc put_job(struct scheduler_core *s, uint32_t slot, uint64_t job,
         .address = sp_str_eq(address, registry_name(node)) ? sp_str_of("") : address,
         .checkpoint = sp_str_bytes(checkpoint, checkpoint_get(&s->checkpoints, p->checkpoint, checkpoint)),
     };
+    seal(s, slot, job, &r, ticket);
     return rec_job_put(w, &r);
 }
 

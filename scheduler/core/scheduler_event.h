@@ -4,6 +4,7 @@
 #define SCHEDULER_EVENT_H
 
 #include "check_def.h"
+#include "sp_digest.h"
 #include "sp_mac.h"
 
 #define SCHEDULER_CORE_EFFECTS_MAX 48u
@@ -39,6 +40,7 @@ struct scheduler_core_options {
     uint32_t grace_ms;     /* lease: timeout + wait in the broker + this */
     uint32_t clock_lost_ms; /* no KeeperClock for so long: no jobs */
     struct sp_mac mac;     /* ticket key; borrowed for life */
+    struct sp_digest digest; /* for what a ticket is about; borrowed for life */
     struct scheduler_core_random random;
 };
 

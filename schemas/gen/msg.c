@@ -355,7 +355,7 @@ static const struct msg_info infos[SP_MSG_COUNT] = {
     {"JobBatch", SP_MSG_JOB_BATCH, 1, SP_MSG_RESULT_BATCH,
      1 << SP_ROLE_SCHEDULER,
      1 << SP_ROLE_WORKER,
-     SP_AUTH_SIGN, 64, false, 769325u},
+     SP_AUTH_NONE, 0, false, 777517u},
     {"JobReturn", SP_MSG_JOB_RETURN, 1, 0,
      1 << SP_ROLE_BROKER | 1 << SP_ROLE_WORKER,
      1 << SP_ROLE_SCHEDULER,
@@ -851,7 +851,7 @@ enum sp_rc rec_latency_decode(const uint8_t *p, size_t n, struct rec_latency *r)
 SP_INLINE uint8_t *write_job(uint8_t *restrict p, const struct rec_job *restrict r, struct sp_text_seen *seen)
 {
     p = sp_put_array(p, 5);
-    p = sp_put_exact(p, r->ticket, 144u);
+    p = sp_put_exact(p, r->ticket, 160u);
     p = sp_put_u32(p, r->timeout_ms);
     p = sp_put_str(p, r->node, 64u, seen);
     p = sp_put_str(p, r->address, 255u, seen);
@@ -869,7 +869,7 @@ static __attribute__((noinline, cold)) enum sp_rc fits_job(const struct sp_packe
 {
     if (!(r->node.n <= 64u && r->address.n <= 255u && r->checkpoint.n <= 1024u))
         return SP_E_LIMIT;
-    return sp_packer_room(w) < (size_t)159u + r->node.n + r->address.n + r->checkpoint.n ? SP_E_FULL : SP_OK;
+    return sp_packer_room(w) < (size_t)175u + r->node.n + r->address.n + r->checkpoint.n ? SP_E_FULL : SP_OK;
 }
 
 /* A field was over its limit, or a text not plain. */
@@ -885,7 +885,7 @@ SP_INLINE void read_job(struct sp_unpacker *u, struct rec_job *r, bool check)
     uint32_t count = sp_take_fields(u, 5);
     if (count < 5)
         sp_unpack_fail(u, SP_E_MALFORMED);
-    r->ticket = sp_take_exact(u, 144u);
+    r->ticket = sp_take_exact(u, 160u);
     r->timeout_ms = (uint32_t)sp_take_uint(u, UINT32_MAX);
     r->node = sp_take_str(u, 64u, check);
     r->address = sp_take_str(u, 255u, check);
@@ -898,7 +898,7 @@ enum sp_rc rec_job_put(struct sp_packer *w, const struct rec_job *r)
 {
     if (w->list_count == w->list_max)
         return SP_E_FULL;
-    if (!SP_LIKELY(sp_packer_room(w) >= 1502u)) {
+    if (!SP_LIKELY(sp_packer_room(w) >= 1518u)) {
         enum sp_rc rc = fits_job(w, r);
         if (rc != SP_OK)
             return rc;
@@ -1088,7 +1088,7 @@ enum sp_rc rec_definition_body_decode(const uint8_t *p, size_t n, struct rec_def
 SP_INLINE uint8_t *write_result(uint8_t *restrict p, const struct rec_result *restrict r, struct sp_text_seen *seen)
 {
     p = sp_put_array(p, 10);
-    p = sp_put_exact(p, r->ticket, 144u);
+    p = sp_put_exact(p, r->ticket, 160u);
     p = sp_put_u8(p, r->outcome);
     p = sp_put_u16(p, r->reason);
     p = sp_put_str(p, r->detail, 1024u, seen);
@@ -1111,7 +1111,7 @@ static __attribute__((noinline, cold)) enum sp_rc fits_result(const struct sp_pa
 {
     if (!(r->detail.n <= 1024u && r->measures.n <= 1024u && r->evidence.n <= 32u && r->checkpoint.n <= 1024u))
         return SP_E_LIMIT;
-    return sp_packer_room(w) < (size_t)182u + r->detail.n + r->measures.n + r->evidence.n + r->checkpoint.n ? SP_E_FULL : SP_OK;
+    return sp_packer_room(w) < (size_t)198u + r->detail.n + r->measures.n + r->evidence.n + r->checkpoint.n ? SP_E_FULL : SP_OK;
 }
 
 /* A field was over its limit, or a text not plain. */
@@ -1127,7 +1127,7 @@ SP_INLINE void read_result(struct sp_unpacker *u, struct rec_result *r, bool che
     uint32_t count = sp_take_fields(u, 10);
     if (count < 10)
         sp_unpack_fail(u, SP_E_MALFORMED);
-    r->ticket = sp_take_exact(u, 144u);
+    r->ticket = sp_take_exact(u, 160u);
     r->outcome = (uint8_t)sp_take_uint(u, UINT8_MAX);
     r->reason = (uint16_t)sp_take_uint(u, UINT16_MAX);
     r->detail = sp_take_str(u, 1024u, check);
@@ -1145,7 +1145,7 @@ enum sp_rc rec_result_put(struct sp_packer *w, const struct rec_result *r)
 {
     if (w->list_count == w->list_max)
         return SP_E_FULL;
-    if (!SP_LIKELY(sp_packer_room(w) >= 3286u)) {
+    if (!SP_LIKELY(sp_packer_room(w) >= 3302u)) {
         enum sp_rc rc = fits_result(w, r);
         if (rc != SP_OK)
             return rc;

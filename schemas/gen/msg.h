@@ -294,13 +294,13 @@ enum sp_rc rec_latency_put(struct sp_packer *w, const struct rec_latency *r) SP_
 bool rec_latency_next(struct sp_list *list, struct rec_latency *r);
 enum sp_rc rec_latency_decode(const uint8_t *p, size_t n, struct rec_latency *r) SP_MUST_USE;
 
-#define REC_JOB_TICKET_BYTES 144u
+#define REC_JOB_TICKET_BYTES 160u
 #define REC_JOB_NODE_MAX 64u
 #define REC_JOB_ADDRESS_MAX 255u
 #define REC_JOB_CHECKPOINT_MAX 1024u
-#define REC_JOB_BYTES_MAX 1502u
+#define REC_JOB_BYTES_MAX 1518u
 struct rec_job {
-    const uint8_t *ticket; /* 144 bytes: sp_ticket.h; the worker echoes it untouched */
+    const uint8_t *ticket; /* 160 bytes: sp_ticket.h; the worker echoes it untouched */
     uint32_t timeout_ms; /* deadline of the run */
     struct sp_str node; /* text, at most 64: node name */
     struct sp_str address; /* text, at most 255: where to reach the node; empty: same as the name */
@@ -334,14 +334,14 @@ enum sp_rc rec_definition_body_put(struct sp_packer *w, const struct rec_definit
 bool rec_definition_body_next(struct sp_list *list, struct rec_definition_body *r);
 enum sp_rc rec_definition_body_decode(const uint8_t *p, size_t n, struct rec_definition_body *r) SP_MUST_USE;
 
-#define REC_RESULT_TICKET_BYTES 144u
+#define REC_RESULT_TICKET_BYTES 160u
 #define REC_RESULT_DETAIL_MAX 1024u
 #define REC_RESULT_MEASURES_MAX 1024u
 #define REC_RESULT_EVIDENCE_MAX 32u
 #define REC_RESULT_CHECKPOINT_MAX 1024u
-#define REC_RESULT_BYTES_MAX 3286u
+#define REC_RESULT_BYTES_MAX 3302u
 struct rec_result {
-    const uint8_t *ticket; /* 144 bytes: as it came in the job */
+    const uint8_t *ticket; /* 160 bytes: as it came in the job */
     uint8_t outcome; /* enum outcome */
     uint16_t reason; /* enum reason */
     struct sp_str detail; /* text, at most 1024: one line for people */
@@ -594,9 +594,9 @@ struct msg_route_credit {
 enum sp_rc msg_route_credit_decode(const uint8_t *p, size_t n, struct msg_route_credit *m) SP_MUST_USE;
 enum sp_rc msg_route_credit_encode(struct sp_packer *w, const struct msg_route_credit *m) SP_MUST_USE;
 
-/* 11 JobBatch: scheduler -> worker; auth sign; repeat harmless; reply ResultBatch. */
+/* 11 JobBatch: scheduler -> worker; auth none; repeat harmless; reply ResultBatch. */
 #define MSG_JOB_BATCH_JOBS_MAX 512u
-#define MSG_JOB_BATCH_BYTES_MAX 769325u
+#define MSG_JOB_BATCH_BYTES_MAX 777517u
 struct msg_job_batch {
     struct rec_route_spec route; /* who may run it */
     uint32_t expires_ms; /* drop and return when it waits longer in a broker */

@@ -85,7 +85,7 @@ static bool next_rec_latency(struct sp_list *list, void *to)
 static const struct msg_shape shape_latency = {"Latency", 0, sizeof(struct rec_latency), 5, 0, rec_latency_fields, encode_rec_latency, decode_rec_latency, next_rec_latency};
 
 static const struct msg_field rec_job_fields[] = {
-    {"ticket", MSG_EXACT, offsetof(struct rec_job, ticket), 144u, NULL},
+    {"ticket", MSG_EXACT, offsetof(struct rec_job, ticket), 160u, NULL},
     {"timeout_ms", MSG_U32, offsetof(struct rec_job, timeout_ms), 0u, NULL},
     {"node", MSG_STR, offsetof(struct rec_job, node), 64u, NULL},
     {"address", MSG_STR, offsetof(struct rec_job, address), 255u, NULL},
@@ -145,7 +145,7 @@ static bool next_rec_definition_body(struct sp_list *list, void *to)
 static const struct msg_shape shape_definition_body = {"DefinitionBody", 0, sizeof(struct rec_definition_body), 5, 0, rec_definition_body_fields, encode_rec_definition_body, decode_rec_definition_body, next_rec_definition_body};
 
 static const struct msg_field rec_result_fields[] = {
-    {"ticket", MSG_EXACT, offsetof(struct rec_result, ticket), 144u, NULL},
+    {"ticket", MSG_EXACT, offsetof(struct rec_result, ticket), 160u, NULL},
     {"outcome", MSG_U8, offsetof(struct rec_result, outcome), 0u, NULL},
     {"reason", MSG_U16, offsetof(struct rec_result, reason), 0u, NULL},
     {"detail", MSG_STR, offsetof(struct rec_result, detail), 1024u, NULL},

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Tickets as a worker or keeper gets them: any 144 bytes. What decodes is sealed again and must give the same 128 bytes; what opens
+/* Tickets as a worker or keeper gets them: any 160 bytes. What decodes is sealed again and must give the same 144 bytes; what opens
  * must carry the seal. The MAC is a cheap mixer: the fuzzer looks for faults of the layout, not of HMAC. */
 #include <stdint.h>
 #include <string.h>

@@ -231,6 +231,7 @@ void sim_calm(struct sim *s); /* faults end */
 void sim_check(struct sim *s);
 
 /* sim_net.c */
+extern const uint64_t sim_digest_key[2]; /* with sim_mac: stands for the hash without a key */
 void sim_mac(void *ctx, const uint8_t *p, size_t n, uint8_t out[32]);
 void sim_random(void *ctx, void *to, size_t n);
 bool sim_send(struct sim *s, uint32_t from, uint16_t type, const char *dest, uint64_t epoch, uint64_t trace, const uint8_t *body, size_t n);

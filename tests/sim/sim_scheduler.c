@@ -20,7 +20,8 @@ void sim_scheduler_start(struct sim *s)
     struct scheduler_core_options o = {.seed = {3}, .boot = s->process[SIM_SCHEDULER].boot, .epoch = ++s->scheduler_epoch,
                                        .pairs_max = SIM_NODES * SIM_CHECKS * 2, .batch_jobs = 8, .batch_bytes = 65536, .attempts_max = 3,
                                        .grace_ms = 500, .clock_lost_ms = 8000,
-                                       .mac = {sim_mac, (void *)(uintptr_t)ticket_key}, .random = {sim_random, s}};
+                                       .mac = {sim_mac, (void *)(uintptr_t)ticket_key},
+                                       .digest = {sim_mac, (void *)(uintptr_t)sim_digest_key}, .random = {sim_random, s}};
     free(s->scheduler_fx.arena);
     s->scheduler_fx.arena = malloc(SCHEDULER_CORE_ARENA_BYTES);
     SIM_REQUIRE(s, s->scheduler_fx.arena != NULL && scheduler_core_init(s->scheduler, &o, now), "scheduler does not start");

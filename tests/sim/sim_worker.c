@@ -193,6 +193,7 @@ struct worker_in {
 
 enum sp_rc worker_on_job_batch(struct worker_in *in, struct msg_job_batch *m)
 {
+    const struct sp_digest digest = {sim_mac, (void *)(uintptr_t)sim_digest_key};
     struct rec_job job;
     while (rec_job_next(&m->jobs, &job)) {
         struct sp_ticket t;
@@ -201,7 +202,8 @@ enum sp_rc worker_on_job_batch(struct worker_in *in, struct msg_job_batch *m)
         struct worker_event ev = {.kind = WORKER_EV_JOB,
                                   .u.job = {.timeout_ms = job.timeout_ms, .expires_ms = m->expires_ms, .lease = t.slot, .job = t.job,
                                             .trace = in->e->sequence, .ticket = job.ticket, .digest = t.digest, .node = job.node,
-                                            .address = job.address, .checkpoint = job.checkpoint}};
+                                            .address = job.address, .checkpoint = job.checkpoint,
+                                            .changed = !sp_ticket_is_about(&t, job.node, job.address, job.checkpoint, job.timeout_ms, &digest)}};
         step(in->s, in->process, &ev);
     }
     return SP_OK;

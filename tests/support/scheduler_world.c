@@ -38,7 +38,7 @@ struct scheduler_world *scheduler_world_new(uint32_t pairs_max)
     struct scheduler_world *w = calloc(1, sizeof *w);
     struct scheduler_core_options o = {.seed = {5, 4, 3}, .boot = 11, .epoch = 1, .pairs_max = pairs_max, .batch_jobs = 512,
                                        .batch_bytes = 512u << 10, .attempts_max = 4, .grace_ms = 1000, .clock_lost_ms = 15000,
-                                       .mac = world_mac, .random = {fill, NULL}};
+                                       .mac = world_mac, .digest = {mac, NULL}, .random = {fill, NULL}};
     SP_ASSERT(w != NULL);
     w->now = (struct sp_now){{START_US}, {WALL_MS}};
     w->fx.arena = malloc(SCHEDULER_CORE_ARENA_BYTES);

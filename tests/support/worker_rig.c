@@ -243,6 +243,7 @@ unsigned worker_rig_send(struct worker_rig *w, unsigned definition, unsigned cou
     const struct sp_mac mac = {no_mac, NULL};
     uint64_t credit = w->granted > w->sent ? w->granted - w->sent : 0;
     struct msg_job_batch m = {.route = {.adapter = sp_str_of(w->definition[definition].adapter)}, .expires_ms = 60000};
+    const struct sp_digest digest = sp_crypto_digest();
     struct sp_packer p;
     size_t room = 0;
     count = count < credit ? count : (unsigned)credit;
@@ -258,9 +259,10 @@ unsigned worker_rig_send(struct worker_rig *w, unsigned definition, unsigned cou
         char node[24];
         SP_ASSERT(w->jobs <= WORKER_RIG_JOBS);
         memcpy(t.digest, w->definition[definition].digest, sizeof t.digest);
-        sp_ticket_seal(&t, &mac, ticket);
         (void)snprintf(node, sizeof node, "node-%u", i);
         struct rec_job job = {.ticket = ticket, .timeout_ms = timeout_ms, .node = sp_str_of(node), .address = sp_str_of("127.0.0.1")};
+        sp_ticket_subject(job.node, job.address, job.checkpoint, job.timeout_ms, &digest, t.subject);
+        sp_ticket_seal(&t, &mac, ticket);
         SP_ASSERT(rec_job_put(&p, &job) == SP_OK);
     }
     SP_ASSERT(msg_job_batch_end(&p) == SP_OK);

@@ -82,8 +82,8 @@ static void refusals_repeat_nothing(void **state)
         "rabbit://u:SECRET@[::1/v",
         "rabbit://u:SECRET%00@h/v",
         "rabbit://u:SECRET@h/v?ssl=1&ssl=0",
-        "rabbit://SECRET@1,SECRET@2,SECRET@3,SECRET@4,SECRET@5,SECRET@6,SECRET@7,SECRET@8,SECRET@9,SECRET@10,"
-        "SECRET@11,SECRET@12,SECRET@13,SECRET@14,SECRET@15,SECRET@16,SECRET@17"};
+        ("rabbit://SECRET@1,SECRET@2,SECRET@3,SECRET@4,SECRET@5,SECRET@6,SECRET@7,SECRET@8,SECRET@9,SECRET@10,"
+         "SECRET@11,SECRET@12,SECRET@13,SECRET@14,SECRET@15,SECRET@16,SECRET@17")};
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct amqp_url u;

@@ -28,6 +28,7 @@ static const struct sp_ticket example = {
     .life_ms = 0x31323334,
     .digest = {0xd0, 0xd1},
     .nonce = {0xe0, 0xe1},
+    .subject = {0xf0, 0xf1},
 };
 
 static void fields_are_little_endian_and_in_place(void **state)
@@ -44,6 +45,7 @@ static void fields_are_little_endian_and_in_place(void **state)
     assert_int_equal(b[60], 0);
     assert_int_equal(b[65], 0xd1);
     assert_int_equal(b[97], 0xe1);
+    assert_int_equal(b[129], 0xf1);
 }
 
 static void opens_what_was_sealed(void **state)
@@ -58,6 +60,7 @@ static void opens_what_was_sealed(void **state)
     assert_true(t.generation == example.generation && t.slot == example.slot && t.job == example.job && t.epoch == example.epoch);
     assert_true(t.clock_boot == example.clock_boot && t.issued_ms == example.issued_ms && t.life_ms == example.life_ms);
     assert_memory_equal(t.digest, example.digest, sizeof t.digest);
+    assert_memory_equal(t.subject, example.subject, sizeof t.subject);
     assert_memory_equal(t.nonce, example.nonce, sizeof t.nonce);
     sp_ticket_seal(&t, &mac, again);
     assert_memory_equal(b, again, sizeof b);

@@ -92,20 +92,26 @@ def envelope_file():
     return "\n".join(lines + ["%s %s" % (case, frame.hex()) for case, frame in frames.items()]) + "\n"
 
 
-def ticket(attempt, flags, numbers32, numbers64, life, digest, nonce):
+def ticket(attempt, flags, numbers32, numbers64, life, digest, nonce, subject):
     check, node, generation, slot = numbers32
     job, epoch, boot, issued = numbers64
-    sealed = struct.pack("<BBHIIIIIQQQQII32s32s", 1, attempt, flags, check, node, generation, slot, 0, job, epoch, boot, issued,
-                         life, 0, digest, nonce)
+    sealed = struct.pack("<BBHIIIIIQQQQII32s32s16s", 1, attempt, flags, check, node, generation, slot, 0, job, epoch, boot, issued,
+                         life, 0, digest, nonce, subject)
     return sealed + hmac.new(KEY, sealed, hashlib.sha256).digest()[:16]
+
+
+def subject(node, address, checkpoint, timeout_ms):
+    """What binds a job to its ticket, schemas/sp_ticket.h."""
+    parts = b"".join(struct.pack("<H", len(part)) + part for part in (node, address, checkpoint))
+    return hashlib.sha256(parts + struct.pack("<I", timeout_ms)).digest()[:16]
 
 
 def ticket_file():
     up, down = bytes(range(32)), bytes(255 - k for k in range(32))
     cases = {
-        "min": ticket(0, 0, (0,) * 4, (0,) * 4, 0, bytes(32), bytes(32)),
-        "typical": ticket(1, 2, (11, 12, 13, 14), (15 << 40 | 16, 15, 0x1122334455667788, 17000), 300000, up, down),
-        "max": ticket(255, 3, (2**32 - 1,) * 4, (2**64 - 1,) * 4, 2**32 - 1, b"\xff" * 32, b"\xff" * 32),
+        "min": ticket(0, 0, (0,) * 4, (0,) * 4, 0, bytes(32), bytes(32), bytes(16)),
+        "typical": ticket(1, 2, (11, 12, 13, 14), (15 << 40 | 16, 15, 0x1122334455667788, 17000), 300000, up, down, subject(b"node-1", b"192.0.2.1", b"cp", 30000)),
+        "max": ticket(255, 3, (2**32 - 1,) * 4, (2**64 - 1,) * 4, 2**32 - 1, b"\xff" * 32, b"\xff" * 32, b"\xff" * 16),
     }
     lines = ["# Tickets (schemas/sp_ticket.h) sealed with HMAC-SHA-256 under bytes 00..1f"]
     return "\n".join(lines + ["%s %s" % (case, t.hex()) for case, t in cases.items()]) + "\n"

@@ -4,6 +4,7 @@
 Keys are read from the prefix that `spicectl init` made."""
 
 import hashlib
+import struct
 import os
 import pathlib
 import time
@@ -17,6 +18,14 @@ import spice_wire as wire
 
 CREDIT = 512
 TICKET_DIGEST = slice(64, 96)  # schemas/sp_ticket.h
+TICKET_SUBJECT = slice(128, 144)
+
+
+def subject(job):
+    """What binds a job to its ticket: a worker runs no job that does not fit."""
+    parts = [job["node"].encode(), job["address"].encode(), job["checkpoint"]]
+    sealed = b"".join(struct.pack("<H", len(part)) + part for part in parts) + struct.pack("<I", job["timeout_ms"])
+    return hashlib.sha256(sealed).digest()[:16]
 
 
 class Peer:
@@ -107,6 +116,7 @@ class Worker(Peer):
 
     def on_JobBatch(self, values):
         for job in values["jobs"]:
+            assert job["ticket"][TICKET_SUBJECT] == subject(job)
             digest = job["ticket"][TICKET_DIGEST]
             if digest not in self.definitions and digest not in self.waiting:
                 self.send("DefinitionGet", {"digest": digest})

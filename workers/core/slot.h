@@ -8,7 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define WORKER_TICKET_BYTES 144u
+#define WORKER_TICKET_BYTES 160u
 #define WORKER_NODE_MAX 64u
 #define WORKER_ADDRESS_MAX 255u
 #define WORKER_CHECKPOINT_MAX 1024u

@@ -264,6 +264,11 @@ static void on_job(struct worker_core *self, const struct worker_event *ev, stru
     SP_ASSERT(job_fits(ev)); /* the decoder's limits are the same */
     self->counts.taken++;
     credit_taken(&self->credit, ev->u.job.broker);
+    if (ev->u.job.changed) {
+        self->counts.changed++;
+        emit_return(self, ev->u.job.lease, ev->u.job.job, SP_REFUSAL_TICKET, fx);
+        return;
+    }
     if (self->draining) {
         emit_return(self, ev->u.job.lease, ev->u.job.job, SP_REFUSAL_DRAINING, fx);
         return;

@@ -71,6 +71,7 @@ struct worker_event {
             struct sp_str node;
             struct sp_str address;
             struct sp_str checkpoint;
+            bool changed; /* it is not the job its ticket was made for: goes back, is not run */
         } job;
         struct {
             const uint8_t *digest;
@@ -119,7 +120,7 @@ struct worker_effects {
 };
 
 struct worker_counts {
-    uint64_t taken, started, finished, deadline, cancelled, returned, overload, late_finish;
+    uint64_t taken, started, finished, deadline, cancelled, returned, changed, overload, late_finish;
     uint64_t definition_hit, definition_miss;
     uint32_t running, waiting, ready;
 };
