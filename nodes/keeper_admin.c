@@ -243,6 +243,11 @@ enum sp_rc keeper_shell_on_admin_request(struct keeper_shell_in *in, struct msg_
         (void)keeper_admin_refuse(&act, SP_REFUSAL_BAD_REQUEST, "args", "are no JSON object", NULL);
         v = NULL;
     }
+    const json_t *dry = json_object_get(act.args, "dry_run");
+    if (v != NULL && dry != NULL && !json_is_boolean(dry)) { /* what was meant to change nothing must not be done for a slip of the pen */
+        (void)keeper_admin_refuse(&act, SP_REFUSAL_BAD_REQUEST, "dry_run", "is neither true nor false", NULL);
+        v = NULL;
+    }
     if (v != NULL) {
         const char *object = keeper_admin_text(&act, "name");
         act.dry = json_is_true(json_object_get(act.args, "dry_run"));

@@ -366,6 +366,29 @@ json_t *keeper_people_list(struct nodes_shell *s)
     return list;
 }
 
+/* Refuses what it does not know, and what is no text: a scope that is misspelt or lost would be the whole fleet (K11, K39). */
+static bool people_invite_keys(struct keeper_act *act)
+{
+    static const char *const known[] = {"name", "adapters", "nodes", "labels", "ttl_ms", "dry_run"};
+    const char *key;
+    json_t *value;
+    json_object_foreach(act->args, key, value)
+    {
+        size_t i = 0;
+        while (i < SP_COUNT(known) && strcmp(key, known[i]) != 0) {
+            i++;
+        }
+        bool good = i < 4 ? json_is_string(value) : i == 4 ? json_is_integer(value) : i == 5;
+        if (!good) {
+            (void)keeper_admin_refuse(act, SP_REFUSAL_BAD_REQUEST, key,
+                                      i < SP_COUNT(known) ? "has a value of the wrong type" : "an invitation has no such key",
+                                      i < SP_COUNT(known) ? NULL : sp_str_nearest(sp_str_of(key), known, SP_COUNT(known)));
+            return false;
+        }
+    }
+    return true;
+}
+
 static bool people_invite_words(const struct keeper_act *act, struct keeper_invitation *inv)
 {
     const char *name = keeper_admin_text(act, "name"), *adapters = keeper_admin_text(act, "adapters");
@@ -382,6 +405,9 @@ json_t *keeper_people_invite(struct nodes_shell *s, struct keeper_act *act)
     struct keeper_invitation inv;
     struct keeper_invite drawn;
     char expires[32];
+    if (!people_invite_keys(act)) {
+        return NULL;
+    }
     json_int_t ttl = json_integer_value(json_object_get(act->args, "ttl_ms"));
     uint64_t ttl_ms = ttl > 0 ? (uint64_t)ttl : s->conf->keeper.enrol_ttl_ms;
     if (!people_invite_words(act, &inv) || ttl_ms < PEOPLE_INVITE_MS_MIN || ttl_ms > PEOPLE_INVITE_MS_MAX) {

@@ -33,6 +33,20 @@ static enum sp_rc pool_keys_known(const json_t *object, struct sp_err *err)
     return SP_OK;
 }
 
+/* A value of another type is refused and not as if it had not been said: a pool whose selector is lost selects every node (K39). */
+static enum sp_rc pool_types(const json_t *object, struct sp_err *err)
+{
+    static const char *const texts[] = {"name", "selector", "trait"};
+    for (size_t i = 0; i < SP_COUNT(texts); i++) {
+        const json_t *v = json_object_get(object, texts[i]);
+        if (v != NULL && !json_is_string(v)) {
+            return sp_err_set(err, SP_E_INVALID, texts[i], "is no text");
+        }
+    }
+    const json_t *warn = json_object_get(object, "accept_warn");
+    return warn == NULL || json_is_boolean(warn) ? SP_OK : sp_err_set(err, SP_E_INVALID, "accept_warn", "is neither true nor false");
+}
+
 static enum sp_rc pool_checks(const json_t *list, const char *where, enum pool_role role, uint32_t group, struct pool_policy *out,
                               struct sp_err *err)
 {
@@ -106,6 +120,7 @@ enum sp_rc keeper_pool_json_read(const json_t *object, struct pool_policy *out, 
         return sp_err_set(err, SP_E_INVALID, "pool", "is an object");
     }
     enum sp_rc rc = pool_keys_known(object, err);
+    rc = rc == SP_OK ? pool_types(object, err) : rc;
     if (rc != SP_OK) {
         return rc;
     }
