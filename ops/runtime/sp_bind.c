@@ -76,7 +76,10 @@ static enum sp_rc bind_scalar(const struct bind *b, const struct sp_bind_key *k,
 {
     char why[SP_BIND_SCALAR_WHY_BYTES];
     if (node->kind != SP_YAML_SCALAR) {
-        return wrong(b, k, node, "must be a single value, not a list or map");
+        (void)wrong(b, k, node, "must be a single value, not a list or map");
+        /* Labels are a map, so many write what chooses by labels as a map too. */
+        sp_err_hint(b->err, "%s", k->type == SP_BIND_SELECTOR ? "one text of terms joined by commas, like role=compute,zone=a" : k->help);
+        return SP_E_INVALID;
     }
     return sp_bind_scalar_set(k, node->text, to, why) ? SP_OK : wrong(b, k, node, why);
 }

@@ -35,6 +35,7 @@ static void test_refused(void **state)
         {CHECK "max_age: 900ms\n", "f.yaml:4", "max_age", ""},
         {CHECK "stage: enforced\n", "f.yaml:4", "stage", "enforcing"},
         {CHECK "selector: 'zone=a,,'\n", "f.yaml:4", "selector", ""},
+        {CHECK "selector: {role: compute}\n", "f.yaml:4", "single value", "role=compute,zone=a"},
         {CHECK "category: [hardwear]\n", "f.yaml:4", "hardwear", "hardware"},
         {CHECK "params: {outcom: pass}\n", "f.yaml:4", "outcom", ""},
         {CHECK "params: 7\n", "f.yaml:4", "map", ""},
