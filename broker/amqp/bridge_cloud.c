@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "bridge_cloud.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "bridge_method.h"
 #include "bridge_rpc.h"
 #include "oslo_message.h"
 #include "sp_clock.h"
+#include "sp_crypto.h"
 #include "sp_log.h"
 
 #define POOLS_MS       10000u /* between looks at the pools */
@@ -28,13 +30,28 @@ static void tell_proof(struct bridge *b, struct sp_mono now)
     trait_core_proof(&b->place->core, following, b->proof_us);
 }
 
+/* True when the keeper made the key of the name, because none was given. */
+static bool is_named(const struct reader_entry *e)
+{
+    uint8_t hash[32];
+    char label[96];
+    if ((e->key[6] & 0xf0) != 0x80)
+        return false;
+    int n = snprintf(label, sizeof label, "SPICE node:%s", e->node);
+    sp_crypto_sha256(label, (size_t)n < sizeof label ? (size_t)n : sizeof label - 1, hash);
+    hash[6] = (uint8_t)((hash[6] & 0x0f) | 0x80);
+    hash[8] = (uint8_t)((hash[8] & 0x3f) | 0x80);
+    return memcmp(hash, e->key, 16) == 0;
+}
+
 static void tell_entry(struct bridge *b, struct sp_mono now, const struct reader_entry *e)
 {
     struct reader_answer a;
     if (!e->live)
         return;
     reader_core_answer(&b->reader, now, e, &a);
-    (void)trait_core_node(&b->place->core, now, e->key, e->node, e->pool, a.member ? now.us + a.remaining_ms * SP_US_PER_MS : 0);
+    struct trait_node_id id = {e->key, e->node, is_named(e)};
+    (void)trait_core_node(&b->place->core, now, &id, e->pool, a.member ? now.us + a.remaining_ms * SP_US_PER_MS : 0);
 }
 
 static void tell_all(struct bridge *b, struct sp_mono now)

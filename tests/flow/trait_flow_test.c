@@ -234,7 +234,8 @@ static void tell(uint32_t p, uint32_t k)
     char name[16];
     (void)snprintf(name, sizeof name, "n%u", p);
     for (uint32_t b = 0; b < bridge_count && reader_follows; b++)
-        assert_true(trait_core_node(&bridges[b].core, (struct sp_mono){now_us}, server[p].key, name, pool_names[k],
+        assert_true(trait_core_node(&bridges[b].core, (struct sp_mono){now_us},
+                                    &(struct trait_node_id){server[p].key, name, p % 2 == 1}, pool_names[k],
                                     truth[p][k].member ? truth[p][k].until_us : 0));
 }
 
@@ -514,18 +515,23 @@ static void a_provider_that_came_back_by_the_same_name(void **state)
     assert_int_equal(server[2].ours, 1);
 }
 
-/* A host takes the name of a trusted one: its provider is another, so it gets nothing. */
+/* A host takes the name of a trusted one, whose provider is there or was deleted: it is another, so it gets nothing. */
 static void a_name_cannot_be_stolen(void **state)
 {
     (void)state;
-    world(13, 1);
-    follow(true);
-    (void)snprintf(server[2].name, sizeof server[2].name, "moved");
-    (void)snprintf(server[3].name, sizeof server[3].name, "n2");
-    member(2, 0, true, 1000 * S);
-    pass(30 * S);
-    assert_int_equal(server[2].ours, 1);
-    assert_int_equal(server[3].ours, 0);
+    for (unsigned deleted = 0; deleted < 2; deleted++) {
+        world(13, 1);
+        follow(true);
+        (void)snprintf(server[2].name, sizeof server[2].name, "moved");
+        (void)snprintf(server[3].name, sizeof server[3].name, "n2");
+        server[2].gone = deleted != 0;
+        member(2, 0, true, 1000 * S);
+        pass(30 * S);
+        assert_int_equal(server[2].ours, deleted ? 0 : 1);
+        assert_int_equal(server[3].ours, 0);
+        trait_core_fini(&bridges[0].core);
+        bridge_count = 0;
+    }
 }
 
 static void only_custom_names_are_ours(void **state)

@@ -4,7 +4,9 @@
 the traits are those of the pool, traits of others are untouched, and neither rate nor number of requests at once was exceeded."""
 import os
 import pathlib
+import subprocess
 import sys
+import tempfile
 import time
 import uuid
 
@@ -15,7 +17,7 @@ from trait_fleet import GOLD, IRON, TraitFleet  # noqa: E402
 
 NODES = {"n1": str(uuid.uuid4()), "n2": str(uuid.uuid4()), "n3": None, "n4": None}
 FOREIGN = {"n1": ["COMPUTE_NODE", "CUSTOM_OTHER", "HW_CPU_X86_VMX"], "n2": [], "n3": ["CUSTOM_SPICE_GOLD_2"], "n4": ["COMPUTE_NODE"],
-           "stranger": ["CUSTOM_OTHER"]}
+           "stranger": ["CUSTOM_OTHER"], "taken": []}
 PARALLEL = 4
 
 
@@ -31,7 +33,8 @@ def foreign_lives(placement):
 
 def fill(placement):
     for name, traits in FOREIGN.items():
-        placement.add(name, NODES.get(name), traits)
+        if name in NODES or name == "stranger":
+            placement.add(name, NODES.get(name), traits)
     placement.add("stranger-2", traits=[GOLD, IRON])  # of a bridge that died
     FOREIGN["stranger-2"] = []
 
@@ -115,7 +118,9 @@ def bounds(placement):
 def fixed_token():
     with Placement({GOLD, IRON}, auth="token") as placement:
         fill(placement)
-        fleet = TraitFleet(placement.url + "/", NODES, f"parallel: {PARALLEL}\ntimeout: 2s\nauth: token\nsecret_file: etc/secret\n")
+        placement.add("taken")  # of the name of a node whose own provider is another
+        nodes = {**NODES, "taken": str(uuid.uuid4())}
+        fleet = TraitFleet(placement.url + "/", nodes, f"parallel: {PARALLEL}\ntimeout: 2s\nauth: token\nsecret_file: etc/secret\n")
         fleet.secret(PASSWORD)
         with fleet:
             fleet.start("bridge-1")
@@ -148,12 +153,43 @@ def keystone(auth):
             assert PASSWORD not in log and not any(t in log for t in placement.tokens) and "gAAAA" not in log
 
 
+def certificate(folder, name, address):
+    """Self-signed, so it is its own authority."""
+    cert, key = folder / f"{name}.pem", folder / f"{name}.key"
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2", "-subj", "/CN=placement",
+                    "-addext", f"subjectAltName=IP:{address}", "-keyout", key, "-out", cert], check=True, capture_output=True)
+    return cert, key
+
+
+def tls():
+    """The token goes to nobody but the placement that the authority vouches for, by its name."""
+    with tempfile.TemporaryDirectory() as folder:
+        folder = pathlib.Path(folder)
+        right, other, wrong_name = (certificate(folder, n, a) for n, a in (("right", "127.0.0.1"), ("other", "127.0.0.1"), ("name", "127.0.0.2")))
+        for what, shown, trusted, good in (("right", right, right, True), ("another authority", other, right, False),
+                                           ("another name", wrong_name, wrong_name, False)):
+            with Placement({GOLD, IRON}, auth="token", tls=shown) as placement:
+                fill(placement)
+                fleet = TraitFleet(placement.url, NODES, f"auth: token\nsecret_file: etc/secret\nca_file: {trusted[0]}\n")
+                fleet.secret(PASSWORD)
+                with fleet:
+                    fleet.start("bridge-1")
+                    if good:
+                        settle(placement, NODES)
+                        continue
+                    wait(f"{what}: the bridge gives up for a while", lambda: "placement.lost" in fleet.log(), 120)
+                    assert not placement.times, f"{what}: a request went out"
+            print(f"   {what}: refused before anything was sent")
+
+
 def main():
     started = time.monotonic()
     fixed_token()
     for auth in ("password", "application_credential"):
         keystone(auth)
         print(f"5. Keystone, {auth}: a revoked token is renewed, and nothing secret is in the log")
+    tls()
+    print("6. TLS: only the right placement gets the token")
     print(f"ok, {time.monotonic() - started:.0f} s")
 
 

@@ -7,6 +7,7 @@ import collections
 import http.server
 import json
 import re
+import ssl
 import threading
 import time
 import uuid
@@ -24,7 +25,8 @@ class Provider:
 class Placement:
     """with Placement(ours={"CUSTOM_X"}) as p: p.url ...   fault: None, 500, "hang", "garbage", "flood", "close"; conflicts: next so many PUTs are refused."""
 
-    def __init__(self, ours, auth=None, life_s=3600):
+    def __init__(self, ours, auth=None, life_s=3600, tls=None):
+        """tls: (certificate, key) paths."""
         self.ours, self.auth, self.life_s = set(ours), auth, life_s
         self.lock = threading.RLock()
         self.providers, self.known = {}, {"COMPUTE_NODE", "HW_CPU_X86_VMX"}
@@ -46,9 +48,17 @@ class Placement:
 
             do_GET = do_PUT = do_POST = do_DELETE = handle_any
 
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        class Server(http.server.ThreadingHTTPServer):
+            def handle_error(self, request, address):  # a client that goes away, or that refuses the certificate
+                pass
+
+        self.server = Server(("127.0.0.1", 0), Handler)
         self.server.daemon_threads = True
-        self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
+        self.url = f"http{'s' if tls else ''}://127.0.0.1:{self.server.server_address[1]}"
+        if tls:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(*tls)
+            self.server.socket = context.wrap_socket(self.server.socket, server_side=True, do_handshake_on_connect=False)
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
     def __enter__(self):

@@ -80,8 +80,14 @@ struct trait_name { /* private but for reading */
 struct trait_pool {
     char pool[65], trait[TRAIT_NAME_BYTES];
 };
+struct trait_node_id {
+    const uint8_t *key;
+    const char *name;
+    bool named; /* registered without a key: the name is all there is, and finds its provider */
+};
 struct trait_node { /* private */
     uint8_t key[16];
+    bool named;
     char name[TRAIT_NODE_BYTES];
     uint64_t until_us[TRAIT_POOLS_MAX]; /* 0: no member */
 };
@@ -145,8 +151,7 @@ bool trait_core_pools(struct trait_core *c, struct sp_mono now, const struct tra
 /* Effect: no node is a member of anything, until told again. */
 void trait_core_forget(struct trait_core *c);
 /* Effect: a node is a member of a pool until then at most (0: it is none). False: no room; it stays without trait. */
-bool trait_core_node(struct trait_core *c, struct sp_mono now, const uint8_t key[16], const char *name, const char *pool,
-                     uint64_t until_us);
+bool trait_core_node(struct trait_core *c, struct sp_mono now, const struct trait_node_id *id, const char *pool, uint64_t until_us);
 /* Effect: whether the reader follows, and until when what was told counts as proven. */
 void trait_core_proof(struct trait_core *c, bool following, uint64_t until_us);
 

@@ -155,23 +155,24 @@ static void node_name(struct trait_core *c, uint32_t i, const char *name, bool m
     c->serial++;
 }
 
-bool trait_core_node(struct trait_core *c, struct sp_mono now, const uint8_t key[16], const char *name, const char *pool,
-                     uint64_t until_us)
+bool trait_core_node(struct trait_core *c, struct sp_mono now, const struct trait_node_id *id, const char *pool, uint64_t until_us)
 {
-    uint32_t at = 0, i = node_by_key(c, key);
+    uint32_t at = 0, i = node_by_key(c, id->key);
     while (at < c->pool_count && strcmp(c->pools[at].pool, pool) != 0)
         at++;
     if (at == c->pool_count)
         return true; /* feeds no trait */
     if (i == TRAIT_NONE)
-        i = node_add(c, key);
+        i = node_add(c, id->key);
     if (i == TRAIT_NONE) {
         c->counters.dropped++;
         return false;
     }
-    node_name(c, i, name, until_us > now.us);
+    node_name(c, i, id->name, until_us > now.us);
+    c->serial += c->nodes[i].named != id->named;
+    c->nodes[i].named = id->named;
     c->nodes[i].until_us[at] = until_us;
-    uint32_t by_key = provider_by_uuid(c, key), by_name = provider_by_name(c, name);
+    uint32_t by_key = provider_by_uuid(c, id->key), by_name = provider_by_name(c, id->name);
     if (by_key != TRAIT_NONE)
         trait_look_at(c, now, by_key);
     if (by_name != TRAIT_NONE && by_name != by_key)
@@ -188,7 +189,8 @@ void trait_core_proof(struct trait_core *c, bool following, uint64_t until_us)
 
 /* ---- providers ---- */
 
-/* By key; else by name, as the filter in nova-scheduler does, but never the provider of another node. */
+/* By key. By name only a node that was registered without a key, as the filter in nova-scheduler does: one with a key belongs to
+ * another provider, whatever that is called. */
 static uint32_t node_of(struct trait_core *c, struct trait_provider *p)
 {
     if (p->serial == c->serial)
@@ -196,8 +198,7 @@ static uint32_t node_of(struct trait_core *c, struct trait_provider *p)
     p->node = node_by_key(c, p->uuid);
     if (p->node == TRAIT_NONE) {
         p->node = node_by_name(c, p->name);
-        uint32_t other = p->node != TRAIT_NONE ? provider_by_uuid(c, c->nodes[p->node].key) : TRAIT_NONE;
-        if (other != TRAIT_NONE && c->providers[other].known)
+        if (p->node != TRAIT_NONE && !c->nodes[p->node].named)
             p->node = TRAIT_NONE;
     }
     p->serial = c->serial;
