@@ -63,13 +63,15 @@ class Load(Fleet):
         return self.process_stats()[process]["gauges"][name]
 
     def accepted(self):
-        return self.gauge("keeper", "keeper.accepted")
+        """Results the keeper has stored; a batch that came twice is acknowledged twice and stored once."""
+        gauges = self.process_stats()["keeper"]["gauges"]
+        return gauges["keeper.accepted"] - gauges["keeper.duplicates"]
 
     def runs_under_way(self, count):
         wait("the load runs", lambda: self.accepted() > count, 180, 0.5)
 
     def measure(self, seconds):
-        """CPU us per check and checks per second, by the keeper's durable results; finish() proves that number."""
+        """CPU us per check and checks per second, by the keeper's durable results. Whether it stored them is what finish() reads from its disk."""
         first, cpu, start = self.accepted(), self.cpu_seconds(), time.monotonic()
         span(seconds)
         done, spent, took = self.accepted() - first, self.cpu_seconds() - cpu, time.monotonic() - start
@@ -108,7 +110,7 @@ class Load(Fleet):
         wait("all answers are in", lambda: self.gauge("scheduler", "scheduler.open") == 0 and
              all(self.gauge(w, "outbox.results") == 0 for w in self.workers), 120, 0.5)
         gauges = self.process_stats()["keeper"]["gauges"]
-        self.last_accepted = gauges["keeper.accepted"]
+        self.last_accepted = gauges["keeper.accepted"] - gauges["keeper.duplicates"]
         self.refused = {name: value for name, value in gauges.items() if value and name.startswith("keeper.refused") or name == "keeper.batches_dropped"}
         self.stop()
         deployment = re.search(r'^deployment: "?([0-9a-f]{32})', self.config.read_text(), re.M).group(1)
