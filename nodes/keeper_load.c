@@ -203,6 +203,7 @@ enum sp_rc keeper_store_load(struct keeper_store *s, struct keeper_core *core, s
     rc = rc == SP_OK ? load_nodes(&l) : rc;
     rc = rc == SP_OK ? load_records(&l) : rc;
     rc = rc == SP_OK ? load_journal(&l) : rc;
+    keeper_core_restored(core);
     out->pairs = keeper_core_nodes(core)->pairs;
     out->registry_version = keeper_core_nodes(core)->version;
     return rc;

@@ -277,6 +277,8 @@ static void shell_on_stats(void *self)
     shell_set(s, "keeper.renewals", c->renewals);
     shell_set(s, "keeper.events", c->events);
     shell_set(s, "keeper.audit_lost", c->audit_lost);
+    shell_set(s, "keeper.history_lost", c->history_lost);
+    shell_set(s, "keeper.pairs_forgotten", c->forgotten);
     shell_set(s, "keeper.audit_cut", s->audit_cut);
     shell_set(s, "keeper.audit_bad", s->audit_bad);
     shell_set(s, "keeper.refused.results_max", c->pairs_refused);

@@ -49,7 +49,7 @@ static const char *text_arg(const struct call *c, const char *key)
 static enum sp_rc store_failed(struct call *c, enum sp_rc rc)
 {
     store_rollback(c->a->store);
-    (void)sp_err_set(&c->err, rc, "scheduler's store", "%s", store_error(c->a->store)->text);
+    (void)sp_err_set(&c->err, rc, store_error(c->a->store)->where, "%s", store_error(c->a->store)->text);
     sp_err_hint(&c->err, "nothing was changed; is the disk full?");
     return rc == SP_E_FULL ? SP_E_FULL : SP_E_IO;
 }

@@ -109,7 +109,8 @@ static void perform_store(struct scheduler_shell *self, uint64_t epoch)
     ev.u.stored.epoch = epoch;
     ev.u.stored.ok = store_epoch_set(self->store, epoch) == SP_OK;
     if (!ev.u.stored.ok) {
-        SP_LOG(SP_LOG_ERROR, SUB, "store.failed", SP_LOG_S("why", store_error(self->store)->text));
+        SP_LOG(SP_LOG_ERROR, SUB, "store.failed", SP_LOG_S("file", store_error(self->store)->where),
+               SP_LOG_S("why", store_error(self->store)->text));
         self->failed = true;
         sp_loop_stop(self->opt.loop);
     }
@@ -302,7 +303,7 @@ static enum sp_rc open_store(struct scheduler_shell *self, struct sp_err *err)
         return sp_err_set(err, SP_E_LIMIT, path, "all epochs are used up");
     rc = store_epoch_set(self->store, store_epoch(self->store) + 1);
     if (rc != SP_OK)
-        return sp_err_set(err, rc, path, "%s", store_error(self->store)->text);
+        return sp_err_set(err, rc, store_error(self->store)->where, "%s", store_error(self->store)->text);
     return catalog_init(&self->catalog, store_check_next(self->store)) ? SP_OK : sp_err_set(err, SP_E_NOMEM, path, "no memory");
 }
 

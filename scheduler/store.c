@@ -70,6 +70,7 @@ struct store {
     uint64_t version, epoch;
     uint32_t check_next;
     uint32_t check_next_new; /* of the open transaction */
+    char path[SP_FS_PATH_BYTES];
     char reserve[SP_FS_PATH_BYTES];
     struct sp_err err;
 };
@@ -116,23 +117,22 @@ static void reserve_make(struct store *s, uint32_t mb)
 
 enum sp_rc store_open(const char *directory, uint32_t reserve_mb, struct store **out, struct sp_err *err)
 {
-    char path[SP_FS_PATH_BYTES];
     struct store *s = calloc(1, sizeof *s);
     if (s == NULL)
         return sp_err_set(err, SP_E_NOMEM, directory, "no memory");
     enum sp_rc rc = sp_fs_mkdirs(directory, 0700, err);
-    if (rc == SP_OK && (sp_fs_join(path, sizeof path, directory, STORE_FILE) != SP_OK ||
+    if (rc == SP_OK && (sp_fs_join(s->path, sizeof s->path, directory, STORE_FILE) != SP_OK ||
                         sp_fs_join(s->reserve, sizeof s->reserve, directory, STORE_RESERVE) != SP_OK))
         rc = sp_err_set(err, SP_E_LIMIT, directory, "path is too long");
     if (rc == SP_OK) {
         struct sp_db_options o = {
-            .path = path, .schema = schema, .application_id = STORE_APPLICATION, .version = STORE_SCHEMA_VERSION, .check = true};
+            .path = s->path, .schema = schema, .application_id = STORE_APPLICATION, .version = STORE_SCHEMA_VERSION, .check = true};
         rc = sp_db_open(&o, &s->db, err);
     }
     if (rc == SP_OK) {
         rc = prepare(s);
         if (rc != SP_OK)
-            (void)sp_err_set(err, rc, path, "%s", sp_db_error(s->db)->text);
+            (void)sp_err_set(err, rc, s->path, "%s", sp_db_error(s->db)->text);
     }
     if (rc != SP_OK) {
         store_close(&s);
@@ -188,12 +188,12 @@ enum sp_rc store_load(struct store *s, const struct store_loader *loader, struct
     }
     sp_db_reset(s->st[ST_CHECKS]);
     if (!good) {
-        (void)sp_err_set(err, SP_E_CORRUPT, STORE_FILE, "a stored definition is not valid");
+        (void)sp_err_set(err, SP_E_CORRUPT, s->path, "a stored definition is not valid");
         sp_err_hint(err, "it was written by another version, or the file was edited; restore a backup or apply the definitions anew");
         return SP_E_CORRUPT;
     }
     if (rc != SP_E_NOT_FOUND)
-        return sp_err_set(err, rc, STORE_FILE, "%s", sp_db_error(s->db)->text);
+        return sp_err_set(err, rc, s->path, "%s", sp_db_error(s->db)->text);
     return SP_OK;
 }
 

@@ -101,6 +101,7 @@ static enum sp_rc check_table_fill(struct check_table *t, const struct rec_check
     } else if (check_table_voids(row, info)) {
         row->policy = ++t->policy_last;
     }
+    row->stricter = row->stricter || (row->rise != 0 && (info->rise > row->rise || info->fall < row->fall));
     free(row->selector);
     free(row->runbook);
     row->selector = selector;
@@ -131,13 +132,30 @@ enum sp_rc check_table_restore(struct check_table *t, const struct rec_check_inf
     return policy == 0 ? SP_E_INVALID : check_table_fill(t, info, policy);
 }
 
-void check_table_end(struct check_table *t, uint64_t boot, uint64_t version)
+bool check_table_end(struct check_table *t, uint64_t boot, uint64_t version, uint64_t now_ms)
 {
+    bool gone = false;
     for (uint32_t i = 0; i < t->count; i++) {
-        t->rows[i].present = t->rows[i].seen;
+        struct check_row *row = &t->rows[i];
+        if (row->present && !row->seen) {
+            row->gone_ms = now_ms;
+            gone = true;
+        }
+        row->present = row->seen;
     }
     t->boot = boot;
     t->version = version;
+    return gone;
+}
+
+bool check_table_is_stricter(const struct check_table *t)
+{
+    for (uint32_t i = 0; i < t->count; i++) {
+        if (t->rows[i].stricter) {
+            return true;
+        }
+    }
+    return false;
 }
 
 uint32_t check_table_find(const struct check_table *t, uint32_t id)

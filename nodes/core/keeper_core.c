@@ -24,7 +24,9 @@ enum sp_rc keeper_core_init(const struct keeper_options *options, struct sp_now 
     core->options.nodes_max = keeper_limit(options->nodes_max, NODE_ROWS_MAX);
     core->options.pairs_max = keeper_limit(options->pairs_max, KEEPER_PAIRS_MAX);
     core->options.batches_max = keeper_limit(options->batches_max, KEEPER_BATCHES_MAX);
+    core->options.forget_ms = options->forget_ms != 0 ? options->forget_ms : KEEPER_FORGET_MS;
     core->now = now;
+    core->sweep_due_ms = keeper_now_ms(core) + core->options.forget_ms; /* what the store holds may be over already */
     node_registry_init(&core->nodes, options->hash_key);
     core->nodes.rows_max = core->options.nodes_max;
     check_table_init(&core->checks);
@@ -35,10 +37,11 @@ enum sp_rc keeper_core_init(const struct keeper_options *options, struct sp_now 
     core->batches = malloc(core->options.batches_max * sizeof *core->batches);
     core->workers = calloc(KEEPER_WORKERS_MAX, sizeof *core->workers);
     core->open_audit = malloc(KEEPER_AUDIT_OPEN_MAX * sizeof *core->open_audit);
+    core->open_history = malloc(KEEPER_HISTORY_OPEN_MAX * sizeof *core->open_history);
     core->subscribers = calloc(KEEPER_SUBSCRIBERS_MAX, sizeof *core->subscribers);
     core->worker_count = core->worker_open = core->worker_durable = 1; /* number 0 is nobody */
     bool ok = core->pools != NULL && core->pending != NULL && core->batches != NULL && core->workers != NULL &&
-              core->open_audit != NULL && core->subscribers != NULL && result_ring_init(&core->ring) && sp_heap_init(&core->deadlines, 0);
+              core->open_audit != NULL && core->open_history != NULL && core->subscribers != NULL && result_ring_init(&core->ring) && sp_heap_init(&core->deadlines, 0);
     if (!ok) {
         keeper_core_fini(&core);
         return SP_E_NOMEM;
@@ -64,6 +67,7 @@ void keeper_core_fini(struct keeper_core **core_p)
     free(core->batches);
     free(core->workers);
     free(core->open_audit);
+    free(core->open_history);
     free(core->subscribers);
     free(core->grants);
     free(core->tell);
@@ -85,6 +89,9 @@ static void keeper_on_node_put(struct keeper_core *core, const struct node_def *
     struct node_row *row = NULL;
     if (node_registry_put(&core->nodes, def, &row) == SP_OK && keeper_tell_grow(core)) {
         keeper_judge_select(core, row);
+    }
+    if (def->state == SP_NODE_STATE_RETIRED) {
+        keeper_sweep_want(core);
     }
 }
 
@@ -151,6 +158,9 @@ static void keeper_on_operator(struct keeper_core *core, const struct keeper_eve
         row = node_registry_at(&core->nodes, ev->u.state.id);
         if (row != NULL && ev->u.state.state <= SP_NODE_STATE_LAST) {
             node_registry_state(&core->nodes, row, ev->u.state.state);
+            if (row->state == SP_NODE_STATE_RETIRED) {
+                keeper_sweep_want(core);
+            }
         }
         break;
     case KEEPER_EV_POOL_PUT:
@@ -178,11 +188,13 @@ void keeper_core_step(struct keeper_core *core, const struct keeper_event *ev, s
         break;
     case KEEPER_EV_COMMITTED:
         SP_ASSERT(keeper_effects_room(fx, KEEPER_PENDING_MAX + 2 * KEEPER_BATCHES_MAX + 64, KEEPER_BODY_BYTES_MAX));
+        keeper_history_committed(core);
         keeper_intake_committed(core, fx);
         keeper_judge_committed(core, fx);
         keeper_sync_committed(core, fx);
         break;
     case KEEPER_EV_STORE_FAILED:
+        keeper_history_failed(core);
         keeper_intake_failed(core);
         keeper_judge_failed(core);
         keeper_sync_failed(core);
@@ -203,19 +215,23 @@ void keeper_core_step(struct keeper_core *core, const struct keeper_event *ev, s
     keeper_judge_run(core, fx);
     keeper_sync_run(core, fx);
     keeper_tell_run(core, fx);
+    keeper_sweep_run(core);
+    keeper_history_run(core, fx);
 }
 
 struct sp_mono keeper_core_next_deadline(const struct keeper_core *core)
 {
     bool rewrite = core->audit_again && core->health.store_good;
     bool again = core->judge_all && keeper_core_ready(core);
-    if (core->nodes.judge_count > 0 || keeper_tell_busy(core) || keeper_sync_busy(core) || rewrite || again) {
+    if (core->nodes.judge_count > 0 || keeper_tell_busy(core) || keeper_sync_busy(core) || keeper_history_busy(core) ||
+        keeper_sweep_busy(core) || rewrite || again) {
         return (struct sp_mono){0};
     }
     uint64_t at = core->clock_due_ms;
     const struct sp_heap_entry *top = sp_heap_top(&core->deadlines);
     at = top != NULL && top->key < at ? top->key : at;
     at = !core->checks_fresh && core->sync_due_ms < at ? core->sync_due_ms : at;
+    at = core->health.store_good && core->sweep_due_ms < at ? core->sweep_due_ms : at;
     return (struct sp_mono){at * SP_US_PER_MS};
 }
 
@@ -223,6 +239,7 @@ bool keeper_core_check(const struct keeper_core *core, uint64_t now_ms)
 {
     return node_registry_check(&core->nodes) && sp_heap_check(&core->deadlines) && text_pool_check(&core->texts) &&
            core->pending_count <= KEEPER_PENDING_MAX && core->open_audit_count <= KEEPER_AUDIT_OPEN_MAX &&
+           core->open_history_written <= core->open_history_count && core->open_history_count <= KEEPER_HISTORY_OPEN_MAX &&
            core->claim_epoch <= KEEPER_EPOCH_MAX && keeper_judge_check(core, now_ms);
 }
 

@@ -29,6 +29,9 @@
 #define KEEPER_WORKERS_MAX 8192u
 #define KEEPER_SUBSCRIBERS_MAX 256u   /* snapshots waiting to be sent */
 #define KEEPER_AUDIT_OPEN_MAX 65536u  /* audit rows whose commit is not yet known */
+#define KEEPER_HISTORY_OPEN_MAX (2 * KEEPER_PENDING_MAX) /* history rows whose commit is not yet known */
+#define KEEPER_SWEEP_PER_STEP 64u     /* nodes looked through for pairs that are over */
+#define KEEPER_FORGET_MS 600000u      /* how long pairs of a deleted check are still shown */
 #define KEEPER_JUDGE_PER_STEP 512u    /* nodes judged in one step */
 #define KEEPER_EPOCH_MAX ((1ull << 24) - 1) /* job numbers are epoch << 40 | counter */
 #define KEEPER_PAIRS_MAX 16777216u    /* (check, node) pairs, whatever the options say */
@@ -86,6 +89,7 @@ struct keeper_options {
     uint8_t hash_key[16];
     uint64_t text_bytes_max; /* memory for details */
     uint64_t clock_ms, clock_idle_ms; /* distance of KeeperClock while results come, and while none come */
+    uint64_t forget_ms; /* 0: KEEPER_FORGET_MS */
     /* Limits on what is new; what the store holds already is taken in beyond them. Each 0: the largest there is. */
     uint32_t nodes_max;   /* NODE_ROWS_MAX */
     uint32_t pairs_max;   /* KEEPER_PAIRS_MAX */
@@ -101,6 +105,8 @@ struct keeper_counters {
     uint64_t pairs_refused;   /* results refused (overload) because there are options.pairs_max pairs */
     uint64_t gains, losses, renewals, events;
     uint64_t audit_lost;      /* rows that could not be kept for a store that failed */
+    uint64_t history_lost;    /* likewise, ends of runs */
+    uint64_t forgotten;       /* pairs of checks and nodes that are gone, given back */
     uint64_t judged;
 };
 
@@ -129,6 +135,9 @@ bool keeper_core_check(const struct keeper_core *core, uint64_t now_ms);
 enum sp_rc keeper_core_restore_check(struct keeper_core *core, const struct rec_check_info *info, uint32_t policy) SP_MUST_USE;
 /* Effect: policy numbers up to this one were given before and are not given again. */
 void keeper_core_restore_policies(struct keeper_core *core, uint32_t last);
+/* Effect: after the last row: what the rule in force would not have granted is not granted, for the store may hold pairs that were judged
+ * by an easier one. */
+void keeper_core_restored(struct keeper_core *core);
 /* Effect: the table of checks is that of this start and version of the catalogue: an older one of that start is not taken (SI-12). */
 void keeper_core_restore_catalogue(struct keeper_core *core, uint64_t boot, uint64_t version);
 void keeper_core_restore_epoch(struct keeper_core *core, uint64_t epoch, uint64_t boot);

@@ -320,36 +320,35 @@ enum sp_rc keeper_on_result_batch(struct keeper_in *in, struct msg_result_batch 
     return SP_OK;
 }
 
-void keeper_intake_fold(struct keeper_core *core, const struct keeper_pending *p, struct keeper_effects *fx)
+bool keeper_intake_fold(struct keeper_core *core, const struct keeper_pending *p, struct keeper_history *ended)
 {
     struct node_row *node = node_registry_at(&core->nodes, p->node);
     uint32_t index = check_table_find(&core->checks, p->check);
     if (node == NULL || index == CHECK_ROW_NONE || node->generation != p->result.generation) {
-        return; /* the identity changed between intake and commit (SI-12) */
+        return false; /* the identity changed between intake and commit (SI-12) */
     }
     const struct check_row *check = check_table_at(&core->checks, index);
     struct pair_state *pair = node_registry_find_pair(node, p->check); /* whoever took the job number has made it */
     if (pair == NULL || check->policy != p->result.policy) {
-        return;
+        return false;
     }
     struct pair_rule rule = check_table_rule(check);
-    struct pair_run ended;
     uint32_t before = pair->text;
-    if (pair_state_apply(pair, &p->result, &rule, &ended) && fx != NULL) {
-        struct keeper_effect *e = keeper_effects_add(fx, KEEPER_HISTORY);
-        e->u.history.node = p->node;
-        e->u.history.check = p->check;
-        e->u.history.run = ended;
-        (void)sp_str_copy(e->u.history.detail, sizeof e->u.history.detail, text_pool_text(&core->texts, before));
+    bool over = pair_state_apply(pair, &p->result, &rule, &ended->run);
+    if (over) {
+        ended->node = p->node;
+        ended->check = p->check;
+        (void)sp_str_copy(ended->detail, sizeof ended->detail, text_pool_text(&core->texts, before));
     }
     pair->text = text_pool_swap(&core->texts, before, keeper_intake_text(core, p));
     node_registry_mark_fold(&core->nodes, node);
     if (check->pooled) {
         node_registry_mark_judge(&core->nodes, node); /* what no pool names changes no membership */
     }
+    return over;
 }
 
-static void keeper_intake_apply(struct keeper_core *core, struct keeper_effects *fx)
+static void keeper_intake_apply(struct keeper_core *core)
 {
     for (uint32_t i = 0; i < core->pending_count; i++) {
         const struct keeper_pending *p = &core->pending[i];
@@ -358,7 +357,10 @@ static void keeper_intake_apply(struct keeper_core *core, struct keeper_effects 
         }
         if (p->counts) {
             node_registry_mark_fold(&core->nodes, node_registry_at(&core->nodes, p->node)); /* the number is taken in any case */
-            keeper_intake_fold(core, p, fx);
+            struct keeper_history ended;
+            if (keeper_intake_fold(core, p, &ended)) {
+                keeper_history_keep(core, &ended);
+            }
         }
     }
 }
@@ -445,7 +447,7 @@ void keeper_intake_committed(struct keeper_core *core, struct keeper_effects *fx
         keeper_intake_ack(core, &core->batches[i], fx);
     }
     keeper_intake_close(core, fx);
-    keeper_intake_apply(core, fx);
+    keeper_intake_apply(core);
     keeper_intake_clear(core);
 }
 
@@ -464,8 +466,10 @@ void keeper_intake_failed(struct keeper_core *core)
     }
     for (uint32_t i = 0; i < core->pending_count; i++) {
         /* Bad evidence ends trust although it could not be stored; it is not acknowledged and will come again. */
-        if (core->pending[i].counts && core->pending[i].result.outcome == SP_OUTCOME_FAIL) {
-            keeper_intake_fold(core, &core->pending[i], NULL);
+        struct keeper_history ended;
+        bool bad = core->pending[i].counts && core->pending[i].result.outcome == SP_OUTCOME_FAIL;
+        if (bad && keeper_intake_fold(core, &core->pending[i], &ended)) {
+            keeper_history_keep(core, &ended);
         }
     }
     keeper_intake_clear(core);

@@ -355,6 +355,27 @@ void keeper_judge_drop_pool(struct keeper_core *core, uint32_t pool, struct keep
     }
 }
 
+void keeper_judge_tighten(struct keeper_core *core, bool all)
+{
+    for (uint32_t id = 1; id <= core->nodes.count; id++) {
+        struct node_row *row = node_registry_at(&core->nodes, id);
+        for (uint32_t i = 0; i < row->pair_count; i++) {
+            uint32_t index = check_table_find(&core->checks, row->pairs[i].check_id);
+            if (index == CHECK_ROW_NONE || !(all || core->checks.rows[index].stricter)) {
+                continue;
+            }
+            struct pair_rule rule = check_table_rule(&core->checks.rows[index]);
+            if (pair_state_tighten(&row->pairs[i], &rule)) {
+                node_registry_mark_fold(&core->nodes, row);
+                node_registry_mark_judge(&core->nodes, row);
+            }
+        }
+    }
+    for (uint32_t i = 0; i < core->checks.count; i++) {
+        core->checks.rows[i].stricter = false;
+    }
+}
+
 bool keeper_judge_check(const struct keeper_core *core, uint64_t now_ms)
 {
     for (uint32_t id = 1; id <= core->nodes.count; id++) {

@@ -72,6 +72,11 @@ struct keeper_core {
 
     struct keeper_open_audit *open_audit; /* KEEPER_AUDIT_OPEN_MAX, owned */
     uint32_t open_audit_count;
+    struct keeper_history *open_history; /* KEEPER_HISTORY_OPEN_MAX, owned */
+    uint32_t open_history_count, open_history_written; /* the first so many are in the open transaction */
+    uint64_t sweep_due_ms; /* UINT64_MAX: nothing is over */
+    uint32_t sweep_next;   /* node id a sweep is at; 0: none is under way */
+    bool sweep_again;      /* something will be over later */
     bool judge_all;   /* somebody was not let in for a reason of ours: look again when it is gone */
     bool audit_again; /* open rows were rolled back and wait to be written again */
 
@@ -114,10 +119,25 @@ struct keeper_in {
 /* keeper_intake.c */
 void keeper_intake_committed(struct keeper_core *core, struct keeper_effects *fx);
 void keeper_intake_failed(struct keeper_core *core);
-/* Applies one result that is durable, or a failure that is known although it could not be stored (fx NULL). */
-void keeper_intake_fold(struct keeper_core *core, const struct keeper_pending *p, struct keeper_effects *fx);
+/* Applies one result that is durable, or a failure that is known although it could not be stored. True when that ended a run of equal
+ * outcomes, which is then in *ended. */
+bool keeper_intake_fold(struct keeper_core *core, const struct keeper_pending *p, struct keeper_history *ended);
 bool keeper_intake_is_full(const struct keeper_core *core);
 uint32_t keeper_intake_worker(struct keeper_core *core, struct sp_str name, bool add);
+
+/* keeper_history.c */
+void keeper_history_keep(struct keeper_core *core, const struct keeper_history *row);
+uint32_t keeper_history_room(const struct keeper_core *core);
+bool keeper_history_busy(const struct keeper_core *core);
+void keeper_history_run(struct keeper_core *core, struct keeper_effects *fx);
+void keeper_history_committed(struct keeper_core *core);
+void keeper_history_failed(struct keeper_core *core);
+
+/* keeper_sweep.c */
+/* Effect: a check or a node is gone: its pairs are given back in a while. */
+void keeper_sweep_want(struct keeper_core *core);
+bool keeper_sweep_busy(const struct keeper_core *core);
+void keeper_sweep_run(struct keeper_core *core);
 
 /* keeper_judge.c */
 void keeper_judge_run(struct keeper_core *core, struct keeper_effects *fx);
@@ -128,6 +148,9 @@ void keeper_judge_all(struct keeper_core *core);
 /* Effect: resolves what the pools name anew, after pools or checks changed. */
 void keeper_judge_resolve(struct keeper_core *core);
 void keeper_judge_drop_pool(struct keeper_core *core, uint32_t pool, struct keeper_effects *fx);
+/* Effect: pairs that the rule in force would not have let rise, or would have let fall, are no longer up; of all checks, or of those whose
+ * rule became stricter. */
+void keeper_judge_tighten(struct keeper_core *core, bool all);
 bool keeper_judge_check(const struct keeper_core *core, uint64_t now_ms);
 
 /* keeper_tell.c */

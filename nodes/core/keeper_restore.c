@@ -155,7 +155,10 @@ static void keeper_replay_entry(struct keeper_core *core, const struct keeper_jo
     struct keeper_pending p = {.detail = e->text, .node = e->node, .check = e->check, .counts = true, .result = e->result};
     p.result.wall_s = (uint32_t)(row->wall_ms / SP_MS_PER_S);
     p.result.worker = (uint16_t)row->worker;
-    keeper_intake_fold(core, &p, fx);
+    struct keeper_history ended;
+    if (keeper_intake_fold(core, &p, &ended)) {
+        keeper_effects_add(fx, KEEPER_HISTORY)->u.history = ended; /* committed by who replays; the same row again is ignored */
+    }
 }
 
 enum sp_rc keeper_core_replay(struct keeper_core *core, const struct keeper_journal *row, struct keeper_effects *fx)
@@ -169,6 +172,11 @@ enum sp_rc keeper_core_replay(struct keeper_core *core, const struct keeper_jour
         keeper_replay_entry(core, row, &e, ours, fx);
     }
     return rc == SP_E_NOT_FOUND ? SP_OK : rc;
+}
+
+void keeper_core_restored(struct keeper_core *core)
+{
+    keeper_judge_tighten(core, true);
 }
 
 void keeper_core_void_all(struct keeper_core *core, uint64_t now_ms)

@@ -102,7 +102,12 @@ enum sp_rc keeper_on_check_set(struct keeper_in *in, struct msg_check_set *set)
         }
     }
     if (set->last) {
-        check_table_end(&core->checks, set->boot, set->version);
+        if (check_table_end(&core->checks, set->boot, set->version, keeper_now_ms(core))) {
+            keeper_sweep_want(core);
+        }
+        if (check_table_is_stricter(&core->checks)) {
+            keeper_judge_tighten(core, false);
+        }
         core->check_set_open = false;
         core->checks_fresh = true;
         core->clock_due_ms = 0;

@@ -431,6 +431,22 @@ struct pair_state *node_registry_pair(struct node_registry *r, struct node_row *
     return &row->pairs[at];
 }
 
+void node_registry_shrink(struct node_registry *r, struct node_row *row, uint32_t count)
+{
+    SP_ASSERT(count <= row->pair_count);
+    r->pairs -= row->pair_count - count;
+    row->pair_count = count;
+    row->pair_first = count > 0 ? row->pairs[0].check_id : 0;
+    struct pair_state *less = count > 0 ? realloc(row->pairs, (size_t)count * sizeof *less) : NULL;
+    if (count == 0) {
+        free(row->pairs);
+    }
+    if (count == 0 || less != NULL) {
+        row->pairs = less;
+        row->pair_size = count;
+    }
+}
+
 void node_registry_mark_judge(struct node_registry *r, struct node_row *row)
 {
     if (!row->judge) {

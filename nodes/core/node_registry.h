@@ -96,6 +96,8 @@ struct pair_state *node_registry_pair(struct node_registry *r, struct node_row *
 /* Effect: the node has room for `pairs` pairs in one piece, so that growing one by one leaves no holes in memory. Without memory nothing
  * happens: pairs then grow as they come. Pointers to pairs of the node end. */
 void node_registry_reserve(struct node_row *row, uint32_t pairs);
+/* Effect: only the first `count` pairs are left, and the memory of the others is given back. Their texts are the caller's business. */
+void node_registry_shrink(struct node_registry *r, struct node_row *row, uint32_t count);
 /* Effect: the node is to be judged / differs from the store. Each is listed once. */
 void node_registry_mark_judge(struct node_registry *r, struct node_row *row);
 void node_registry_mark_fold(struct node_registry *r, struct node_row *row);

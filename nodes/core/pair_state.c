@@ -99,6 +99,15 @@ bool pair_state_apply(struct pair_state *p, const struct pair_result *r, const s
     return closed;
 }
 
+bool pair_state_tighten(struct pair_state *p, const struct pair_rule *rule)
+{
+    bool falls = p->down == 0 && p->fails >= rule->fall;
+    bool sinks = p->up != 0 && (falls || p->passes < rule->rise);
+    p->down = falls ? 1 : p->down;
+    p->up = sinks ? 0 : p->up;
+    return falls || sinks;
+}
+
 enum sp_tier pair_state_tier(const struct pair_state *p, const struct pair_rule *rule, uint32_t generation, uint64_t now_ms,
                              uint64_t *until_ms)
 {

@@ -78,6 +78,10 @@ struct pair_run {
 /* Effect: folds a result into the pair. Returns true when that ended a run of equal outcomes, which is then in *ended. The text
  * reference and the job number stay the caller's business. */
 bool pair_state_apply(struct pair_state *p, const struct pair_result *r, const struct pair_rule *rule, struct pair_run *ended);
+/* Effect: the rule changed: a pair is up only if its present streak of passes would have brought it up under this rule, and down if its
+ * present fails would have brought it down. Never the other way round: an easier rule counts from the next result on. True when something
+ * changed. */
+bool pair_state_tighten(struct pair_state *p, const struct pair_rule *rule);
 /* Effect: what was known is void (identity, policy, key or clock changed); job number and history stay. */
 void pair_state_void(struct pair_state *p);
 /* Returns the tier at now_ms under the rule for a node of that generation, and through *until_ms (may be NULL) the instant at which

@@ -57,9 +57,63 @@ int ctl_check_show(struct ctl *ctl)
     return ctl_pick_show(ctl, "check", "scheduler");
 }
 
+static bool check_in(const json_t *list, const char *name)
+{
+    size_t i;
+    json_t *one;
+    json_array_foreach(list, i, one)
+    {
+        if (json_is_string(one) && strcmp(json_string_value(one), name) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* Whether the pool's nodes depend on the check: it is mandatory, or one of a group. */
+static bool check_demanded(const json_t *pool, const char *name)
+{
+    size_t i;
+    json_t *group;
+    bool demanded = check_in(json_object_get(pool, "mandatory"), name);
+    json_array_foreach(json_object_get(pool, "groups"), i, group)
+    {
+        demanded = demanded || check_in(json_object_get(group, "of"), name);
+    }
+    return demanded;
+}
+
+/* Says which pools demand the checks picked, before they stop to count. A keeper that does not answer is no reason not to go on. */
+static void check_warn(struct ctl *ctl, const struct ctl_pick *pick, const char *effect)
+{
+    struct ctl_fault fault;
+    json_t *pools = NULL;
+    json_t *pool;
+    size_t i;
+    char name[CTL_JSON_WORDS_MAX];
+    if (ctl->json || !ctl_fleet_try(ctl, "keeper", "pool.list", NULL, &pools, &fault))
+        return;
+    json_array_foreach(pools, i, pool)
+    {
+        for (size_t k = 0; k < pick->count; k++) {
+            if (check_demanded(pool, pick->names[k]))
+                ctl_note(ctl, "pool %s demands check %s: %s", ctl_out_safe(name, sizeof name, ctl_json_text(pool, "name")), pick->names[k],
+                         effect);
+        }
+    }
+    json_decref(pools);
+}
+
 int ctl_check_delete(struct ctl *ctl)
 {
-    return ctl_pick_delete(ctl, "check", "scheduler");
+    struct ctl_pick pick = {.noun = "check", .role = "scheduler"};
+    struct ctl_pick_deed deed = {.verb = "check.delete", .doing = "Delete", .done = "deleted", .args = ctl_pick_name_args};
+    int code = ctl_pick_open(ctl, &pick, 0);
+    if (code == CTL_OK) {
+        check_warn(ctl, &pick, "without it the pool loses nodes, or all of them");
+        code = ctl_pick_each(ctl, &pick, &deed);
+    }
+    ctl_pick_close(&pick);
+    return code;
 }
 
 static json_t *check_enable_args(struct ctl *ctl, const char *name, const void *more)
@@ -77,8 +131,11 @@ static int check_enable(struct ctl *ctl, bool enabled)
                                  .args = check_enable_args,
                                  .more = enabled ? "" : NULL};
     int code = ctl_pick_open(ctl, &pick, 0);
-    if (code == CTL_OK)
+    if (code == CTL_OK) {
+        if (!enabled)
+            check_warn(ctl, &pick, "its nodes leave it as their results end");
         code = ctl_pick_each(ctl, &pick, &deed);
+    }
     ctl_pick_close(&pick);
     return code;
 }
@@ -117,8 +174,11 @@ int ctl_check_stage(struct ctl *ctl)
     struct ctl_pick_deed deed = {
         .verb = "check.stage", .doing = "Change the stage of", .done = stages[i], .args = check_stage_args, .more = stages[i]};
     int code = ctl_pick_open(ctl, &pick, 1);
-    if (code == CTL_OK)
+    if (code == CTL_OK) {
+        if (strcmp(stages[i], "enforcing") != 0)
+            check_warn(ctl, &pick, "in this stage it does not count and the pool loses nodes");
         code = ctl_pick_each(ctl, &pick, &deed);
+    }
     ctl_pick_close(&pick);
     return code;
 }

@@ -427,6 +427,9 @@ class Fleet(unittest.TestCase):
                       ["node", "delete", "n1"], ["node", "label", "n1", "x=y"], ["node", "add", "n9"], ["worker", "drain", "worker-1"],
                       ["worker", "invite", "w9", "--adapters", "noop"], ["worker", "remove", "worker-1"], ["key", "revoke", "worker-1"]):
             self.ctl(*words, "--dry-run")
+        for words in (["check", "delete", "well"], ["check", "disable", "well"], ["check", "stage", "shadow", "well"]):
+            self.assertIn("pool trusted demands check well", self.ctl(*words, "--dry-run").stderr)
+        self.assertNotIn("demands", self.ctl("check", "stage", "enforcing", "well", "--dry-run").stderr)
         self.assertEqual(json.loads(self.ctl("--json", "profile", "select", "fast", "--all", "--dry-run").stdout),
                          {"profile": "fast", "check": "", "all": True, "dry_run": True})
         self.assertIn("no such profile", self.ctl("profile", "select", "fsat", "--all", "--dry-run", code=1).stderr)

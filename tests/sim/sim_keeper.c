@@ -167,6 +167,7 @@ static void restore(struct sim *s)
         SIM_REQUIRE(s, keeper_core_replay(s->keeper, &st->journal[i].row, &s->keeper_fx) == SP_OK, "replay");
         keeper_effects_reset(&s->keeper_fx);
     }
+    keeper_core_restored(s->keeper);
 }
 
 static void revoke_liar(struct sim *s)
@@ -182,7 +183,7 @@ void sim_keeper_start(struct sim *s)
     struct sp_now now = sim_clock(s, SIM_KEEPER);
     struct keeper_options o = {.boot = s->process[SIM_KEEPER].boot, .clock_boot = s->clock_boot,
                                .ticket_mac = {sim_mac, (void *)(uintptr_t)ticket_key}, .hash_key = {5}, .text_bytes_max = 1u << 20,
-                               .clock_ms = 1000, .clock_idle_ms = 5000};
+                               .clock_ms = 1000, .clock_idle_ms = 5000, .forget_ms = 3000};
     SIM_REQUIRE(s, keeper_core_init(&o, now, &s->keeper) == SP_OK, "keeper does not start");
     keeper_effects_reset(&s->keeper_fx);
     memset(s->visible, 0, sizeof s->visible);

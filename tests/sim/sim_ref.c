@@ -179,9 +179,12 @@ void sim_ref_restored(struct sim *s)
             const struct node_row *row = node_registry_at(keeper_core_nodes(s->keeper), n);
             const struct pair_state *pair = trust_eval_pair(row->pairs, row->pair_count, c);
             uint32_t newest = s->found[n][c].newest;
-            SIM_REQUIRE(s, newest == UINT32_MAX || (pair != NULL && pair->job >= s->runs[newest].job),
+            /* What was found out about a node that is retired, or under its former identity, may be forgotten. */
+            bool over = newest != UINT32_MAX && pair == NULL &&
+                        (row->state == SP_NODE_STATE_RETIRED || s->runs[newest].generation != row->generation);
+            SIM_REQUIRE(s, newest == UINT32_MAX || over || (pair != NULL && pair->job >= s->runs[newest].job),
                         "SI-6: after the restart the keeper does not know job %" PRIx64 " which it had stored", s->runs[newest].job);
-            if (newest != UINT32_MAX)
+            if (newest != UINT32_MAX && !over)
                 restored(s, row, pair, &s->runs[newest]);
         }
 }

@@ -84,12 +84,17 @@ void sim_scheduler_wake(struct sim *s)
 {
     struct scheduler_core_event e = {.kind = SCHEDULER_EV_TICK};
     step(s, &e);
-    if (!s->stop_faults && sim_chance(s, s->knobs.operator_act)) { /* a definition changes: another digest, or another maximum age only */
+    if (!s->stop_faults && sim_chance(s, s->knobs.operator_act)) { /* a definition changes: another digest, or another maximum age or count of passes only */
         uint32_t i = 1 + (uint32_t)sim_below(s, SIM_CHECKS);
         struct check_def *c = &s->check[i];
         c->revision++;
         if (sim_chance(s, 300)) {
             c->max_age_ms = c->max_age_ms == SIM_MAX_AGE_MS ? SIM_MAX_AGE_MS - SIM_PERIOD_MS : SIM_MAX_AGE_MS;
+            define(s, i);
+            return;
+        }
+        if (sim_chance(s, 300)) {
+            c->rise = (uint16_t)(1 + sim_below(s, 3));
             define(s, i);
             return;
         }

@@ -27,6 +27,31 @@ static void send(struct sp_bus *bus, uint16_t type, const char *dest, const stru
     (void)sp_bus_send(bus, &out);
 }
 
+static void open_route(struct worker_rig *w)
+{
+    struct msg_route_open m = {.route = {.adapter = sp_str_of(w->route)}};
+    struct sp_packer p;
+    size_t room = 0;
+    uint8_t *body = sp_bus_body(w->scheduler, &room);
+    sp_packer_init(&p, body, room);
+    SP_ASSERT(msg_route_open_encode(&p, &m) == SP_OK);
+    send(w->scheduler, SP_MSG_ROUTE_OPEN, NULL, &p);
+}
+
+/* Each session counts from zero and knows no route: a machine so busy that heartbeats are late begins another one. */
+static void scheduler_on_link(void *self, unsigned broker, bool up, uint64_t boot)
+{
+    struct worker_rig *w = self;
+    (void)broker;
+    (void)boot;
+    w->granted = 0;
+    w->sent = 0;
+    w->workers = 0;
+    if (up && w->route[0] != '\0') {
+        open_route(w);
+    }
+}
+
 static void scheduler_on_message(void *self, const struct sp_bus_message *message)
 {
     struct worker_rig *w = self;
@@ -90,6 +115,14 @@ static void take_result(struct worker_rig *w, const struct rec_result *r, bool a
     (void)sp_str_copy(to->detail, sizeof to->detail, r->detail);
 }
 
+static void hear_result(struct worker_rig *w, const struct rec_result *r)
+{
+    struct sp_ticket t;
+    SP_ASSERT(sp_ticket_decode(r->ticket, &t) == SP_OK && t.job >= 1 && t.job <= w->jobs);
+    w->heard += !w->result[t.job - 1].heard;
+    w->result[t.job - 1].heard = true;
+}
+
 static void keeper_on_message(void *self, const struct sp_bus_message *message)
 {
     struct worker_rig *w = self;
@@ -102,6 +135,9 @@ static void keeper_on_message(void *self, const struct sp_bus_message *message)
     }
     w->batches++;
     if (w->silent) {
+        while (rec_result_next(&m.results, &r)) {
+            hear_result(w, &r);
+        }
         return;
     }
     bool again = seen_before(w, m.boot, m.batch);
@@ -134,6 +170,7 @@ void worker_rig_open(struct worker_rig *w, const char *extra)
     bus_rig_options(&w->rig, "scheduler", &o);
     o.self = w;
     o.on_message = scheduler_on_message;
+    o.on_link = scheduler_on_link;
     SP_ASSERT(sp_bus_open(&o, &w->scheduler, why, sizeof why));
     bus_rig_options(&w->rig, "keeper", &o);
     o.self = w;
@@ -219,14 +256,9 @@ static bool served(void *ctx)
 
 void worker_rig_route(struct worker_rig *w, const char *adapter, unsigned workers)
 {
-    struct msg_route_open m = {.route = {.adapter = sp_str_of(adapter)}};
     struct waits_for f = {w, workers};
-    struct sp_packer p;
-    size_t room = 0;
-    uint8_t *body = sp_bus_body(w->scheduler, &room);
-    sp_packer_init(&p, body, room);
-    SP_ASSERT(msg_route_open_encode(&p, &m) == SP_OK);
-    send(w->scheduler, SP_MSG_ROUTE_OPEN, NULL, &p);
+    (void)snprintf(w->route, sizeof w->route, "%s", adapter);
+    open_route(w);
     SP_ASSERT(bus_rig_until(&w->rig, served, &f, RIG_LONG_MS));
 }
 

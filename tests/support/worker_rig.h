@@ -16,6 +16,7 @@ struct worker_rig_result {
     uint8_t outcome;
     uint16_t reason;
     uint32_t wait_us, run_us;
+    bool heard; /* while the keeper was silent */
     char detail[128];
 };
 
@@ -34,7 +35,9 @@ struct worker_rig {
     uint64_t granted, sent;           /* credit of the first route */
     uint32_t workers;
     struct worker_rig_result *result; /* by job number - 1 */
-    bool silent;                      /* the keeper does not answer */
+    bool silent;                      /* the keeper does not answer; what it hears is only looked at */
+    uint64_t heard;                   /* distinct jobs whose result it heard while silent */
+    char route[33];                   /* adapter of the route that is open; empty: none */
     unsigned gets;                    /* DefinitionGet seen */
     pid_t worker[4];
     struct {
@@ -52,7 +55,7 @@ void worker_rig_start(struct worker_rig *w, unsigned n);
 int worker_rig_stop(struct worker_rig *w, unsigned n, int signo);
 /* Returns the number of a new definition. */
 unsigned worker_rig_define(struct worker_rig *w, const char *adapter, const char *params);
-/* Effect: opens the route of the adapter and waits until `workers` serve it. */
+/* Effect: opens the route of the adapter and waits until `workers` serve it. A new session of the bus opens it again, as a scheduler must. */
 void worker_rig_route(struct worker_rig *w, const char *adapter, unsigned workers);
 /* Effect: sends `count` jobs (at most 512) of the definition in one JobBatch as far as credit reaches. Returns how many. */
 unsigned worker_rig_send(struct worker_rig *w, unsigned definition, unsigned count, uint32_t timeout_ms);

@@ -286,11 +286,50 @@ static void epoch_rises(void **state)
 
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
+static bool refuses(void *self, const struct store_check *row)
+{
+    (void)self;
+    (void)row;
+    return false;
+}
+
+static bool takes(void *self, struct sp_str name, struct sp_str definition)
+{
+    (void)self;
+    (void)name;
+    (void)definition;
+    return true;
+}
+
+static bool chooses(void *self, const char *profile)
+{
+    (void)self;
+    (void)profile;
+    return true;
+}
+
+/* Whoever reads the message must find the file. */
+static void errors_name_the_file(void **state)
+{
+    struct sp_err err = {0};
+    char path[128];
+    const struct store_loader loader = {NULL, takes, chooses, refuses};
+    const struct store_check row = {sp_str_of("c"), 1, 1, sp_str_of("no definition"), sp_str_of("")};
+    (void)state;
+    (void)snprintf(path, sizeof path, "%s/scheduler.db", directory);
+    assert_int_equal(store_begin(store), SP_OK);
+    assert_int_equal(store_check_put(store, &row), SP_OK);
+    assert_int_equal(store_commit(store, "anna", 99), SP_OK);
+    assert_int_equal(store_load(store, &loader, &err), SP_E_CORRUPT);
+    assert_string_equal(err.where, path);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         T(checks_live_through_a_restart), T(revision_follows_the_digest), T(a_request_counts_once), T(dry_run_changes_nothing),
         T(wrong_requests_say_why),        T(runs_and_pairs),              T(a_full_disk_changes_nothing), T(epoch_rises),
+        T(errors_name_the_file),
     };
     if (sp_crypto_init() != SP_OK || !sp_log_level_set(NULL, SP_LOG_ERROR))
         return 1;

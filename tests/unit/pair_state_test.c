@@ -129,6 +129,39 @@ static void si12_generation_and_policy_void(void **state)
     assert_int_equal(pair_state_tier(&p, &other, 1, 1021, NULL), SP_TIER_NONE);
 }
 
+/* Rise and fall are policy: what an easier rule granted is granted on only if the stricter one would have granted it as well. */
+static void a_stricter_rule_takes_back_what_it_would_not_have_granted(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *history; /* p w f e, under rise 1 and fall 3 */
+        uint16_t rise, fall;
+        bool changes;
+        uint8_t after;
+    } rows[] = {
+        {"p", 1, 3, false, SP_TIER_PASS},  {"p", 2, 3, true, SP_TIER_NONE},   {"pp", 2, 3, false, SP_TIER_PASS},
+        {"pw", 2, 3, false, SP_TIER_WARN}, {"pep", 2, 3, false, SP_TIER_PASS}, {"ppfp", 2, 3, true, SP_TIER_NONE},
+        {"ppf", 1, 1, true, SP_TIER_FAIL}, {"ppff", 1, 3, true, SP_TIER_NONE}, {"ppffp", 1, 1, false, SP_TIER_PASS},
+        {"fff", 2, 3, false, SP_TIER_FAIL}, {"e", 1, 1, false, SP_TIER_NONE},  {"ff", 1, 2, true, SP_TIER_FAIL},
+    };
+    struct pair_rule easy = {.policy = 1, .max_age_ms = 1000, .rise = 1, .fall = 3};
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct pair_state p = {0};
+        struct pair_run ended;
+        uint64_t now = 1000;
+        for (const char *c = rows[i].history; *c != '\0'; c++) {
+            struct pair_result r = {.job = now, .issued_ms = ++now, .generation = 1, .policy = 1};
+            r.outcome = (uint8_t)(*c == 'p' ? SP_OUTCOME_PASS : *c == 'w' ? SP_OUTCOME_WARN : *c == 'f' ? SP_OUTCOME_FAIL : SP_OUTCOME_ERROR);
+            (void)pair_state_apply(&p, &r, &easy, &ended);
+        }
+        struct pair_rule strict = {.policy = 1, .max_age_ms = 1000, .rise = rows[i].rise, .fall = rows[i].fall};
+        assert_int_equal(pair_state_tighten(&p, &strict), rows[i].changes);
+        assert_true(pair_state_check(&p));
+        assert_int_equal(pair_state_tier(&p, &strict, 1, now + 1, NULL), rows[i].after);
+        assert_false(pair_state_tighten(&p, &strict)); /* once is enough */
+    }
+}
+
 static void runs_are_closed_once(void **state)
 {
     (void)state;
@@ -247,6 +280,7 @@ int main(void)
         cmocka_unit_test(a_fail_ages_into_unknown_not_into_trust),
         cmocka_unit_test(an_error_neither_ends_nor_prolongs),
         cmocka_unit_test(si12_generation_and_policy_void),
+        cmocka_unit_test(a_stricter_rule_takes_back_what_it_would_not_have_granted),
         cmocka_unit_test(runs_are_closed_once),
         cmocka_unit_test(k20_the_one_behind_a_standing_pass_is_not_hidden),
         cmocka_unit_test(agrees_with_the_twin_on_random_histories),
