@@ -241,6 +241,8 @@ uint32_t sim_process_of(const struct sim *s, struct sp_str name);
 uint32_t sim_process_at(const struct sim *s, uint32_t conn);
 void sim_hello(struct sim *s, uint32_t process, const char *adapters, uint32_t slots);
 void sim_hostile_frame(struct sim *s);
+/* A policy that was overheard, said again to the keeper. */
+void sim_hostile_policy(struct sim *s);
 uint64_t sim_sequence(struct sim *s, uint32_t process);
 
 /* one file per process */

@@ -219,6 +219,8 @@ void sim_keeper_start(struct sim *s)
     s->keeper_starts[s->keeper_start_count].boot = s->process[SIM_KEEPER].boot;
     s->keeper_starts[s->keeper_start_count++].clock_boot = s->clock_boot;
     sim_hello(s, SIM_KEEPER, "", 0);
+    if (!s->stop_faults && sim_chance(s, 300))
+        sim_hostile_policy(s); /* before the scheduler has told the one in force */
     sim_wake_at(s, SIM_KEEPER, now.mono.us);
 }
 

@@ -148,6 +148,19 @@ void sim_hello(struct sim *s, uint32_t process, const char *adapters, uint32_t s
     (void)sim_send(s, process, SP_MSG_HELLO, "", 0, 0, body, sp_packer_bytes(&w));
 }
 
+void sim_hostile_policy(struct sim *s)
+{
+    struct sim_process *keeper = &s->process[SIM_KEEPER];
+    struct sp_envelope envelope;
+    for (uint32_t i = 0, from = s->liar_count > 0 ? (uint32_t)sim_below(s, s->liar_count) : 0; i < s->liar_count; i++) {
+        uint32_t at = (from + i) % s->liar_count;
+        if (sp_envelope_decode(s->liar_frames[at], s->liar_bytes[at], &envelope) == SP_OK && envelope.type == SP_MSG_CHECK_SET) {
+            travel(s, SIM_KEEPER, SIM_BROKER, keeper->conn, &keeper->last_in_us, s->liar_frames[at], s->liar_bytes[at]);
+            return;
+        }
+    }
+}
+
 /* A frame by somebody who holds the liar's key, or by a broker that bends what it saw: replayed, altered, in another's name, or noise. */
 void sim_hostile_frame(struct sim *s)
 {

@@ -93,7 +93,7 @@ void sim_scheduler_wake(struct sim *s)
             define(s, i);
             return;
         }
-        if (sim_chance(s, 300)) {
+        if (sim_chance(s, 200)) {
             c->rise = (uint16_t)(1 + sim_below(s, 3));
             define(s, i);
             return;
