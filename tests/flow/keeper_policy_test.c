@@ -154,6 +154,76 @@ static void si12_a_stricter_rule_counts_at_once(void **state)
     bed_fini(&b);
 }
 
+/* A pass that was on its way while the time ran out is no renewal: readers saw the node leave. */
+static void a_pass_under_way_at_the_end_is_a_new_beginning(void **state)
+{
+    (void)state;
+    static struct bed b;
+    bed_init(&b);
+    bed_result(&b, SP_OUTCOME_PASS);
+    assert_true(bed_member(&b));
+    uint32_t audits = b.audits;
+    uint64_t losses = keeper_core_counters(b.core)->losses;
+    b.now.mono.us += 900000;
+    bed_ask(&b);
+    bed_tell(&b, SP_OUTCOME_PASS);
+    b.now.mono.us += 200000; /* the commit took its time */
+    bed_commit_once(&b);
+    assert_false(bed_member(&b));
+    assert_int_equal(keeper_core_counters(b.core)->losses, losses + 1);
+    bed_commit(&b);
+    assert_true(bed_member(&b));
+    assert_int_equal(b.audits, audits + 2);
+    bed_fini(&b);
+}
+
+/* What was true when the audit row was asked for must still be true when it is durable. */
+static void si7_a_row_that_became_durable_too_late_grants_nothing(void **state)
+{
+    (void)state;
+    static struct bed b;
+    bed_init(&b);
+    bed_ask(&b);
+    bed_tell(&b, SP_OUTCOME_PASS);
+    bed_commit_once(&b); /* the row of the gain is in the open transaction */
+    b.now.mono.us += 1200000;
+    uint64_t gains = keeper_core_counters(b.core)->gains;
+    bed_commit(&b);
+    assert_false(bed_member(&b));
+    assert_int_equal(keeper_core_counters(b.core)->gains, gains);
+    assert_string_equal(b.last_audit.to, "none/out");
+    bed_fini(&b);
+}
+
+/* A warning the pool accepts changes the tier of a member, which stays one; the audit calls it neither gain nor loss. */
+static void a_member_may_change_its_tier(void **state)
+{
+    (void)state;
+    static struct bed b;
+    struct pool_policy pool;
+    struct keeper_event ev = {.kind = KEEPER_EV_POOL_PUT, .u.pool = &pool};
+    bed_init(&b);
+    pool_policy_init(&pool, sp_str_of("trusted"));
+    pool.accept_warn = true;
+    assert_int_equal(pool_policy_add(&pool, sp_str_of("c1"), POOL_MANDATORY, 0), SP_OK);
+    bed_step(&b, &ev);
+    bed_commit(&b);
+    bed_result(&b, SP_OUTCOME_PASS);
+    assert_string_equal(b.last_audit.what, "trust.gain");
+    uint64_t events = keeper_core_counters(b.core)->events;
+    bed_result(&b, SP_OUTCOME_WARN);
+    assert_true(bed_member(&b));
+    assert_int_equal(bed_view(&b).tier, SP_TIER_WARN);
+    assert_string_equal(b.last_audit.what, "trust.tier");
+    assert_string_equal(b.last_audit.from, "pass/in");
+    assert_string_equal(b.last_audit.to, "warn/in");
+    bed_tick(&b, 1);
+    assert_true(keeper_core_counters(b.core)->events > events); /* readers hear of it */
+    bed_result(&b, SP_OUTCOME_FAIL);
+    assert_string_equal(b.last_audit.what, "trust.loss");
+    bed_fini(&b);
+}
+
 static uint64_t pairs(const struct bed *b)
 {
     return keeper_core_nodes(b->core)->pairs;
@@ -206,6 +276,9 @@ int main(void)
         cmocka_unit_test(si6_history_of_a_failed_commit_is_written_again),
         cmocka_unit_test(si12_a_stricter_rule_counts_at_once),
         cmocka_unit_test(pairs_that_are_over_are_given_back),
+        cmocka_unit_test(a_pass_under_way_at_the_end_is_a_new_beginning),
+        cmocka_unit_test(si7_a_row_that_became_durable_too_late_grants_nothing),
+        cmocka_unit_test(a_member_may_change_its_tier),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
