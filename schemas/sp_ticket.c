@@ -66,25 +66,23 @@ static __attribute__((noinline)) void subject_long(const struct sp_str parts[3],
     sp_digest_run(digest, bytes, subject_put(parts, timeout_ms, bytes), full);
 }
 
-void sp_ticket_subject(struct sp_str node, struct sp_str address, struct sp_str checkpoint, uint32_t timeout_ms,
-                       const struct sp_digest *digest, uint8_t out[SP_TICKET_SUBJECT_BYTES])
+void sp_ticket_subject(const struct sp_ticket_job *job, const struct sp_digest *digest, uint8_t out[SP_TICKET_SUBJECT_BYTES])
 {
-    const struct sp_str parts[3] = {node, address, checkpoint};
+    const struct sp_str parts[3] = {job->node, job->address, job->checkpoint};
     uint8_t full[32], bytes[SUBJECT_BYTES_SHORT];
-    size_t n = 3 * 2 + 4 + node.n + address.n + checkpoint.n;
+    size_t n = 3 * 2 + 4 + job->node.n + job->address.n + job->checkpoint.n;
     SP_ASSERT(n <= SUBJECT_BYTES_MAX); /* the decoder's limits */
     if (n <= sizeof bytes)
-        sp_digest_run(digest, bytes, subject_put(parts, timeout_ms, bytes), full);
+        sp_digest_run(digest, bytes, subject_put(parts, job->timeout_ms, bytes), full);
     else
-        subject_long(parts, timeout_ms, digest, full);
+        subject_long(parts, job->timeout_ms, digest, full);
     memcpy(out, full, SP_TICKET_SUBJECT_BYTES);
 }
 
-bool sp_ticket_is_about(const struct sp_ticket *t, struct sp_str node, struct sp_str address, struct sp_str checkpoint,
-                        uint32_t timeout_ms, const struct sp_digest *digest)
+bool sp_ticket_is_about(const struct sp_ticket *t, const struct sp_ticket_job *job, const struct sp_digest *digest)
 {
     uint8_t subject[SP_TICKET_SUBJECT_BYTES];
-    sp_ticket_subject(node, address, checkpoint, timeout_ms, digest, subject);
+    sp_ticket_subject(job, digest, subject);
     return memcmp(subject, t->subject, sizeof subject) == 0; /* no secret: the broker may compute it too */
 }
 

@@ -51,15 +51,19 @@ struct sp_ticket {
     uint8_t subject[SP_TICKET_SUBJECT_BYTES]; /* of the job it travels with: sp_ticket_subject */
 };
 
+/* What of a job is not in its ticket. */
+struct sp_ticket_job {
+    struct sp_str node, address, checkpoint; /* lent */
+    uint32_t timeout_ms;
+};
+
 /* Effect: out = what binds a job to its ticket: the first half of SHA-256 over node, address and checkpoint, each behind its length
  * (u16, little endian), and timeout_ms (u32). The scheduler puts it under the seal, the worker runs a job only if it fits: a broker
  * that sends a question to another address must change the ticket too, and then the seal no longer fits (K16). 128 bits: what
  * counts is a second preimage. Borrows all; the texts are at most what MSG_JOB_BATCH allows. */
-void sp_ticket_subject(struct sp_str node, struct sp_str address, struct sp_str checkpoint, uint32_t timeout_ms,
-                       const struct sp_digest *digest, uint8_t out[SP_TICKET_SUBJECT_BYTES]);
+void sp_ticket_subject(const struct sp_ticket_job *job, const struct sp_digest *digest, uint8_t out[SP_TICKET_SUBJECT_BYTES]);
 /* True when the job is the one the ticket was made for. Borrows all. */
-bool sp_ticket_is_about(const struct sp_ticket *t, struct sp_str node, struct sp_str address, struct sp_str checkpoint,
-                        uint32_t timeout_ms, const struct sp_digest *digest) SP_MUST_USE;
+bool sp_ticket_is_about(const struct sp_ticket *t, const struct sp_ticket_job *job, const struct sp_digest *digest) SP_MUST_USE;
 
 /* Effect: out = the ticket's bytes with its seal. Borrows all. Flags must be known ones. */
 void sp_ticket_seal(const struct sp_ticket *t, const struct sp_mac *mac, uint8_t out[SP_TICKET_BYTES]);

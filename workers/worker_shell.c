@@ -247,7 +247,8 @@ enum sp_rc worker_on_job_batch(struct worker_in *in, struct msg_job_batch *m)
             SP_LOG(SP_LOG_WARNING, "worker", "ticket.malformed", SP_LOG_V("node", job.node));
             continue;
         }
-        ev.u.job.changed = !sp_ticket_is_about(&t, job.node, job.address, job.checkpoint, job.timeout_ms, &digest);
+        const struct sp_ticket_job about = {job.node, job.address, job.checkpoint, job.timeout_ms};
+        ev.u.job.changed = !sp_ticket_is_about(&t, &about, &digest);
         if (ev.u.job.changed) {
             SP_LOG(SP_LOG_WARNING, "worker", "job.changed", SP_LOG_V("node", job.node), SP_LOG_V("address", job.address),
                    SP_LOG_S("why", "not what its ticket was made for; look at the broker"));

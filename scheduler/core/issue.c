@@ -117,7 +117,8 @@ static void seal(struct scheduler_core *s, uint32_t slot, uint64_t job, const st
     };
     memcpy(t.digest, check->def.digest, sizeof t.digest);
     s->options.random.fn(s->options.random.ctx, t.nonce, sizeof t.nonce);
-    sp_ticket_subject(r->node, r->address, r->checkpoint, r->timeout_ms, &s->options.digest, t.subject);
+    const struct sp_ticket_job about = {r->node, r->address, r->checkpoint, r->timeout_ms};
+    sp_ticket_subject(&about, &s->options.digest, t.subject);
     sp_ticket_seal(&t, &s->options.mac, out);
 }
 

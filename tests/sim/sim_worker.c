@@ -199,11 +199,12 @@ enum sp_rc worker_on_job_batch(struct worker_in *in, struct msg_job_batch *m)
         struct sp_ticket t;
         if (sp_ticket_decode(job.ticket, &t) != SP_OK)
             continue;
+        const struct sp_ticket_job about = {job.node, job.address, job.checkpoint, job.timeout_ms};
         struct worker_event ev = {.kind = WORKER_EV_JOB,
                                   .u.job = {.timeout_ms = job.timeout_ms, .expires_ms = m->expires_ms, .lease = t.slot, .job = t.job,
                                             .trace = in->e->sequence, .ticket = job.ticket, .digest = t.digest, .node = job.node,
                                             .address = job.address, .checkpoint = job.checkpoint,
-                                            .changed = !sp_ticket_is_about(&t, job.node, job.address, job.checkpoint, job.timeout_ms, &digest)}};
+                                            .changed = !sp_ticket_is_about(&t, &about, &digest)}};
         step(in->s, in->process, &ev);
     }
     return SP_OK;

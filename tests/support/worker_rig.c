@@ -293,7 +293,8 @@ unsigned worker_rig_send(struct worker_rig *w, unsigned definition, unsigned cou
         memcpy(t.digest, w->definition[definition].digest, sizeof t.digest);
         (void)snprintf(node, sizeof node, "node-%u", i);
         struct rec_job job = {.ticket = ticket, .timeout_ms = timeout_ms, .node = sp_str_of(node), .address = sp_str_of("127.0.0.1")};
-        sp_ticket_subject(job.node, job.address, job.checkpoint, job.timeout_ms, &digest, t.subject);
+        const struct sp_ticket_job about = {job.node, job.address, job.checkpoint, job.timeout_ms};
+        sp_ticket_subject(&about, &digest, t.subject);
         sp_ticket_seal(&t, &mac, ticket);
         SP_ASSERT(rec_job_put(&p, &job) == SP_OK);
     }

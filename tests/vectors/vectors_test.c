@@ -200,7 +200,8 @@ static void fill_ticket(struct sp_ticket *t, const char *name)
         t->nonce[k] = (uint8_t)(255 - k);
     }
     const struct sp_digest digest = sp_crypto_digest();
-    sp_ticket_subject(sp_str_of("node-1"), sp_str_of("192.0.2.1"), sp_str_of("cp"), 30000, &digest, t->subject);
+    const struct sp_ticket_job about = {sp_str_of("node-1"), sp_str_of("192.0.2.1"), sp_str_of("cp"), 30000};
+    sp_ticket_subject(&about, &digest, t->subject);
 }
 
 static void tickets(void **state)
