@@ -101,7 +101,7 @@ def judge(patch, args):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--jobs", type=int, default=1, help="faults at once")
-    parser.add_argument("--seeds", type=int, default=60, help="most seeds per fault")
+    parser.add_argument("--seeds", type=int, default=240, help="most seeds per fault")
     parser.add_argument("--steps", type=int, default=25000, help="steps per seed")
     parser.add_argument("--seconds", type=int, default=240, help="most time per fault")
     parser.add_argument("only", nargs="*", help="numbers or names; all when none is given")
