@@ -150,7 +150,8 @@ static void a_stricter_rule_takes_back_what_it_would_not_have_granted(void **sta
         struct pair_run ended;
         uint64_t now = 1000;
         for (const char *c = rows[i].history; *c != '\0'; c++) {
-            struct pair_result r = {.job = now, .issued_ms = ++now, .generation = 1, .policy = 1};
+            now++;
+            struct pair_result r = {.job = now, .issued_ms = now, .generation = 1, .policy = 1};
             r.outcome = (uint8_t)(*c == 'p' ? SP_OUTCOME_PASS : *c == 'w' ? SP_OUTCOME_WARN : *c == 'f' ? SP_OUTCOME_FAIL : SP_OUTCOME_ERROR);
             (void)pair_state_apply(&p, &r, &easy, &ended);
         }
