@@ -4,6 +4,7 @@
 
 Exceptions are listed by name in tests/lint/exceptions.txt and may only shrink: a listed one that no longer needs to be there is a failure too.
 """
+import os
 import pathlib
 import re
 import subprocess
@@ -172,6 +173,8 @@ def main():
         first = name.split("/")[0]
         if first not in TOP and not first.startswith("."):
             problem("top-level", first, "does not belong at the top")
+        if re.fullmatch(r"tests/.*_test\.(py|sh)", name) and not os.access(ROOT / name, os.X_OK):
+            problem("executable", name, "a test program without its execute bit does not run")
     headers = {}
     for name in names:
         if name.endswith(".h"):
