@@ -27,7 +27,8 @@ class PlacementBed:
     def __enter__(self):
         try:
             database = Database(self.processes, self.folder, None)
-            database.start()
+            database.launch()
+            database.ready()
             database.sql("CREATE DATABASE placement CHARACTER SET utf8")
             config = self.folder / "placement.conf"
             config.write_text(f"[api]\nauth_strategy = noauth2\n[placement_database]\nconnection = {database.url('placement')}\n")
