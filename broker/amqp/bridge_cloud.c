@@ -156,26 +156,35 @@ static bool on_turn(void *ctx, const struct sp_now *now)
     (void)now;
     if (b->place != NULL)
         cloud_place_turn(b->place);
+    if (b->nova != NULL)
+        cloud_nova_turn(b->nova);
     return false;
 }
 
 uint64_t bridge_cloud_deadline_us(const struct bridge *b)
 {
     uint64_t at = b->place != NULL ? cloud_place_deadline_us(b->place) : SP_NEVER,
-             soon = bridge_shell_now(b).us + PROOF_MS * SP_US_PER_MS;
+             soon = bridge_shell_now(b).us + PROOF_MS * SP_US_PER_MS,
+             nova = b->nova != NULL ? cloud_nova_deadline_us(b->nova) : SP_NEVER;
+    at = nova < at ? nova : at;
     return b->place != NULL && soon < at ? soon : at;
 }
 
 enum sp_rc bridge_cloud_open(struct bridge *b, struct sp_err *err)
 {
     const struct sp_conf_placement *c = &b->options->c.placement;
-    if (c->url[0] == '\0')
-        return SP_OK;
-    enum sp_rc rc = cloud_place_open(c, b->loop, b->conf->reader.nodes_max, &b->place, err);
-    return rc == SP_OK ? sp_loop_hook(b->loop, on_turn, b) : rc;
+    const struct sp_conf_compute *n = &b->options->c.compute;
+    const struct sp_conf_login *login = n->login.auth == SP_CONF_PLACEMENT_SAME ? &c->login : &n->login;
+    enum sp_rc rc = SP_OK;
+    if (c->url[0] != '\0')
+        rc = cloud_place_open(c, b->loop, b->conf->reader.nodes_max, &b->place, err);
+    if (rc == SP_OK && n->url[0] != '\0')
+        rc = cloud_nova_open(n, login, b->loop, &b->nova, err);
+    return rc == SP_OK && (b->place != NULL || b->nova != NULL) ? sp_loop_hook(b->loop, on_turn, b) : rc;
 }
 
 void bridge_cloud_close(struct bridge *b)
 {
     cloud_place_close(&b->place);
+    cloud_nova_close(&b->nova);
 }

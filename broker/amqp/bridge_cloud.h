@@ -6,7 +6,7 @@
 
 #include "bridge_shell.h"
 
-/* Effect: nothing without bridge.placement.url. */
+/* Effect: nothing without bridge.placement.url and bridge.compute.url. */
 SP_MUST_USE enum sp_rc bridge_cloud_open(struct bridge *b, struct sp_err *err);
 void bridge_cloud_close(struct bridge *b);
 /* Effect: answers of the reader that changed. */

@@ -398,6 +398,10 @@ static void on_stats(void *self)
     gauge(b, "bridge.nova", b->hints.seen);
     gauge(b, "bridge.hints", b->hints.sent);
     gauge(b, "bridge.hints_spared", b->hints.spared);
+    if (b->nova != NULL) {
+        gauge(b, "nova.malformed", cloud_nova_malformed(b->nova));
+        gauge(b, "nova.tokens", cloud_nova_tokens(b->nova));
+    }
     if (b->place == NULL)
         return;
     const struct trait_counters *t = &b->place->core.counters;

@@ -9,6 +9,7 @@
 #include "bridge_core.h"
 #include "bridge_options.h"
 #include "bridge_seen.h"
+#include "cloud_nova.h"
 #include "cloud_place.h"
 #include "dispatch_bridge.h"
 #include "reader_core.h"
@@ -122,6 +123,8 @@ struct bridge {
     struct cloud_place *place; /* NULL: none is configured */
     uint64_t proof_us, pools_us;
     bool place_follows, pools_asked;
+    /* Nova's API */
+    struct cloud_nova *nova; /* NULL: none is configured */
     /* calls */
     struct bridge_call calls[BRIDGE_CALLS_MAX];
     uint32_t call_count, view_count;

@@ -14,46 +14,53 @@
 #define PAUSE_MAX_MS   60000u
 #define LIFE_LEAST_MS  60000u /* what a token lives at least, when Keystone does not say so clearly */
 
-static bool is_keystone(const struct cloud_auth *a)
+bool cloud_auth_renews(const struct cloud_auth *a)
 {
-    return a->conf->auth == SP_CONF_PLACEMENT_PASSWORD || a->conf->auth == SP_CONF_PLACEMENT_CREDENTIAL;
+    return a->login->auth == SP_CONF_PLACEMENT_PASSWORD || a->login->auth == SP_CONF_PLACEMENT_CREDENTIAL;
 }
 
-static bool is_url(const char *text)
+bool cloud_auth_is_url(const char *text)
 {
     return strncmp(text, "https://", 8) == 0 || strncmp(text, "http://", 7) == 0;
+}
+
+static enum sp_rc option_bad(const struct cloud_auth *a, const char *option, const char *text, struct sp_err *err)
+{
+    char where[64];
+    (void)snprintf(where, sizeof where, "%s.%s", a->section, option);
+    return sp_err_set(err, SP_E_INVALID, where, "%s", text);
 }
 
 /* Read again for each token, so that a changed password needs no restart. */
 static enum sp_rc secret_read(struct cloud_auth *a, struct sp_err *err)
 {
     size_t n = 0;
-    enum sp_rc rc = sp_fs_read_into(a->conf->secret_file, a->secret, sizeof a->secret - 1, SP_FS_PRIVATE, &n, err);
+    enum sp_rc rc = sp_fs_read_into(a->login->secret_file, a->secret, sizeof a->secret - 1, SP_FS_PRIVATE, &n, err);
     if (rc != SP_OK)
         return rc;
     a->secret[n] = '\0';
     a->secret[strcspn(a->secret, "\r\n")] = '\0';
-    return a->secret[0] != '\0' ? SP_OK : sp_err_set(err, SP_E_INVALID, "bridge.placement.secret_file", "has no first line");
+    return a->secret[0] != '\0' ? SP_OK : option_bad(a, "secret_file", "has no first line", err);
 }
 
-enum sp_rc cloud_auth_init(struct cloud_auth *a, const struct sp_conf_placement *conf, struct cloud_http *http, struct sp_err *err)
+enum sp_rc cloud_auth_init(struct cloud_auth *a, const struct sp_conf_login *login, const char *section, struct cloud_http *http,
+                           struct sp_err *err)
 {
     memset(a, 0, sizeof *a);
-    a->conf = conf;
+    a->login = login;
+    a->section = section;
     a->http = http;
     a->pause_ms = PAUSE_FIRST_MS;
-    if (!is_url(conf->url))
-        return sp_err_set(err, SP_E_INVALID, "bridge.placement.url", "is no http:// or https:// address");
-    if (conf->auth == SP_CONF_PLACEMENT_NONE)
+    if (login->auth == SP_CONF_PLACEMENT_NONE)
         return SP_OK;
-    if (conf->secret_file[0] == '\0')
-        return sp_err_set(err, SP_E_INVALID, "bridge.placement.secret_file", "is missing");
-    if (is_keystone(a) && (!is_url(conf->auth_url) || conf->username[0] == '\0'))
-        return sp_err_set(err, SP_E_INVALID, "bridge.placement.auth_url", "and username are needed for Keystone");
+    if (login->secret_file[0] == '\0')
+        return option_bad(a, "secret_file", "is missing", err);
+    if (cloud_auth_renews(a) && (!cloud_auth_is_url(login->auth_url) || login->username[0] == '\0'))
+        return option_bad(a, "auth_url", "and username are needed for Keystone", err);
     enum sp_rc rc = secret_read(a, err);
     if (rc != SP_OK)
         return rc;
-    if (conf->auth == SP_CONF_PLACEMENT_TOKEN)
+    if (login->auth == SP_CONF_PLACEMENT_TOKEN)
         (void)sp_str_copy(a->token, sizeof a->token, sp_str_of(a->secret));
     return SP_OK;
 }
@@ -66,7 +73,7 @@ void cloud_auth_fini(struct cloud_auth *a)
 
 bool cloud_auth_is_ready(const struct cloud_auth *a)
 {
-    return a->conf->auth == SP_CONF_PLACEMENT_NONE || a->token[0] != '\0';
+    return a->login->auth == SP_CONF_PLACEMENT_NONE || a->token[0] != '\0';
 }
 
 void cloud_auth_header(const struct cloud_auth *a, char to[CLOUD_HTTP_TOKEN + 32])
@@ -80,7 +87,7 @@ void cloud_auth_header(const struct cloud_auth *a, char to[CLOUD_HTTP_TOKEN + 32
 
 static json_t *identity(const struct cloud_auth *a)
 {
-    const struct sp_conf_placement *c = a->conf;
+    const struct sp_conf_login *c = a->login;
     if (c->auth == SP_CONF_PLACEMENT_CREDENTIAL)
         return json_pack("{s:{s:{s:[s], s:{s:s, s:s}}}}", "auth", "identity", "methods", "application_credential",
                          "application_credential", "id", c->username, "secret", a->secret);
@@ -139,7 +146,7 @@ static void on_token(void *self, uint32_t tag, const struct cloud_http_answer *a
 void cloud_auth_turn(struct cloud_auth *a, struct sp_mono now)
 {
     char url[SP_CONF_PLACEMENT_URL_BYTES + 16];
-    if (!is_keystone(a) || a->asking || now.us < a->retry_us || (a->token[0] != '\0' && now.us < a->renew_us))
+    if (!cloud_auth_renews(a) || a->asking || now.us < a->retry_us || (a->token[0] != '\0' && now.us < a->renew_us))
         return;
     struct sp_err err;
     bool read = secret_read(a, &err) == SP_OK;
@@ -148,10 +155,10 @@ void cloud_auth_turn(struct cloud_auth *a, struct sp_mono now)
     json_t *body = read ? identity(a) : NULL;
     char *text = body != NULL ? json_dumps(body, JSON_COMPACT) : NULL;
     json_decref(body);
-    size_t n = strlen(a->conf->auth_url);
-    while (n > 0 && a->conf->auth_url[n - 1] == '/')
+    size_t n = strlen(a->login->auth_url);
+    while (n > 0 && a->login->auth_url[n - 1] == '/')
         n--;
-    (void)snprintf(url, sizeof url, "%.*s/auth/tokens", (int)n, a->conf->auth_url);
+    (void)snprintf(url, sizeof url, "%.*s/auth/tokens", (int)n, a->login->auth_url);
     struct cloud_http_request r = {
         .method = "POST", .url = url, .body = sp_str_of(text), .bytes_max = CLOUD_HTTP_BODY_BYTES, .self = a, .done = on_token};
     a->asked_us = now.us;
@@ -166,7 +173,7 @@ void cloud_auth_turn(struct cloud_auth *a, struct sp_mono now)
 
 void cloud_auth_refused(struct cloud_auth *a, struct sp_mono now, uint32_t serial)
 {
-    if (!is_keystone(a) || serial != a->serial)
+    if (!cloud_auth_renews(a) || serial != a->serial)
         return;
     sp_crypto_wipe(a->token, sizeof a->token);
     a->serial++;
@@ -176,7 +183,7 @@ void cloud_auth_refused(struct cloud_auth *a, struct sp_mono now, uint32_t seria
 
 uint64_t cloud_auth_deadline_us(const struct cloud_auth *a)
 {
-    if (!is_keystone(a) || a->asking)
+    if (!cloud_auth_renews(a) || a->asking)
         return SP_NEVER;
     uint64_t at = a->token[0] != '\0' ? a->renew_us : 0;
     return a->retry_us > at ? a->retry_us : at;

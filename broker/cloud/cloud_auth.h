@@ -9,8 +9,9 @@
 #include "sp_err.h"
 
 struct cloud_auth {
-    const struct sp_conf_placement *conf; /* borrowed for the life */
-    struct cloud_http *http;              /* borrowed for the life */
+    const struct sp_conf_login *login; /* borrowed for the life */
+    struct cloud_http *http;           /* borrowed for the life */
+    const char *section;               /* of the configuration, for errors; borrowed for the life */
     char secret[1024];
     char token[CLOUD_HTTP_TOKEN]; /* "": none yet */
     uint32_t serial;              /* of the token */
@@ -19,12 +20,16 @@ struct cloud_auth {
     uint64_t renewals, failures;
 };
 
+/* True for addresses that requests may go to. */
+bool cloud_auth_is_url(const char *text);
 /* Effect: reads the secret. Errors name the option, never what is in the file. */
-SP_MUST_USE enum sp_rc cloud_auth_init(struct cloud_auth *a, const struct sp_conf_placement *conf, struct cloud_http *http,
-                                       struct sp_err *err);
+SP_MUST_USE enum sp_rc cloud_auth_init(struct cloud_auth *a, const struct sp_conf_login *login, const char *section,
+                                       struct cloud_http *http, struct sp_err *err);
 void cloud_auth_fini(struct cloud_auth *a);
 /* Effect: asks Keystone when it is time. */
 void cloud_auth_turn(struct cloud_auth *a, struct sp_mono now);
+/* True when the token is Keystone's, so that a new one may help when a service refuses it. */
+bool cloud_auth_renews(const struct cloud_auth *a);
 /* True when requests can be sent: there is a token, or none is needed. */
 bool cloud_auth_is_ready(const struct cloud_auth *a);
 /* Effect: writes the header "X-Auth-Token: ..." for requests, or nothing. Wipe it after use. */

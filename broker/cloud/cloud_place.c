@@ -113,7 +113,7 @@ static void on_answer(void *self, uint32_t slot, const struct cloud_http_answer 
             s->doc = json_incref(doc);
         json_decref(doc);
     }
-    if (a->status == 401 && (p->conf->auth == SP_CONF_PLACEMENT_PASSWORD || p->conf->auth == SP_CONF_PLACEMENT_CREDENTIAL)) {
+    if (a->status == 401 && cloud_auth_renews(&p->auth)) {
         cloud_auth_refused(&p->auth, now, s->serial);
         result = TRAIT_AGAIN;
     }
@@ -245,7 +245,9 @@ enum sp_rc cloud_place_open(const struct sp_conf_placement *conf, struct sp_loop
         }
     p->http = cloud_http_open(&ho);
     enum sp_rc rc = p->http == NULL ? sp_err_set(err, SP_E_NOMEM, "placement", "libcurl cannot be started") : SP_OK;
-    rc = rc == SP_OK ? cloud_auth_init(&p->auth, conf, p->http, err) : rc;
+    if (rc == SP_OK && !cloud_auth_is_url(conf->url))
+        rc = sp_err_set(err, SP_E_INVALID, "bridge.placement.url", "is no http:// or https:// address");
+    rc = rc == SP_OK ? cloud_auth_init(&p->auth, &conf->login, "bridge.placement", p->http, err) : rc;
     if (rc != SP_OK)
         cloud_place_close(&p);
     *out = p;

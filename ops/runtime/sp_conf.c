@@ -79,7 +79,9 @@ static enum sp_rc resolve_all(struct sp_conf *c, const char *prefix, struct sp_e
         {"keeper.nodes_file", c->keeper.nodes_file}, {"bridge.transport_url_file", c->bridge.transport_url_file},
         {"bridge.ssl_ca_file", c->bridge.ssl_ca_file}, {"bridge.ssl_cert_file", c->bridge.ssl_cert_file},
         {"bridge.ssl_key_file", c->bridge.ssl_key_file}, {"bridge.placement.ca_file", c->bridge.placement.ca_file},
-        {"bridge.placement.secret_file", c->bridge.placement.secret_file},
+        {"bridge.placement.secret_file", c->bridge.placement.login.secret_file},
+        {"bridge.compute.ca_file", c->bridge.compute.ca_file},
+        {"bridge.compute.secret_file", c->bridge.compute.login.secret_file},
     };
     enum sp_rc rc = resolve_prefix(c, prefix, err);
     for (size_t i = 0; rc == SP_OK && i < SP_COUNT(rows); i++) {

@@ -12,6 +12,21 @@ static const char *const login_words[] = {"plain", "external", NULL};
 #define PLACEMENT(m) SP_BIND_AT(sp_conf_placement, m)
 static const char *const auth_words[] = {"none", "token", "password", "application_credential", NULL};
 
+/* What placement and compute ask alike. */
+/* clang-format off */
+#define LOGIN(type, words_of, default_of, help_of)                                                                                  \
+    {"auth", SP_BIND_ENUM, false, SP_BIND_AT(type, login.auth), .words = words_of, .def = default_of, .help = help_of},             \
+    {"secret_file", SP_BIND_PATH, false, SP_BIND_AT(type, login.secret_file),                                                       \
+     .help = "file of mode 0600 whose first line is the token, the password or the secret of the credential"},                      \
+    {"auth_url", SP_BIND_TEXT, false, SP_BIND_AT(type, login.auth_url), .help = "Keystone, as https://HOST[:PORT]/v3"},             \
+    {"username", SP_BIND_TEXT, false, SP_BIND_AT(type, login.username),                                                             \
+     .help = "name of the user; with application_credential: the credential's id"},                                                 \
+    {"user_domain", SP_BIND_TEXT, false, SP_BIND_AT(type, login.user_domain), .def = "Default", .help = "name of the user's domain"},\
+    {"project", SP_BIND_TEXT, false, SP_BIND_AT(type, login.project), .def = "service", .help = "name of the project the token is for"},\
+    {"project_domain", SP_BIND_TEXT, false, SP_BIND_AT(type, login.project_domain), .def = "Default",                               \
+     .help = "name of the project's domain"}
+/* clang-format on */
+
 static const struct sp_bind_key placement_keys[] = {
     {"url", SP_BIND_TEXT, false, PLACEMENT(url), .help = "http(s)://HOST[:PORT][/PATH] of the placement service; none: no traits"},
     {"ca_file", SP_BIND_PATH, false, PLACEMENT(ca_file),
@@ -25,21 +40,36 @@ static const struct sp_bind_key placement_keys[] = {
      .help = "between looks at all providers and at who has our traits"},
     {"traits", SP_BIND_TEXTS, false, SP_BIND_ARRAY(sp_conf_placement, traits, trait_count),
      .help = "traits that are SPICE's besides those of the pools; where no pool gives them they are taken off"},
-    {"auth", SP_BIND_ENUM, false, PLACEMENT(auth), .words = auth_words, .def = "none",
-     .help = "none, a fixed token, or Keystone with password or application_credential"},
-    {"secret_file", SP_BIND_PATH, false, PLACEMENT(secret_file),
-     .help = "file of mode 0600 whose first line is the token, the password or the secret of the credential"},
-    {"auth_url", SP_BIND_TEXT, false, PLACEMENT(auth_url), .help = "Keystone, as https://HOST[:PORT]/v3"},
-    {"username", SP_BIND_TEXT, false, PLACEMENT(username),
-     .help = "name of the user; with application_credential: the credential's id"},
-    {"user_domain", SP_BIND_TEXT, false, PLACEMENT(user_domain), .def = "Default", .help = "name of the user's domain"},
-    {"project", SP_BIND_TEXT, false, PLACEMENT(project), .def = "service", .help = "name of the project the token is for"},
-    {"project_domain", SP_BIND_TEXT, false, PLACEMENT(project_domain), .def = "Default", .help = "name of the project's domain"},
+    LOGIN(sp_conf_placement, auth_words, "none", "none, a fixed token, or Keystone with password or application_credential"),
 };
 static const struct sp_bind_table placement_table = {.name = "the placement section",
                                                      .keys = placement_keys,
                                                      .count = SP_COUNT(placement_keys),
                                                      .size = sizeof(struct sp_conf_placement)};
+
+#define COMPUTE(m) SP_BIND_AT(sp_conf_compute, m)
+static const char *const compute_auth_words[] = {"none", "token", "password", "application_credential", "placement", NULL};
+
+static const struct sp_bind_key compute_keys[] = {
+    {"url", SP_BIND_TEXT, false, COMPUTE(url),
+     .help = "http(s)://HOST[:PORT]/v2.1 of Nova's API; none: its compute nodes are not looked at"},
+    {"ca_file", SP_BIND_PATH, false, COMPUTE(ca_file),
+     .help = "certificates of authorities for Nova and Keystone; none: the system's"},
+    {"timeout", SP_BIND_SPAN, false, COMPUTE(timeout_ms), .min = 100, .max = 5 * MINUTE, .def = "30s",
+     .help = "longest wait for an answer"},
+    {"page", SP_BIND_U32, false, COMPUTE(page), .min = 10, .max = 1000, .def = "500",
+     .help = "rows of a long list asked for at once; Nova may give fewer"},
+    {"inventory", SP_BIND_BOOL, false, COMPUTE(inventory), .def = "true",
+     .help = "read the list of compute nodes and report it to the keeper, which decides what follows"},
+    {"interval", SP_BIND_SPAN, false, COMPUTE(interval_ms), .min = 1 * S, .max = 24 * HOUR, .def = "5m",
+     .help = "between readings of that list"},
+    {"hint", SP_BIND_SPAN, false, COMPUTE(hint_ms), .min = 1 * S, .max = HOUR, .def = "10s",
+     .help = "least time between readings that a notification of Nova asked for"},
+    LOGIN(sp_conf_compute, compute_auth_words, "placement",
+          "none, a fixed token, Keystone with password or application_credential, or placement: what that section says"),
+};
+static const struct sp_bind_table compute_table = {
+    .name = "the compute section", .keys = compute_keys, .count = SP_COUNT(compute_keys), .size = sizeof(struct sp_conf_compute)};
 
 static const struct sp_bind_key bridge_keys[] = {
     {"user", SP_BIND_NAME, false, BRIDGE(user), .help = "user to become when started by root"},
@@ -104,6 +134,7 @@ static const struct sp_bind_key bridge_keys[] = {
     {"login_method", SP_BIND_ENUM, false, BRIDGE(login), .words = login_words, .def = "plain",
      .help = "plain (AMQPLAIN of oslo.messaging is this), or external: by certificate"},
     {"placement", SP_BIND_MAP, false, BRIDGE(placement), .sub = &placement_table, .help = "traits of the pools at placement"},
+    {"compute", SP_BIND_MAP, false, BRIDGE(compute), .sub = &compute_table, .help = "Nova's list of compute nodes"},
 };
 const struct sp_bind_table sp_conf_table_bridge = {
     .name = "the bridge section", .keys = bridge_keys, .count = SP_COUNT(bridge_keys), .size = sizeof(struct sp_conf_bridge)};

@@ -24,7 +24,19 @@ enum sp_conf_placement_auth {
     SP_CONF_PLACEMENT_NONE,
     SP_CONF_PLACEMENT_TOKEN,
     SP_CONF_PLACEMENT_PASSWORD,
-    SP_CONF_PLACEMENT_CREDENTIAL
+    SP_CONF_PLACEMENT_CREDENTIAL,
+    SP_CONF_PLACEMENT_SAME /* compute only: as placement */
+};
+
+/* How a service of the cloud is convinced that we may ask. */
+struct sp_conf_login {
+    uint32_t auth; /* enum sp_conf_placement_auth */
+    char secret_file[SP_FS_PATH_BYTES];
+    char auth_url[SP_CONF_PLACEMENT_URL_BYTES]; /* Keystone, with /v3 */
+    char username[256];                         /* password: user; application_credential: its id */
+    char user_domain[256];
+    char project[256];
+    char project_domain[256];
 };
 
 /* Sub-section `placement`: traits of the pools at the cloud's placement service. */
@@ -37,13 +49,19 @@ struct sp_conf_placement {
     uint64_t reconcile_ms;
     uint32_t trait_count;
     char traits[SP_CONF_PLACEMENT_TRAITS_MAX][256]; /* ours besides those of pools */
-    uint32_t auth;                                  /* enum sp_conf_placement_auth */
-    char secret_file[SP_FS_PATH_BYTES];
-    char auth_url[SP_CONF_PLACEMENT_URL_BYTES]; /* Keystone, with /v3 */
-    char username[256];                         /* password: user; application_credential: its id */
-    char user_domain[256];
-    char project[256];
-    char project_domain[256];
+    struct sp_conf_login login;
+};
+
+/* Sub-section `compute`: Nova's API, for its list of compute nodes. */
+struct sp_conf_compute {
+    char url[SP_CONF_PLACEMENT_URL_BYTES]; /* "": off */
+    char ca_file[SP_FS_PATH_BYTES];
+    uint64_t timeout_ms;
+    uint32_t page; /* rows asked for at once */
+    bool inventory;
+    uint64_t interval_ms; /* between readings of the inventory */
+    uint64_t hint_ms;     /* least time between readings that a notification asked for */
+    struct sp_conf_login login;
 };
 
 struct sp_conf_bridge {
@@ -84,6 +102,7 @@ struct sp_conf_bridge {
     char ssl_key_file[SP_FS_PATH_BYTES];
     uint32_t login; /* enum sp_conf_bridge_login */
     struct sp_conf_placement placement;
+    struct sp_conf_compute compute;
 };
 
 extern const struct sp_bind_table sp_conf_table_bridge;
