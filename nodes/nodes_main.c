@@ -59,7 +59,7 @@ int main(int argc, char **argv)
     sp_log_open(STDERR_FILENO, common.name);
     int code = SP_OPT_EXIT_USAGE;
     if (sp_crypto_init() != SP_OK) {
-        (void)sp_err_set(&err, SP_E_UNSUPPORTED, "libcrypto", "has no Ed25519");
+        (void)sp_err_set(&err, SP_E_UNSUPPORTED, "libcrypto, libsodium", "one of them cannot be used");
     } else if (prepare(&common, &conf, &keys, &core, &err) == SP_OK) {
         struct nodes_options options = {.conf = conf, .keys = keys, .core_keys = core, .name = common.name};
         code = sp_privs_harden(&err) == SP_OK ? nodes_shell_run(&options, &err) : SP_OPT_EXIT_FAILED;

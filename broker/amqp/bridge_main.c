@@ -90,7 +90,7 @@ static int run(struct process *p)
     sp_notify_init(&p->notify);
     enum sp_rc rc = sp_crypto_init();
     if (rc != SP_OK)
-        (void)sp_err_set(&err, rc, "libcrypto", "cannot be used");
+        (void)sp_err_set(&err, rc, "libcrypto, libsodium", "one of them cannot be used");
     rc = rc == SP_OK ? prepare(p, &err) : rc;
     if (rc != SP_OK)
         return fail(&err, SP_OPT_EXIT_USAGE);

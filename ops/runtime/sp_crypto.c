@@ -8,44 +8,33 @@
 #include <stdlib.h>
 
 #include <openssl/crypto.h>
-#include <openssl/err.h>
-#include <openssl/evp.h>
-#include <openssl/provider.h>
 #include <openssl/sha.h>
+#include <sodium.h>
 
 #define BLOCK_BYTES 64u /* of SHA-256 */
 
 SP_STATIC_ASSERT(sizeof(struct sp_crypto_sha256) >= sizeof(SHA256_CTX), "opaque hash state holds OpenSSL's");
+SP_STATIC_ASSERT(crypto_sign_SEEDBYTES == SP_CRYPTO_KEY_BYTES && crypto_sign_PUBLICKEYBYTES == SP_CRYPTO_KEY_BYTES, "keys of RFC 8032");
+SP_STATIC_ASSERT(crypto_sign_BYTES == SP_CRYPTO_SIGN_BYTES, "signatures of RFC 8032");
 
 struct sp_crypto_verifier {
-    EVP_PKEY *key;
+    uint8_t key[crypto_sign_PUBLICKEYBYTES];
 };
 
 struct sp_crypto_signer {
-    EVP_PKEY *key;
+    uint8_t key[crypto_sign_SECRETKEYBYTES]; /* seed, then public key: libsodium's form */
 };
 
-/* One library context per process; tests may open and close it repeatedly. */
-static struct {
-    OSSL_LIB_CTX *library;
-    OSSL_PROVIDER *provider;
-    EVP_MD_CTX *work; /* of signing and verifying; reset after each use */
-    unsigned users;
-} state;
+static unsigned users;
 
 enum sp_rc sp_crypto_init(void)
 {
-    if (state.users++ > 0) {
+    if (users++ > 0) {
         return SP_OK;
     }
-    /* Before anything else in this process touches libcrypto: its default context reads no configuration file either. */
-    bool ok = OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG | OPENSSL_INIT_NO_ATEXIT, NULL) == 1;
-    state.library = ok ? OSSL_LIB_CTX_new() : NULL;
-    state.provider = state.library != NULL ? OSSL_PROVIDER_load(state.library, "default") : NULL;
-    state.work = state.provider != NULL ? EVP_MD_CTX_new() : NULL;
-    uint8_t seed[32] = {0};
-    uint8_t pub[32];
-    if (state.work == NULL || sp_crypto_sign_public(seed, pub) != SP_OK) {
+    /* Before anything else in this process touches libcrypto: its default context reads no configuration file. */
+    bool ok = OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG | OPENSSL_INIT_NO_ATEXIT, NULL) == 1 && sodium_init() >= 0;
+    if (!ok) {
         sp_crypto_fini();
         return SP_E_UNSUPPORTED;
     }
@@ -54,18 +43,8 @@ enum sp_rc sp_crypto_init(void)
 
 void sp_crypto_fini(void)
 {
-    SP_ASSERT(state.users > 0);
-    if (--state.users > 0) {
-        return;
-    }
-    EVP_MD_CTX_free(state.work);
-    if (state.provider != NULL) {
-        (void)OSSL_PROVIDER_unload(state.provider);
-    }
-    OSSL_LIB_CTX_free(state.library);
-    state.work = NULL;
-    state.provider = NULL;
-    state.library = NULL;
+    SP_ASSERT(users > 0);
+    users--;
 }
 
 /* ---- SHA-256 ---- */
@@ -254,7 +233,7 @@ bool sp_crypto_public_ok(const uint8_t key[32])
 
 enum sp_rc sp_crypto_verifier_new(const uint8_t key[32], struct sp_crypto_verifier **out)
 {
-    SP_ASSERT(state.library != NULL);
+    SP_ASSERT(users > 0);
     if (!sp_crypto_public_ok(key)) {
         return SP_E_INVALID;
     }
@@ -262,48 +241,32 @@ enum sp_rc sp_crypto_verifier_new(const uint8_t key[32], struct sp_crypto_verifi
     if (v == NULL) {
         return SP_E_NOMEM;
     }
-    v->key = EVP_PKEY_new_raw_public_key_ex(state.library, "ED25519", NULL, key, SP_CRYPTO_KEY_BYTES);
-    if (v->key == NULL) {
-        ERR_clear_error();
-        free(v);
-        return SP_E_INVALID;
-    }
+    memcpy(v->key, key, sizeof v->key);
     *out = v;
     return SP_OK;
 }
 
 void sp_crypto_verifier_destroy(struct sp_crypto_verifier **v)
 {
-    if (*v != NULL) {
-        EVP_PKEY_free((*v)->key);
-        free(*v);
-        *v = NULL;
-    }
+    free(*v);
+    *v = NULL;
 }
 
-bool sp_crypto_verify(struct sp_crypto_verifier *v, const void *p, size_t n, const uint8_t signature[64])
+bool sp_crypto_verify(const struct sp_crypto_verifier *v, const void *p, size_t n, const uint8_t signature[64])
 {
-    /* Verify functions return negative values too: only 1 is yes. */
-    bool ok = EVP_DigestVerifyInit_ex(state.work, NULL, NULL, state.library, NULL, v->key, NULL) == 1 &&
-              EVP_DigestVerify(state.work, signature, SP_CRYPTO_SIGN_BYTES, p, n) == 1;
-    (void)EVP_MD_CTX_reset(state.work);
-    if (!ok) {
-        ERR_clear_error();
-    }
-    return ok;
+    return crypto_sign_verify_detached(signature, p, n, v->key) == 0;
 }
 
 enum sp_rc sp_crypto_signer_new(const uint8_t seed[32], struct sp_crypto_signer **out)
 {
-    SP_ASSERT(state.library != NULL);
+    SP_ASSERT(users > 0);
     struct sp_crypto_signer *s = calloc(1, sizeof *s);
+    uint8_t public_key[32];
     if (s == NULL) {
         return SP_E_NOMEM;
     }
-    s->key = EVP_PKEY_new_raw_private_key_ex(state.library, "ED25519", NULL, seed, SP_CRYPTO_KEY_BYTES);
-    if (s->key == NULL) {
-        ERR_clear_error();
-        free(s);
+    if (crypto_sign_seed_keypair(public_key, s->key, seed) != 0) {
+        sp_crypto_signer_destroy(&s);
         return SP_E_UNSUPPORTED;
     }
     *out = s;
@@ -313,45 +276,28 @@ enum sp_rc sp_crypto_signer_new(const uint8_t seed[32], struct sp_crypto_signer 
 void sp_crypto_signer_destroy(struct sp_crypto_signer **s)
 {
     if (*s != NULL) {
-        EVP_PKEY_free((*s)->key); /* cleanses the secret */
+        OPENSSL_cleanse((*s)->key, sizeof (*s)->key);
         free(*s);
         *s = NULL;
     }
 }
 
-enum sp_rc sp_crypto_sign(struct sp_crypto_signer *s, const void *p, size_t n, uint8_t signature[64])
+enum sp_rc sp_crypto_sign(const struct sp_crypto_signer *s, const void *p, size_t n, uint8_t signature[64])
 {
-    size_t size = SP_CRYPTO_SIGN_BYTES;
-    bool ok = EVP_DigestSignInit_ex(state.work, NULL, NULL, state.library, NULL, s->key, NULL) == 1 &&
-              EVP_DigestSign(state.work, signature, &size, p, n) == 1 && size == SP_CRYPTO_SIGN_BYTES;
-    (void)EVP_MD_CTX_reset(state.work);
-    if (!ok) {
-        ERR_clear_error();
-    }
-    return ok ? SP_OK : SP_E_UNSUPPORTED;
-}
-
-static enum sp_rc public_of(const char *type, const uint8_t secret[32], uint8_t public_key[32])
-{
-    SP_ASSERT(state.library != NULL);
-    size_t size = SP_CRYPTO_KEY_BYTES;
-    EVP_PKEY *key = EVP_PKEY_new_raw_private_key_ex(state.library, type, NULL, secret, SP_CRYPTO_KEY_BYTES);
-    bool ok = key != NULL && EVP_PKEY_get_raw_public_key(key, public_key, &size) == 1 && size == SP_CRYPTO_KEY_BYTES;
-    EVP_PKEY_free(key);
-    if (!ok) {
-        ERR_clear_error();
-    }
-    return ok ? SP_OK : SP_E_UNSUPPORTED;
+    return crypto_sign_detached(signature, NULL, p, n, s->key) == 0 ? SP_OK : SP_E_UNSUPPORTED;
 }
 
 enum sp_rc sp_crypto_sign_public(const uint8_t seed[32], uint8_t public_key[32])
 {
-    return public_of("ED25519", seed, public_key);
+    uint8_t secret[crypto_sign_SECRETKEYBYTES];
+    bool ok = crypto_sign_seed_keypair(public_key, secret, seed) == 0;
+    OPENSSL_cleanse(secret, sizeof secret);
+    return ok ? SP_OK : SP_E_UNSUPPORTED;
 }
 
 enum sp_rc sp_crypto_curve_public(const uint8_t secret[32], uint8_t public_key[32])
 {
-    return public_of("X25519", secret, public_key);
+    return crypto_scalarmult_base(public_key, secret) == 0 ? SP_OK : SP_E_UNSUPPORTED;
 }
 
 /* ---- other ---- */

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Everything cryptographic, over OpenSSL in a library context of our own: no configuration file, no environment, no provider but the
- * built-in one. Algorithms are fetched once, keys are parsed once. SHA-256 and HMAC use the low-level functions of libcrypto
- * (three times cheaper for short inputs than the fetched ones; same code underneath). One thread.
+ * Everything cryptographic. No configuration file, no environment, no provider can be put in between: SHA-256 and HMAC use the
+ * low-level functions of libcrypto (three times cheaper for short inputs than the fetched ones; same code underneath), Ed25519 and
+ * X25519 are libsodium's, which libzmq brings into the process anyway (less than half the time of libcrypto's, and a batch of one
+ * result pays for a signature and its verification; the unit test holds one against the other). One thread.
  */
 #ifndef SP_CRYPTO_H
 #define SP_CRYPTO_H
@@ -17,9 +18,9 @@
 #define SP_CRYPTO_KEY_BYTES  32u /* Ed25519 seed and public key, X25519 keys, HMAC keys */
 #define SP_CRYPTO_SIGN_BYTES 64u
 
-/* Effect: makes the library context. Call once before anything below but hashing. SP_E_UNSUPPORTED when libcrypto lacks Ed25519. */
+/* Effect: makes the libraries ready. Call once before anything below but hashing. SP_E_UNSUPPORTED when one cannot be used. */
 SP_MUST_USE enum sp_rc sp_crypto_init(void);
-/* Effect: releases it. All keys are gone before. */
+/* Effect: the counterpart. All keys are gone before. */
 void sp_crypto_fini(void);
 
 /* ---- SHA-256 (FIPS 180-4) ---- */
@@ -53,21 +54,21 @@ void sp_crypto_derive(const uint8_t master[32], const char *label, uint8_t out[3
 
 /* ---- Ed25519 (RFC 8032) ---- */
 
-struct sp_crypto_verifier; /* a parsed public key */
-struct sp_crypto_signer;   /* a parsed secret key */
+struct sp_crypto_verifier; /* a public key that was looked at */
+struct sp_crypto_signer;   /* a secret key */
 
 /* True unless the encoding is one of the small-order points (one fixed signature would verify every message under them) or not
  * canonical. Check at enrolment; loading checks again. */
 bool sp_crypto_public_ok(const uint8_t key[32]);
-/* Gives *out. SP_E_INVALID for a key that is not a good point. */
+/* Gives *out. SP_E_INVALID for a key that sp_crypto_public_ok refuses. */
 SP_MUST_USE enum sp_rc sp_crypto_verifier_new(const uint8_t key[32], struct sp_crypto_verifier **out);
 void sp_crypto_verifier_destroy(struct sp_crypto_verifier **v);
 /* True only when signature is valid for exactly these n bytes. */
-SP_MUST_USE bool sp_crypto_verify(struct sp_crypto_verifier *v, const void *p, size_t n, const uint8_t signature[64]);
+SP_MUST_USE bool sp_crypto_verify(const struct sp_crypto_verifier *v, const void *p, size_t n, const uint8_t signature[64]);
 /* Gives *out; the seed is copied into the key and stays the caller's to wipe. */
 SP_MUST_USE enum sp_rc sp_crypto_signer_new(const uint8_t seed[32], struct sp_crypto_signer **out);
 void sp_crypto_signer_destroy(struct sp_crypto_signer **s);
-SP_MUST_USE enum sp_rc sp_crypto_sign(struct sp_crypto_signer *s, const void *p, size_t n, uint8_t signature[64]);
+SP_MUST_USE enum sp_rc sp_crypto_sign(const struct sp_crypto_signer *s, const void *p, size_t n, uint8_t signature[64]);
 /* Effect: the public key of a seed. */
 SP_MUST_USE enum sp_rc sp_crypto_sign_public(const uint8_t seed[32], uint8_t public_key[32]);
 /* Effect: the X25519 (CURVE) public key of a secret key, as zmq_curve_public would say. */

@@ -192,7 +192,7 @@ enum sp_rc sp_keys_new(const char *name, struct sp_keys **out, struct sp_err *er
     sp_random_bytes(k->sign_seed, 32);
     if (sp_crypto_curve_public(k->curve_secret, k->pub.curve) != SP_OK || sp_crypto_sign_public(k->sign_seed, k->pub.sign) != SP_OK) {
         secret_release(k, sizeof *k);
-        return sp_err_set(err, SP_E_UNSUPPORTED, name, "libcrypto makes no X25519 or Ed25519 keys");
+        return sp_err_set(err, SP_E_UNSUPPORTED, name, "no X25519 or Ed25519 keys can be made");
     }
     write_z85(k);
     *out = k;

@@ -277,7 +277,7 @@ int ctl_init_run(struct ctl *ctl)
     struct sp_conf_principals *principals = calloc(1, sizeof *principals);
     if (principals == NULL || sp_crypto_init() != SP_OK) {
         free(principals);
-        return ctl_fail(ctl, CTL_FAILED, "libcrypto", "install Debian's libssl3", "no memory, or this libcrypto has no Ed25519");
+        return ctl_fail(ctl, CTL_FAILED, "libcrypto, libsodium", "install Debian's libssl3 and libsodium23", "no memory, or one of them cannot be used");
     }
     enum sp_rc rc = init_files(&plan, principals, &err);
     free(principals);

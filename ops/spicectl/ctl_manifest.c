@@ -268,7 +268,7 @@ int ctl_manifest_sign(struct ctl *ctl)
     if (code != CTL_OK)
         return code;
     if (sp_crypto_init() != SP_OK)
-        return ctl_fail(ctl, CTL_FAILED, "libcrypto", NULL, "this libcrypto has no Ed25519");
+        return ctl_fail(ctl, CTL_FAILED, "libcrypto, libsodium", NULL, "one of them cannot be used");
     enum sp_rc rc = place.plugin[0] != '\0' ? manifest_fill(ctl, &place, &m, &err) : manifest_load(place.path, NULL, &m, &err);
     if (rc == SP_OK && !ctl->dry_run)
         rc = manifest_put(&place, &m, public_hex, &err);
@@ -305,7 +305,7 @@ int ctl_manifest_show(struct ctl *ctl)
     if (!ctl_host_conf(ctl, &conf, &err))
         return ctl_host_fail(ctl, &err);
     if (sp_crypto_init() != SP_OK)
-        return ctl_fail(ctl, CTL_FAILED, "libcrypto", NULL, "this libcrypto has no Ed25519");
+        return ctl_fail(ctl, CTL_FAILED, "libcrypto, libsodium", NULL, "one of them cannot be used");
     code = manifest_judge(ctl, &place, &m, &err);
     if (m.name[0] == '\0' && manifest_load(place.path, NULL, &m, &err) != SP_OK) {
         sp_crypto_fini();

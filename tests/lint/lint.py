@@ -40,6 +40,7 @@ THIRD = {  # header prefix -> files or folders that may use it
     "sqlite3.h": ["ops/runtime/sp_db"],
     "yaml.h": ["ops/runtime/sp_yaml"],
     "openssl/": ["ops/runtime/sp_crypto", "ops/runtime/sp_keys", "workers/adapters/http", "workers/adapters/oat", "broker/amqp/amqp_link_wire"],
+    "sodium": ["ops/runtime/sp_crypto"],
     "jansson.h": ["ops/spicectl/", "scheduler/", "nodes/", "workers/", "broker/"],
     "curl/": ["workers/adapters/", "broker/cloud/cloud_http"],
     "amqp": ["broker/amqp/amqp_link_wire"], "rabbitmq-c/": ["broker/amqp/amqp_link_wire"],

@@ -13,6 +13,7 @@
 #include "sp_crypto.h"
 #include "sp_hex.h"
 
+#include <openssl/evp.h>
 #include <stdio.h>
 #include <sys/inotify.h>
 #include <unistd.h>
@@ -176,7 +177,83 @@ static void ed25519_vectors(void **state)
     }
 }
 
-/* With the neutral element as key, R = neutral and S = 0 verify every message: the library accepts it, so the key must not get there. */
+/* libcrypto's opinion of a signature; libcrypto is in no part of ours. */
+static bool oracle_verify(const uint8_t key[32], const uint8_t *p, size_t n, const uint8_t signature[64])
+{
+    EVP_PKEY *k = EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, NULL, key, 32);
+    EVP_MD_CTX *c = EVP_MD_CTX_new();
+    bool ok = k != NULL && c != NULL && EVP_DigestVerifyInit(c, NULL, NULL, NULL, k) == 1 && EVP_DigestVerify(c, signature, 64, p, n) == 1;
+    EVP_MD_CTX_free(c);
+    EVP_PKEY_free(k);
+    return ok;
+}
+
+static void oracle_sign(const uint8_t seed[32], const uint8_t *p, size_t n, uint8_t signature[64], uint8_t key[32])
+{
+    size_t key_bytes = 32, bytes = 64;
+    EVP_PKEY *k = EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, NULL, seed, 32);
+    EVP_MD_CTX *c = EVP_MD_CTX_new();
+    assert_true(k != NULL && c != NULL);
+    assert_int_equal(EVP_PKEY_get_raw_public_key(k, key, &key_bytes), 1);
+    assert_int_equal(EVP_DigestSignInit(c, NULL, NULL, NULL, k), 1);
+    assert_int_equal(EVP_DigestSign(c, signature, &bytes, p, n), 1);
+    EVP_MD_CTX_free(c);
+    EVP_PKEY_free(k);
+}
+
+/* Same keys, same signatures, same verdicts as libcrypto, whose users (the filter, other languages) read ours. */
+static void ed25519_against_libcrypto(void **state)
+{
+    (void)state;
+    uint8_t message[300], seed[32];
+    for (size_t n = 0; n < sizeof message; n += 1 + n / 8) {
+        uint8_t want_key[32], want[64], key[32], got[64];
+        struct sp_crypto_signer *s = NULL;
+        struct sp_crypto_verifier *v = NULL;
+        memset(message, (int)(n * 37 + 1), sizeof message);
+        sp_crypto_sha256(message, n + 1, seed);
+        oracle_sign(seed, message, n, want, want_key);
+        assert_int_equal(sp_crypto_sign_public(seed, key), SP_OK);
+        assert_memory_equal(key, want_key, 32);
+        assert_int_equal(sp_crypto_signer_new(seed, &s), SP_OK);
+        assert_int_equal(sp_crypto_verifier_new(key, &v), SP_OK);
+        assert_int_equal(sp_crypto_sign(s, message, n, got), SP_OK);
+        assert_memory_equal(got, want, 64);
+        assert_true(sp_crypto_verify(v, message, n, want));
+        assert_true(oracle_verify(key, message, n, got));
+        message[0] ^= 1;
+        assert_int_equal(sp_crypto_verify(v, message, n, want), n == 0);
+        assert_false(sp_crypto_verify(v, message, n + 1, want));
+        sp_crypto_signer_destroy(&s);
+        sp_crypto_verifier_destroy(&v);
+    }
+}
+
+/* S + L is the same number modulo the order L of the group: taken, each signature would have a second form. */
+static void second_form_is_refused(void **state)
+{
+    (void)state;
+    const uint8_t order[32] = {0xed, 0xd3, 0xf5, 0x5c, 0x1a, 0x63, 0x12, 0x58, 0xd6, 0x9c, 0xf7, 0xa2, 0xde, 0xf9, 0xde, 0x14,
+                               0,    0,    0,    0,    0,    0,    0,    0,    0,    0,    0,    0,    0,    0,    0,    0x10};
+    uint8_t seed[32] = {9}, key[32], signature[64];
+    struct sp_crypto_signer *s = NULL;
+    struct sp_crypto_verifier *v = NULL;
+    assert_int_equal(sp_crypto_sign_public(seed, key), SP_OK);
+    assert_int_equal(sp_crypto_signer_new(seed, &s), SP_OK);
+    assert_int_equal(sp_crypto_verifier_new(key, &v), SP_OK);
+    assert_int_equal(sp_crypto_sign(s, "x", 1, signature), SP_OK);
+    assert_true(sp_crypto_verify(v, "x", 1, signature));
+    for (unsigned i = 0, carry = 0; i < 32; i++) {
+        carry += (unsigned)signature[32 + i] + order[i];
+        signature[32 + i] = (uint8_t)carry;
+        carry >>= 8;
+    }
+    assert_false(sp_crypto_verify(v, "x", 1, signature));
+    sp_crypto_signer_destroy(&s);
+    sp_crypto_verifier_destroy(&v);
+}
+
+/* With the neutral element as key, R = neutral and S = 0 verify every message; whatever the library says to that, the key must not get there. */
 static void small_order_keys_are_refused(void **state)
 {
     (void)state;
@@ -260,6 +337,8 @@ static void environment_is_ignored(void **state)
     sp_crypto_fini();
     assert_int_equal(sp_crypto_init(), SP_OK);
     ed25519_vectors(state);
+    uint8_t seed[32] = {5}, key[32], signature[64];
+    oracle_sign(seed, seed, sizeof seed, signature, key); /* libcrypto's default context, as TLS uses it */
     char events[256];
     assert_int_equal(read(fd, events, sizeof events), -1);
     close(fd);
@@ -276,6 +355,8 @@ int main(void)
         cmocka_unit_test(hmac_against_definition),
         cmocka_unit_test(hmac_is_fast),
         cmocka_unit_test(ed25519_vectors),
+        cmocka_unit_test(ed25519_against_libcrypto),
+        cmocka_unit_test(second_form_is_refused),
         cmocka_unit_test(small_order_keys_are_refused),
         cmocka_unit_test(curve_public_vector),
         cmocka_unit_test(derived_keys_differ),
