@@ -42,6 +42,7 @@ struct worker_shell {
     char prefix[SP_FS_PATH_BYTES], state[SP_FS_PATH_BYTES], run[SP_FS_PATH_BYTES], libexec[SP_FS_PATH_BYTES];
     struct worker_effects effects;
     struct worker_effects nested; /* of a finish() within start() */
+    char detail[SP_ADAPTER_DETAIL_MAX], measures[SP_ADAPTER_MEASURES_MAX]; /* cleaned texts of the result that is being put */
     uint64_t granted[SP_BUS_BROKERS_MAX];
     bool grant_owed[SP_BUS_BROKERS_MAX]; /* a Credit did not leave */
     struct returns returns;
@@ -90,18 +91,16 @@ static void shell_finish(void *ctx, struct sp_adapter_job *job, const struct sp_
 {
     struct worker_shell *self = ctx;
     const struct worker_slot *s = worker_core_slot(self->core, job->slot);
-    char detail[SP_ADAPTER_DETAIL_MAX];
-    char measures[SP_ADAPTER_MEASURES_MAX];
     struct rec_result r = {.outcome = result->outcome, .reason = result->reason};
     bool cut = false;
     SP_ASSERT(result->outcome <= SP_OUTCOME_LAST);
     if (s->state == WORKER_RUNNING) {
         if (result->detail != NULL) {
-            r.detail = sp_str_bytes(detail, line_clean(sp_str_of(result->detail), detail, sizeof detail, NULL));
+            r.detail = sp_str_bytes(self->detail, line_clean(sp_str_of(result->detail), self->detail, sizeof self->detail, NULL));
         }
         if (result->measures != NULL) {
-            size_t n = line_clean(sp_str_of(result->measures), measures, sizeof measures, &cut);
-            r.measures = sp_str_bytes(measures, cut ? 0 : n); /* half a number is worse than none */
+            size_t n = line_clean(sp_str_of(result->measures), self->measures, sizeof self->measures, &cut);
+            r.measures = sp_str_bytes(self->measures, cut ? 0 : n); /* half a number is worse than none */
         }
         if (result->evidence != NULL) {
             r.evidence = sp_str_bytes(result->evidence, REC_RESULT_EVIDENCE_MAX);

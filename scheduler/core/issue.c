@@ -126,7 +126,7 @@ static void seal(struct scheduler_core *s, uint32_t slot, uint64_t job, const st
 static enum sp_rc put_job(struct scheduler_core *s, uint32_t slot, uint64_t job, struct sp_packer *w)
 {
     struct pairs_pair *p = &s->pairs.list[slot];
-    uint8_t ticket[SP_TICKET_BYTES], checkpoint[CHECKPOINT_BYTES_MAX];
+    uint8_t ticket[SP_TICKET_BYTES];
     const struct registry_node *node = &s->registry.nodes[p->node];
     struct sp_str address = registry_address(node);
     struct rec_job r = {
@@ -134,7 +134,7 @@ static enum sp_rc put_job(struct scheduler_core *s, uint32_t slot, uint64_t job,
         .timeout_ms = s->checks.list[p->check]->def.timeout_ms,
         .node = registry_name(node),
         .address = sp_str_eq(address, registry_name(node)) ? sp_str_of("") : address,
-        .checkpoint = sp_str_bytes(checkpoint, checkpoint_get(&s->checkpoints, p->checkpoint, checkpoint)),
+        .checkpoint = sp_str_bytes(s->checkpoint, checkpoint_get(&s->checkpoints, p->checkpoint, s->checkpoint)),
     };
     seal(s, slot, job, &r, ticket);
     return rec_job_put(w, &r);

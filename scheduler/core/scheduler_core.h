@@ -50,6 +50,7 @@ struct scheduler_core {
     struct registry registry;
     struct lane_table lanes;
     struct checkpoint_pool checkpoints;
+    uint8_t checkpoint[CHECKPOINT_BYTES_MAX]; /* of the job that is being packed */
     uint32_t lane_turn; /* round robin */
     uint32_t open_leases;
     bool again; /* more to do at once */
