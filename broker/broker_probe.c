@@ -7,6 +7,15 @@
 #define MONITOR "inproc://probe"
 #define EVENTS  (ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_HANDSHAKE_FAILED_AUTH)
 
+const char *broker_probe_verdict(const struct broker_probe_case *c)
+{
+    if (c->result == BROKER_PROBE_ADMITTED)
+        return "self-probe: an unknown key was admitted";
+    if (c->result == BROKER_PROBE_NOTHING && c->failures >= (c->proven || c->judged ? BROKER_PROBE_FAILURES_MAX : 1u))
+        return "self-probe: no answer from our own endpoint";
+    return NULL;
+}
+
 void broker_probe_stop(struct broker_probe *p)
 {
     if (p->zmq == NULL)
@@ -89,7 +98,7 @@ bool broker_probe_start(struct broker_probe *p, const char *endpoint, const char
         broker_probe_stop(p);
         return false;
     }
-    p->deadline_us = now_us + (uint64_t)BROKER_PROBE_MS * SP_US_PER_MS;
+    p->deadline_us = now_us + (BROKER_PROBE_MS + p->handshake_ms) * SP_US_PER_MS;
     on_monitor(p, 0, NULL);
     return true;
 }

@@ -7,7 +7,8 @@
 
 #include "sp_loop.h"
 
-#define BROKER_PROBE_MS 5000u /* longest wait for a verdict */
+#define BROKER_PROBE_MS           5000u /* longest wait for a verdict, beyond the time for a handshake */
+#define BROKER_PROBE_FAILURES_MAX 3u    /* probes without a verdict */
 
 enum broker_probe_result {
     BROKER_PROBE_REFUSED,  /* as it should be */
@@ -15,12 +16,24 @@ enum broker_probe_result {
     BROKER_PROBE_NOTHING   /* no verdict in time */
 };
 
+/* What is known when a probe ends. */
+struct broker_probe_case {
+    enum broker_probe_result result;
+    bool proven;       /* an earlier one was refused */
+    bool judged;       /* while it ran, the admission handler judged somebody: it lives, and the crowd was before the probe */
+    unsigned failures; /* in a row without a verdict, this one included */
+};
+
+/* Returns why the process must end; NULL: it need not. */
+const char *broker_probe_verdict(const struct broker_probe_case *c);
+
 struct broker_probe {
     struct sp_loop *loop;
     void (*done)(void *ctx, enum broker_probe_result result); /* called once per start */
     void *ctx;
     void *zmq, *socket, *monitor; /* NULL: not running */
     int fd;
+    uint64_t handshake_ms; /* given by the caller: how long a handshake may take behind others */
     uint64_t deadline_us;
 };
 

@@ -354,7 +354,8 @@ int broker_shell_run(const struct broker_shell_options *options)
         SP_LOG(SP_LOG_ERROR, "broker", "start", SP_LOG_S("why", line[0] != '\0' ? line : sp_rc_text(rc)));
         code = SP_OPT_EXIT_FAILED;
     } else {
-        s->probe = (struct broker_probe){.loop = s->loop, .done = broker_time_on_probe, .ctx = s, .fd = -1};
+        s->probe = (struct broker_probe){
+            .loop = s->loop, .done = broker_time_on_probe, .ctx = s, .fd = -1, .handshake_ms = s->conf->bus.handshake_ms};
         rc = sp_loop_run(s->loop);
         code = s->exit_code != 0 ? s->exit_code : (rc == SP_OK ? SP_OPT_EXIT_OK : SP_OPT_EXIT_FAILED);
     }

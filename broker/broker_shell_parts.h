@@ -49,7 +49,8 @@ struct broker_shell {
     uint64_t valid_until_s;               /* wall clock: the first key that admission knows ends here */
     uint64_t told;                        /* activity at the latest Stats */
     uint32_t probe_failures;
-    bool proven; /* the self-probe was refused at least once */
+    uint64_t probe_judged; /* keys the admission handler had judged when the probe began */
+    bool proven;           /* the self-probe was refused at least once */
     int exit_code;
     char endpoint[SP_CONF_ENDPOINT_BYTES]; /* where the probe goes */
     struct broker_shell_failure failed[BROKER_SHELL_FAILURES];

@@ -6,8 +6,7 @@
 #include "sp_log.h"
 #include "sp_stats_msg.h"
 
-#define LOOK_MS            5000u /* memory, log summaries, ends of validity */
-#define PROBE_FAILURES_MAX 3u    /* probes without a verdict */
+#define LOOK_MS 5000u /* memory, log summaries, ends of validity */
 
 void broker_time_fatal(struct broker_shell *s, const char *why)
 {
@@ -27,22 +26,41 @@ static uint64_t activity(const struct broker_shell *s)
     return s->frames_in - housekeeping;
 }
 
+/* Keys the admission handler has judged so far. */
+static uint64_t judged(const struct broker_shell *s)
+{
+    uint64_t admitted, refused;
+
+    broker_zap_counts(s->zap, &admitted, &refused);
+    return admitted + refused;
+}
+
+/* Effect: begins a probe. */
+static bool probe(struct broker_shell *s, uint64_t now_us)
+{
+    s->probe_judged = judged(s);
+    return broker_probe_start(&s->probe, s->endpoint, s->keys->curve_public_z85, now_us);
+}
+
 void broker_time_on_probe(void *ctx, enum broker_probe_result result)
 {
     struct broker_shell *s = ctx;
 
-    s->probe_us = sp_loop_now(s->loop)->mono.us + s->conf->broker.probe_ms * SP_US_PER_MS;
-    if (result == BROKER_PROBE_ADMITTED) {
-        broker_time_fatal(s, "self-probe: an unknown key was admitted");
+    s->probe_failures = result == BROKER_PROBE_REFUSED ? 0 : s->probe_failures + 1;
+    const struct broker_probe_case c = {result, s->proven, judged(s) != s->probe_judged, s->probe_failures};
+    const char *why = broker_probe_verdict(&c);
+
+    /* Without a proof yet the next one is asked for at once. */
+    s->probe_us = sp_loop_now(s->loop)->mono.us;
+    s->probe_us += s->proven || result == BROKER_PROBE_REFUSED ? s->conf->broker.probe_ms * SP_US_PER_MS : 0;
+    if (why != NULL) {
+        broker_time_fatal(s, why);
         return;
     }
-    if (result == BROKER_PROBE_NOTHING && ++s->probe_failures >= (s->proven ? PROBE_FAILURES_MAX : 1u)) {
-        broker_time_fatal(s, "self-probe: no answer from our own endpoint");
+    if (result != BROKER_PROBE_REFUSED) {
+        SP_LOG(SP_LOG_WARNING, "broker", "probe", SP_LOG_S("why", "no verdict yet; many peers come at once"));
         return;
     }
-    if (result != BROKER_PROBE_REFUSED)
-        return;
-    s->probe_failures = 0;
     if (!s->proven) {
         s->proven = true;
         SP_LOG(SP_LOG_NOTICE, "broker", "ready", SP_LOG_S("name", s->core->name), SP_LOG_S("endpoint", s->endpoint),
@@ -159,8 +177,7 @@ void broker_time_tick(void *ctx, const struct sp_now *now)
     uint64_t now_us = now->mono.us;
 
     broker_probe_tick(&s->probe, now_us);
-    if (s->probe.zmq == NULL && now_us >= s->probe_us && s->exit_code == 0 &&
-        !broker_probe_start(&s->probe, s->endpoint, s->keys->curve_public_z85, now_us))
+    if (s->probe.zmq == NULL && now_us >= s->probe_us && s->exit_code == 0 && !probe(s, now_us))
         broker_time_on_probe(s, BROKER_PROBE_NOTHING);
     if (now_us >= s->stats_us && activity(s) != s->told) {
         s->stats_us = now_us + s->conf->bus.stats_ms * SP_US_PER_MS;

@@ -5,7 +5,9 @@
 #include "keeper_store.h"
 #include "sp_hex.h"
 
-#define AUDIT_CUT_ROWS_MAX 10000 /* removed at once */
+#define AUDIT_CUT_ROWS_MAX  10000 /* removed at once */
+#define AUDIT_TAIL_ROWS     1000  /* looked at when the keeper starts; and all that came after the anchor, but no more than */
+#define AUDIT_TAIL_ROWS_MAX 100000
 
 #define AUDIT_COLUMNS "seq, wall_ms, actor, what, object, before, after, why, hash"
 
@@ -73,15 +75,18 @@ int64_t keeper_store_audit_begin(struct keeper_store *s)
     return audit_begin(s, &seq, hash) == SP_OK ? seq : 0;
 }
 
-/* Walks rows after *seq up to `last`; both *seq and hash go along. Returns through *bad the first row that does not fit, 0: all do. */
-static enum sp_rc audit_walk(struct keeper_store *s, int64_t last, int64_t *seq, uint8_t hash[32], uint64_t *rows, int64_t *bad)
+/* Walks the rows after `first` up to `last`; *seq and hash, which are of the row before them, go along. Returns through *bad the
+ * first row that does not fit, 0: all do. */
+static enum sp_rc audit_walk(struct keeper_store *s, int64_t first, int64_t last, int64_t *seq, uint8_t hash[32], uint64_t *rows,
+                             int64_t *bad)
 {
     struct sp_db_stmt *q = NULL;
     *rows = 0;
     *bad = 0;
-    enum sp_rc rc = keeper_store_query(s, "SELECT " AUDIT_COLUMNS " FROM audit WHERE seq<=?1 ORDER BY seq", &q);
+    enum sp_rc rc = keeper_store_query(s, "SELECT " AUDIT_COLUMNS " FROM audit WHERE seq<=?1 AND seq>?2 ORDER BY seq", &q);
     if (rc == SP_OK) {
         sp_db_int(q, 1, last);
+        sp_db_int(q, 2, first);
     }
     while (rc == SP_OK && (rc = sp_db_row(q)) == SP_OK) {
         struct sp_str texts[6];
@@ -104,11 +109,62 @@ enum sp_rc keeper_store_verify(struct keeper_store *s, struct keeper_store_verdi
     enum sp_rc rc = audit_begin(s, &out->cut_seq, out->cut_hash);
     int64_t seq = out->cut_seq;
     memcpy(out->head, out->cut_hash, sizeof out->head);
-    rc = rc == SP_OK ? audit_walk(s, INT64_MAX, &seq, out->head, &out->rows, &out->bad_seq) : rc;
+    rc = rc == SP_OK ? audit_walk(s, INT64_MIN, INT64_MAX, &seq, out->head, &out->rows, &out->bad_seq) : rc;
     if (out->bad_seq == 0 && (seq != s->audit_seq || memcmp(out->head, s->audit_head, sizeof out->head) != 0)) {
         out->bad_seq = seq + 1; /* the end is missing */
     }
     return rc;
+}
+
+/* Where the look at the end of the audit begins: after row *seq, with that row's hash. */
+static enum sp_rc audit_tail_begin(struct keeper_store *s, int64_t *seq, uint8_t hash[32])
+{
+    struct sp_db_stmt *q = NULL;
+    int64_t from = s->audit_seq - AUDIT_TAIL_ROWS;
+    enum sp_rc rc = audit_begin(s, seq, hash);
+    if (s->anchored && s->anchor_audit < from) {
+        from = s->anchor_audit > s->audit_seq - AUDIT_TAIL_ROWS_MAX ? s->anchor_audit : s->audit_seq - AUDIT_TAIL_ROWS_MAX;
+    }
+    if (rc != SP_OK || from <= *seq) {
+        return rc;
+    }
+    *seq = from;
+    memset(hash, 0, 32);
+    rc = keeper_store_query(s, "SELECT hash FROM audit WHERE seq=?1", &q);
+    if (rc == SP_OK) {
+        sp_db_int(q, 1, from);
+        rc = sp_db_row(q);
+    }
+    if (rc == SP_OK) {
+        struct sp_str stored = sp_db_get_blob(q, 0);
+        memcpy(hash, stored.p, stored.n == 32 ? 32 : 0);
+        sp_db_reset(q);
+    }
+    return rc == SP_E_NOT_FOUND ? SP_OK : rc; /* then the next row does not fit */
+}
+
+enum sp_rc keeper_store_audit_tail(struct keeper_store *s, struct sp_err *err)
+{
+    uint8_t hash[32];
+    uint64_t rows = 0;
+    int64_t seq = 0, bad = 0;
+    enum sp_rc rc = audit_tail_begin(s, &seq, hash);
+    int64_t from = seq;
+    rc = rc == SP_OK ? audit_walk(s, from, INT64_MAX, &seq, hash, &rows, &bad) : rc;
+    if (rc != SP_OK) {
+        return sp_err_set(err, rc, s->path, "the audit cannot be read: %s", sp_db_error(s->db)->text);
+    }
+    if (bad == 0) {
+        return SP_OK;
+    }
+    (void)sp_err_set(err, SP_E_CORRUPT, s->path,
+                     "row %lld of the audit does not fit the row before it: it was altered, or rows were taken out",
+                     (long long)bad);
+    sp_err_hint(
+        err,
+        "keep a copy as evidence; put back the last good copy of the store, or move the file away: all nodes then have to prove "
+        "themselves anew");
+    return SP_E_CORRUPT;
 }
 
 /* First column of the first row of a query whose ?1 is bound; otherwise `none`. */
@@ -168,7 +224,7 @@ enum sp_rc keeper_store_audit_cut(struct keeper_store *s, uint64_t wall_ms, int6
         return rc;
     }
     int64_t at = first;
-    rc = audit_walk(s, last, &at, hash, &out->rows, &out->bad_seq);
+    rc = audit_walk(s, INT64_MIN, last, &at, hash, &out->rows, &out->bad_seq);
     if (rc == SP_OK && out->bad_seq == 0 && at != last) {
         out->bad_seq = at + 1;
     }

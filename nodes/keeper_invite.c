@@ -22,6 +22,20 @@ enum sp_rc keeper_invite_draw(struct keeper_invite *inv)
     return sp_crypto_curve_public(inv->curve_secret, inv->curve);
 }
 
+/* Messages are addressed by name or by role; keys/core.key is no principal's; the two beginnings are given to invitations and to
+ * keys that were revoked. */
+bool keeper_invite_is_reserved(const char *name)
+{
+    static const char *const starts[] = {"enrol-", "revoked-"};
+    unsigned role = SP_ROLE_NONE;
+    for (size_t i = 0; i < SP_COUNT(starts); i++) {
+        if (strncmp(name, starts[i], strlen(starts[i])) == 0) {
+            return true;
+        }
+    }
+    return strcmp(name, "core") == 0 || sp_role_find(sp_str_of(name), &role);
+}
+
 static json_t *invite_hex(const uint8_t *p, size_t n)
 {
     char hex[65];

@@ -18,6 +18,8 @@ struct keeper_invite {
     char enrol[SP_BUS_NAME_BYTES]; /* principal of the temporary key */
 };
 
+/* True for a name that no worker may have. */
+bool keeper_invite_is_reserved(const char *name);
 /* Effect: draws one. */
 SP_MUST_USE enum sp_rc keeper_invite_draw(struct keeper_invite *inv);
 /* Gives the text (free it), NULL when a part of the fleet is not known or there is no memory. Borrows all. */

@@ -151,6 +151,10 @@ static enum sp_refusal people_judge(const struct msg_enrol_request *r, const cha
     uint8_t proof[KEEPER_INVITE_PROOF_BYTES];
     struct sp_crypto_verifier *v = NULL;
     size_t n = keeper_invite_proof(r, proof);
+    if (!sp_crypto_curve_ok(r->curve)) {
+        *detail = "the CURVE key is no good key";
+        return SP_REFUSAL_BAD_REQUEST;
+    }
     if (!sp_crypto_public_ok(r->sign) || sp_crypto_verifier_new(r->sign, &v) != SP_OK) {
         *detail = "the signing key is no good key";
         return SP_REFUSAL_BAD_REQUEST;
@@ -214,6 +218,11 @@ enum sp_rc keeper_shell_on_enrol_request(struct keeper_shell_in *in, struct msg_
     if (code == SP_REFUSAL_NONE && (!keeper_principals_find_invitation(s, hash, &inv) || strcmp(inv.enrol, to) != 0)) {
         code = SP_REFUSAL_NOT_FOUND;
         detail = "this invitation was used, has ended, or never was";
+    }
+    if (code == SP_REFUSAL_NONE &&
+        keeper_invite_is_reserved(inv.name)) { /* by an invitation that was made before names were looked at */
+        code = SP_REFUSAL_AUTHORITY;
+        detail = "this name is reserved";
     }
     if (code == SP_REFUSAL_NONE && (!people_keys_are_new(s, r) || people_is_revoked(s, inv.name))) {
         code = SP_REFUSAL_CONFLICT;
@@ -413,6 +422,10 @@ json_t *keeper_people_invite(struct nodes_shell *s, struct keeper_act *act)
     if (!people_invite_words(act, &inv) || ttl_ms < PEOPLE_INVITE_MS_MIN || ttl_ms > PEOPLE_INVITE_MS_MAX) {
         return keeper_admin_refuse(act, SP_REFUSAL_BAD_REQUEST, act->object, "name, adapters, nodes, labels or life is not valid",
                                    "give a name and adapters; a life between 1s and 30d");
+    }
+    if (keeper_invite_is_reserved(inv.name)) {
+        return keeper_admin_refuse(act, SP_REFUSAL_CONFLICT, inv.name, "this name means a role or is one the fleet gives itself",
+                                   "choose another name, for example worker-1");
     }
     const struct sp_bus_principal *had = sp_bus_principal_find(s->bus, inv.name);
     if (had != NULL && had->revoked) { /* K38: what the revoked key reported must not come back with the name */

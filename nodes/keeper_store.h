@@ -97,6 +97,11 @@ struct keeper_store_verdict {
 /* Effect: walks the chain from its beginning, or from where it was cut off. A note of a cut that is not ours counts for nothing. */
 SP_MUST_USE enum sp_rc keeper_store_verify(struct keeper_store *s, struct keeper_store_verdict *out);
 
+/* Effect: walks the last thousand rows, and all that came after the anchor (up to a hundred thousand). SP_E_CORRUPT: the chain is
+ * broken there. For the start, after the anchor was checked: whoever alters the audit has to begin there, for the rows behind it
+ * are compared with it. */
+SP_MUST_USE enum sp_rc keeper_store_audit_tail(struct keeper_store *s, struct sp_err *err);
+
 /* Returns the last row that was cut off, 0: none. */
 int64_t keeper_store_audit_begin(struct keeper_store *s);
 

@@ -11,6 +11,7 @@
 #include "dispatch_keeper_shell.h"
 #include "keeper_admin.h"
 #include "keeper_export.h"
+#include "keeper_leases.h"
 #include "keeper_node_admin.h"
 #include "keeper_people.h"
 #include "sp_clock.h"
@@ -80,7 +81,12 @@ static bool shell_perform(struct nodes_shell *s)
         const struct keeper_effect *e = &s->fx.list[i];
         if (e->kind == KEEPER_SEND) {
             const struct keeper_send *send = &e->u.send;
-            nodes_shell_send(s, send->type, send->dest, SP_BUS_ANY, sp_str_bytes(s->fx.body + send->at, send->bytes));
+            struct sp_str body = sp_str_bytes(s->fx.body + send->at, send->bytes);
+            if (send->type == SP_MSG_LEASE_CLOSED) {
+                keeper_leases_closed(s, body);
+            } else {
+                nodes_shell_send(s, send->type, send->dest, SP_BUS_ANY, body);
+            }
             continue;
         }
         rc = keeper_store_begin(&s->store);
@@ -215,13 +221,6 @@ static void shell_on_core_message(struct nodes_shell *s, const struct sp_bus_mes
     nodes_shell_step(s, &ev);
 }
 
-enum sp_rc keeper_shell_on_refused(struct keeper_shell_in *in, struct msg_refused *m)
-{
-    (void)m;
-    in->shell->unsent++;
-    return SP_OK;
-}
-
 static void shell_on_message(void *self, const struct sp_bus_message *m)
 {
     struct nodes_shell *s = self;
@@ -286,6 +285,8 @@ static void shell_on_stats(void *self)
     shell_set(s, "keeper.nodes_file_bad", s->nodes_file_bad);
     shell_set(s, "keeper.commits", s->commits);
     shell_set(s, "keeper.unsent", s->unsent);
+    shell_set(s, "keeper.closed_again", s->closed.again);
+    shell_set(s, "keeper.closed_lost", s->closed.lost);
     shell_set(s, "keeper.refused.principal", sp_bus_refused(s->bus, SP_REFUSAL_PRINCIPAL));
     shell_set(s, "keeper.nodes", keeper_core_nodes(s->core)->count);
     shell_set(s, "keeper.pairs", keeper_core_nodes(s->core)->pairs);
@@ -394,6 +395,7 @@ static void shell_tick(void *ctx, const struct sp_now *now)
     struct keeper_event ev = {.kind = KEEPER_EV_TICK};
     nodes_shell_step(s, &ev);
     (void)nodes_shell_flush(s);
+    keeper_leases_tick(s);
     if (s->health.store_good) {
         shell_background(s, now_ms);
     }
@@ -412,7 +414,7 @@ static struct sp_mono shell_deadline(void *ctx)
 {
     const struct nodes_shell *s = ctx;
     uint64_t at = keeper_core_next_deadline(s->core).us;
-    uint64_t others[] = {s->look_ms * SP_US_PER_MS, s->export_ms * SP_US_PER_MS, sp_notify_deadline(&s->notify).us,
+    uint64_t others[] = {keeper_leases_deadline(s).us, s->look_ms * SP_US_PER_MS, s->export_ms * SP_US_PER_MS, sp_notify_deadline(&s->notify).us,
                          keeper_store_folding(&s->store) ? 0 : s->fold_ms * SP_US_PER_MS,
                          s->dirty ? 0 : SP_NEVER};
     for (size_t i = 0; i < SP_COUNT(others); i++) {
@@ -429,6 +431,10 @@ static enum sp_rc shell_resume(struct nodes_shell *s, const struct keeper_store_
     char why[400];
     bool same = loaded->clock_boot == clock_boot;
     bool whole = keeper_store_anchor_check(&s->store, why, sizeof why) == KEEPER_ANCHOR_FITS;
+    enum sp_rc rc = keeper_store_audit_tail(&s->store, err);
+    if (rc != SP_OK) {
+        return rc;
+    }
     if (whole && loaded->journal_gap != 0) {
         (void)snprintf(why, sizeof why, "row %lld of the journal is missing or was edited", (long long)loaded->journal_gap);
         whole = false;
@@ -446,7 +452,7 @@ static enum sp_rc shell_resume(struct nodes_shell *s, const struct keeper_store_
     (void)snprintf(text, sizeof text, "%.190s", !whole ? why : same ? "same boot: proven lifetimes go on" : "another boot: all results are void");
     struct keeper_store_audit row = {.wall_ms = nodes_shell_now(s).wall.ms, .actor = s->name, .what = whole ? "keeper.start" : "keeper.rollback",
                                      .object = s->name, .from = "", .to = "", .why = text};
-    enum sp_rc rc = keeper_store_begin(&s->store);
+    rc = keeper_store_begin(&s->store);
     rc = rc == SP_OK ? keeper_store_meta_put(&s->store, "clock_boot", clock_boot) : rc;
     rc = rc == SP_OK ? keeper_store_meta_put(&s->store, "anchored", 1) : rc;
     rc = rc == SP_OK ? keeper_store_audit(&s->store, &row) : rc;
@@ -492,10 +498,7 @@ static enum sp_rc shell_open_core(struct nodes_shell *s, struct sp_err *err)
     sp_crypto_wipe(mac_key, sizeof mac_key);
     struct keeper_store_loaded loaded;
     rc = rc == SP_OK ? keeper_store_load(&s->store, s->core, &s->fx, &loaded, err) : rc;
-    if (rc != SP_OK) {
-        return rc;
-    }
-    rc = shell_resume(s, &loaded, options.clock_boot, err);
+    rc = rc == SP_OK ? shell_resume(s, &loaded, options.clock_boot, err) : rc;
     if (rc != SP_OK) {
         return rc;
     }
@@ -535,6 +538,7 @@ static void shell_close(struct nodes_shell *s)
         }
         sp_bus_close(&s->bus, (int)s->conf->bus.linger_ms);
     }
+    keeper_closed_fini(&s->closed);
     keeper_core_fini(&s->core);
     keeper_store_close(&s->store);
     keeper_effects_fini(&s->fx);
@@ -558,6 +562,7 @@ int nodes_shell_run(const struct nodes_options *o, struct sp_err *err)
     s->core_keys = o->core_keys;
     s->name = o->name;
     s->notify.fd = -1;
+    keeper_leases_init(s);
     struct sp_loop_options loop = {.ctx = s, .deadline = shell_deadline, .tick = shell_tick};
     enum sp_rc rc = sp_loop_new(&loop, &s->loop, err);
     if (rc == SP_OK) {

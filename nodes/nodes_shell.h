@@ -3,6 +3,7 @@
 #ifndef NODES_SHELL_H
 #define NODES_SHELL_H
 
+#include "keeper_closed.h"
 #include "keeper_store.h"
 #include "sp_bus.h"
 #include "sp_conf.h"
@@ -40,6 +41,7 @@ struct nodes_shell {
     struct keeper_store store;
     struct keeper_core *core;
     struct keeper_effects fx;
+    struct keeper_closed closed;
     struct sp_crypto_hmac ticket_hmac;
     struct keeper_health health;
     uint8_t *hold; /* NODES_HOLD_BYTES, owned */

@@ -73,8 +73,8 @@ static bool get_broker(const json_t *o, struct enrol_token *t)
     struct sp_conf_principal *p = &t->principal[t->principal_count];
     const json_t *endpoints = json_object_get(o, "endpoints");
     size_t n = json_array_size(endpoints);
-    bool ok = get_name(o, "name", link->name) && get_name(o, "name", p->name) && get_key(o, "curve", p->curve) && n > 0 &&
-              n <= SP_CONF_ENDPOINTS_MAX;
+    bool ok = get_name(o, "name", link->name) && get_name(o, "name", p->name) && get_key(o, "curve", p->curve) &&
+              sp_crypto_curve_ok(p->curve) && n > 0 && n <= SP_CONF_ENDPOINTS_MAX;
     for (size_t i = 0; i < n && ok; i++) {
         const char *text = json_string_value(json_array_get(endpoints, i));
         ok = text != NULL && strpbrk(text, "\"\\\n\r") == NULL &&
@@ -98,6 +98,7 @@ static bool get_signer(const json_t *root, const char *key, uint32_t role, struc
     }
     if (!get_key(o, "curve", p->curve)) {
         sp_crypto_sha256(p->sign, sizeof p->sign, p->curve);
+        p->curve[31] &= 0x3f; /* a good key by its looks */
     }
     return true;
 }

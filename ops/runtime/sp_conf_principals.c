@@ -28,6 +28,17 @@ static bool has_sign(const struct sp_conf_principal *p, const uint8_t key[32])
     return !is_zero(key) && (memcmp(p->sign, key, sizeof p->sign) == 0 || memcmp(p->next_sign, key, sizeof p->next_sign) == 0);
 }
 
+/* Messages are addressed by name or by role: a worker called keeper would get the keeper's. */
+static bool names_other_role(const struct sp_conf_principal *p)
+{
+    for (uint32_t role = 0; sp_conf_role_words[role] != NULL; role++) {
+        if (strcmp(p->name, sp_conf_role_words[role]) == 0) {
+            return role != p->role;
+        }
+    }
+    return false;
+}
+
 /* The pair that follows is whole, new in both halves, and not a broker's: a broker shows one key, which all others pin. */
 static enum sp_rc check_next(const char *file, const struct sp_conf_principal *p, struct sp_err *err)
 {
@@ -60,6 +71,13 @@ static enum sp_rc check_row(const char *file, const struct sp_conf_principals *a
     }
     if (is_zero(p->curve)) {
         return bad_row(file, p, "curve is all zeros", err);
+    }
+    if (!sp_crypto_curve_ok(p->curve) || (!is_zero(p->next_curve) && !sp_crypto_curve_ok(p->next_curve))) {
+        return bad_row(
+            file, p, "curve is no good key: of small order (its secrets are known to everybody), or a second spelling of one", err);
+    }
+    if (names_other_role(p)) {
+        return bad_row(file, p, "this name means whoever has that role, so nobody else may have it", err);
     }
     if ((!is_zero(p->sign) && !sp_crypto_public_ok(p->sign)) || (!is_zero(p->next_sign) && !sp_crypto_public_ok(p->next_sign))) {
         return bad_row(file, p, "sign is a key under which forged signatures verify (small order)", err);

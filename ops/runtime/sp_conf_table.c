@@ -41,7 +41,7 @@ static const struct sp_bind_key bus_keys[] = {
     {"lost", SP_BIND_SPAN, false, BUS(lost_ms), .min = 300, .max = 5 * MINUTE, .def = "6s", .help = "silence after which a broker or peer counts as gone"},
     {"reconnect", SP_BIND_SPAN, false, BUS(reconnect_ms), .min = 10, .max = MINUTE, .def = "1s", .help = "first wait before connecting again; doubles, with jitter by name"},
     {"reconnect_max", SP_BIND_SPAN, false, BUS(reconnect_max_ms), .min = 10, .max = HOUR, .def = "60s", .help = "longest wait before connecting again"},
-    {"handshake", SP_BIND_SPAN, false, BUS(handshake_ms), .min = 500, .max = 30 * S, .def = "3s", .help = "time for one CURVE handshake"},
+    {"handshake", SP_BIND_SPAN, false, BUS(handshake_ms), .min = 500, .max = MINUTE, .def = "10s", .help = "time for one CURVE handshake, the wait behind others included"},
     {"stats", SP_BIND_SPAN, false, BUS(stats_ms), .min = 100, .max = HOUR, .def = "1s", .help = "interval of message statistics"},
     {"queue_messages", SP_BIND_U32, false, BUS(queue_messages), .min = 16, .max = 65536, .def = "1000", .help = "high-water mark of each socket"},
     {"linger", SP_BIND_SPAN, false, BUS(linger_ms), .min = 0, .max = MINUTE, .def = "2s", .help = "at exit: longest wait for queued messages to leave"},

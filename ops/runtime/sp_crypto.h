@@ -60,6 +60,10 @@ struct sp_crypto_signer;   /* a secret key */
 /* True unless the encoding is one of the small-order points (one fixed signature would verify every message under them) or not
  * canonical. Check at enrolment; loading checks again. */
 bool sp_crypto_public_ok(const uint8_t key[32]);
+/* The same of an X25519 (CURVE) key: false for the points of small order, under which the shared secret is known to everybody, and
+ * for every second spelling of a key (the top bit set, or not reduced), by which a key that is known or revoked would come back as
+ * another. */
+bool sp_crypto_curve_ok(const uint8_t key[32]);
 /* Gives *out. SP_E_INVALID for a key that sp_crypto_public_ok refuses. */
 SP_MUST_USE enum sp_rc sp_crypto_verifier_new(const uint8_t key[32], struct sp_crypto_verifier **out);
 void sp_crypto_verifier_destroy(struct sp_crypto_verifier **v);

@@ -2,7 +2,9 @@
 /*
  * Thousands of CURVE peers: resident memory per connection and time until every one of them was admitted and answered, for the
  * broker (Hello, Welcome, a worker's session) and for a bare libzmq ROUTER with the smallest admission handler (one message, one
- * echo), in interleaved rounds with the same keys and the same client. Each peer is a DEALER of its own. Output: JSON, medians.
+ * echo), in interleaved rounds with the same keys and the same client. Each peer is a DEALER of its own. The broker's handshake
+ * limit is its default; what it does to peers that fall silent is put off, so that all of them are there when memory is read.
+ * Output: JSON, one object per round; a line per server and round on standard error.
  */
 #include <getopt.h>
 #include <poll.h>
@@ -24,15 +26,17 @@
 #include "sp_hex.h"
 
 #define ROUNDS_MAX 15
-#define WAIT_MS    120000
+#define WAIT_MS    60000 /* for all peers of one server; it takes seconds */
+#define PAUSE_MS   5     /* of the client between two looks: it must not take the servers' share of the cores */
 #define PART_ROWS  100u
+#define PEERS_MAX  20000u
 
 struct peer {
     char public_key[41], secret_key[41];
     uint8_t curve[32];
     char name[24];
     void *socket;
-    bool answered;
+    unsigned next; /* a list, apart from the rest: peers that have not answered */
 };
 
 struct figure {
@@ -40,7 +44,7 @@ struct figure {
 };
 
 static struct peer *peers;
-static unsigned count = 4000, rounds = 3;
+static unsigned count = 4000, rounds = 5;
 static struct bus_rig rig;
 
 static void die(const char *what)
@@ -93,19 +97,47 @@ static void *bare_zap(void *ctx)
     }
 }
 
-static void bare_server(const char *endpoint, const char *secret, int ready_fd)
+/* The keys the bare server admits, as main() sorted them; it is a program of its own, so that no memory this one has used before is
+ * there for it to use again. */
+static void keys_save(const char *path)
+{
+    FILE *f = fopen(path, "wb");
+
+    for (unsigned i = 0; f != NULL && i < count; i++)
+        if (fwrite(peers[i].curve, sizeof peers[i].curve, 1, f) != 1)
+            die(path);
+    if (f == NULL || fclose(f) != 0)
+        die(path);
+}
+
+static void keys_load(const char *path)
+{
+    FILE *f = fopen(path, "rb");
+
+    peers = calloc(PEERS_MAX, sizeof *peers);
+    count = 0;
+    while (f != NULL && count < PEERS_MAX && fread(peers[count].curve, sizeof peers[count].curve, 1, f) == 1)
+        count++;
+    if (count == 0)
+        die(path);
+    fclose(f);
+}
+
+/* --serve ENDPOINT SECRET KEYS: says so on standard output when it is bound. */
+_Noreturn static void bare_server(const char *endpoint, const char *secret, const char *keys)
 {
     void *ctx = zmq_ctx_new(), *router = zmq_socket(ctx, ZMQ_ROUTER);
     int one = 1, backlog = 1024;
     pthread_t thread;
 
     prctl(PR_SET_PDEATHSIG, SIGKILL);
+    keys_load(keys);
     pthread_create(&thread, NULL, bare_zap, ctx);
     zmq_setsockopt(router, ZMQ_CURVE_SERVER, &one, sizeof one);
     zmq_setsockopt(router, ZMQ_CURVE_SECRETKEY, secret, 41);
     zmq_setsockopt(router, ZMQ_ZAP_DOMAIN, "bench", 5);
     zmq_setsockopt(router, ZMQ_BACKLOG, &backlog, sizeof backlog);
-    if (zmq_bind(router, endpoint) != 0 || write(ready_fd, "r", 1) != 1)
+    if (zmq_bind(router, endpoint) != 0 || write(1, "r", 1) != 1)
         die(endpoint);
     for (;;) {
         zmq_msg_t id, m;
@@ -159,7 +191,6 @@ static void connect_all(void *ctx, const char *endpoint, const char *server_key)
         const uint8_t *frame;
         size_t n = hello_frame(p->name, buf, sizeof buf, &frame);
 
-        p->answered = false;
         p->socket = zmq_socket(ctx, ZMQ_DEALER);
         if (p->socket == NULL)
             die("socket of a peer");
@@ -172,32 +203,36 @@ static void connect_all(void *ctx, const char *endpoint, const char *server_key)
     }
 }
 
-static void await_all(void)
+/* Looks only at those that have not answered yet. */
+static void await_all(const char *server)
 {
     uint64_t end = sp_clock_mono_ns() + (uint64_t)WAIT_MS * 1000000u;
-    unsigned answered = 0;
+    unsigned waiting = count;
 
-    while (answered < count) {
-        unsigned before = answered;
+    for (unsigned i = 0; i < count; i++)
+        peers[i].next = i;
+    while (waiting > 0) {
+        unsigned before = waiting;
 
-        for (unsigned i = 0; i < count; i++) {
+        for (unsigned i = 0; i < waiting;) {
             uint8_t reply[256];
 
-            if (peers[i].answered || zmq_recv(peers[i].socket, reply, sizeof reply, ZMQ_DONTWAIT) < 0)
-                continue;
-            peers[i].answered = true;
-            answered++;
+            if (zmq_recv(peers[peers[i].next].socket, reply, sizeof reply, ZMQ_DONTWAIT) < 0)
+                i++;
+            else
+                peers[i].next = peers[--waiting].next;
         }
-        if (answered == before)
-            poll(NULL, 0, 2);
-        if (sp_clock_mono_ns() > end) {
-            fprintf(stderr, "bench_broker_peers: %u of %u answered\n", answered, count);
+        if (waiting == before)
+            poll(NULL, 0, PAUSE_MS);
+        if (waiting > 0 && sp_clock_mono_ns() > end) {
+            fprintf(stderr, "bench_broker_peers: %s: %u of %u answered after %d s\n", server, count - waiting, count,
+                    WAIT_MS / 1000);
             exit(3);
         }
     }
 }
 
-static void measure(pid_t pid, const char *endpoint, const char *server_key, struct figure *f, unsigned round)
+static void measure(pid_t pid, const char *endpoint, const char *server_key, struct figure *f, unsigned round, const char *server)
 {
     void *ctx = zmq_ctx_new();
     double before = resident(pid);
@@ -206,12 +241,14 @@ static void measure(pid_t pid, const char *endpoint, const char *server_key, str
     zmq_ctx_set(ctx, ZMQ_MAX_SOCKETS, (int)count + 16);
     start = sp_clock_mono_ns();
     connect_all(ctx, endpoint, server_key);
-    await_all();
+    await_all(server);
     f->admit_s[round] = (double)(sp_clock_mono_ns() - start) / 1e9;
     f->bytes[round] = (resident(pid) - before) / (double)count;
     for (unsigned i = 0; i < count; i++)
         zmq_close(peers[i].socket);
     zmq_ctx_term(ctx);
+    fprintf(stderr, "bench_broker_peers: round %u: %s: %u peers in %.2f s, %.0f bytes each\n", round + 1, server, count,
+            f->admit_s[round], f->bytes[round]);
 }
 
 static void end_server(pid_t pid, int signo, struct figure *f, unsigned round)
@@ -227,21 +264,27 @@ static void end_server(pid_t pid, int signo, struct figure *f, unsigned round)
 
 static void round_bare(struct figure *f, unsigned round)
 {
-    char endpoint[128], public_key[41], secret_key[41], ready;
+    char endpoint[128], keys[128], public_key[41], secret_key[41], ready;
     int fds[2];
 
     snprintf(endpoint, sizeof endpoint, "ipc://%s/run/bare%u", rig.dir, round);
+    snprintf(keys, sizeof keys, "%s/run/admitted", rig.dir);
+    keys_save(keys);
     if (zmq_curve_keypair(public_key, secret_key) != 0 || pipe(fds) != 0)
         die("bare server");
     pid_t pid = fork();
 
-    if (pid == 0)
-        bare_server(endpoint, secret_key, fds[1]);
+    if (pid == 0) {
+        dup2(fds[1], 1);
+        close(fds[0]);
+        execl("/proc/self/exe", "bench_broker_peers", "--serve", endpoint, secret_key, keys, (char *)NULL);
+        die("bare server");
+    }
+    close(fds[1]);
     if (read(fds[0], &ready, 1) != 1)
         die("bare server");
     close(fds[0]);
-    close(fds[1]);
-    measure(pid, endpoint, public_key, f, round);
+    measure(pid, endpoint, public_key, f, round, "bare ROUTER");
     end_server(pid, SIGKILL, f, round);
 }
 
@@ -269,6 +312,11 @@ static void on_link(void *self, unsigned broker, bool up, uint64_t boot)
 static bool is_up(void *ctx)
 {
     return ((struct told *)ctx)->up;
+}
+
+static bool is_told(void *ctx)
+{
+    return ((struct told *)ctx)->seen;
 }
 
 static void send_part(struct sp_bus *bus, uint32_t part, unsigned first)
@@ -331,9 +379,10 @@ static void introduce(void)
 
     if (sp_bus_send(t.bus, &out) != SP_BUS_SENT)
         die("SyncRequest");
-    while (!t.seen)
-        if (sp_loop_turn(rig.loop, 100) != SP_OK)
-            die("loop");
+    if (!bus_rig_until(&rig, is_told, &t, 20000)) {
+        fprintf(stderr, "bench_broker_peers: the broker does not take the principals\n");
+        exit(3);
+    }
     sp_bus_close(&t.bus, 100);
 }
 
@@ -344,31 +393,15 @@ static void round_broker(struct figure *f, unsigned round)
     snprintf(endpoint, sizeof endpoint, "ipc://%s/run/b0", rig.dir);
     bus_rig_start(&rig, 0);
     introduce();
-    measure(rig.pids[0], endpoint, rig.broker_keys[0]->curve_public_z85, f, round);
+    measure(rig.pids[0], endpoint, rig.broker_keys[0]->curve_public_z85, f, round, "broker");
     end_server(rig.pids[0], SIGTERM, f, round);
     rig.pids[0] = 0;
 }
 
-static int compare_double(const void *a, const void *b)
+static void report(const char *name, const struct figure *f, unsigned round)
 {
-    double x = *(const double *)a, y = *(const double *)b;
-
-    return x < y ? -1 : x > y;
-}
-
-static double median(const double *values)
-{
-    double sorted[ROUNDS_MAX];
-
-    memcpy(sorted, values, rounds * sizeof *values);
-    qsort(sorted, rounds, sizeof *sorted, compare_double);
-    return sorted[rounds / 2];
-}
-
-static void report(const char *name, const struct figure *f)
-{
-    printf("\"%s\":{\"bytes_per_connection\":%.0f,\"admit_s\":%.3f,\"cpu_s\":%.3f},", name, median(f->bytes), median(f->admit_s),
-           median(f->cpu_s));
+    printf("\"%s\":{\"bytes_per_connection\":%.0f,\"admit_s\":%.3f,\"cpu_s\":%.3f}", name, f->bytes[round], f->admit_s[round],
+           f->cpu_s[round]);
 }
 
 static unsigned number_of(const char *text, unsigned max)
@@ -391,17 +424,19 @@ int main(int argc, char **argv)
     struct rlimit files;
     int c;
 
+    getrlimit(RLIMIT_NOFILE, &files);
+    files.rlim_cur = files.rlim_max;
+    setrlimit(RLIMIT_NOFILE, &files);
+    if (argc == 5 && strcmp(argv[1], "--serve") == 0)
+        bare_server(argv[2], argv[3], argv[4]);
     while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
         if (c == 'p')
-            count = number_of(optarg, 20000);
+            count = number_of(optarg, PEERS_MAX);
         else if (c == 'r')
             rounds = number_of(optarg, ROUNDS_MAX);
         else
             return 64;
     }
-    getrlimit(RLIMIT_NOFILE, &files);
-    files.rlim_cur = files.rlim_max;
-    setrlimit(RLIMIT_NOFILE, &files);
     if (files.rlim_cur < 2u * count + 64u)
         fprintf(stderr, "bench_broker_peers: only %llu descriptors for %u peers\n", (unsigned long long)files.rlim_cur, count);
     peers = calloc(count, sizeof *peers);
@@ -412,16 +447,20 @@ int main(int argc, char **argv)
         snprintf(peers[i].name, sizeof peers[i].name, "peer-%u", i);
     }
     qsort(peers, count, sizeof *peers, compare_curve);
-    bus_rig_init(&rig, 1, keeper, 1, "broker:\n  max_peers: 16384\n  memory_mb: 4096\nlog:\n  level: warning\n");
+    bus_rig_init(&rig, 1, keeper, 1, "bus:\n  lost: 5m\nbroker:\n  max_peers: 16384\n  memory_mb: 4096\nlog:\n  level: notice\n");
     for (unsigned i = 0; i < rounds; i++) {
         round_bare(&bare, i);
         round_broker(&broker, i);
     }
-    printf("{\"peers\":%u,\"rounds\":%u,", count, rounds);
-    report("bare", &bare);
-    report("broker", &broker);
-    printf("\"memory_ratio\":%.3f,\"admit_ratio\":%.3f}\n", median(broker.bytes) / median(bare.bytes),
-           median(broker.admit_s) / median(bare.admit_s));
+    printf("{\"peers\":%u,\"rounds\":[", count);
+    for (unsigned i = 0; i < rounds; i++) {
+        printf("%s{", i > 0 ? "," : "");
+        report("bare", &bare, i);
+        printf(",");
+        report("broker", &broker, i);
+        printf("}");
+    }
+    printf("]}\n");
     bus_rig_fini(&rig);
     free(peers);
     return 0;

@@ -85,11 +85,12 @@ def find(figure):
     raise Failed(f"no figure '{figure}' in this run")
 
 
-def tool(name, *args, timeout=900, ok=(0,)):
-    """Runs a program of tests/bench; returns what it printed, as JSON."""
-    done = subprocess.run([str(BIN / "tests" / name), *map(str, args)], capture_output=True, text=True, timeout=timeout)
+def tool(name, *args, timeout=900, ok=(0,), show=False):
+    """Runs a program of tests/bench; returns what it printed, as JSON. show: what it says about its progress is passed on at once."""
+    done = subprocess.run([str(BIN / "tests" / name), *map(str, args)], stdout=subprocess.PIPE, stderr=None if show else subprocess.PIPE,
+                          text=True, timeout=timeout)
     if done.returncode not in ok:
-        raise Failed(f"{name}: exit {done.returncode}: {done.stderr.strip()[-500:]}")
+        raise Failed(f"{name}: exit {done.returncode}: {'see above' if show else done.stderr.strip()[-500:]}")
     return json.loads(done.stdout)
 
 

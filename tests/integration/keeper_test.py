@@ -259,6 +259,37 @@ class Keeper(unittest.TestCase):
         fleet.restart("keeper")
         wait("in service", lambda: fleet.node("n1")["state"] == "in_service")
 
+    def test_audit_that_was_altered(self):
+        """K37: one of the last rows of the audit is edited while the keeper is down: it says which, and does not start."""
+        fleet = self.start(self.fleet({}), "broker-1", "keeper")
+        for name in ("n1", "n2", "n3"):
+            fleet.ctl("node", "add", name)
+        fleet.kill("keeper", signal.SIGTERM)
+        path = fleet.prefix / "state/keeper/keeper.db"
+        good = path.read_bytes()
+        with contextlib.closing(sqlite3.connect(path)) as db:
+            seq, = db.execute("SELECT seq FROM audit WHERE object='n2'").fetchone()
+            db.execute("UPDATE audit SET object='n7' WHERE seq=?", (seq,))
+            db.commit()
+        done = fleet.run([BIN / PROGRAM["keeper"], "--config", fleet.config, "--name", "keeper"], check=False, timeout=60)
+        self.assertNotEqual(done.returncode, 0)
+        last = done.stderr.splitlines()[-1]
+        for said in (str(path), f"row {seq} of the audit", "evidence"):
+            self.assertIn(said, last)
+        path.write_bytes(good)
+        fleet.start("keeper")
+        wait("the keeper answers", lambda: fleet.ctl("node", "list", check=False).returncode == 0)
+        self.assertTrue(fleet.json("audit", "verify")["ok"])
+
+    def test_names_nobody_else_may_have(self):
+        """Messages are addressed by name or role: an invited worker called scheduler would get the scheduler's."""
+        fleet = self.start(self.fleet({}), "broker-1", "keeper", "scheduler")
+        for name in ("bridge", "operator", "reader", "enrol", "worker", "broker", "none", "core", "enrol-x", "revoked-x"):
+            done = fleet.ctl("worker", "invite", name, "--adapters", "noop", check=False)
+            self.assertEqual(done.returncode, 1, name)
+            self.assertIn("means a role", done.stderr, name)
+        self.assertEqual(fleet.ctl("worker", "invite", "worker-9", "--adapters", "noop").returncode, 0)
+
     def test_stores_that_are_refused(self):
         """Both stores: each fault is said with file, reason and what to do, and nothing is changed."""
         def version(path):

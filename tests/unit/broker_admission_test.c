@@ -196,6 +196,47 @@ static void test_no_verdict_in_time(void **state)
     door_close(&d);
 }
 
+/* A broker that starts while thousands come back at once is busy, not dead; one whose door nobody can see through never gets ready.
+ */
+static void test_what_a_probe_without_a_verdict_means(void **state)
+{
+    static const struct {
+        struct broker_probe_case c;
+        bool ends;
+    } cases[] = {
+        {{BROKER_PROBE_REFUSED, false, false, 0}, false}, {{BROKER_PROBE_ADMITTED, true, true, 1}, true},
+        {{BROKER_PROBE_ADMITTED, false, true, 1}, true},  {{BROKER_PROBE_NOTHING, false, false, 1}, true},
+        {{BROKER_PROBE_NOTHING, false, true, 1}, false},  {{BROKER_PROBE_NOTHING, false, true, 2}, false},
+        {{BROKER_PROBE_NOTHING, false, true, 3}, true},   {{BROKER_PROBE_NOTHING, true, false, 2}, false},
+        {{BROKER_PROBE_NOTHING, true, true, 3}, true},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < SP_COUNT(cases); i++)
+        assert_int_equal(broker_probe_verdict(&cases[i].c) != NULL, cases[i].ends);
+}
+
+/* What waits in front of the probe gets the time a handshake may take. */
+static void test_the_wait_grows_with_the_handshake(void **state)
+{
+    struct door d;
+    struct verdict v;
+
+    (void)state;
+    door_open(&d, true);
+    assert_int_equal(zmq_unbind(d.router, d.endpoint), 0);
+    begin(&v, &d);
+    uint64_t least = broker_probe_deadline(&v.probe), start = least - (uint64_t)BROKER_PROBE_MS * SP_US_PER_MS;
+
+    broker_probe_stop(&v.probe);
+    v.probe.handshake_ms = 20000;
+    assert_true(broker_probe_start(&v.probe, d.endpoint, d.public_key, start));
+    assert_true(broker_probe_deadline(&v.probe) == least + 20000u * SP_US_PER_MS);
+    broker_probe_stop(&v.probe);
+    sp_loop_destroy(&v.loop);
+    door_close(&d);
+}
+
 /* ---- whose message is it ---- */
 
 /* Sends one message to the door under this pair of keys; the broker's view of who sent it. */
@@ -272,6 +313,8 @@ int main(void)
         cmocka_unit_test(test_an_open_door_is_seen),
         cmocka_unit_test(test_a_closed_door_is_seen),
         cmocka_unit_test(test_no_verdict_in_time),
+        cmocka_unit_test(test_what_a_probe_without_a_verdict_means),
+        cmocka_unit_test(test_the_wait_grows_with_the_handshake),
         cmocka_unit_test(test_without_a_user_id_nobody),
         cmocka_unit_test(test_each_pair_has_a_user_id),
     };

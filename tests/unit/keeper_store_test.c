@@ -269,6 +269,48 @@ static void k37_a_cut_that_is_not_ours_shows(void **state)
     }
 }
 
+/* Whoever alters one of the last rows, or takes one out, finds a keeper that does not start. Rows before the last thousand are not
+ * looked at then: the start does not grow with the audit. */
+static void k37_the_end_of_the_chain_is_looked_at_when_it_starts(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *sql;
+        int64_t bad; /* 0: not seen */
+    } attacks[] = {{"UPDATE audit SET why='nothing happened' WHERE seq=2199", 2199},
+                   {"UPDATE audit SET actor='somebody' WHERE seq=1201", 1201},
+                   {"UPDATE audit SET hash=zeroblob(32) WHERE seq=1200", 1201},
+                   {"DELETE FROM audit WHERE seq=1200", 1201},
+                   {"DELETE FROM audit WHERE seq=2000", 2001},
+                   {"UPDATE audit SET hash=zeroblob(5) WHERE seq=2200", 2200},
+                   {"UPDATE audit SET actor='somebody' WHERE seq=1199", 0}};
+    static struct rig r;
+    rig_init(&r);
+    assert_int_equal(keeper_store_begin(&r.store), SP_OK);
+    for (unsigned i = 1; i <= 2200; i++) {
+        struct keeper_store_audit row = {i, "admin", "node.put", "n1", "", "", "because"};
+        assert_int_equal(keeper_store_audit(&r.store, &row), SP_OK);
+    }
+    assert_int_equal(keeper_store_commit(&r.store), SP_OK);
+    for (size_t a = 0; a < SP_COUNT(attacks); a++) {
+        char said[64];
+        sp_err_clear(&r.err);
+        assert_int_equal(keeper_store_audit_tail(&r.store, &r.err), SP_OK);
+        assert_int_equal(sp_db_exec(r.store.db, "SAVEPOINT a"), SP_OK);
+        assert_int_equal(sp_db_exec(r.store.db, attacks[a].sql), SP_OK);
+        assert_int_equal(keeper_store_audit_tail(&r.store, &r.err), attacks[a].bad == 0 ? SP_OK : SP_E_CORRUPT);
+        (void)snprintf(said, sizeof said, "row %lld of the audit", (long long)attacks[a].bad);
+        assert_true(attacks[a].bad == 0 || strstr(r.err.text, said) != NULL);
+        assert_int_equal(sp_db_exec(r.store.db, "ROLLBACK TO a; RELEASE a"), SP_OK);
+    }
+    /* What came after the anchor is looked at, however much it is. */
+    r.store.anchored = true;
+    r.store.anchor_audit = 100;
+    assert_int_equal(sp_db_exec(r.store.db, "UPDATE audit SET actor='somebody' WHERE seq=101"), SP_OK);
+    assert_int_equal(keeper_store_audit_tail(&r.store, &r.err), SP_E_CORRUPT);
+    rig_fini(&r);
+}
+
 static void k37_evidence_is_not_cut_off(void **state)
 {
     (void)state;
@@ -608,6 +650,7 @@ int main(void)
         cmocka_unit_test(k37_the_chain_shows_edits_and_deletions),
         cmocka_unit_test(k37_old_rows_go_and_the_chain_stays_whole),
         cmocka_unit_test(k37_a_cut_that_is_not_ours_shows),
+        cmocka_unit_test(k37_the_end_of_the_chain_is_looked_at_when_it_starts),
         cmocka_unit_test(k37_evidence_is_not_cut_off),
         cmocka_unit_test(an_alias_comes_back),
         cmocka_unit_test(si6_a_fold_of_nothing_skips_no_row),

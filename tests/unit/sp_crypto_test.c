@@ -286,6 +286,37 @@ static void small_order_keys_are_refused(void **state)
     assert_true(sp_crypto_public_ok(good));
 }
 
+/* All encodings of the points of small order, canonical and not, and second spellings of good keys. */
+static void curve_keys_of_small_order_are_refused(void **state)
+{
+    (void)state;
+    static const char *const bad[] = {
+        "0000000000000000000000000000000000000000000000000000000000000000",
+        "0100000000000000000000000000000000000000000000000000000000000000",
+        "e0eb7a7c3b41b8ae1656e3faf19fc46ada098deb9c32b1fd866205165f49b800",
+        "5f9c95bca3508c24b1d0b1559c83ef5b04445cc4581c8e86d8224eddd09f1157",
+        "ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+        "edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f", /* 0, not reduced */
+        "eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f", /* 1, not reduced */
+        "f6ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f", /* 9, the base point, not reduced */
+    };
+    uint8_t key[32], secret[32], other[32];
+    for (size_t i = 0; i < SP_COUNT(bad); i++) {
+        from_hex(bad[i], key, 32);
+        assert_false(sp_crypto_curve_ok(key));
+        key[31] |= 0x80; /* a bit X25519 does not look at */
+        assert_false(sp_crypto_curve_ok(key));
+    }
+    for (uint8_t i = 1; i < 50; i++) {
+        memset(secret, i, sizeof secret);
+        assert_int_equal(sp_crypto_curve_public(secret, key), SP_OK);
+        assert_true(sp_crypto_curve_ok(key));
+        memcpy(other, key, sizeof other);
+        other[31] |= 0x80;
+        assert_false(sp_crypto_curve_ok(other));
+    }
+}
+
 /* RFC 7748 section 6.1: the public key of Alice. */
 static void curve_public_vector(void **state)
 {
@@ -358,6 +389,7 @@ int main(void)
         cmocka_unit_test(ed25519_against_libcrypto),
         cmocka_unit_test(second_form_is_refused),
         cmocka_unit_test(small_order_keys_are_refused),
+        cmocka_unit_test(curve_keys_of_small_order_are_refused),
         cmocka_unit_test(curve_public_vector),
         cmocka_unit_test(derived_keys_differ),
         cmocka_unit_test(clock_boot_depends_on_both),
