@@ -409,6 +409,7 @@ class Attack(unittest.TestCase):
                     b.hear(message)
             if past and rng.random() < 0.3:
                 b.hear(rng.choice(past))
+            self.assertEqual(b.core.believed(b.now_us) is not None, b.core.fresh(b.now_us), "two forms of one rule")
             for index in range(3):
                 if b.member(index):
                     members += 1
@@ -449,10 +450,13 @@ class Names(unittest.TestCase):
         rows = [(1, 1, True, 9000, "trusted"), (2, 2, True, 9000, "trusted"), (3, 3, False, 0, "untrusted"), (4, 0, False, 0, "unknown"),
                 (5, 1, False, 0, "unknown"), (6, 1, True, 1000, "unknown")]
         view = self.view(*((stream.key_of(i), "n%d" % i, POOL, tier, member, until, 0, "") for i, tier, member, until, _ in rows))
-        for i, _, _, _, level in rows:
-            self.assertEqual(judge.level_in(view, POOL)(str(uuid.UUID(bytes=stream.key_of(i))), "n%d" % i), level)
-        self.assertEqual(judge.level_in(view, POOL)("nobody", "nobody"), "unknown")
-        self.assertEqual(judge.level_in(reader.NOTHING, POOL)(str(uuid.UUID(bytes=stream.key_of(1))), "n1"), "unknown")
+
+        def level(view, host_uuid, name):
+            return judge.level_of(view.pools.get(POOL, judge.NO_POOL), view.clock_ms, host_uuid, name)
+        for i, _, _, _, wanted in rows:
+            self.assertEqual(level(view, str(uuid.UUID(bytes=stream.key_of(i))), "n%d" % i), wanted)
+        self.assertEqual(level(view, "nobody", "nobody"), "unknown")
+        self.assertEqual(level(reader.NOTHING, str(uuid.UUID(bytes=stream.key_of(1))), "n1"), "unknown")
 
 
 class Flavors(unittest.TestCase):
@@ -477,6 +481,10 @@ class Flavors(unittest.TestCase):
                             ({"spice:pool": "nowhere"}, False), ({"trust:trusted_host": "trusted", "spice:pool": "pci"}, False),
                             ({"trust:trusted_host": "untrusted"}, False), ({"trust:trusted_host": "unknown"}, False)):
             self.assertEqual(judge.judge_of(view, judge.demand_of(specs), "trusted")(*host), good, specs)
+            self.assertEqual(judge.passes_one(core.believed(0), judge.demand_of(specs), "trusted", *host), good, specs)
+        core.lost()
+        for level, good in (("trusted", False), ("untrusted", False), ("unknown", True)):
+            self.assertEqual(judge.passes_one(core.believed(0), judge.demand_of({"trust:trusted_host": level}), "trusted", *host), good, level)
 
 
 if __name__ == "__main__":

@@ -18,7 +18,9 @@ TRUSTED, UNTRUSTED, UNKNOWN = "trusted", "untrusted", "unknown"
 LEVELS = (TRUSTED, UNTRUSTED, UNKNOWN)
 
 NO_POOL = reader.Pool()
+NO_BELIEF = (0, {})
 Demand = collections.namedtuple("Demand", "level pool")  # either may be None
+LEVEL_DEMANDS = {level: Demand(level, None) for level in LEVELS}
 
 
 class BadDemand(ValueError):
@@ -35,46 +37,52 @@ def demand_of(extra_specs):
         raise BadDemand("%s must be one of %s, not %r" % (TRUST_KEY, ", ".join(LEVELS), level))
     if pool is not None and not pool:
         raise BadDemand("%s names no pool" % POOL_KEY)
-    return Demand(level, pool) if level is not None or pool is not None else None
+    if pool is None:
+        return LEVEL_DEMANDS[level] if level is not None else None
+    return Demand(level, pool)
 
 
 def entry_of(pool, host_uuid, nodename):
     """The entry that speaks for a host. The compute node's UUID decides. The name does only where SPICE knows the node by nothing but its name:
     an entry with a UUID of its own belongs to another compute node, whatever it is called."""
     known = pool.by_key.get(host_uuid)
+    if known is not None:
+        return known
+    known = pool.by_key.get(pool.by_name.get(nodename))
+    return known if known is not None and known.named else None
+
+
+def level_of(pool, clock_ms, host_uuid, nodename):
+    """The host's level in a pool as the former filter named it. A doubt is `unknown`."""
+    known = entry_of(pool, host_uuid, nodename)
     if known is None:
-        known = pool.by_key.get(pool.by_name.get(nodename))
-        if known is not None and not known.named:
-            return None
-    return known
-
-
-def level_in(view, pool_name):
-    """Function of (host uuid, nodename): the host's level in a pool as the former filter named it. A doubt is `unknown`."""
-    pool, clock_ms = view.pools.get(pool_name, NO_POOL), view.clock_ms
-
-    def level(host_uuid, nodename):
-        known = entry_of(pool, host_uuid, nodename)
-        if known is None:
-            return UNKNOWN
-        if known.member:
-            return TRUSTED if clock_ms < known.until_ms else UNKNOWN
-        return UNTRUSTED if known.tier == wire.TIER_FAIL else UNKNOWN
-
-    return level
+        return UNKNOWN
+    if known.member:
+        return TRUSTED if clock_ms < known.until_ms else UNKNOWN
+    return UNTRUSTED if known.tier == wire.TIER_FAIL else UNKNOWN
 
 
 def is_member(view, pool_name, host_uuid, nodename):
-    return level_in(view, pool_name)(host_uuid, nodename) == TRUSTED
+    return level_of(view.pools.get(pool_name, NO_POOL), view.clock_ms, host_uuid, nodename) == TRUSTED
+
+
+def passes_one(belief, demand, default_pool, host_uuid, nodename):
+    """Whether one host gives what is demanded, by what Reader.believed gave."""
+    clock_ms, pools = belief if belief is not None else NO_BELIEF
+    wanted, inside = demand
+    if inside is not None and level_of(pools.get(inside, NO_POOL), clock_ms, host_uuid, nodename) != TRUSTED:
+        return False
+    return wanted is None or level_of(pools.get(default_pool, NO_POOL), clock_ms, host_uuid, nodename) == wanted
 
 
 def judge_of(view, demand, default_pool):
-    """Function of (host uuid, nodename): whether the host gives what is demanded. Made once for a list of hosts."""
-    wanted, level = demand.level, level_in(view, default_pool)
+    """Function of (host uuid, nodename): the same for a list of hosts."""
+    wanted, clock_ms, pool = demand.level, view.clock_ms, view.pools.get(default_pool, NO_POOL)
     if demand.pool is None:
-        return lambda host_uuid, nodename: level(host_uuid, nodename) == wanted
-    inside = level_in(view, demand.pool)
-    return lambda host_uuid, nodename: inside(host_uuid, nodename) == TRUSTED and (wanted is None or level(host_uuid, nodename) == wanted)
+        return lambda host_uuid, nodename: level_of(pool, clock_ms, host_uuid, nodename) == wanted
+    inside = view.pools.get(demand.pool, NO_POOL)
+    return lambda host_uuid, nodename: level_of(inside, clock_ms, host_uuid, nodename) == TRUSTED and \
+        (wanted is None or level_of(pool, clock_ms, host_uuid, nodename) == wanted)
 
 
 def refusal(view, demand, default_pool, host_uuid, nodename):

@@ -26,9 +26,9 @@ DUMP_EVENT_S = 1.0         # and while events come
 PATIENCE_S = 10.0          # no proof for so long after the start: say so once
 
 
-def boottime_us():
+def boottime_us(read=time.clock_gettime_ns, clock=time.CLOCK_BOOTTIME):
     """Monotonic, and goes on while the machine sleeps."""
-    return time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1000
+    return read(clock) // 1000
 
 
 def unpack_frames(frames, most):
@@ -85,6 +85,10 @@ class Listener:
     def view(self):
         """What may be believed now. Never waits; a thread of ours that is stuck makes it `nothing` by the clock alone."""
         return self._reader.view(self._clock())
+
+    def believed(self):
+        """The same for one look-up, without the reason."""
+        return self._reader.believed(self._clock())
 
     def wait_first(self, seconds):
         """Waits for the first proof, until so many seconds after the start of this reader, and never again. True when it came meanwhile."""

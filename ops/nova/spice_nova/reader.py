@@ -85,7 +85,7 @@ def bound_ms(anchor, now_us):
 
 class Reader:
     def __init__(self, options):
-        self.options = options
+        self.options, self.stale_us = options, options.stale_ms * 1000
         self.state, self.why = AWAY, "the keeper was not asked yet"
         self.boot = self.sequence = self.part = 0
         self.nonce = self.ping_nonce = b""
@@ -117,7 +117,7 @@ class Reader:
 
     def _recent(self, now_us):
         proven_us = self.proven_us
-        return proven_us is not None and 0 <= now_us - proven_us < self.options.stale_ms * 1000
+        return proven_us is not None and 0 <= now_us - proven_us < self.stale_us
 
     def fresh(self, now_us):
         """True when the copy is complete and was proven so a short while ago."""
@@ -381,11 +381,21 @@ class Reader:
 
     # ---- answers ----
 
+    def believed(self, now_us):
+        """(upper bound of the keeper's clock, pools) for look-ups right after; None: nothing may be believed now. Another thread may take messages
+        meanwhile: what it leaves behind is not mixed with what was before."""
+        copies, pools, anchor, proven_us = self.copies, self.pools, self.anchor, self.proven_us
+        # As fresh() says, written out: each host of a request may come this way.
+        if self.state is FOLLOWING and self.hole_us is None and proven_us is not None and 0 <= now_us - proven_us < self.stale_us \
+                and copies == self.copies:
+            return bound_ms(anchor, now_us), pools
+        return None
+
     def view(self, now_us):
-        """What may be believed now. Another thread may take messages meanwhile: what it leaves behind is not mixed with what was before."""
-        copies, pools, anchor = self.copies, self.pools, self.anchor
-        if self.fresh(now_us) and copies == self.copies:
-            return View(True, "", bound_ms(anchor, now_us), pools)
+        """What may be believed now, or why nothing may."""
+        belief = self.believed(now_us)
+        if belief is not None:
+            return View(True, "", *belief)
         why = self.why or "no proof from the keeper for %.1f s" % (self.options.stale_ms / 1000)
         return View(False, why, 0, {})
 
