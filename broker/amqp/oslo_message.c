@@ -27,12 +27,14 @@ const char *oslo_text(const json_t *object, const char *key)
     return text != NULL && strlen(text) == json_string_length(value) ? text : NULL;
 }
 
-/* Copies a member that may be missing. False: it is there and no text, or too long. */
+/* Copies a member that may be missing or null, as the library's own server takes it. False: it is something else than text, or too
+ * long. */
 static bool copy(const json_t *object, const char *key, char *to, size_t size)
 {
+    const json_t *value = json_object_get(object, key);
     const char *text = oslo_text(object, key);
     to[0] = '\0';
-    if (json_object_get(object, key) == NULL)
+    if (value == NULL || json_is_null(value))
         return true;
     return text != NULL && sp_str_copy(to, size, sp_str_of(text));
 }

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "cloud_list.h"
 #include "sp_clock.h"
 #include "sp_crypto.h"
 #include "sp_hex.h"
@@ -68,30 +69,47 @@ static enum trait_result result_of(const struct cloud_place_slot *s, const struc
     return a->status == 400 && s->ask.kind != TRAIT_ASK_ALL && s->ask.kind != TRAIT_ASK_READ ? TRAIT_UNKNOWN : TRAIT_FAILED;
 }
 
-/* A list of providers; the whole of it is sound, or none of it counts. */
-static bool take_providers(struct cloud_place *p, uint32_t slot, const json_t *doc)
+struct providers {
+    struct cloud_place *place;
+    uint32_t slot;
+    bool take; /* first all are looked at, then all are taken */
+};
+
+static bool one_provider(void *ctx, const json_t *one)
 {
-    const json_t *list = json_object_get(doc, "resource_providers"), *one;
-    bool who = p->slots[slot].ask.kind == TRAIT_ASK_WHO;
-    for (unsigned pass = 0; pass < 2; pass++)
-        for (size_t i = 0; i < json_array_size(list); i++) {
-            uint8_t uuid[16];
-            one = json_array_get(list, i);
-            const char *id = json_string_value(json_object_get(one, "uuid")),
-                       *name = json_string_value(json_object_get(one, "name"));
-            bool root = json_is_null(json_object_get(one, "parent_provider_uuid"));
-            if (id == NULL || name == NULL || !sp_hex_key(sp_str_of(id), uuid))
-                return false;
-            if (pass == 0)
-                continue;
-            if (!root || !sp_str_is_name(sp_str_of(name), TRAIT_NODE_BYTES - 1))
-                name = ""; /* no name that could be a node's: known by its uuid alone */
-            if (who)
-                trait_core_has(&p->core, slot, uuid, name);
-            else if (root)
-                trait_core_provider(&p->core, slot, uuid, name);
-        }
-    return json_is_array(list);
+    struct providers *l = ctx;
+    uint8_t uuid[16];
+    const char *id = json_string_value(json_object_get(one, "uuid")), *name = json_string_value(json_object_get(one, "name"));
+    bool root = json_is_null(json_object_get(one, "parent_provider_uuid"));
+    if (id == NULL || name == NULL || !sp_hex_key(sp_str_of(id), uuid))
+        return false;
+    if (!root || !sp_str_is_name(sp_str_of(name), TRAIT_NODE_BYTES - 1))
+        name = ""; /* no name that could be a node's: known by its uuid alone */
+    if (l->take && l->place->slots[l->slot].ask.kind == TRAIT_ASK_WHO)
+        trait_core_has(&l->place->core, l->slot, uuid, name);
+    else if (l->take && root)
+        trait_core_provider(&l->place->core, l->slot, uuid, name);
+    return true;
+}
+
+/* A list of providers; the whole of it is sound, or none of it counts. */
+static bool take_providers(struct cloud_place *p, uint32_t slot, struct sp_str text)
+{
+    struct providers l = {p, slot, false};
+    bool sound = cloud_list_walk(text, "resource_providers", one_provider, &l);
+    l.take = true;
+    return sound && cloud_list_walk(text, "resource_providers", one_provider, &l);
+}
+
+/* A provider's traits; they are kept for the WRITE. */
+static bool take_traits(struct cloud_place *p, uint32_t slot, struct sp_str text, uint64_t *has)
+{
+    json_t *doc = json_loadb(text.p, text.n, JSON_REJECT_DUPLICATES, NULL);
+    bool sound = cloud_place_has(&p->core, doc, has);
+    if (sound)
+        p->slots[slot].doc = json_incref(doc);
+    json_decref(doc);
+    return sound;
 }
 
 static void on_answer(void *self, uint32_t slot, const struct cloud_http_answer *a)
@@ -102,16 +120,10 @@ static void on_answer(void *self, uint32_t slot, const struct cloud_http_answer 
     enum trait_result result = result_of(s, a);
     bool reads = s->ask.kind != TRAIT_ASK_CREATE && s->ask.kind != TRAIT_ASK_WRITE;
     uint64_t has = 0;
-    if (result == TRAIT_DONE && reads) {
-        json_t *doc = json_loadb(a->body.p, a->body.n, JSON_REJECT_DUPLICATES, NULL);
-        bool sound = s->ask.kind == TRAIT_ASK_READ ? cloud_place_has(&p->core, doc, &has) : take_providers(p, slot, doc);
-        if (!sound) {
-            p->malformed++;
-            result = TRAIT_FAILED;
-        }
-        if (sound && s->ask.kind == TRAIT_ASK_READ)
-            s->doc = json_incref(doc);
-        json_decref(doc);
+    if (result == TRAIT_DONE && reads &&
+        !(s->ask.kind == TRAIT_ASK_READ ? take_traits(p, slot, a->body, &has) : take_providers(p, slot, a->body))) {
+        p->malformed++;
+        result = TRAIT_FAILED;
     }
     if (a->status == 401 && cloud_auth_renews(&p->auth)) {
         cloud_auth_refused(&p->auth, now, s->serial);

@@ -16,6 +16,7 @@ from oslo_config import cfg  # noqa: E402
 
 logging.getLogger("oslo.messaging").setLevel(logging.CRITICAL)
 logging.getLogger("oslo_messaging").setLevel(logging.CRITICAL)
+logging.getLogger("amqp").setLevel(logging.CRITICAL)
 cfg.CONF([])
 
 NODES = 3
@@ -41,12 +42,13 @@ DEFINITIONS = textwrap.dedent("""\
 class Cloud:
     """with Cloud() as cloud: ... fleet and bridge run, n1..n3 are in the pool."""
 
-    def __init__(self, server=None, settings="", nodes=True, url=None, bridges=1):
+    def __init__(self, server=None, settings="", nodes=True, url=None, bridges=1, files=None):
+        """settings: of the section bridge. files: {name in etc: text}, which nobody else may read."""
         self.own = server is None
         self.server = server or rabbit.Rabbit()
         self.fleet = fleet.Fleet(workers=1, init_args=("--bridges", str(bridges)))
         self.settings, self.nodes, self.url_text = settings, nodes, url
-        self.transports = []
+        self.transports, self.files = [], files or {}
         self.bridges = [f"bridge-{i + 1}" for i in range(bridges)]
 
     def __enter__(self):
@@ -74,9 +76,10 @@ class Cloud:
 
     def write(self, url, settings=""):
         """The bridge's configuration."""
-        path = self.fleet.prefix / "etc/transport_url"
-        path.write_text(url + "\n")
-        os.chmod(path, 0o600)
+        for name, text in {"transport_url": url, **self.files}.items():
+            path = self.fleet.prefix / "etc" / name
+            path.write_text(text + "\n")
+            os.chmod(path, 0o600)
         if "transport_url_file" not in self.fleet.config.read_text():
             with open(self.fleet.config, "a") as conf:
                 conf.write("\nbridge:\n  transport_url_file: etc/transport_url\n  retry: 100ms\n  retry_step: 100ms\n  retry_max: 1s\n")
