@@ -12,7 +12,8 @@
 #include "sp_crypto.h"
 #include "sp_db.h"
 
-#define KEEPER_STORE_VERSION 2u /* 2: aliases of nodes, cut of the audit, a MAC on every row that trust depends on; 1 is refused: it has none */
+/* 3: journal and records in their short form. 2, which has the long one, and 1, whose rows have no MAC, are refused. */
+#define KEEPER_STORE_VERSION        3u
 #define KEEPER_STORE_PRINCIPALS_MAX 4096u
 
 #define KEEPER_STORE_QUERIES_MAX 48u

@@ -7,6 +7,9 @@
 #include "sp_hash.h"
 #include "sp_selector.h"
 
+#define KEEPER_FETCH_ROWS  16u /* so many results ahead the node is asked for, and */
+#define KEEPER_FETCH_PAIRS 8u  /* the pair, which is found through the node */
+
 /* What all results of one batch share. */
 struct keeper_sender {
     uint32_t number;
@@ -248,12 +251,13 @@ static void keeper_intake_journal(struct keeper_core *core, const struct keeper_
     struct keeper_journal *j = &e->u.journal;
     *j = (struct keeper_journal){
         .body = fx->body + fx->used, .worker = worker, .now_ms = keeper_now_ms(core), .wall_ms = core->now.wall.ms};
-    j->bytes = keeper_journal_begin(fx->body + fx->used, core->options.clock_boot);
+    struct keeper_journal_mark mark;
+    j->bytes = keeper_journal_begin(fx->body + fx->used, core->options.clock_boot, &mark);
     for (uint32_t i = 0; i < b->count; i++) {
         const struct keeper_pending *p = &core->pending[b->first + i];
         if (p->counts) {
             struct keeper_journal_entry entry = {p->node, p->check, p->result, keeper_intake_text(core, p)};
-            j->bytes += keeper_journal_put(fx->body + fx->used + j->bytes, &entry);
+            j->bytes += keeper_journal_put(fx->body + fx->used + j->bytes, &mark, &entry);
             j->count++;
         }
     }
@@ -262,6 +266,15 @@ static void keeper_intake_journal(struct keeper_core *core, const struct keeper_
         return;
     }
     fx->used += j->bytes;
+}
+
+/* pair_state_place: here, unless a check between is missing. */
+static void keeper_intake_fetch_pair(const struct node_row *row, uint32_t check)
+{
+    uint32_t place = check - row->pair_first;
+    if (place < row->pair_count) {
+        __builtin_prefetch(&row->pairs[place], 1);
+    }
 }
 
 /* A million pairs do not fit a cache: what the results of a batch will look at is asked for before the first of them is decided, so that
@@ -279,11 +292,7 @@ static void keeper_intake_fetch(const struct keeper_core *core, struct sp_list l
         }
     }
     for (uint32_t i = 0; i < count; i++) {
-        const struct node_row *row = node_registry_at(&core->nodes, nodes[i]);
-        uint32_t place = checks[i] - row->pair_first; /* pair_state_place: here, unless a check between is missing */
-        if (place < row->pair_count) {
-            __builtin_prefetch(&row->pairs[place], 1);
-        }
+        keeper_intake_fetch_pair(node_registry_at(&core->nodes, nodes[i]), checks[i]);
     }
 }
 
@@ -348,9 +357,22 @@ bool keeper_intake_fold(struct keeper_core *core, const struct keeper_pending *p
     return over;
 }
 
+/* The commit has put much else into the cache since these were decided: asks for what the results after number i will look at. */
+static void keeper_intake_fetch_ahead(const struct keeper_core *core, uint32_t i)
+{
+    const struct keeper_pending *p = &core->pending[i];
+    if (i + KEEPER_FETCH_ROWS < core->pending_count && p[KEEPER_FETCH_ROWS].counts) {
+        __builtin_prefetch(node_registry_at(&core->nodes, p[KEEPER_FETCH_ROWS].node), 1);
+    }
+    if (i + KEEPER_FETCH_PAIRS < core->pending_count && p[KEEPER_FETCH_PAIRS].counts) {
+        keeper_intake_fetch_pair(node_registry_at(&core->nodes, p[KEEPER_FETCH_PAIRS].node), p[KEEPER_FETCH_PAIRS].check);
+    }
+}
+
 static void keeper_intake_apply(struct keeper_core *core)
 {
     for (uint32_t i = 0; i < core->pending_count; i++) {
+        keeper_intake_fetch_ahead(core, i);
         const struct keeper_pending *p = &core->pending[i];
         if (p->code == SP_REFUSAL_NONE) {
             core->ring.stamps[p->stamp % RESULT_RING_SIZE].durable_us = core->now.mono.us;

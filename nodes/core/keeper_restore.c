@@ -165,10 +165,11 @@ enum sp_rc keeper_core_replay(struct keeper_core *core, const struct keeper_jour
 {
     struct sp_str rest = sp_str_bytes(row->body, row->bytes);
     struct keeper_journal_entry e;
+    struct keeper_journal_mark mark;
     uint64_t clock_boot = 0;
-    enum sp_rc rc = keeper_journal_head(&rest, &clock_boot);
+    enum sp_rc rc = keeper_journal_head(&rest, &clock_boot, &mark);
     bool ours = keeper_restore_is_ours(core, clock_boot);
-    while (rc == SP_OK && (rc = keeper_journal_next(&rest, &e)) == SP_OK) {
+    while (rc == SP_OK && (rc = keeper_journal_next(&rest, &mark, &e)) == SP_OK) {
         keeper_replay_entry(core, row, &e, ours, fx);
     }
     return rc == SP_E_NOT_FOUND ? SP_OK : rc;

@@ -2,36 +2,99 @@
 #include "node_record.h"
 
 #include "sp_assert.h"
+#include "varint.h"
 
-#define NODE_RECORD_PAIR_BYTES 70u /* without the text */
+#define PAIR_BYTES_MIN 14u /* without the text */
+#define PAIR_BYTES_MAX (1u + 6 * VARINT_BYTES_32 + 4 * VARINT_BYTES_64 + 4 * 3u + 2u + 2u)
+#define TEXT_NONE      0u
+#define TEXT_AGAIN     1u
 
-struct record_reader {
-    const uint8_t *p;
-    const uint8_t *end;
-    bool bad;
+/* The first byte of a pair. */
+enum {
+    PAIR_OUTCOME = 3, /* bits 0-1 */
+    PAIR_UP = 1 << 2,
+    PAIR_DOWN = 1 << 3,
+    PAIR_WARN = 1 << 4,
+    PAIR_KNOWN = 1 << 5,
+    PAIR_PASS_IS_LAST = 1 << 6, /* pass_ms is issued_ms and is left out */
+    PAIR_NO_FAIL = 1 << 7       /* fail_ms and fails are 0 and are left out */
 };
 
-static void record_put(uint8_t **to, uint64_t value, unsigned bytes)
+SP_STATIC_ASSERT(SP_OUTCOME_LAST <= PAIR_OUTCOME, "an outcome has two bits");
+
+static uint8_t node_record_flags(const struct pair_state *p)
 {
-    for (unsigned i = 0; i < bytes; i++) {
-        *(*to)++ = (uint8_t)(value >> 8 * i & 0xff);
+    return (uint8_t)((p->outcome & PAIR_OUTCOME) | (p->up != 0 ? PAIR_UP : 0) | (p->down != 0 ? PAIR_DOWN : 0) |
+                     (p->warn != 0 ? PAIR_WARN : 0) | (p->known != 0 ? PAIR_KNOWN : 0) |
+                     (p->pass_ms == p->issued_ms ? PAIR_PASS_IS_LAST : 0) | (p->fail_ms == 0 && p->fails == 0 ? PAIR_NO_FAIL : 0));
+}
+
+/* Numbers that are alike in the pairs of a node are written as difference to the pair before. */
+static void node_record_pair(const struct pair_state *p, const struct pair_state *before, const struct text_pool *texts,
+                             struct sp_buf *out)
+{
+    struct sp_str text = text_pool_text(texts, p->text);
+    uint8_t *start = sp_buf_room(out, PAIR_BYTES_MAX + text.n), *to = start, flags = node_record_flags(p);
+    if (to == NULL) {
+        return; /* the buffer remembers */
+    }
+    *to++ = flags;
+    to = varint_put(to, p->check_id - before->check_id);
+    to = varint_put(to, varint_zigzag_32(before->generation, p->generation));
+    to = varint_put(to, varint_zigzag_32(before->policy, p->policy));
+    to = varint_put(to, varint_zigzag(before->job, p->job));
+    to = varint_put(to, varint_zigzag(before->issued_ms, p->issued_ms));
+    if ((flags & PAIR_PASS_IS_LAST) == 0) {
+        to = varint_put(to, varint_zigzag(p->issued_ms, p->pass_ms));
+    }
+    if ((flags & PAIR_NO_FAIL) == 0) {
+        to = varint_put(to, varint_zigzag(p->issued_ms, p->fail_ms));
+        to = varint_put(to, p->fails);
+    }
+    to = varint_put(to, p->reason);
+    to = varint_put(to, p->worker);
+    to = varint_put(to, p->attempt);
+    to = varint_put(to, varint_zigzag_32(before->since_s, p->since_s));
+    to = varint_put(to, p->run_count);
+    to = varint_put(to, varint_zigzag_32((uint32_t)(p->job & UINT32_MAX), p->run_job));
+    to = varint_put(to, p->passes);
+    if (text.n == 0) {
+        to = varint_put(to, TEXT_NONE);
+    } else if (p->text == before->text) {
+        to = varint_put(to, TEXT_AGAIN);
+    } else {
+        to = varint_put(to, TEXT_AGAIN + text.n);
+        memcpy(to, text.p, text.n);
+        to += text.n;
+    }
+    SP_ASSERT((size_t)(to - start) <= PAIR_BYTES_MAX + text.n);
+    out->n += (size_t)(to - start);
+}
+
+void node_record_write(const struct node_row *row, const struct text_pool *texts, const char *const *names, uint32_t pools,
+                       struct sp_buf *out)
+{
+    static const struct pair_state none;
+    uint8_t head[1 + VARINT_BYTES_32] = {NODE_RECORD_VERSION};
+    sp_buf_append(out, head, (size_t)(varint_put(head + 1, row->pair_count) - head));
+    for (uint32_t i = 0; i < row->pair_count; i++) {
+        node_record_pair(&row->pairs[i], i > 0 ? &row->pairs[i - 1] : &none, texts, out);
+    }
+    for (uint32_t p = 0; p < pools; p++) {
+        const struct membership *m = &row->members[p];
+        if (names[p] == NULL || m->flaps == 0) {
+            continue;
+        }
+        uint8_t hold[2 * VARINT_BYTES_32 + VARINT_BYTES_64], *h = hold;
+        h = varint_put(h, strlen(names[p]));
+        h = varint_put(h, m->hold_until_ms);
+        h = varint_put(h, m->flaps);
+        sp_buf_append(out, hold, (size_t)(h - hold));
+        sp_buf_text(out, names[p]);
     }
 }
 
-static uint64_t record_get(struct record_reader *r, unsigned bytes)
-{
-    if (r->bad || (size_t)(r->end - r->p) < bytes) {
-        r->bad = true;
-        return 0;
-    }
-    uint64_t value = 0;
-    for (unsigned i = 0; i < bytes; i++) {
-        value |= (uint64_t)*r->p++ << 8 * i;
-    }
-    return value;
-}
-
-static struct sp_str record_bytes(struct record_reader *r, uint64_t n)
+static struct sp_str record_bytes(struct varint_reader *r, uint64_t n)
 {
     if (r->bad || (uint64_t)(r->end - r->p) < n) {
         r->bad = true;
@@ -42,115 +105,88 @@ static struct sp_str record_bytes(struct record_reader *r, uint64_t n)
     return s;
 }
 
-static void node_record_pair(const struct pair_state *p, const struct text_pool *texts, struct sp_buf *out)
+static uint32_t record_32(struct varint_reader *r)
 {
-    struct sp_str text = text_pool_text(texts, p->text);
-    uint8_t *to = sp_buf_room(out, NODE_RECORD_PAIR_BYTES + text.n);
-    if (to == NULL) {
-        return; /* the buffer remembers */
-    }
-    uint8_t *start = to;
-    record_put(&to, p->check_id, 4);
-    record_put(&to, p->generation, 4);
-    record_put(&to, p->policy, 4);
-    record_put(&to, p->job, 8);
-    record_put(&to, p->issued_ms, 8);
-    record_put(&to, p->pass_ms, 8);
-    record_put(&to, p->fail_ms, 8);
-    record_put(&to, p->reason, 2);
-    record_put(&to, p->worker, 2);
-    record_put(&to, p->attempt, 1);
-    record_put(&to, p->outcome, 1);
-    record_put(&to, (uint64_t)p->up | (uint64_t)p->down << 1 | (uint64_t)p->warn << 2 | (uint64_t)p->known << 3, 1);
-    record_put(&to, p->since_s, 4);
-    record_put(&to, p->run_count, 4);
-    record_put(&to, p->run_job, 4);
-    record_put(&to, p->passes, 2);
-    record_put(&to, p->fails, 2);
-    record_put(&to, 0, 1);
-    record_put(&to, text.n, 2);
-    SP_ASSERT((size_t)(to - start) == NODE_RECORD_PAIR_BYTES);
-    if (text.n > 0) {
-        memcpy(to, text.p, text.n);
-    }
-    out->n += NODE_RECORD_PAIR_BYTES + text.n;
+    return (uint32_t)varint_get(r, UINT32_MAX);
 }
 
-void node_record_write(const struct node_row *row, const struct text_pool *texts, const char *const *names, uint32_t pools,
-                       struct sp_buf *out)
+/* An instant as difference to another one. */
+static uint64_t record_ms(struct varint_reader *r, uint64_t from)
 {
-    uint8_t head[5], *to = head;
-    record_put(&to, NODE_RECORD_VERSION, 1);
-    record_put(&to, row->pair_count, 4);
-    sp_buf_append(out, head, sizeof head);
-    for (uint32_t i = 0; i < row->pair_count; i++) {
-        node_record_pair(&row->pairs[i], texts, out);
-    }
-    for (uint32_t p = 0; p < pools; p++) {
-        const struct membership *m = &row->members[p];
-        if (names[p] == NULL || m->flaps == 0) {
-            continue;
-        }
-        uint8_t hold[13], *h = hold;
-        record_put(&h, strlen(names[p]), 1);
-        record_put(&h, m->hold_until_ms, 8);
-        record_put(&h, m->flaps, 4);
-        sp_buf_append(out, hold, sizeof hold);
-        sp_buf_text(out, names[p]);
-    }
+    uint64_t ms = varint_unzigzag(from, varint_get(r, UINT64_MAX));
+    r->bad = r->bad || ms > PAIR_MS_MAX;
+    return ms;
 }
 
-static enum sp_rc node_record_read_pair(struct record_reader *r, struct node_registry *nodes, struct node_row *row,
-                                        struct text_pool *texts, uint32_t *last_check)
+/* What has been read so far: the pair before, and its text. */
+struct record_before {
+    struct pair_state pair;
+    struct sp_str text;
+};
+
+static void record_pair(struct varint_reader *r, const struct pair_state *before, struct pair_state *p)
+{
+    struct sp_str one = record_bytes(r, 1);
+    uint8_t flags = one.n == 1 ? (uint8_t)*one.p : 0;
+    p->outcome = flags & PAIR_OUTCOME;
+    p->up = (flags & PAIR_UP) != 0;
+    p->down = (flags & PAIR_DOWN) != 0;
+    p->warn = (flags & PAIR_WARN) != 0;
+    p->known = (flags & PAIR_KNOWN) != 0;
+    uint32_t step = record_32(r);
+    r->bad = r->bad || step == 0 || step > UINT32_MAX - before->check_id; /* checks rise */
+    p->check_id = before->check_id + step;
+    p->generation = varint_unzigzag_32(before->generation, record_32(r));
+    p->policy = varint_unzigzag_32(before->policy, record_32(r));
+    p->job = varint_unzigzag(before->job, varint_get(r, UINT64_MAX));
+    p->issued_ms = record_ms(r, before->issued_ms) & PAIR_MS_MAX;
+    p->pass_ms = (flags & PAIR_PASS_IS_LAST) != 0 ? p->issued_ms : record_ms(r, p->issued_ms) & PAIR_MS_MAX;
+    if ((flags & PAIR_NO_FAIL) == 0) {
+        p->fail_ms = record_ms(r, p->issued_ms) & PAIR_MS_MAX;
+        p->fails = (uint16_t)varint_get(r, UINT16_MAX);
+    }
+    p->reason = varint_get(r, UINT16_MAX) & UINT16_MAX;
+    p->worker = varint_get(r, UINT16_MAX) & UINT16_MAX;
+    p->attempt = varint_get(r, UINT8_MAX) & UINT8_MAX;
+    p->since_s = varint_unzigzag_32(before->since_s, record_32(r));
+    p->run_count = record_32(r);
+    p->run_job = varint_unzigzag_32((uint32_t)(p->job & UINT32_MAX), record_32(r));
+    p->passes = (uint16_t)varint_get(r, UINT16_MAX);
+}
+
+static enum sp_rc node_record_read_pair(struct varint_reader *r, struct node_registry *nodes, struct node_row *row,
+                                        struct text_pool *texts, struct record_before *before)
 {
     struct pair_state p = {0};
-    p.check_id = (uint32_t)record_get(r, 4);
-    p.generation = (uint32_t)record_get(r, 4);
-    p.policy = (uint32_t)record_get(r, 4);
-    p.job = record_get(r, 8);
-    p.issued_ms = record_get(r, 8) & PAIR_MS_MAX;
-    p.pass_ms = record_get(r, 8) & PAIR_MS_MAX;
-    p.fail_ms = record_get(r, 8) & PAIR_MS_MAX;
-    p.reason = record_get(r, 2) & 0xffff;
-    p.worker = record_get(r, 2) & 0xffff;
-    p.attempt = record_get(r, 1) & 0xff;
-    p.outcome = record_get(r, 1) & 0xf;
-    uint64_t flags = record_get(r, 1);
-    p.up = flags & 1;
-    p.down = flags >> 1 & 1;
-    p.warn = flags >> 2 & 1;
-    p.known = flags >> 3 & 1;
-    p.since_s = (uint32_t)record_get(r, 4);
-    p.run_count = (uint32_t)record_get(r, 4);
-    p.run_job = (uint32_t)record_get(r, 4);
-    p.passes = (uint16_t)record_get(r, 2);
-    p.fails = (uint16_t)record_get(r, 2);
-    (void)record_get(r, 1);
-    struct sp_str text = record_bytes(r, record_get(r, 2));
-    if (r->bad || p.check_id <= *last_check || !pair_state_check(&p)) {
+    record_pair(r, &before->pair, &p);
+    uint64_t form = varint_get(r, TEXT_AGAIN + TEXT_POOL_TEXT_BYTES_MAX);
+    if (form != TEXT_AGAIN) {
+        before->text = record_bytes(r, form > TEXT_AGAIN ? form - TEXT_AGAIN : 0);
+    }
+    if (r->bad || !pair_state_check(&p)) {
         return SP_E_CORRUPT;
     }
-    *last_check = p.check_id;
     struct pair_state *pair = node_registry_pair(nodes, row, p.check_id);
     if (pair == NULL) {
         return SP_E_NOMEM;
     }
-    p.text = text_pool_keep(texts, text);
+    before->pair = p;
+    p.text = text_pool_keep(texts, before->text);
     *pair = p;
     return SP_OK;
 }
 
-static void node_record_read_holds(struct record_reader *r, struct node_row *row, const char *const *names, uint32_t pools)
+static void node_record_read_holds(struct varint_reader *r, struct node_row *row, const char *const *names, uint32_t pools)
 {
     while (!r->bad && r->p < r->end) {
-        uint64_t length = record_get(r, 1);
-        uint64_t until = record_get(r, 8);
-        uint64_t flaps = record_get(r, 4);
+        uint64_t length = varint_get(r, UINT8_MAX);
+        uint64_t until = varint_get(r, UINT64_MAX);
+        uint32_t flaps = record_32(r);
         struct sp_str name = record_bytes(r, length);
         for (uint32_t p = 0; p < pools && !r->bad; p++) {
             if (names[p] != NULL && sp_str_is(name, names[p])) {
                 row->members[p].hold_until_ms = until;
-                row->members[p].flaps = (uint32_t)flaps;
+                row->members[p].flaps = flaps;
             }
         }
     }
@@ -160,18 +196,19 @@ enum sp_rc node_record_read(struct node_registry *nodes, struct node_row *row, s
                             uint32_t pools, struct sp_str record)
 {
     SP_ASSERT(row->pair_count == 0);
-    struct record_reader r = {(const uint8_t *)record.p, (const uint8_t *)record.p + record.n, false};
-    if (record_get(&r, 1) != NODE_RECORD_VERSION) {
+    struct varint_reader r = {(const uint8_t *)record.p, (const uint8_t *)record.p + record.n, false};
+    struct sp_str version = record_bytes(&r, 1);
+    if (r.bad || *version.p != NODE_RECORD_VERSION) {
         return r.bad ? SP_E_CORRUPT : SP_E_VERSION;
     }
-    uint64_t count = record_get(&r, 4);
-    uint32_t last_check = 0;
-    if (!r.bad && count <= record.n / NODE_RECORD_PAIR_BYTES) {
+    uint64_t count = varint_get(&r, NODE_PAIRS_MAX);
+    struct record_before before = {.text = {NULL, 0}};
+    if (!r.bad && count <= record.n / PAIR_BYTES_MIN) {
         node_registry_reserve(row, (uint32_t)count);
     }
-    enum sp_rc rc = count > NODE_PAIRS_MAX || r.bad ? SP_E_CORRUPT : SP_OK;
+    enum sp_rc rc = r.bad ? SP_E_CORRUPT : SP_OK;
     for (uint64_t i = 0; i < count && rc == SP_OK; i++) {
-        rc = node_record_read_pair(&r, nodes, row, texts, &last_check);
+        rc = node_record_read_pair(&r, nodes, row, texts, &before);
     }
     if (rc == SP_OK) {
         node_record_read_holds(&r, row, names, pools);

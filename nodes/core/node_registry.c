@@ -8,6 +8,10 @@
 #include "sp_selector.h"
 
 #define NODE_PAIRS_STEP 8u /* blocks grow by an eighth, at least by this */
+#define NODE_PAIRS_ALIGN 64u /* a line of the cache */
+
+SP_STATIC_ASSERT(sizeof(struct pair_state) % NODE_PAIRS_ALIGN == 0,
+                 "a block of pairs has a size that is a multiple of its alignment");
 
 void node_registry_init(struct node_registry *r, const uint8_t hash_key[16])
 {
@@ -379,6 +383,23 @@ void node_registry_state(struct node_registry *r, struct node_row *row, uint8_t 
     node_registry_touch(r, row);
 }
 
+/* Room for `size` pairs, not less than there are. A pair that begins with a line of the cache is one miss; memory from realloc
+ * would lie across two. */
+static bool node_registry_pairs_resize(struct node_row *row, uint32_t size)
+{
+    struct pair_state *pairs = aligned_alloc(NODE_PAIRS_ALIGN, (size_t)size * sizeof *pairs);
+    if (pairs == NULL) {
+        return false;
+    }
+    if (row->pair_count > 0) {
+        memcpy(pairs, row->pairs, (size_t)row->pair_count * sizeof *pairs);
+    }
+    free(row->pairs);
+    row->pairs = pairs;
+    row->pair_size = size;
+    return true;
+}
+
 static bool node_registry_pairs_grow(struct node_row *row)
 {
     if (row->pair_count < row->pair_size) {
@@ -388,13 +409,7 @@ static bool node_registry_pairs_grow(struct node_row *row)
         return false;
     }
     uint32_t more = row->pair_size / 8 > NODE_PAIRS_STEP ? row->pair_size / 8 : NODE_PAIRS_STEP;
-    struct pair_state *pairs = realloc(row->pairs, (size_t)(row->pair_size + more) * sizeof *pairs);
-    if (pairs == NULL) {
-        return false;
-    }
-    row->pairs = pairs;
-    row->pair_size += more;
-    return true;
+    return node_registry_pairs_resize(row, row->pair_size + more);
 }
 
 struct pair_state *node_registry_find_pair(const struct node_row *row, uint32_t check_id)
@@ -406,10 +421,8 @@ struct pair_state *node_registry_find_pair(const struct node_row *row, uint32_t 
 void node_registry_reserve(struct node_row *row, uint32_t pairs)
 {
     pairs = pairs < NODE_PAIRS_MAX ? pairs : NODE_PAIRS_MAX;
-    struct pair_state *room = pairs > row->pair_size ? realloc(row->pairs, (size_t)pairs * sizeof *room) : NULL;
-    if (room != NULL) {
-        row->pairs = room;
-        row->pair_size = pairs;
+    if (pairs > row->pair_size) {
+        (void)node_registry_pairs_resize(row, pairs);
     }
 }
 
@@ -437,13 +450,12 @@ void node_registry_shrink(struct node_registry *r, struct node_row *row, uint32_
     r->pairs -= row->pair_count - count;
     row->pair_count = count;
     row->pair_first = count > 0 ? row->pairs[0].check_id : 0;
-    struct pair_state *less = count > 0 ? realloc(row->pairs, (size_t)count * sizeof *less) : NULL;
-    if (count == 0) {
+    if (count > 0) {
+        (void)node_registry_pairs_resize(row, count);
+    } else {
         free(row->pairs);
-    }
-    if (count == 0 || less != NULL) {
-        row->pairs = less;
-        row->pair_size = count;
+        row->pairs = NULL;
+        row->pair_size = 0;
     }
 }
 

@@ -132,8 +132,9 @@ static void results_beyond_the_limit_are_refused_and_nothing_is_lost(void **stat
     struct keeper_journal_entry e = {1, 3, {.job = b.epoch << 40 | 99, .issued_ms = 1, .generation = 1, .policy = 3}, sp_str_of("")};
     uint8_t body[KEEPER_JOURNAL_HEAD_BYTES + KEEPER_JOURNAL_ENTRY_MAX];
     struct keeper_journal j = {.body = body, .count = 1, .worker = 1};
-    j.bytes = keeper_journal_begin(body, BED_CLOCK_BOOT);
-    j.bytes += keeper_journal_put(body + j.bytes, &e);
+    struct keeper_journal_mark mark;
+    j.bytes = keeper_journal_begin(body, BED_CLOCK_BOOT, &mark);
+    j.bytes += keeper_journal_put(body + j.bytes, &mark, &e);
     assert_int_equal(keeper_core_replay(b.core, &j, &b.fx), SP_OK);
     keeper_effects_reset(&b.fx);
     assert_int_equal(keeper_core_nodes(b.core)->pairs, 3);

@@ -55,12 +55,14 @@ static struct keeper_core *fleet(struct sp_now now)
 static void journal_reads_back(struct sp_str row)
 {
     struct keeper_journal_entry e;
+    struct keeper_journal_mark mark, again;
     uint8_t back[KEEPER_JOURNAL_ENTRY_MAX];
     uint64_t clock_boot = 0;
-    if (keeper_journal_head(&row, &clock_boot) != SP_OK)
+    if (keeper_journal_head(&row, &clock_boot, &mark) != SP_OK)
         return;
-    for (struct sp_str rest = row; keeper_journal_next(&rest, &e) == SP_OK; row = rest) {
-        uint32_t n = keeper_journal_put(back, &e);
+    again = mark;
+    for (struct sp_str rest = row; keeper_journal_next(&rest, &mark, &e) == SP_OK; row = rest, again = mark) {
+        uint32_t n = keeper_journal_put(back, &again, &e);
         SP_ASSERT(n == row.n - rest.n && memcmp(back, row.p, n) == 0);
     }
 }

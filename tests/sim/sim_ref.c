@@ -53,10 +53,11 @@ static void each(struct sim *s, const struct keeper_journal *row,
 {
     struct sp_str rest = sp_str_bytes(row->body, row->bytes);
     struct keeper_journal_entry entry;
+    struct keeper_journal_mark mark;
     uint64_t clock_boot = 0;
     uint32_t count = 0;
-    SIM_REQUIRE(s, keeper_journal_head(&rest, &clock_boot) == SP_OK, "the journal holds a row without a head");
-    for (; keeper_journal_next(&rest, &entry) == SP_OK; count++)
+    SIM_REQUIRE(s, keeper_journal_head(&rest, &clock_boot, &mark) == SP_OK, "the journal holds a row without a head");
+    for (; keeper_journal_next(&rest, &mark, &entry) == SP_OK; count++)
         fn(s, row, &entry);
     SIM_REQUIRE(s, rest.n == 0 && count == row->count, "the journal holds a row that does not decode");
 }
