@@ -18,7 +18,7 @@ sys.path.insert(0, str(HERE.parent / "support"))
 import report  # noqa: E402
 
 ORDER = ["codec", "keeper", "scheduler", "noop", "single", "latency", "freeze", "idle", "memory", "lateness", "start", "brokers", "exec", "million",
-         "execlate", "http", "peers-queues", "peers-monitors"]
+         "execlate", "http", "evidence", "peers-queues", "peers-monitors"]
 
 
 def find_groups():

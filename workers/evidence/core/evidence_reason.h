@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * evidence_reason.h - why evidence was refused: one code for each check, with the outcome a result may have for it. Pure.
+ *
+ * What the node's TPM has signed for our own question, held against the policy and against the log that came with it, counts
+ * against the node (fail). What could be anybody's, or is no evidence at all, says nothing about the node (error): it leaves the
+ * pool then as well, but nobody acts on it. So a caller gives to these functions only what it knows to come from the node's own
+ * attester.
+ */
+#ifndef SPICE_EVIDENCE_REASON_H
+#define SPICE_EVIDENCE_REASON_H
+
+#include "msg.h"
+
+/* enumerator, name in results and logs, outcome, text for people */
+#define EVIDENCE_REASON_LIST(X)                                                                                                    \
+    X(EVIDENCE_OK, "ok", SP_OUTCOME_PASS, "all checks passed")                                                                     \
+    X(EVIDENCE_AK_MALFORMED, "ak-malformed", SP_OUTCOME_ERROR, "attestation key is no public area of a TPM")                       \
+    X(EVIDENCE_AK_TYPE, "ak-type", SP_OUTCOME_ERROR, "attestation key is neither RSA-2048 nor ECC P-256")                          \
+    X(EVIDENCE_AK_SCHEME, "ak-scheme", SP_OUTCOME_ERROR, "attestation key does not fix a signing scheme with SHA-256")             \
+    X(EVIDENCE_AK_ATTRIBUTES, "ak-attributes", SP_OUTCOME_ERROR,                                                                   \
+      "attestation key may sign what the TPM did not make, or may leave it")                                                       \
+    X(EVIDENCE_QUOTE_MALFORMED, "quote-malformed", SP_OUTCOME_ERROR, "statement does not decode")                                  \
+    X(EVIDENCE_QUOTE_MAGIC, "quote-magic", SP_OUTCOME_ERROR, "statement was not made by a TPM")                                    \
+    X(EVIDENCE_QUOTE_TYPE, "quote-type", SP_OUTCOME_ERROR, "statement is not a quote")                                             \
+    X(EVIDENCE_SIGNATURE_MALFORMED, "signature-malformed", SP_OUTCOME_ERROR, "signature does not decode")                          \
+    X(EVIDENCE_QUOTE_SCHEME, "quote-scheme", SP_OUTCOME_ERROR, "signature has another scheme or hash than the enrolled key")       \
+    X(EVIDENCE_QUOTE_SIGNATURE, "quote-signature", SP_OUTCOME_ERROR, "signature does not verify under the enrolled key")           \
+    X(EVIDENCE_QUOTE_NONCE, "quote-nonce", SP_OUTCOME_ERROR, "quote answers another question")                                     \
+    X(EVIDENCE_QUOTE_SIGNER, "quote-signer", SP_OUTCOME_ERROR, "quote names another key, parent or hierarchy than enrolled")       \
+    X(EVIDENCE_QUOTE_SELECTION, "quote-selection", SP_OUTCOME_ERROR, "quote covers other PCRs or another bank than asked")         \
+    X(EVIDENCE_QUOTE_DIGEST, "quote-digest", SP_OUTCOME_ERROR, "reported PCR values are not the quoted ones")                      \
+    X(EVIDENCE_PCRS_MALFORMED, "pcrs-malformed", SP_OUTCOME_ERROR,                                                                 \
+      "list of PCR values does not decode, or is not of the PCRs asked")                                                           \
+    X(EVIDENCE_RESET_BACK, "reset-back", SP_OUTCOME_FAIL,                                                                          \
+      "reset or restart counter went back: state of the TPM was put back or cleared")                                              \
+    X(EVIDENCE_CLOCK_BACK, "clock-back", SP_OUTCOME_FAIL, "clock of the TPM went back within one boot")                            \
+    X(EVIDENCE_LOG_MALFORMED, "log-malformed", SP_OUTCOME_ERROR, "boot log does not decode")                                       \
+    X(EVIDENCE_LOG_LIMIT, "log-limit", SP_OUTCOME_ERROR, "boot log is larger than allowed")                                        \
+    X(EVIDENCE_LOG_BANK, "log-bank", SP_OUTCOME_ERROR, "boot log has no digests for the quoted bank")                              \
+    X(EVIDENCE_LOG_LOCALITY, "log-locality", SP_OUTCOME_ERROR, "boot log names a start-up locality too late, twice or wrongly")    \
+    X(EVIDENCE_LOG_PCR, "log-pcr", SP_OUTCOME_FAIL, "boot log does not lead to the quoted PCR values")                             \
+    X(EVIDENCE_LOG_DATA, "log-data", SP_OUTCOME_FAIL, "data of an event of the boot log is not what was measured")                 \
+    X(EVIDENCE_LOG_SEPARATOR, "log-separator", SP_OUTCOME_FAIL, "firmware did not end its part of the boot in good order")         \
+    X(EVIDENCE_REFERENCE_NONE, "reference-none", SP_OUTCOME_ERROR, "there are no reference values")                                \
+    X(EVIDENCE_REFERENCE_UNQUOTED, "reference-unquoted", SP_OUTCOME_ERROR, "a PCR that is to be judged is not in the quote")       \
+    X(EVIDENCE_REFERENCE_PCR, "reference-pcr", SP_OUTCOME_FAIL, "a PCR has none of its reference values")                          \
+    X(EVIDENCE_REFERENCE_FIRMWARE, "reference-firmware", SP_OUTCOME_FAIL,                                                          \
+      "firmware of the TPM has another version than its reference values")                                                         \
+    X(EVIDENCE_REFERENCE_RETIRED, "reference-retired", SP_OUTCOME_FAIL, "values are those of a reference that is not in force now")
+
+enum evidence_reason {
+#define EVIDENCE_REASON_ENUM(code, name, outcome, text) code,
+    EVIDENCE_REASON_LIST(EVIDENCE_REASON_ENUM)
+#undef EVIDENCE_REASON_ENUM
+        EVIDENCE_REASON_COUNT
+};
+
+/* Lends: the name, as in results, logs and tests. */
+const char *evidence_reason_name(enum evidence_reason reason);
+/* Lends: one sentence for people. */
+const char *evidence_reason_text(enum evidence_reason reason);
+/* Returns the outcome of a check that ended with it. */
+enum sp_outcome evidence_reason_outcome(enum evidence_reason reason);
+
+#endif

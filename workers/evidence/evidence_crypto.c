@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "evidence_crypto.h"
+
+#include <stdlib.h>
+
+#include <openssl/core_names.h>
+#include <openssl/err.h>
+#include <openssl/evp.h>
+#include <openssl/param_build.h>
+#include <openssl/provider.h>
+#include <openssl/rsa.h>
+
+#include "sp_assert.h"
+#include "sp_crypto.h"
+
+#define P256_BYTES   32u
+#define POINT_BYTES  (1u + 2u * P256_BYTES)
+#define RSA_EXPONENT 65537u
+#define DER_BYTES    (2u + 2u * (2u + 1u + P256_BYTES))
+
+/* Banks of PCRs beside SHA-256, which goes the short way. */
+static const struct {
+    uint16_t alg;
+    const char *name;
+} hashes[] = {{TPM_ALG_SHA1, "SHA1"}, {TPM_ALG_SHA384, "SHA384"}, {TPM_ALG_SHA512, "SHA512"}};
+
+struct evidence_crypto {
+    OSSL_LIB_CTX *library;
+    OSSL_PROVIDER *provider;
+    EVP_MD *sha256; /* for the padding of RSA */
+    EVP_MD *hash[SP_COUNT(hashes)];
+    EVP_MD_CTX *work;
+};
+
+struct evidence_key {
+    EVP_PKEY *key;
+    EVP_PKEY_CTX *verify; /* set up once, used for every quote */
+    bool ecc;
+};
+
+/* ---- digests --------------------------------------------------------------------------------------------------- */
+
+static bool digest(void *ctx, uint16_t alg, const void *p, size_t n, uint8_t out[TPM_DIGEST_MAX])
+{
+    struct evidence_crypto *c = ctx;
+    if (alg == TPM_ALG_SHA256) {
+        sp_crypto_sha256(p, n, out);
+        return true;
+    }
+    for (size_t i = 0; i < SP_COUNT(hashes); i++) {
+        if (hashes[i].alg == alg) {
+            bool done = EVP_DigestInit_ex2(c->work, c->hash[i], NULL) == 1 && (n == 0 || EVP_DigestUpdate(c->work, p, n) == 1) &&
+                        EVP_DigestFinal_ex(c->work, out, NULL) == 1;
+            if (!done) {
+                ERR_clear_error();
+            }
+            return done;
+        }
+    }
+    return false;
+}
+
+/* ---- signatures ------------------------------------------------------------------------------------------------ */
+
+/* One integer of a DER signature from unsigned bytes that may have zeros in front. Returns its bytes; 0: there is no number. */
+static size_t put_integer(struct sp_str number, uint8_t *to)
+{
+    while (number.n > 0 && number.p[0] == 0) {
+        number.p++;
+        number.n--;
+    }
+    if (number.n == 0 || number.n > P256_BYTES) {
+        return 0;
+    }
+    size_t zero = ((uint8_t)number.p[0] & 0x80u) != 0 ? 1 : 0;
+    to[0] = 0x02;
+    to[1] = (uint8_t)(number.n + zero);
+    to[2] = 0;
+    memcpy(to + 2 + zero, number.p, number.n);
+    return 2 + zero + number.n;
+}
+
+static bool verify(void *ctx, struct evidence_key *key, const uint8_t hash[32], const struct tpm_signature *signature)
+{
+    uint8_t der[DER_BYTES];
+    const uint8_t *p = (const uint8_t *)signature->rsa.p;
+    size_t n = signature->rsa.n;
+    (void)ctx;
+    if (key->ecc) {
+        size_t r = put_integer(signature->r, der + 2);
+        size_t s = r > 0 ? put_integer(signature->s, der + 2 + r) : 0;
+        if (s == 0) {
+            return false;
+        }
+        der[0] = 0x30;
+        der[1] = (uint8_t)(r + s);
+        p = der;
+        n = 2 + r + s;
+    }
+    /* Verify functions return negative values too: only 1 is yes. */
+    bool good = n > 0 && EVP_PKEY_verify(key->verify, p, n, hash, SP_CRYPTO_HASH_BYTES) == 1;
+    if (!good) {
+        ERR_clear_error();
+    }
+    return good;
+}
+
+/* ---- life ------------------------------------------------------------------------------------------------------ */
+
+enum sp_rc evidence_crypto_new(struct evidence_crypto **out)
+{
+    struct evidence_crypto *c = calloc(1, sizeof *c);
+    if (c == NULL) {
+        return SP_E_NOMEM;
+    }
+    c->library = OSSL_LIB_CTX_new();
+    c->provider = c->library != NULL ? OSSL_PROVIDER_load(c->library, "default") : NULL;
+    c->sha256 = c->provider != NULL ? EVP_MD_fetch(c->library, "SHA256", NULL) : NULL;
+    c->work = EVP_MD_CTX_new();
+    bool ok = c->sha256 != NULL && c->work != NULL;
+    for (size_t i = 0; i < SP_COUNT(hashes) && ok; i++) {
+        c->hash[i] = EVP_MD_fetch(c->library, hashes[i].name, NULL);
+        ok = c->hash[i] != NULL;
+    }
+    if (!ok) {
+        ERR_clear_error();
+        evidence_crypto_destroy(&c);
+        return SP_E_UNSUPPORTED;
+    }
+    *out = c;
+    return SP_OK;
+}
+
+void evidence_crypto_destroy(struct evidence_crypto **c)
+{
+    if (*c != NULL) {
+        EVP_MD_free((*c)->sha256);
+        for (size_t i = 0; i < SP_COUNT(hashes); i++) {
+            EVP_MD_free((*c)->hash[i]);
+        }
+        EVP_MD_CTX_free((*c)->work);
+        if ((*c)->provider != NULL) {
+            (void)OSSL_PROVIDER_unload((*c)->provider);
+        }
+        OSSL_LIB_CTX_free((*c)->library);
+        free(*c);
+        *c = NULL;
+    }
+}
+
+struct ossl_lib_ctx_st *evidence_crypto_library(const struct evidence_crypto *c)
+{
+    return c->library;
+}
+
+struct evidence_ops evidence_crypto_ops(struct evidence_crypto *c)
+{
+    return (struct evidence_ops){digest, verify, c};
+}
+
+/* ---- keys ------------------------------------------------------------------------------------------------------ */
+
+static bool push_rsa(OSSL_PARAM_BLD *build, const struct tpm_public *k, BIGNUM **modulus)
+{
+    *modulus = BN_bin2bn((const uint8_t *)k->n.p, (int)k->n.n, NULL);
+    return *modulus != NULL && OSSL_PARAM_BLD_push_BN(build, OSSL_PKEY_PARAM_RSA_N, *modulus) == 1 &&
+           OSSL_PARAM_BLD_push_ulong(build, OSSL_PKEY_PARAM_RSA_E, k->exponent != 0 ? k->exponent : RSA_EXPONENT) == 1;
+}
+
+static bool push_ecc(OSSL_PARAM_BLD *build, const struct tpm_public *k, uint8_t point[POINT_BYTES])
+{
+    memset(point, 0, POINT_BYTES);
+    point[0] = 0x04; /* uncompressed; coordinates are padded on the left */
+    memcpy(point + 1 + P256_BYTES - k->x.n, k->x.p, k->x.n);
+    memcpy(point + 1 + 2 * P256_BYTES - k->y.n, k->y.p, k->y.n);
+    return OSSL_PARAM_BLD_push_utf8_string(build, OSSL_PKEY_PARAM_GROUP_NAME, "prime256v1", 0) == 1 &&
+           OSSL_PARAM_BLD_push_octet_string(build, OSSL_PKEY_PARAM_PUB_KEY, point, POINT_BYTES) == 1;
+}
+
+/* Gives the key; NULL: the numbers are no key (a point off the curve, for one). */
+static EVP_PKEY *import_key(OSSL_LIB_CTX *library, const struct tpm_public *k)
+{
+    uint8_t point[POINT_BYTES];
+    BIGNUM *modulus = NULL;
+    EVP_PKEY *key = NULL;
+    bool ecc = k->type == TPM_ALG_ECC;
+    OSSL_PARAM_BLD *build = OSSL_PARAM_BLD_new();
+    EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(library, ecc ? "EC" : "RSA", NULL);
+    bool ok = build != NULL && ctx != NULL && (ecc ? push_ecc(build, k, point) : push_rsa(build, k, &modulus));
+    OSSL_PARAM *params = ok ? OSSL_PARAM_BLD_to_param(build) : NULL;
+    ok = params != NULL && EVP_PKEY_fromdata_init(ctx) == 1 && EVP_PKEY_fromdata(ctx, &key, EVP_PKEY_PUBLIC_KEY, params) == 1;
+    EVP_PKEY_CTX_free(ctx);
+    ctx = ok ? EVP_PKEY_CTX_new_from_pkey(library, key, NULL) : NULL;
+    if (ctx == NULL || EVP_PKEY_public_check(ctx) != 1) {
+        EVP_PKEY_free(key);
+        key = NULL;
+    }
+    EVP_PKEY_CTX_free(ctx);
+    OSSL_PARAM_free(params);
+    OSSL_PARAM_BLD_free(build);
+    BN_free(modulus);
+    return key;
+}
+
+/* Everything of the verification that is the same for every quote under this key. */
+static bool set_up(struct evidence_key *key, const struct evidence_crypto *c, uint16_t scheme)
+{
+    key->verify = EVP_PKEY_CTX_new_from_pkey(c->library, key->key, NULL);
+    if (key->verify == NULL || EVP_PKEY_verify_init(key->verify) != 1 ||
+        EVP_PKEY_CTX_set_signature_md(key->verify, c->sha256) != 1) {
+        return false;
+    }
+    if (scheme == TPM_ALG_ECDSA) {
+        return true;
+    }
+    bool pss = scheme == TPM_ALG_RSAPSS;
+    return EVP_PKEY_CTX_set_rsa_padding(key->verify, pss ? RSA_PKCS1_PSS_PADDING : RSA_PKCS1_PADDING) == 1 &&
+           (!pss || EVP_PKEY_CTX_set_rsa_pss_saltlen(key->verify, RSA_PSS_SALTLEN_AUTO) == 1);
+}
+
+enum evidence_reason evidence_key_new(struct evidence_crypto *c, struct sp_str public_area, struct evidence_key **out,
+                                      struct tpm_ak *ak)
+{
+    struct tpm_public k;
+    struct tpm_ak checked;
+    const struct evidence_ops ops = evidence_crypto_ops(c);
+    enum evidence_reason reason = tpm_wire_public(public_area, &k);
+    if (reason == EVIDENCE_OK) {
+        reason = tpm_ak_check(&k, &ops, &checked);
+    }
+    if (reason != EVIDENCE_OK) {
+        return reason;
+    }
+    struct evidence_key *key = calloc(1, sizeof *key);
+    if (key != NULL) {
+        key->ecc = k.type == TPM_ALG_ECC;
+        key->key = import_key(c->library, &k);
+    }
+    if (key == NULL || key->key == NULL || !set_up(key, c, k.scheme)) {
+        ERR_clear_error();
+        evidence_key_destroy(&key);
+        return EVIDENCE_AK_MALFORMED;
+    }
+    *out = key;
+    *ak = checked;
+    return EVIDENCE_OK;
+}
+
+void evidence_key_destroy(struct evidence_key **key)
+{
+    if (*key != NULL) {
+        EVP_PKEY_CTX_free((*key)->verify);
+        EVP_PKEY_free((*key)->key);
+        free(*key);
+        *key = NULL;
+    }
+}
