@@ -79,7 +79,7 @@ _spicectl() {
     "top") kind=""; opts="--config --name --json --timeout --help --version --once --for" ;;
     "trace") kind=""; opts="--config --name --json --timeout --help --version" ;;
     "doctor") kind=""; opts="--config --name --json --timeout --help --version --filter-state" ;;
-    "apply") kind=""; opts="--config --name --json --timeout --help --version --dry-run --yes --file --key --keep-going" ;;
+    "apply") kind=""; opts="--config --name --json --timeout --help --version --dry-run --yes --file --key --keep-going --unknown-adapter" ;;
     "export") kind=""; opts="--config --name --json --timeout --help --version --to --kind" ;;
     "worker list") kind="worker"; opts="--config --name --json --timeout --help --version" ;;
     "worker invite") kind=""; opts="--config --name --json --timeout --help --version --dry-run --labels --adapters --nodes --ttl" ;;

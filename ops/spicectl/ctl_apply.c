@@ -2,19 +2,18 @@
 #include "ctl_run.h"
 
 #include "ctl.h"
+#include "ctl_apply.h"
 #include "ctl_fleet.h"
 #include "ctl_json.h"
 #include "ctl_manifest.h"
 #include "ctl_world.h"
 
-#include "adapter.h"
 #include "sp_str.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#define APPLY_ADAPTERS_MAX 32
-#define APPLY_VALUE_MAX    160 /* bytes of one side of a shown change */
+#define APPLY_VALUE_MAX 160 /* bytes of one side of a shown change */
 
 enum apply_change { APPLY_CREATED, APPLY_CHANGED, APPLY_UNCHANGED, APPLY_CHANGES };
 static const char *const apply_words[APPLY_CHANGES] = {"created", "changed", "unchanged"};
@@ -345,30 +344,11 @@ static int apply_all(struct ctl *ctl, const struct ctl_defs *defs, const struct 
     return code;
 }
 
-/* An adapter that this program does not know may be somebody's own; one that is nearly one of ours hardly is. */
-static void apply_remark_adapter(struct ctl *ctl, const struct ctl_def *def)
-{
-    const char *names[APPLY_ADAPTERS_MAX];
-    size_t count = 0;
-    const char *adapter = ctl_json_text(def->want, "adapter");
-    for (; sp_adapters[count] != NULL && count < APPLY_ADAPTERS_MAX; count++) {
-        names[count] = sp_adapters[count]->name;
-        if (strcmp(names[count], adapter) == 0)
-            return;
-    }
-    const char *near = sp_str_nearest(sp_str_of(adapter), names, count);
-    if (near != NULL)
-        ctl_note(ctl, "%s: check %s is for the adapter \"%s\", which is none of ours; did you mean %s?", def->where, def->name,
-                 adapter, near);
-}
-
 /* Pools with nothing to pass admit nobody: allowed, and worth a word. */
 static void apply_remarks(struct ctl *ctl, const struct ctl_defs *defs)
 {
     for (size_t i = 0; i < defs->count; i++) {
         const struct ctl_def *def = &defs->items[i];
-        if (def->kind == CTL_DEF_CHECK)
-            apply_remark_adapter(ctl, def);
         if (def->kind == CTL_DEF_POOL && json_array_size(json_object_get(def->want, "mandatory")) == 0 &&
             json_array_size(json_object_get(def->want, "groups")) == 0)
             ctl_note(ctl, "%s: pool %s demands no check, so it admits nobody", def->where, def->name);
@@ -411,6 +391,8 @@ int ctl_apply_run(struct ctl *ctl)
         apply_resolve_aliases(&defs, world.have[CTL_DEF_NODE]);
     if (code == CTL_OK && ctl_policy_check(&defs, &world, &err) != SP_OK)
         code = ctl_fail(ctl, CTL_FAILED, err.where, err.hint, "%s", err.text);
+    if (code == CTL_OK)
+        code = ctl_apply_adapters(ctl, &defs, &world);
     if (code == CTL_OK) {
         apply_merge_labels(&defs);
         apply_remarks(ctl, &defs);

@@ -50,6 +50,7 @@ static const struct ctl_opt_row cmd_options[] = {
     [CTL_OPT_RESIDENT] = {"resident", 0, NULL, "manifest: the plugin stays up and answers one line per check", false},
     [CTL_OPT_ARGUMENTS] = {"arguments", 0, "PATTERN,...", "manifest: every argument must match one of these (default: *)", false},
     [CTL_OPT_KEEP_GOING] = {"keep-going", 0, NULL, "after an error go on with the other definitions", false},
+    [CTL_OPT_UNKNOWN_ADAPTER] = {"unknown-adapter", 0, NULL, "take checks for adapters that no connected worker has", false},
     [CTL_OPT_TEST] = {"test", 0, NULL, "results of test runs of drafts, which count for nothing", false},
     [CTL_OPT_OVERLAP] = {"overlap", 0, "SPAN", "the old keys are accepted this much longer (default 1d)", false},
     [CTL_OPT_FILTER_STATE] = {"filter-state", 0, "DIR", "state dumps of the Nova filter (default: /run/spice-nova)", false},
@@ -63,7 +64,8 @@ static const char cmd_more_apply[] =
     "A file is checked whole before anything is sent; with one mistake in it nothing of it is applied.\n"
     "What is already so is left alone, so applying twice changes nothing. After an error what is under way ends and later "
     "definitions\n"
-    "are not tried, unless --keep-going says so. Manifests of plugins are signed and written on this host (--key: with which key).";
+    "are not tried, unless --keep-going says so. A check for an adapter that is none of ours needs a connected worker that has it, or\n"
+    "--unknown-adapter. Manifests of plugins are signed and written on this host (--key: with which key).";
 static const char cmd_more_run[] = "Nodes are given by name or with -l; without either, all nodes the check selects.\n"
                                    "A draft is only tested: its results are shown and count for nothing.";
 static const char cmd_more_verify[] =
@@ -153,7 +155,8 @@ static const struct ctl_cmd cmd_table[] = {
     {"trace", NULL, "JOB", 1, 1, false, 0, "", "time stamps of one job at every hop", NULL, ctl_trace_run},
     {"doctor", NULL, "", 0, 0, false, CTL_BIT(CTL_OPT_FILTER_STATE), "", "look for what is wrong and say what to do", NULL, ctl_doctor_run},
 
-    {"apply", NULL, "", 0, 0, true, CTL_BIT(CTL_OPT_FILE) | CTL_BIT(CTL_OPT_KEY) | CTL_BIT(CTL_OPT_KEEP_GOING) | SURE, "",
+    {"apply", NULL, "", 0, 0, true, CTL_BIT(CTL_OPT_FILE) | CTL_BIT(CTL_OPT_KEY) | CTL_BIT(CTL_OPT_KEEP_GOING) |
+         CTL_BIT(CTL_OPT_UNKNOWN_ADAPTER) | SURE, "",
      "make definitions so, from YAML files", cmd_more_apply, ctl_apply_run},
     {"export", NULL, "[NAME...]", 0, CTL_MANY, false, CTL_BIT(CTL_OPT_KIND) | CTL_BIT(CTL_OPT_TO), "",
      "all definitions as YAML that apply takes", NULL, ctl_export_run},

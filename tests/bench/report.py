@@ -46,10 +46,11 @@ def median(values):
     return statistics.median(values)
 
 
-def row(figure, value, unit, reference, reference_value, bar, goal, *, at_most=True, judged="ratio", rounds=(), bar_value=None, hint=None):
+def row(figure, value, unit, reference, reference_value, bar, goal, *, at_most=True, judged="ratio", rounds=(), bar_value=None, hint=None, limit=None):
     """rounds: the judged quantity of each round; their median is what is judged, and their spread is shown.
 
-    Without rounds the judged quantity comes from value and reference_value. bar_value: the bar is on the value itself, not on the ratio. hint: how to read the figure."""
+    Without rounds the judged quantity comes from value and reference_value. bar_value: the bar is on the value itself, not on the ratio. hint: how to read the figure. limit: the best
+    ratio that anything could have on this machine in this run, measured beside it; it moves neither bar nor goal."""
     ratio = value / reference_value if reference_value else None
     seen = {"ratio": ratio, "difference": value - (reference_value or 0), "value": value}[judged]
     if rounds:
@@ -62,7 +63,7 @@ def row(figure, value, unit, reference, reference_value, bar, goal, *, at_most=T
          "reference_value": None if reference_value is None else round(reference_value, 4),
          "ratio": None if ratio is None else round(ratio, 4), "bar": bar, "goal": goal, "at_most": at_most, "judged": judged,
          "met": ok(goal), "bar_met": bar_met, "spread": [round(min(rounds), 4), round(max(rounds), 4)] if rounds else None,
-         "rounds": len(rounds), **({"hint": hint} if hint else {})})
+         "rounds": len(rounds), **({"hint": hint} if hint else {}), **({"limit": round(limit, 4)} if limit else {})})
 
 
 def add(one):

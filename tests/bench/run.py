@@ -68,7 +68,8 @@ def table():
         spread = "-".join(number(x) for x in r["spread"]) if isinstance(r["spread"], list) else "-"
         sign = "" if isinstance(r["bar"], str) or r["at_most"] is None else "<= " if r["at_most"] else ">= "
         print(f"{r['figure'][:66]:66} {number(r['value']):>10} {r['unit']:11} {number(r['reference_value']):>10} {number(r['ratio']):>9} "
-              f"{spread:>15} {sign + str(r['bar']):>9} {sign + str(r['goal']):>9}  {mark}")
+              f"{spread:>15} {sign + str(r['bar']):>9} {sign + str(r['goal']):>9}  {mark}"
+              + (f", limit of this machine {number(r['limit'])}" if "limit" in r else ""))
     for text in report.notes:
         print(f"  {text}")
 

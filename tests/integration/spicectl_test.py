@@ -522,8 +522,16 @@ class Fleet(unittest.TestCase):
         self.fleet.ctl("worker", "remove", "w7", "--yes")
 
     def test_misspelt_adapter_and_pool(self):
-        done = self.ctl("apply", "-f", "-", "--dry-run", stdin="kind: check\nname: odd\nadapter: exce\n")
-        self.assertIn("did you mean exec", done.stderr)
+        odd = "kind: check\nname: odd\nadapter: exce\n"
+        for more in (["--dry-run"], []):
+            done = self.ctl("apply", "-f", "-", *more, stdin=odd, code=1)
+            for said in ("did you mean exec", "http", "no connected worker has", "--unknown-adapter", "odd"):
+                self.assertIn(said, done.stderr)
+        self.assertNotIn("odd", [c["name"] for c in self.fleet.json("check", "list")])
+        # Somebody's own adapter, whose worker is not there yet: said, it is taken; what is in force is not asked about again.
+        self.ctl("apply", "-f", "-", "--unknown-adapter", stdin=odd)
+        self.ctl("apply", "-f", "-", stdin=odd + "retries: 2\n")
+        self.fleet.ctl("check", "delete", "odd", "--yes")
         self.assertIn("did you mean trusted", self.ctl("node", "list", "--pool", "trustd", code=1).stderr)
         self.assertIn("did you mean trusted", self.ctl("pool", "members", "trustd", code=1).stderr)
 
