@@ -34,6 +34,7 @@ MAY = {
     "workers/exec_client": WORDS + ["workers", "workers/exec", "workers/core", "ops/runtime"],
     "workers/exec": RUNTIME + ["workers"],
     "workers/evidence/core": WORDS, "workers/evidence": WORDS + ["ops/runtime", "workers/evidence/core"],
+    "workers/attester": WORDS + ["ops/runtime", "workers/evidence/core"],
     "ops/spicectl": CLIENT + ["workers", "workers/exec_client", "workers/adapters", "workers/core"],
 }
 THIRD = {  # header prefix -> files or folders that may use it
@@ -41,6 +42,7 @@ THIRD = {  # header prefix -> files or folders that may use it
     "sqlite3.h": ["ops/runtime/sp_db"],
     "yaml.h": ["ops/runtime/sp_yaml"],
     "openssl/": ["ops/runtime/sp_crypto", "ops/runtime/sp_keys", "workers/adapters/http", "workers/adapters/oat", "workers/evidence/", "broker/amqp/amqp_link_wire"],
+    "tss2/": ["workers/attester/"],
     "sodium": ["ops/runtime/sp_crypto"],
     "jansson.h": ["ops/spicectl/", "scheduler/", "nodes/", "workers/", "broker/"],
     "curl/": ["workers/adapters/", "broker/cloud/cloud_http"],

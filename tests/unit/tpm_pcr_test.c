@@ -111,6 +111,9 @@ static void lists_of_exactly_what_was_asked(void **state)
     assert_int_equal(tpm_pcrs_read(sp_str_bytes(list, n), &want, &pcrs), EVIDENCE_OK);
     assert_int_equal(pcrs.value[0][2][31], 0xa2);
     assert_int_equal(pcrs.value[1][1][19], 0xa1);
+    uint8_t again[TPM_PCRS_BYTES_MAX];
+    assert_int_equal(tpm_pcrs_write(&pcrs, again), n);
+    assert_memory_equal(again, list, n);
     for (size_t cut = 0; cut < n; cut++) {
         assert_int_equal(tpm_pcrs_read(sp_str_bytes(list, cut), &want, &pcrs), EVIDENCE_PCRS_MALFORMED);
     }

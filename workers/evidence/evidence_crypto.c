@@ -3,20 +3,17 @@
 
 #include <stdlib.h>
 
-#include <openssl/core_names.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
-#include <openssl/param_build.h>
 #include <openssl/provider.h>
 #include <openssl/rsa.h>
 
+#include "evidence_pkey.h"
 #include "sp_assert.h"
 #include "sp_crypto.h"
 
-#define P256_BYTES   32u
-#define POINT_BYTES  (1u + 2u * P256_BYTES)
-#define RSA_EXPONENT 65537u
-#define DER_BYTES    (2u + 2u * (2u + 1u + P256_BYTES))
+#define P256_BYTES 32u
+#define DER_BYTES  (2u + 2u * (2u + 1u + P256_BYTES))
 
 /* Banks of PCRs beside SHA-256, which goes the short way. */
 static const struct {
@@ -160,48 +157,6 @@ struct evidence_ops evidence_crypto_ops(struct evidence_crypto *c)
 
 /* ---- keys ------------------------------------------------------------------------------------------------------ */
 
-static bool push_rsa(OSSL_PARAM_BLD *build, const struct tpm_public *k, BIGNUM **modulus)
-{
-    *modulus = BN_bin2bn((const uint8_t *)k->n.p, (int)k->n.n, NULL);
-    return *modulus != NULL && OSSL_PARAM_BLD_push_BN(build, OSSL_PKEY_PARAM_RSA_N, *modulus) == 1 &&
-           OSSL_PARAM_BLD_push_ulong(build, OSSL_PKEY_PARAM_RSA_E, k->exponent != 0 ? k->exponent : RSA_EXPONENT) == 1;
-}
-
-static bool push_ecc(OSSL_PARAM_BLD *build, const struct tpm_public *k, uint8_t point[POINT_BYTES])
-{
-    memset(point, 0, POINT_BYTES);
-    point[0] = 0x04; /* uncompressed; coordinates are padded on the left */
-    memcpy(point + 1 + P256_BYTES - k->x.n, k->x.p, k->x.n);
-    memcpy(point + 1 + 2 * P256_BYTES - k->y.n, k->y.p, k->y.n);
-    return OSSL_PARAM_BLD_push_utf8_string(build, OSSL_PKEY_PARAM_GROUP_NAME, "prime256v1", 0) == 1 &&
-           OSSL_PARAM_BLD_push_octet_string(build, OSSL_PKEY_PARAM_PUB_KEY, point, POINT_BYTES) == 1;
-}
-
-/* Gives the key; NULL: the numbers are no key (a point off the curve, for one). */
-static EVP_PKEY *import_key(OSSL_LIB_CTX *library, const struct tpm_public *k)
-{
-    uint8_t point[POINT_BYTES];
-    BIGNUM *modulus = NULL;
-    EVP_PKEY *key = NULL;
-    bool ecc = k->type == TPM_ALG_ECC;
-    OSSL_PARAM_BLD *build = OSSL_PARAM_BLD_new();
-    EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(library, ecc ? "EC" : "RSA", NULL);
-    bool ok = build != NULL && ctx != NULL && (ecc ? push_ecc(build, k, point) : push_rsa(build, k, &modulus));
-    OSSL_PARAM *params = ok ? OSSL_PARAM_BLD_to_param(build) : NULL;
-    ok = params != NULL && EVP_PKEY_fromdata_init(ctx) == 1 && EVP_PKEY_fromdata(ctx, &key, EVP_PKEY_PUBLIC_KEY, params) == 1;
-    EVP_PKEY_CTX_free(ctx);
-    ctx = ok ? EVP_PKEY_CTX_new_from_pkey(library, key, NULL) : NULL;
-    if (ctx == NULL || EVP_PKEY_public_check(ctx) != 1) {
-        EVP_PKEY_free(key);
-        key = NULL;
-    }
-    EVP_PKEY_CTX_free(ctx);
-    OSSL_PARAM_free(params);
-    OSSL_PARAM_BLD_free(build);
-    BN_free(modulus);
-    return key;
-}
-
 /* Everything of the verification that is the same for every quote under this key. */
 static bool set_up(struct evidence_key *key, const struct evidence_crypto *c, uint16_t scheme)
 {
@@ -234,7 +189,7 @@ enum evidence_reason evidence_key_new(struct evidence_crypto *c, struct sp_str p
     struct evidence_key *key = calloc(1, sizeof *key);
     if (key != NULL) {
         key->ecc = k.type == TPM_ALG_ECC;
-        key->key = import_key(c->library, &k);
+        key->key = evidence_pkey_new(c->library, &k);
     }
     if (key == NULL || key->key == NULL || !set_up(key, c, k.scheme)) {
         ERR_clear_error();

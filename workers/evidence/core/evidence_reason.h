@@ -20,6 +20,12 @@
     X(EVIDENCE_AK_SCHEME, "ak-scheme", SP_OUTCOME_ERROR, "attestation key does not fix a signing scheme with SHA-256")             \
     X(EVIDENCE_AK_ATTRIBUTES, "ak-attributes", SP_OUTCOME_ERROR,                                                                   \
       "attestation key may sign what the TPM did not make, or may leave it")                                                       \
+    X(EVIDENCE_EK_MALFORMED, "ek-malformed", SP_OUTCOME_ERROR, "endorsement key or its certificate does not decode")               \
+    X(EVIDENCE_EK_CHAIN, "ek-chain", SP_OUTCOME_ERROR, "certificate of the endorsement key does not lead to a known maker")        \
+    X(EVIDENCE_EK_USAGE, "ek-usage", SP_OUTCOME_ERROR, "certificate is not one of an endorsement key")                             \
+    X(EVIDENCE_EK_KEY, "ek-key", SP_OUTCOME_ERROR, "certificate is of another key")                                                \
+    X(EVIDENCE_EK_TEMPLATE, "ek-template", SP_OUTCOME_ERROR, "endorsement key is not as the specification has it")                 \
+    X(EVIDENCE_EK_PIN, "ek-pin", SP_OUTCOME_ERROR, "certificate is not the one listed for this node")                              \
     X(EVIDENCE_QUOTE_MALFORMED, "quote-malformed", SP_OUTCOME_ERROR, "statement does not decode")                                  \
     X(EVIDENCE_QUOTE_MAGIC, "quote-magic", SP_OUTCOME_ERROR, "statement was not made by a TPM")                                    \
     X(EVIDENCE_QUOTE_TYPE, "quote-type", SP_OUTCOME_ERROR, "statement is not a quote")                                             \

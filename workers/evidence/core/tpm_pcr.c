@@ -144,6 +144,26 @@ enum evidence_reason tpm_pcrs_read(struct sp_str bytes, const struct tpm_selecti
     return octets_end(&o) ? EVIDENCE_OK : EVIDENCE_PCRS_MALFORMED;
 }
 
+uint32_t tpm_pcrs_write(const struct tpm_pcrs *pcrs, uint8_t *to)
+{
+    uint32_t n = 0;
+    for (uint32_t b = 0; b < pcrs->selection.banks; b++) {
+        const struct tpm_bank *bank = &pcrs->selection.bank[b];
+        uint32_t size = tpm_alg_bytes(bank->alg);
+        for (uint32_t i = 0; i < TPM_PCRS; i++) {
+            if ((bank->pcrs >> i & 1u) != 0) {
+                to[n++] = (uint8_t)(bank->alg >> 8);
+                to[n++] = (uint8_t)bank->alg;
+                to[n++] = (uint8_t)i;
+                to[n++] = (uint8_t)size;
+                memcpy(to + n, pcrs->value[b][i], size);
+                n += size;
+            }
+        }
+    }
+    return n;
+}
+
 void tpm_pcrs_digest(const struct tpm_pcrs *pcrs, const struct evidence_ops *ops, uint8_t out[TPM_DIGEST_MAX])
 {
     uint8_t all[TPM_BANKS_MAX * TPM_PCRS * TPM_DIGEST_MAX];

@@ -32,6 +32,8 @@ uint32_t tpm_selection_bank(const struct tpm_selection *s, uint16_t alg);
 
 /* Effect: reads the list of exactly the PCRs of `want`, in its order. PCRS_MALFORMED; *out is not to be used then. */
 SP_MUST_USE enum evidence_reason tpm_pcrs_read(struct sp_str bytes, const struct tpm_selection *want, struct tpm_pcrs *out);
+/* Effect: writes such a list; to holds TPM_PCRS_BYTES_MAX. Returns its bytes. */
+uint32_t tpm_pcrs_write(const struct tpm_pcrs *pcrs, uint8_t *to);
 /* Effect: out = SHA-256 of all values in the order of the selection, as a quote has it. */
 void tpm_pcrs_digest(const struct tpm_pcrs *pcrs, const struct evidence_ops *ops, uint8_t out[TPM_DIGEST_MAX]);
 

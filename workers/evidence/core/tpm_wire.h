@@ -27,6 +27,7 @@ enum tpm_alg {
     TPM_ALG_NONE = 0,
     TPM_ALG_RSA = 0x0001,
     TPM_ALG_SHA1 = 0x0004,
+    TPM_ALG_AES = 0x0006,
     TPM_ALG_SHA256 = 0x000b,
     TPM_ALG_SHA384 = 0x000c,
     TPM_ALG_SHA512 = 0x000d,
@@ -39,6 +40,7 @@ enum tpm_alg {
     TPM_ALG_SHA3_256 = 0x0027,
     TPM_ALG_SHA3_384 = 0x0028,
     TPM_ALG_SHA3_512 = 0x0029,
+    TPM_ALG_CFB = 0x0043,
 };
 #define TPM_CURVE_P256 0x0003u
 #define TPM_CURVE_P384 0x0004u

@@ -1,0 +1,462 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tpm_device.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <tss2/tss2_esys.h>
+#include <tss2/tss2_mu.h>
+#include <tss2/tss2_rc.h>
+#include <tss2/tss2_tctildr.h>
+
+#include "sp_crypto.h"
+
+#define QUOTE_TRIES 3u    /* values must be those of the quote */
+#define READ_ROUNDS 32u   /* each answer has up to 8 values */
+#define CHUNK_BYTES 1024u /* of the TPM's memory */
+
+/* Codes of the TPM that speak of a handle, a session or a parameter. */
+#define RC_FORMAT_1  0x080u
+#define RC_PARAMETER 0x040u
+#define RC_PLAIN     0x0bfu /* without its number */
+#define RC_NO_HANDLE 0x08bu
+
+struct tpm_device {
+    char tcti[256];
+    TSS2_TCTI_CONTEXT *link;
+    ESYS_CONTEXT *esys; /* NULL: connection lost, the next call opens it */
+    struct sp_err err;
+};
+
+/* ---- connection ------------------------------------------------------------------------------------------------ */
+
+static void drop(struct tpm_device *d)
+{
+    if (d->esys != NULL) {
+        Esys_Finalize(&d->esys);
+    }
+    if (d->link != NULL) {
+        Tss2_TctiLdr_Finalize(&d->link);
+    }
+}
+
+/* The layer below the TPM's own commands failed: the connection is of no use any more. */
+static bool is_link_error(TSS2_RC rc)
+{
+    return (rc & TSS2_RC_LAYER_MASK) == TSS2_TCTI_RC_LAYER;
+}
+
+/* Turns a code of the library into ours; `what` is the command. */
+static enum sp_rc judge(struct tpm_device *d, TSS2_RC rc, const char *what)
+{
+    if (rc == TSS2_RC_SUCCESS) {
+        return SP_OK;
+    }
+    bool of_tpm = (rc & TSS2_RC_LAYER_MASK) == 0 && (rc & RC_FORMAT_1) != 0;
+    enum sp_rc ours = of_tpm && (rc & RC_PLAIN) == RC_NO_HANDLE ? SP_E_NOT_FOUND
+                      : of_tpm && (rc & RC_PARAMETER) != 0      ? SP_E_INVALID
+                                                                : SP_E_IO;
+    (void)sp_err_set(&d->err, ours, what, "%s (0x%x)", Tss2_RC_Decode(rc), (unsigned)rc);
+    if (is_link_error(rc)) {
+        drop(d);
+    }
+    return ours;
+}
+
+static enum sp_rc connect_tpm(struct tpm_device *d)
+{
+    if (d->esys != NULL) {
+        return SP_OK;
+    }
+    enum sp_rc rc = judge(d, Tss2_TctiLdr_Initialize(d->tcti, &d->link), d->tcti);
+    if (rc == SP_OK) {
+        rc = judge(d, Esys_Initialize(&d->esys, d->link, NULL), d->tcti);
+    }
+    if (rc != SP_OK) {
+        drop(d);
+    }
+    return rc;
+}
+
+enum sp_rc tpm_device_open(const char *tcti, struct tpm_device **out, struct sp_err *err)
+{
+    struct tpm_device *d = calloc(1, sizeof *d);
+    if (d == NULL) {
+        return SP_E_NOMEM;
+    }
+    (void)setenv("TSS2_LOG", "all+none", 0); /* the library writes to standard error by itself otherwise */
+    enum sp_rc rc = sp_str_copy(d->tcti, sizeof d->tcti, sp_str_of(tcti)) ? connect_tpm(d) : SP_E_LIMIT;
+    if (rc != SP_OK) {
+        if (err != NULL) {
+            *err = d->err;
+        }
+        tpm_device_close(&d);
+        return rc;
+    }
+    *out = d;
+    return SP_OK;
+}
+
+void tpm_device_close(struct tpm_device **device)
+{
+    if (*device != NULL) {
+        drop(*device);
+        free(*device);
+        *device = NULL;
+    }
+}
+
+const struct sp_err *tpm_device_error(const struct tpm_device *device)
+{
+    return &device->err;
+}
+
+/* ---- keys and sessions ----------------------------------------------------------------------------------------- */
+
+/* Gives a reference to a persistent object or an index; ends with let_go. */
+static enum sp_rc take_hold(struct tpm_device *d, uint32_t handle, ESYS_TR *out, const char *what)
+{
+    *out = ESYS_TR_NONE;
+    return judge(d, Esys_TR_FromTPMPublic(d->esys, handle, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, out), what);
+}
+
+static void let_go(struct tpm_device *d, ESYS_TR *object)
+{
+    if (*object != ESYS_TR_NONE && d->esys != NULL) {
+        (void)Esys_TR_Close(d->esys, object);
+    }
+}
+
+/* Session or transient object: out of the TPM, whatever happened. */
+static void flush(struct tpm_device *d, ESYS_TR *object)
+{
+    if (*object != ESYS_TR_NONE && d->esys != NULL) {
+        (void)Esys_FlushContext(d->esys, *object);
+        *object = ESYS_TR_NONE;
+    }
+}
+
+/* A session that may use the endorsement key once; ends with flush. */
+static enum sp_rc open_session(struct tpm_device *d, ESYS_TR *out)
+{
+    const TPMT_SYM_DEF none = {.algorithm = TPM2_ALG_NULL};
+    TPM2B_TIMEOUT *timeout = NULL;
+    TPMT_TK_AUTH *ticket = NULL;
+    *out = ESYS_TR_NONE;
+    enum sp_rc rc = judge(d,
+                          Esys_StartAuthSession(d->esys, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, NULL,
+                                                TPM2_SE_POLICY, &none, TPM2_ALG_SHA256, out),
+                          "TPM2_StartAuthSession");
+    if (rc == SP_OK) {
+        rc = judge(d,
+                   Esys_PolicySecret(d->esys, ESYS_TR_RH_ENDORSEMENT, *out, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE, NULL,
+                                     NULL, NULL, 0, &timeout, &ticket),
+                   "TPM2_PolicySecret");
+        Esys_Free(timeout);
+        Esys_Free(ticket);
+    }
+    if (rc != SP_OK) {
+        flush(d, out);
+    }
+    return rc;
+}
+
+enum sp_rc tpm_device_public(struct tpm_device *d, uint32_t handle, struct tpm_device_bytes *out)
+{
+    ESYS_TR key = ESYS_TR_NONE;
+    TPM2B_PUBLIC *public = NULL;
+    size_t n = 0;
+    enum sp_rc rc = connect_tpm(d);
+    rc = rc == SP_OK ? take_hold(d, handle, &key, "public area") : rc;
+    if (rc == SP_OK) {
+        rc = judge(d, Esys_ReadPublic(d->esys, key, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, &public, NULL, NULL),
+                   "TPM2_ReadPublic");
+    }
+    if (rc == SP_OK) {
+        rc = judge(d, Tss2_MU_TPM2B_PUBLIC_Marshal(public, out->p, sizeof out->p, &n), "public area");
+    }
+    out->n = (uint32_t)n;
+    Esys_Free(public);
+    let_go(d, &key);
+    return rc;
+}
+
+enum sp_rc tpm_device_memory(struct tpm_device *d, uint32_t index, struct tpm_device_bytes *out)
+{
+    ESYS_TR nv = ESYS_TR_NONE;
+    TPM2B_NV_PUBLIC *about = NULL;
+    uint32_t size = 0;
+    out->n = 0;
+    enum sp_rc rc = connect_tpm(d);
+    rc = rc == SP_OK ? take_hold(d, index, &nv, "memory") : rc;
+    if (rc == SP_OK) {
+        rc =
+            judge(d, Esys_NV_ReadPublic(d->esys, nv, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, &about, NULL), "TPM2_NV_ReadPublic");
+        size = rc == SP_OK ? about->nvPublic.dataSize : 0;
+        Esys_Free(about);
+    }
+    if (size > sizeof out->p) {
+        rc = sp_err_set(&d->err, SP_E_LIMIT, "memory", "index 0x%x has %u bytes", (unsigned)index, (unsigned)size);
+    }
+    while (rc == SP_OK && out->n < size) {
+        TPM2B_MAX_NV_BUFFER *part = NULL;
+        uint16_t wanted = (uint16_t)(size - out->n < CHUNK_BYTES ? size - out->n : CHUNK_BYTES);
+        rc = judge(d, Esys_NV_Read(d->esys, nv, nv, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE, wanted, (uint16_t)out->n, &part),
+                   "TPM2_NV_Read");
+        if (rc == SP_OK && (part->size == 0 || part->size > wanted)) {
+            rc = sp_err_set(&d->err, SP_E_IO, "memory", "%u bytes came, %u were asked", part->size, wanted);
+        }
+        if (rc == SP_OK) {
+            memcpy(out->p + out->n, part->buffer, part->size);
+            out->n += part->size;
+        }
+        Esys_Free(part);
+    }
+    let_go(d, &nv);
+    return rc;
+}
+
+/* ---- quote ----------------------------------------------------------------------------------------------------- */
+
+static void to_library(const struct tpm_selection *s, TPML_PCR_SELECTION *out)
+{
+    *out = (TPML_PCR_SELECTION){.count = s->banks};
+    for (uint32_t b = 0; b < s->banks; b++) {
+        out->pcrSelections[b].hash = s->bank[b].alg;
+        out->pcrSelections[b].sizeofSelect = 3;
+        for (unsigned i = 0; i < 3; i++) {
+            out->pcrSelections[b].pcrSelect[i] = (uint8_t)(s->bank[b].pcrs >> 8 * i);
+        }
+    }
+}
+
+/* One answer: values of some of the PCRs asked, in order. They are taken out of `left`. False: not what was asked. */
+static bool take_values(const TPML_PCR_SELECTION *which, const TPML_DIGEST *values, struct tpm_selection *left,
+                        struct tpm_pcrs *pcrs)
+{
+    uint32_t at = 0;
+    for (uint32_t k = 0; k < which->count; k++) {
+        uint32_t bank = tpm_selection_bank(left, which->pcrSelections[k].hash);
+        uint32_t bits = 0;
+        for (unsigned i = 0; i < 3 && i < which->pcrSelections[k].sizeofSelect; i++) {
+            bits |= (uint32_t)which->pcrSelections[k].pcrSelect[i] << 8 * i;
+        }
+        for (uint32_t pcr = 0; pcr < TPM_PCRS; pcr++) {
+            if ((bits >> pcr & 1u) == 0) {
+                continue;
+            }
+            if (bank == TPM_BANKS_MAX || (left->bank[bank].pcrs >> pcr & 1u) == 0 || at == values->count ||
+                values->digests[at].size != tpm_alg_bytes(left->bank[bank].alg)) {
+                return false;
+            }
+            memcpy(pcrs->value[bank][pcr], values->digests[at].buffer, values->digests[at].size);
+            left->bank[bank].pcrs &= ~(1u << pcr);
+            at++;
+        }
+    }
+    return at > 0 && at == values->count;
+}
+
+static bool is_empty(const struct tpm_selection *s)
+{
+    uint32_t all = 0;
+    for (uint32_t b = 0; b < s->banks; b++) {
+        all |= s->bank[b].pcrs;
+    }
+    return all == 0;
+}
+
+/* All values, and the counter that grows with each change to a PCR. */
+static enum sp_rc read_values(struct tpm_device *d, const struct tpm_selection *selection, struct tpm_pcrs *pcrs, uint32_t *changes)
+{
+    struct tpm_selection left = *selection;
+    enum sp_rc rc = SP_OK;
+    pcrs->selection = *selection;
+    for (unsigned round = 0; rc == SP_OK && !is_empty(&left); round++) {
+        TPML_PCR_SELECTION wanted, *which = NULL;
+        TPML_DIGEST *values = NULL;
+        uint32_t counter = 0;
+        to_library(&left, &wanted);
+        rc = judge(d, Esys_PCR_Read(d->esys, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, &wanted, &counter, &which, &values),
+                   "TPM2_PCR_Read");
+        if (rc == SP_OK && round > 0 && counter != *changes) {
+            rc = sp_err_set(&d->err, SP_E_AGAIN, "TPM2_PCR_Read", "PCRs changed while they were read");
+        } else if (rc == SP_OK && (round == READ_ROUNDS || !take_values(which, values, &left, pcrs))) {
+            rc =
+                sp_err_set(&d->err, SP_E_UNSUPPORTED, "TPM2_PCR_Read", "this TPM does not have all PCRs or banks of the selection");
+        }
+        *changes = counter;
+        Esys_Free(which);
+        Esys_Free(values);
+    }
+    return rc;
+}
+
+static enum sp_rc quote_once(struct tpm_device *d, ESYS_TR key, struct sp_str nonce, const struct tpm_selection *selection,
+                             struct tpm_device_quote *out)
+{
+    const TPMT_SIG_SCHEME scheme = {.scheme = TPM2_ALG_NULL}; /* that of the key */
+    TPM2B_DATA data = {.size = (uint16_t)nonce.n};
+    TPML_PCR_SELECTION wanted;
+    TPM2B_ATTEST *attest = NULL;
+    TPMT_SIGNATURE *signature = NULL;
+    size_t n = 0;
+    memcpy(data.buffer, nonce.p, nonce.n);
+    to_library(selection, &wanted);
+    enum sp_rc rc = judge(
+        d, Esys_Quote(d->esys, key, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE, &data, &scheme, &wanted, &attest, &signature),
+        "TPM2_Quote");
+    if (rc == SP_OK) {
+        rc = judge(d, Tss2_MU_TPMT_SIGNATURE_Marshal(signature, out->signature.p, sizeof out->signature.p, &n), "signature");
+    }
+    if (rc == SP_OK) {
+        out->signature.n = (uint32_t)n;
+        out->attest.n = attest->size;
+        memcpy(out->attest.p, attest->attestationData, attest->size);
+    }
+    Esys_Free(attest);
+    Esys_Free(signature);
+    return rc;
+}
+
+enum sp_rc tpm_device_quote(struct tpm_device *d, uint32_t ak, struct sp_str nonce, const struct tpm_selection *selection,
+                            struct tpm_device_quote *out)
+{
+    ESYS_TR key = ESYS_TR_NONE;
+    struct tpm_pcrs pcrs;
+    if (nonce.n == 0 || nonce.n > TPM_NONCE_MAX || is_empty(selection)) {
+        return sp_err_set(&d->err, SP_E_MALFORMED, "quote", "a nonce of %u bytes, or no PCR", (unsigned)nonce.n);
+    }
+    enum sp_rc rc = connect_tpm(d);
+    rc = rc == SP_OK ? take_hold(d, ak, &key, "attestation key") : rc;
+    bool same = false;
+    for (unsigned i = 0; rc == SP_OK && !same && i < QUOTE_TRIES; i++) {
+        uint32_t before = 0, after = 0;
+        rc = read_values(d, selection, &pcrs, &before);
+        rc = rc == SP_OK ? quote_once(d, key, nonce, selection, out) : rc;
+        rc = rc == SP_OK ? read_values(d, selection, &pcrs, &after) : rc;
+        same = rc == SP_OK && before == after;
+        rc = rc == SP_E_AGAIN ? SP_OK : rc;
+    }
+    if (rc == SP_OK && !same) {
+        rc = sp_err_set(&d->err, SP_E_AGAIN, "quote", "PCRs change faster than they can be quoted");
+    }
+    out->pcrs_bytes = rc == SP_OK ? tpm_pcrs_write(&pcrs, out->pcrs) : 0;
+    let_go(d, &key);
+    return rc;
+}
+
+/* ---- enrolment ------------------------------------------------------------------------------------------------- */
+
+static TPM2B_PUBLIC ak_template(void)
+{
+    TPM2B_PUBLIC t = {0};
+    TPMT_PUBLIC *p = &t.publicArea;
+    p->type = TPM2_ALG_ECC;
+    p->nameAlg = TPM2_ALG_SHA256;
+    p->objectAttributes = TPMA_OBJECT_FIXEDTPM | TPMA_OBJECT_FIXEDPARENT | TPMA_OBJECT_SENSITIVEDATAORIGIN |
+                          TPMA_OBJECT_USERWITHAUTH | TPMA_OBJECT_NODA | TPMA_OBJECT_RESTRICTED | TPMA_OBJECT_SIGN_ENCRYPT;
+    p->parameters.eccDetail.symmetric.algorithm = TPM2_ALG_NULL;
+    p->parameters.eccDetail.scheme.scheme = TPM2_ALG_ECDSA;
+    p->parameters.eccDetail.scheme.details.ecdsa.hashAlg = TPM2_ALG_SHA256;
+    p->parameters.eccDetail.curveID = TPM2_ECC_NIST_P256;
+    p->parameters.eccDetail.kdf.scheme = TPM2_ALG_NULL;
+    return t;
+}
+
+/* Makes the key and loads it; each use of the endorsement key wants a session of its own. */
+static enum sp_rc create_ak(struct tpm_device *d, ESYS_TR ek, ESYS_TR *out)
+{
+    const TPM2B_PUBLIC template = ak_template();
+    const TPM2B_SENSITIVE_CREATE sensitive = {0};
+    const TPM2B_DATA outside = {0};
+    const TPML_PCR_SELECTION none = {0};
+    TPM2B_PRIVATE *private = NULL;
+    TPM2B_PUBLIC *public = NULL;
+    ESYS_TR session = ESYS_TR_NONE;
+    enum sp_rc rc = open_session(d, &session);
+    if (rc == SP_OK) {
+        rc = judge(d,
+                   Esys_Create(d->esys, ek, session, ESYS_TR_NONE, ESYS_TR_NONE, &sensitive, &template, &outside, &none, &private,
+                               &public, NULL, NULL, NULL),
+                   "TPM2_Create");
+    }
+    flush(d, &session);
+    rc = rc == SP_OK ? open_session(d, &session) : rc;
+    if (rc == SP_OK) {
+        rc = judge(d, Esys_Load(d->esys, ek, session, ESYS_TR_NONE, ESYS_TR_NONE, private, public, out), "TPM2_Load");
+    }
+    flush(d, &session);
+    Esys_Free(private);
+    Esys_Free(public);
+    return rc;
+}
+
+enum sp_rc tpm_device_make_ak(struct tpm_device *d, uint32_t ek, uint32_t ak)
+{
+    ESYS_TR parent = ESYS_TR_NONE, key = ESYS_TR_NONE, kept = ESYS_TR_NONE, there = ESYS_TR_NONE;
+    enum sp_rc rc = connect_tpm(d);
+    if (rc == SP_OK) {
+        rc = take_hold(d, ak, &there, "attestation key");
+        rc = rc == SP_E_NOT_FOUND ? SP_OK
+             : rc == SP_OK        ? sp_err_set(&d->err, SP_E_EXISTS, "attestation key", "handle 0x%x is in use", (unsigned)ak)
+                                  : rc;
+    }
+    rc = rc == SP_OK ? take_hold(d, ek, &parent, "endorsement key") : rc;
+    rc = rc == SP_OK ? create_ak(d, parent, &key) : rc;
+    if (rc == SP_OK) {
+        rc = judge(d, Esys_EvictControl(d->esys, ESYS_TR_RH_OWNER, key, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE, ak, &kept),
+                   "TPM2_EvictControl");
+    }
+    flush(d, &key);
+    let_go(d, &kept);
+    let_go(d, &there);
+    let_go(d, &parent);
+    return rc;
+}
+
+/* Both parts of a credential, whole and with nothing after them. */
+static bool decode(const struct tpm_device_credential *credential, TPM2B_ID_OBJECT *blob, TPM2B_ENCRYPTED_SECRET *secret)
+{
+    size_t a = 0, b = 0;
+    return Tss2_MU_TPM2B_ID_OBJECT_Unmarshal((const uint8_t *)credential->blob.p, credential->blob.n, &a, blob) ==
+               TSS2_RC_SUCCESS &&
+           a == credential->blob.n &&
+           Tss2_MU_TPM2B_ENCRYPTED_SECRET_Unmarshal((const uint8_t *)credential->secret.p, credential->secret.n, &b, secret) ==
+               TSS2_RC_SUCCESS &&
+           b == credential->secret.n;
+}
+
+enum sp_rc tpm_device_activate(struct tpm_device *d, uint32_t ek, uint32_t ak, const struct tpm_device_credential *credential,
+                               uint8_t out[32])
+{
+    ESYS_TR parent = ESYS_TR_NONE, key = ESYS_TR_NONE, session = ESYS_TR_NONE;
+    TPM2B_ID_OBJECT blob = {0};
+    TPM2B_ENCRYPTED_SECRET secret = {0};
+    TPM2B_DIGEST *opened = NULL;
+    if (credential->blob.n == 0 || credential->secret.n == 0 || !decode(credential, &blob, &secret)) {
+        return sp_err_set(&d->err, SP_E_MALFORMED, "credential", "does not decode");
+    }
+    enum sp_rc rc = connect_tpm(d);
+    rc = rc == SP_OK ? take_hold(d, ek, &parent, "endorsement key") : rc;
+    rc = rc == SP_OK ? take_hold(d, ak, &key, "attestation key") : rc;
+    rc = rc == SP_OK ? open_session(d, &session) : rc;
+    if (rc == SP_OK) {
+        rc = judge(d,
+                   Esys_ActivateCredential(d->esys, key, parent, ESYS_TR_PASSWORD, session, ESYS_TR_NONE, &blob, &secret, &opened),
+                   "TPM2_ActivateCredential");
+        rc = rc == SP_E_INVALID ? SP_E_SIGNATURE : rc; /* integrity, size, padding: all mean other keys */
+    }
+    if (rc == SP_OK && opened->size != 32) {
+        rc = sp_err_set(&d->err, SP_E_MALFORMED, "credential", "has %u bytes", opened->size);
+    }
+    if (rc == SP_OK) {
+        memcpy(out, opened->buffer, 32);
+        sp_crypto_wipe(opened, sizeof *opened);
+    }
+    Esys_Free(opened);
+    flush(d, &session);
+    let_go(d, &key);
+    let_go(d, &parent);
+    return rc;
+}
