@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "dispatch_keeper_shell.h"
+#include "keeper_inventory.h"
 #include "keeper_node_admin.h"
 #include "keeper_people.h"
 #include "keeper_pool_json.h"
@@ -123,6 +124,7 @@ static json_t *admin_key_list(struct nodes_shell *s, struct keeper_act *act)
 static const struct admin_verb admin_verbs[] = {
     {"node.list", false, keeper_views_nodes},       {"node.put", true, keeper_node_put},
     {"node.state", true, keeper_node_state},         {"node.labels", true, keeper_node_labels},
+    {"node.inventory", false, keeper_inventory_list}, {"node.accept", true, keeper_inventory_accept},
     {"node.delete", true, keeper_node_delete},       {"pool.list", false, keeper_views_pools},
     {"pool.put", true, admin_pool_put},             {"pool.delete", true, admin_pool_delete},
     {"result.list", false, keeper_views_results},   {"result.history", false, keeper_views_history},

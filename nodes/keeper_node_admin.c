@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "keeper_inventory.h"
 #include "sp_bind.h"
 #include "sp_hex.h"
 #include "sp_log.h"
@@ -134,7 +135,7 @@ static bool node_aliases(const json_t *given, char to[NODE_ALIASES_BYTES_MAX + 2
     return json_is_array(given) || json_is_string(given);
 }
 
-static struct node_def node_def_of(const struct node_row *row)
+struct node_def keeper_node_def(const struct node_row *row)
 {
     struct node_def def = {.name = sp_str_of(row->name),
                            .address = sp_str_of(row->address),
@@ -174,10 +175,15 @@ static json_t *node_write(struct nodes_shell *s, struct keeper_act *act, const s
         return keeper_admin_store_refuses(act);
     }
     n.version = nodes->version + 1;
+    bool decided = row != NULL && (state_only || row->state != def->state || memcmp(row->key, def->key, 16) != 0);
     enum sp_rc rc = keeper_store_node(&s->store, &n);
+    rc = rc == SP_OK && decided ? keeper_inventory_clear(s, n.id) : rc;
     rc = rc == SP_OK ? keeper_admin_audit(s, act) : rc;
     if (!nodes_shell_commit_rows(s, rc)) {
         return keeper_admin_store_refuses(act);
+    }
+    if (decided) {
+        inventory_forget(&s->inventory, n.id);
     }
     struct keeper_event ev = {.kind = state_only ? KEEPER_EV_NODE_STATE : KEEPER_EV_NODE_PUT};
     if (state_only) {
@@ -228,7 +234,7 @@ static bool node_read(struct nodes_shell *s, struct keeper_act *act, struct node
         return false;
     }
     w->row = node_registry_find_name(keeper_core_nodes(s->core), sp_str_of(name));
-    w->def = w->row != NULL ? node_def_of(w->row) : (struct node_def){.name = sp_str_of(name), .origin = NODE_ORIGIN_API};
+    w->def = w->row != NULL ? keeper_node_def(w->row) : (struct node_def){.name = sp_str_of(name), .origin = NODE_ORIGIN_API};
     if ((w->row == NULL || (key != NULL && key[0] != '\0')) && !node_key(key, name, w->def.key)) {
         (void)keeper_admin_refuse(act, SP_REFUSAL_BAD_REQUEST, "key", "is no UUID", "write 8-4-4-4-12 hexadecimal digits");
         return false;
@@ -309,18 +315,19 @@ json_t *keeper_node_put(struct nodes_shell *s, struct keeper_act *act)
 
 /* ---- the other verbs ---- */
 
-static json_t *node_state_to(struct nodes_shell *s, struct keeper_act *act, unsigned state)
+json_t *keeper_node_state_to(struct nodes_shell *s, struct keeper_act *act, unsigned state)
 {
     struct node_row *row = keeper_node_find(s, act, "name");
     if (row == NULL) {
         return NULL;
     }
-    struct node_def def = node_def_of(row);
+    struct node_def def = keeper_node_def(row);
     (void)snprintf(act->object, sizeof act->object, "%s", row->name);
     (void)snprintf(act->from, sizeof act->from, "%s", sp_node_state_name(row->state));
     (void)snprintf(act->to, sizeof act->to, "%s", sp_node_state_name(state));
     def.state = (uint8_t)state;
-    return row->state == state ? keeper_admin_done(act) : node_write(s, act, &def, true);
+    bool same = row->state == state && inventory_cause_of(&s->inventory, row->id) == INVENTORY_NONE; /* else it becomes the operator's own */
+    return same ? keeper_admin_done(act) : node_write(s, act, &def, true);
 }
 
 json_t *keeper_node_state(struct nodes_shell *s, struct keeper_act *act)
@@ -330,12 +337,12 @@ json_t *keeper_node_state(struct nodes_shell *s, struct keeper_act *act)
     if (text == NULL || !sp_node_state_find(sp_str_of(text), &state)) {
         return keeper_admin_refuse(act, SP_REFUSAL_BAD_REQUEST, "state", "is no state of a node", node_states_hint);
     }
-    return node_state_to(s, act, state);
+    return keeper_node_state_to(s, act, state);
 }
 
 json_t *keeper_node_delete(struct nodes_shell *s, struct keeper_act *act)
 {
-    return node_state_to(s, act, SP_NODE_STATE_RETIRED);
+    return keeper_node_state_to(s, act, SP_NODE_STATE_RETIRED);
 }
 
 json_t *keeper_node_labels(struct nodes_shell *s, struct keeper_act *act)
@@ -346,7 +353,7 @@ json_t *keeper_node_labels(struct nodes_shell *s, struct keeper_act *act)
     if (row == NULL) {
         return NULL;
     }
-    struct node_def def = node_def_of(row);
+    struct node_def def = keeper_node_def(row);
     bool good = json_is_object(given) && node_labels_merge(given, row->labels, labels, sizeof labels);
     def.labels = good ? sp_str_of(labels) : def.labels;
     if (!good || node_registry_fault(&def) != NULL) {

@@ -11,6 +11,7 @@
 #include "dispatch_keeper_shell.h"
 #include "keeper_admin.h"
 #include "keeper_export.h"
+#include "keeper_inventory.h"
 #include "keeper_leases.h"
 #include "keeper_node_admin.h"
 #include "keeper_people.h"
@@ -296,6 +297,7 @@ static void shell_on_stats(void *self)
     shell_set(s, "keeper.store_rolled_back", s->store_rolled);
     shell_set(s, "keeper.rows_edited", s->store.edited);
     shell_set(s, "keeper.ready", keeper_core_ready(s->core));
+    keeper_inventory_stats(s);
 }
 
 /* ---- time ---- */
@@ -396,6 +398,7 @@ static void shell_tick(void *ctx, const struct sp_now *now)
     nodes_shell_step(s, &ev);
     (void)nodes_shell_flush(s);
     keeper_leases_tick(s);
+    keeper_inventory_run(s);
     if (s->health.store_good) {
         shell_background(s, now_ms);
     }
@@ -416,7 +419,7 @@ static struct sp_mono shell_deadline(void *ctx)
     uint64_t at = keeper_core_next_deadline(s->core).us;
     uint64_t others[] = {keeper_leases_deadline(s).us, s->look_ms * SP_US_PER_MS, s->export_ms * SP_US_PER_MS, sp_notify_deadline(&s->notify).us,
                          keeper_store_folding(&s->store) ? 0 : s->fold_ms * SP_US_PER_MS,
-                         s->dirty ? 0 : SP_NEVER};
+                         s->dirty || s->inventory.acting ? 0 : SP_NEVER};
     for (size_t i = 0; i < SP_COUNT(others); i++) {
         at = others[i] < at ? others[i] : at;
     }
@@ -502,6 +505,10 @@ static enum sp_rc shell_open_core(struct nodes_shell *s, struct sp_err *err)
     if (rc != SP_OK) {
         return rc;
     }
+    rc = keeper_inventory_open(s, err);
+    if (rc != SP_OK) {
+        return rc;
+    }
     s->health.store_good = true;
     SP_LOG(SP_LOG_INFO, "keeper", "loaded", SP_LOG_U("nodes", loaded.nodes), SP_LOG_U("pairs", loaded.pairs),
            SP_LOG_U("replayed", loaded.replayed), SP_LOG_U("bad_rows", loaded.bad_records));
@@ -539,6 +546,7 @@ static void shell_close(struct nodes_shell *s)
         sp_bus_close(&s->bus, (int)s->conf->bus.linger_ms);
     }
     keeper_closed_fini(&s->closed);
+    inventory_fini(&s->inventory);
     keeper_core_fini(&s->core);
     keeper_store_close(&s->store);
     keeper_effects_fini(&s->fx);

@@ -3,6 +3,7 @@
 #ifndef NODES_SHELL_H
 #define NODES_SHELL_H
 
+#include "inventory.h"
 #include "keeper_closed.h"
 #include "keeper_store.h"
 #include "sp_bus.h"
@@ -44,6 +45,8 @@ struct nodes_shell {
     struct keeper_closed closed;
     struct sp_crypto_hmac ticket_hmac;
     struct keeper_health health;
+    struct inventory inventory;
+    char inventory_rules[INVENTORY_RULES_MAX][256]; /* pattern, then labels, each terminated */
     uint8_t *hold; /* NODES_HOLD_BYTES, owned */
     uint32_t hold_used;
     bool dirty;      /* the open transaction has rows */

@@ -1,35 +1,71 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "bridge_hint.h"
 
+#include "bridge_inventory.h"
 #include "oslo_message.h"
 
 #define EVERY_MS 1000u
 #define OURS     "SPICE" /* how the reason begins when a service was disabled by us: no news */
 
-/* The host a notification is about; NULL: none of those that matter. Read by name; another major version is not read at all. */
-static const char *host_of(const json_t *inner)
+/* The versioned format: service.create, service.update, service.delete. */
+static enum bridge_heard versioned(const json_t *payload, const char *event, const char **host)
 {
     static const char *const events[] = {"service.create", "service.update", "service.delete"};
-    const json_t *payload = json_object_get(inner, "payload"), *data = json_object_get(payload, "nova_object.data");
-    const char *event = oslo_text(inner, "event_type"), *version = oslo_text(payload, "nova_object.version");
-    const char *binary = oslo_text(data, "binary"), *reason = oslo_text(data, "disabled_reason"), *host = oslo_text(data, "host");
+    const json_t *data = json_object_get(payload, "nova_object.data");
+    const char *version = oslo_text(payload, "nova_object.version"), *binary = oslo_text(data, "binary"),
+               *reason = oslo_text(data, "disabled_reason");
     bool matters = false;
-    for (size_t i = 0; i < SP_COUNT(events) && event != NULL; i++)
+    for (size_t i = 0; i < SP_COUNT(events); i++)
         matters = matters || strcmp(event, events[i]) == 0;
-    if (!matters || host == NULL || version == NULL || strncmp(version, "1.", 2) != 0 || binary == NULL ||
-        strcmp(binary, "nova-compute") != 0)
-        return NULL;
-    if (reason != NULL && strncmp(reason, OURS, sizeof OURS - 1) == 0)
-        return NULL;
-    return sp_str_is_name(sp_str_of(host), REC_HINT_NODE_NODE_MAX) ? host : NULL;
+    *host = oslo_text(data, "host");
+    if (!matters || version == NULL || strncmp(version, "1.", 2) != 0 || binary == NULL || strcmp(binary, "nova-compute") != 0)
+        return BRIDGE_HEARD_NOTHING;
+    return reason != NULL && strncmp(reason, OURS, sizeof OURS - 1) == 0 ? BRIDGE_HEARD_NOTHING : BRIDGE_HEARD_SERVICE;
+}
+
+/* The unversioned format, which has no events about services but those of the API that switches a host: HostAPI.set_enabled and the
+ * like. compute.* and others name the host they come from or are about. */
+static enum bridge_heard unversioned(const json_t *payload, const char *event, const char **host)
+{
+    static const struct {
+        const char *prefix, *member;
+        enum bridge_heard heard;
+    } rows[] = {
+        {"HostAPI.", "host_name", BRIDGE_HEARD_SERVICE},      {"service.", "host", BRIDGE_HEARD_SERVICE},
+        {"aggregate.addhost.end", "host", BRIDGE_HEARD_HOST}, {"aggregate.removehost.end", "host", BRIDGE_HEARD_HOST},
+        {"compute.instance.", "node", BRIDGE_HEARD_HOST},     {"compute.metrics.update", "nodename", BRIDGE_HEARD_HOST},
+    };
+    for (size_t i = 0; i < SP_COUNT(rows); i++) {
+        if (strncmp(event, rows[i].prefix, strlen(rows[i].prefix)) != 0)
+            continue;
+        *host = oslo_text(payload, rows[i].member);
+        return rows[i].heard;
+    }
+    return BRIDGE_HEARD_NOTHING;
+}
+
+enum bridge_heard bridge_hint_read(const json_t *inner, const char **host)
+{
+    const json_t *payload = json_object_get(inner, "payload");
+    const char *event = oslo_text(inner, "event_type");
+    *host = NULL;
+    if (event == NULL || !json_is_object(payload))
+        return BRIDGE_HEARD_NOTHING;
+    bool objects = json_object_get(payload, "nova_object.data") != NULL;
+    enum bridge_heard heard = objects ? versioned(payload, event, host) : unversioned(payload, event, host);
+    return *host != NULL && sp_str_is_name(sp_str_of(*host), REC_HINT_NODE_NODE_MAX) ? heard : BRIDGE_HEARD_NOTHING;
 }
 
 void bridge_hint_on_notification(struct bridge *b, const struct amqp_link_event *d)
 {
     struct bridge_hints *h = &b->hints;
     json_t *inner = d->body != NULL && d->json && !d->zlib ? oslo_inner_load(sp_str_bytes(d->body, d->bytes)) : NULL;
-    const char *host = host_of(inner);
+    const char *host = NULL;
+    enum bridge_heard heard = bridge_hint_read(inner, &host);
     h->seen++;
+    if (heard != BRIDGE_HEARD_NOTHING)
+        bridge_inventory_heard(b, host, heard == BRIDGE_HEARD_SERVICE);
+    host = heard == BRIDGE_HEARD_SERVICE ? host : NULL;
     for (uint32_t i = 0; i < h->count && host != NULL; i++)
         host = strcmp(h->names[i], host) == 0 ? NULL : host;
     if (host != NULL && h->count < MSG_HINT_NODES_MAX) {

@@ -8,6 +8,7 @@
 
 #include "bridge_cloud.h"
 #include "bridge_hint.h"
+#include "bridge_inventory.h"
 #include "bridge_note.h"
 #include "bridge_result.h"
 #include "bridge_rpc.h"
@@ -242,6 +243,8 @@ static void topology_nova(struct bridge *b, struct amqp_link_options *in)
                                            .expires_ms = (uint32_t)c->transient_ttl_ms,
                                            .length_max = 1000,
                                            .ttl_ms = 60000});
+    in->declares[in->declare_count] = in->declares[in->declare_count - 1]; /* the same queue, for the unversioned format too */
+    in->declares[in->declare_count++].key = "notifications.info";
     declare(in, (struct amqp_link_declare){.verb = AMQP_LINK_CONSUME, .queue = queue, .foreign = true});
 }
 
@@ -402,6 +405,7 @@ static void on_stats(void *self)
         gauge(b, "nova.malformed", cloud_nova_malformed(b->nova));
         gauge(b, "nova.tokens", cloud_nova_tokens(b->nova));
     }
+    bridge_inventory_stats(b);
     if (b->place == NULL)
         return;
     const struct trait_counters *t = &b->place->core.counters;
@@ -477,6 +481,8 @@ enum sp_rc bridge_shell_open(const struct bridge_shell_options *options, struct 
     enum sp_rc rc = b->wake_fd < 0 ? sp_err_set(err, SP_E_IO, "eventfd", "cannot be made") : open_core(b, err);
     rc = rc == SP_OK ? sp_loop_add(b->loop, b->wake_fd, EPOLLIN, (struct sp_loop_watch){on_wake, b}) : rc;
     rc = rc == SP_OK ? bridge_cloud_open(b, err) : rc;
+    if (rc == SP_OK)
+        bridge_inventory_open(b);
     rc = rc == SP_OK ? open_bus(b, err) : rc;
     if (rc == SP_OK && !open_links(b))
         rc = sp_err_set(err, SP_E_NOMEM, b->name, "no thread for a link to RabbitMQ");
@@ -501,6 +507,7 @@ void bridge_shell_close(struct bridge **b_p)
         sp_loop_del(b->loop, b->wake_fd);
         close(b->wake_fd);
     }
+    bridge_inventory_close(b);
     bridge_cloud_close(b);
     bridge_rpc_fini(b);
     bridge_result_fini(b);
@@ -520,8 +527,9 @@ void bridge_shell_close(struct bridge **b_p)
 struct sp_mono bridge_shell_deadline(const struct bridge *b)
 {
     uint64_t at = bridge_core_next_deadline(&b->core, bridge_shell_now(b)).us;
-    uint64_t others[] = {bridge_rpc_deadline_us(b),   bridge_result_deadline_us(b),     bridge_hint_deadline_us(b),
-                         bridge_trust_deadline_us(b), sp_notify_deadline(b->notify).us, bridge_cloud_deadline_us(b)};
+    uint64_t others[] = {bridge_rpc_deadline_us(b),       bridge_result_deadline_us(b), bridge_hint_deadline_us(b),
+                         bridge_inventory_deadline_us(b), bridge_trust_deadline_us(b),  sp_notify_deadline(b->notify).us,
+                         bridge_cloud_deadline_us(b)};
     for (size_t i = 0; i < SP_COUNT(others); i++)
         at = others[i] < at ? others[i] : at;
     return (struct sp_mono){at};
@@ -536,6 +544,7 @@ void bridge_shell_tick(struct bridge *b, const struct sp_now *now)
     bridge_hint_tick(b);
     bridge_trust_turn(b);
     bridge_cloud_tick(b);
+    bridge_inventory_tick(b);
     sp_log_tick(*now);
     sp_notify_watchdog(b->notify, now->mono, sp_loop_turns(b->loop));
 }

@@ -9,6 +9,7 @@
 #include "bridge_core.h"
 #include "bridge_options.h"
 #include "bridge_seen.h"
+#include "cloud_inventory.h"
 #include "cloud_nova.h"
 #include "cloud_place.h"
 #include "dispatch_bridge.h"
@@ -125,6 +126,9 @@ struct bridge {
     bool place_follows, pools_asked;
     /* Nova's API */
     struct cloud_nova *nova; /* NULL: none is configured */
+    struct cloud_inventory inventory;
+    uint64_t inventory_boot;
+    bool inventory_on;
     /* calls */
     struct bridge_call calls[BRIDGE_CALLS_MAX];
     uint32_t call_count, view_count;

@@ -95,6 +95,19 @@ static void keeper_on_node_put(struct keeper_core *core, const struct node_def *
     }
 }
 
+static void keeper_on_node_rename(struct keeper_core *core, struct node_row *row, struct sp_str name, uint8_t state)
+{
+    if (row == NULL || node_registry_move(&core->nodes, row, name, state) != SP_OK) {
+        return;
+    }
+    keeper_judge_select(core, row);
+    for (uint32_t p = 0; p < core->pool_count; p++) {
+        if (row->members[p].told) {
+            keeper_tell_mark(core, row, p); /* readers know it by its old name */
+        }
+    }
+}
+
 static void keeper_on_pool_put(struct keeper_core *core, const struct pool_policy *pool)
 {
     uint32_t at = keeper_core_find_pool(core, sp_str_of(pool->name));
@@ -162,6 +175,9 @@ static void keeper_on_operator(struct keeper_core *core, const struct keeper_eve
                 keeper_sweep_want(core);
             }
         }
+        break;
+    case KEEPER_EV_NODE_RENAME:
+        keeper_on_node_rename(core, node_registry_at(&core->nodes, ev->u.rename.id), ev->u.rename.name, ev->u.rename.state);
         break;
     case KEEPER_EV_POOL_PUT:
         keeper_on_pool_put(core, ev->u.pool);

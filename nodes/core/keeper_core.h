@@ -45,6 +45,7 @@ enum keeper_event_kind {
     KEEPER_EV_LINK,         /* a broker was reached: what was said while it was away did not arrive */
     KEEPER_EV_NODE_PUT,     /* an operator's change that is already durable */
     KEEPER_EV_NODE_STATE,
+    KEEPER_EV_NODE_RENAME, /* likewise; what it proved is void */
     KEEPER_EV_POOL_PUT,
     KEEPER_EV_POOL_DELETE,
     KEEPER_EV_REVOKED       /* a worker's key: what it reported is void */
@@ -77,6 +78,11 @@ struct keeper_event {
             uint32_t id;
             uint8_t state;
         } state;
+        struct {
+            uint32_t id;
+            uint8_t state;
+            struct sp_str name;
+        } rename;
         const struct pool_policy *pool; /* POOL_PUT; valid by pool_policy_fault */
         struct sp_str name;             /* POOL_DELETE, REVOKED */
     } u;

@@ -400,6 +400,29 @@ static bool node_registry_pairs_resize(struct node_row *row, uint32_t size)
     return true;
 }
 
+enum sp_rc node_registry_move(struct node_registry *r, struct node_row *row, struct sp_str name, uint8_t state)
+{
+    if (!sp_str_is_name(name, NODE_NAME_BYTES_MAX) || state > SP_NODE_STATE_LAST) {
+        return SP_E_INVALID;
+    }
+    if (node_registry_find(r, name) != NULL) {
+        return SP_E_EXISTS;
+    }
+    char *copy = node_registry_text(name);
+    if (copy == NULL || !sp_map_put(&r->by_name, node_registry_hash(r, name.p, name.n), row->id)) {
+        free(copy);
+        return SP_E_NOMEM;
+    }
+    sp_map_remove(&r->by_name, node_registry_hash(r, row->name, strlen(row->name)));
+    free(row->name);
+    row->name = copy;
+    row->generation++;
+    row->state = state;
+    node_registry_touch(r, row);
+    node_registry_mark_fold(r, row);
+    return SP_OK;
+}
+
 static bool node_registry_pairs_grow(struct node_row *row)
 {
     if (row->pair_count < row->pair_size) {

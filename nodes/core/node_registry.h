@@ -82,6 +82,9 @@ enum sp_rc node_registry_restore(struct node_registry *r, const struct node_def 
                                  struct node_row **out) SP_MUST_USE;
 /* Effect: state changes and the registry's version rises. */
 void node_registry_state(struct node_registry *r, struct node_row *row, uint8_t state);
+/* Effect: the node has another name and state, and what it proved under the old name is void: a new generation. The name must be free.
+ * SP_E_EXISTS, SP_E_INVALID, SP_E_NOMEM: nothing changed. */
+enum sp_rc node_registry_move(struct node_registry *r, struct node_row *row, struct sp_str name, uint8_t state) SP_MUST_USE;
 /* Effect: each node, now and later, has room for at least `pools` memberships; fresh ones are out. False without memory. */
 bool node_registry_pools(struct node_registry *r, uint32_t pools);
 /* Lookups borrow the registry and lend rows; NULL when there is none. */

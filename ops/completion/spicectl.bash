@@ -28,7 +28,7 @@ _spicectl() {
   nouns="init host node check profile pool result audit explain events reader stats top trace doctor apply export worker key manifest completion help"
   case "$noun" in
     host) verbs="export" ;;
-    node) verbs="list show add label resume maintenance quarantine retire delete" ;;
+    node) verbs="list show add label inventory resume maintenance quarantine retire delete" ;;
     check) verbs="list show enable disable stage run delete verify" ;;
     profile) verbs="list show select delete" ;;
     pool) verbs="list show members delete" ;;
@@ -47,6 +47,7 @@ _spicectl() {
     "node show") kind="node"; opts="--config --name --json --timeout --help --version" ;;
     "node add") kind=""; opts="--config --name --json --timeout --help --version --dry-run --key --address --labels" ;;
     "node label") kind="node"; opts="--config --name --json --timeout --help --version --dry-run --yes --all --selector" ;;
+    "node inventory") kind="node"; opts="--config --name --json --timeout --help --version --dry-run --yes --all --kind --accept" ;;
     "node resume") kind="node"; opts="--config --name --json --timeout --help --version --dry-run --yes --all --selector" ;;
     "node maintenance") kind="node"; opts="--config --name --json --timeout --help --version --dry-run --yes --all --selector" ;;
     "node quarantine") kind="node"; opts="--config --name --json --timeout --help --version --dry-run --yes --all --selector" ;;

@@ -6,6 +6,7 @@
 #define SP_CONF_H
 
 #include "sp_conf_bridge.h"
+#include "sp_conf_inventory.h"
 
 #define SP_CONF_BROKERS_MAX    8u
 #define SP_CONF_ENDPOINTS_MAX  4u
@@ -24,16 +25,14 @@ enum sp_conf_role {
     SP_CONF_ROLE_WORKER,
     SP_CONF_ROLE_OPERATOR,
     SP_CONF_ROLE_READER,
-    SP_CONF_ROLE_ENROL,
-    SP_CONF_ROLE_BRIDGE
+    SP_CONF_ROLE_ENROL, SP_CONF_ROLE_BRIDGE
 };
 
 /* A row of principals.yaml. */
 struct sp_conf_principal {
     char name[SP_CONF_NAME_BYTES];
     uint32_t role;
-    uint8_t curve[32];
-    uint8_t sign[32];      /* all zero: cannot sign */
+    uint8_t curve[32], sign[32]; /* sign all zero: cannot sign */
     char adapters[513];    /* worker: scope, joined by commas; "*" = all */
     char nodes[256];       /* worker: selector of nodes; empty = all */
     uint8_t next_curve[32], next_sign[32]; /* the pair that follows; all zero: none */
@@ -112,6 +111,7 @@ struct sp_conf_keeper {
     bool require_synced_clock; /* no new trust while the kernel says the wall clock is not synchronised */
     char audit_export[SP_FS_PATH_BYTES]; /* append-only copy of the audit; empty: none */
     char nodes_file[SP_FS_PATH_BYTES];   /* definitions applied at start; empty: none */
+    struct sp_conf_inventory inventory;
 };
 
 struct sp_conf_worker { /* defaults for all workers of the host, or one row of workers: */

@@ -77,6 +77,19 @@ static const struct sp_bind_key scheduler_keys[] = {
 };
 static const struct sp_bind_table scheduler_table = TABLE(sp_conf_scheduler, "the scheduler section", scheduler_keys);
 
+#define INVENTORY(m) SP_BIND_AT(sp_conf_inventory, m)
+static const char *const inventory_modes[] = {"off", "report", "discover", NULL};
+static const char *const inventory_admits[] = {"manual", "labelled", NULL};
+static const struct sp_bind_key inventory_keys[] = {
+    {"mode", SP_BIND_ENUM, false, INVENTORY(mode), .words = inventory_modes, .def = "discover", .help = "what a bridge reads in the cloud is ignored, only shown, or followed"},
+    {"admit", SP_BIND_ENUM, false, INVENTORY(admit), .words = inventory_admits, .def = "manual", .help = "a discovered node stays in maintenance until an administrator says otherwise; or, if a rule of labels names it, goes into service"},
+    {"labels", SP_BIND_TEXTS, false, SP_BIND_ARRAY(sp_conf_inventory, labels, label_count), .help = "rules 'PATTERN key=value,key=value': labels of discovered nodes by their names, the first rule that fits; * and ? in patterns, labels sorted"},
+    {"misses", SP_BIND_U32, false, INVENTORY(misses), .min = 2, .max = 100, .def = "3", .help = "a node that the cloud lists no more is retired after so many whole readings without it"},
+    {"missing", SP_BIND_SPAN, false, INVENTORY(missing_ms), .min = 1 * S, .max = 30 * DAY, .def = "15m", .help = "and not before it was missing for so long"},
+    {"brake_percent", SP_BIND_U32, false, INVENTORY(brake_percent), .min = 1, .max = 100, .def = "10", .help = "more of the discovered nodes in service than this, but always one, are not taken out within an hour unless an administrator says yes"},
+};
+static const struct sp_bind_table inventory_table = TABLE(sp_conf_inventory, "the inventory section", inventory_keys);
+
 #define KEEPER(m) SP_BIND_AT(sp_conf_keeper, m)
 static const struct sp_bind_key keeper_keys[] = {
     {"user", SP_BIND_NAME, false, KEEPER(user), .help = "user to become when started by root"},
@@ -96,6 +109,7 @@ static const struct sp_bind_key keeper_keys[] = {
     {"require_synced_clock", SP_BIND_BOOL, false, KEEPER(require_synced_clock), .def = "false", .help = "no new trust while the kernel says the clock is not synchronised"},
     {"audit_export", SP_BIND_PATH, false, KEEPER(audit_export), .help = "file that gets a copy of every audit row; none: no copy"},
     {"nodes_file", SP_BIND_PATH, false, KEEPER(nodes_file), .help = "definitions of nodes applied at start; none: no file"},
+    {"inventory", SP_BIND_MAP, false, KEEPER(inventory), .sub = &inventory_table, .help = "nodes that the cloud's own list names"},
 };
 static const struct sp_bind_table keeper_table = TABLE(sp_conf_keeper, "the keeper section", keeper_keys);
 

@@ -56,6 +56,7 @@ enum ctl_opt {
     CTL_OPT_TEST,
     CTL_OPT_OVERLAP,
     CTL_OPT_FILTER_STATE,
+    CTL_OPT_ACCEPT,
     CTL_OPT_COUNT
 };
 

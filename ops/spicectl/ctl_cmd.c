@@ -38,7 +38,7 @@ static const struct ctl_opt_row cmd_options[] = {
     [CTL_OPT_CHECK] = {"check", 0, "CHECK", "only of this check", false},
     [CTL_OPT_LIMIT] = {"limit", 0, "N", "at most so many rows", false},
     [CTL_OPT_AFTER] = {"after", 0, "N", "rows after this number", false},
-    [CTL_OPT_KIND] = {"kind", 0, "KIND", "only definitions of this kind", false},
+    [CTL_OPT_KIND] = {"kind", 0, "KIND", "only definitions, or differences of the inventory, of this kind", false},
     [CTL_OPT_ONCE] = {"once", '1', NULL, "one picture, then end", false},
     [CTL_OPT_POOL] = {"pool", 0, "POOL", "only this pool", false},
     [CTL_OPT_ADAPTERS] = {"adapters", 0, "A,B,...", "adapters the worker may speak for; * = all", false},
@@ -54,12 +54,17 @@ static const struct ctl_opt_row cmd_options[] = {
     [CTL_OPT_TEST] = {"test", 0, NULL, "results of test runs of drafts, which count for nothing", false},
     [CTL_OPT_OVERLAP] = {"overlap", 0, "SPAN", "the old keys are accepted this much longer (default 1d)", false},
     [CTL_OPT_FILTER_STATE] = {"filter-state", 0, "DIR", "state dumps of the Nova filter (default: /run/spice-nova)", false},
+    [CTL_OPT_ACCEPT] = {"accept", 0, NULL, "say yes: nodes that wait go into service, what the brake held back is carried out", false},
 };
 SP_STATIC_ASSERT(SP_COUNT(cmd_options) == CTL_OPT_COUNT, "one row per option");
 SP_STATIC_ASSERT(CTL_OPT_COUNT <= 64, "options are bits of a 64-bit word");
 
 static const char cmd_more_label[] = "KEY=VALUE sets a label, KEY- removes it; other words are names of nodes.\n"
                                      "  spicectl node label node-7 zone=a rack=12 old-";
+static const char cmd_more_inventory[] =
+    "Without --accept: what is new, renamed, in conflict, missing or gone. With it: NAMEs go into service, or --all that wait for it.\n"
+    "What the brake held back is carried out for NAMEs, or with --all --kind held_back (or renamed, conflict).\n"
+    "  spicectl node inventory --accept cmp-17 'cmp-2*'";
 static const char cmd_more_apply[] =
     "A file is checked whole before anything is sent; with one mistake in it nothing of it is applied.\n"
     "What is already so is left alone, so applying twice changes nothing. After an error what is under way ends and later "
@@ -104,6 +109,9 @@ static const struct ctl_cmd cmd_table[] = {
      "register a node, or change one", NULL, ctl_node_add},
     {"node", "label", "[NAME...] KEY=VALUE|KEY-...", 1, CTL_MANY, true, PICK, "node", "set and remove labels", cmd_more_label,
      ctl_node_label},
+    {"node", "inventory", "[NAME...]", 0, CTL_MANY, true,
+     CTL_BIT(CTL_OPT_ALL) | SURE | CTL_BIT(CTL_OPT_ACCEPT) | CTL_BIT(CTL_OPT_KIND), "node",
+     "how the cloud's own list of compute nodes differs", cmd_more_inventory, ctl_node_inventory},
     {"node", "resume", "[NAME...]", 0, CTL_MANY, true, PICK, "node", "put nodes in service", NULL, ctl_node_state},
     {"node", "maintenance", "[NAME...]", 0, CTL_MANY, true, PICK, "node", "checked on, but not in a pool and no alarm", NULL,
      ctl_node_state},

@@ -62,7 +62,7 @@ static void node_table(struct ctl *ctl, const json_t *list)
     char text[CTL_JSON_WORDS_MAX];
     size_t i;
     json_t *row;
-    struct ctl_table *table = ctl_table_new("NODE|TIER|STATE|IN POOLS|LABELS|WHY NOT");
+    struct ctl_table *table = ctl_table_new("NODE|TIER|STATE|ORIGIN|IN POOLS|LABELS|WHY NOT");
     json_array_foreach(list, i, row)
     {
         const json_t *pools = json_object_get(row, "pools");
@@ -71,6 +71,7 @@ static void node_table(struct ctl *ctl, const json_t *list)
         ctl_table_cell(table, ctl_json_text(row, "name"));
         ctl_table_tone(table, ctl_out_tone_of(tier), tier);
         ctl_table_tone(table, ctl_out_tone_of(state), state);
+        ctl_table_cell(table, ctl_json_text(row, "origin"));
         node_pools(pools, text, NODE_POOLS_TEXT_MAX);
         ctl_table_cell(table, text);
         ctl_table_cell(table, ctl_json_labels(json_object_get(row, "labels"), text, sizeof text));

@@ -16,6 +16,7 @@ int ctl_node_show(struct ctl *ctl);
 int ctl_node_add(struct ctl *ctl);
 int ctl_node_label(struct ctl *ctl);
 int ctl_node_state(struct ctl *ctl);
+int ctl_node_inventory(struct ctl *ctl);
 int ctl_node_delete(struct ctl *ctl);
 
 int ctl_check_list(struct ctl *ctl);

@@ -436,6 +436,10 @@ static const struct msg_info infos[SP_MSG_COUNT] = {
      1 << SP_ROLE_SCHEDULER | 1 << SP_ROLE_KEEPER,
      1 << SP_ROLE_BRIDGE,
      SP_AUTH_SIGN, 64, false, 786456u},
+    {"InventoryReport", SP_MSG_INVENTORY_REPORT, 1, 0,
+     1 << SP_ROLE_BRIDGE,
+     1 << SP_ROLE_KEEPER,
+     SP_AUTH_SIGN, 64, false, 75809u},
     {"AdminRequest", SP_MSG_ADMIN_REQUEST, 1, SP_MSG_ADMIN_REPLY,
      1 << SP_ROLE_OPERATOR,
      1 << SP_ROLE_BROKER | 1 << SP_ROLE_SCHEDULER | 1 << SP_ROLE_KEEPER,
@@ -491,11 +495,12 @@ static const uint8_t by_number[SP_MSG_LAST + 1] = {
     [SP_MSG_HINT] = 29,
     [SP_MSG_VIEW_REQUEST] = 30,
     [SP_MSG_VIEW_REPLY] = 31,
-    [SP_MSG_ADMIN_REQUEST] = 32,
-    [SP_MSG_ADMIN_REPLY] = 33,
-    [SP_MSG_ENROL_REQUEST] = 34,
-    [SP_MSG_ENROL_REPLY] = 35,
-    [SP_MSG_PRINCIPAL_SET] = 36,
+    [SP_MSG_INVENTORY_REPORT] = 32,
+    [SP_MSG_ADMIN_REQUEST] = 33,
+    [SP_MSG_ADMIN_REPLY] = 34,
+    [SP_MSG_ENROL_REQUEST] = 35,
+    [SP_MSG_ENROL_REPLY] = 36,
+    [SP_MSG_PRINCIPAL_SET] = 37,
 };
 
 const struct msg_info *msg_find(unsigned number)
@@ -1708,6 +1713,94 @@ enum sp_rc rec_hint_node_decode(const uint8_t *p, size_t n, struct rec_hint_node
     return SP_OK;
 }
 
+SP_INLINE uint8_t *write_inventory_node(uint8_t *restrict p, const struct rec_inventory_node *restrict r, struct sp_text_seen *seen)
+{
+    p = sp_put_array(p, 4);
+    p = sp_put_exact(p, r->key, 16u);
+    p = sp_put_exact(p, r->service, 16u);
+    p = sp_put_u8(p, r->flags);
+    p = sp_put_str(p, r->name, 255u, seen);
+    return p;
+}
+
+static bool text_inventory_node(const struct rec_inventory_node *r)
+{
+    return sp_str_is_utf8(r->name);
+}
+
+/* There may be no room for the largest inventory_node: is there for this one? */
+static __attribute__((noinline, cold)) enum sp_rc fits_inventory_node(const struct sp_packer *w, const struct rec_inventory_node *r)
+{
+    if (!(r->name.n <= 255u))
+        return SP_E_LIMIT;
+    return sp_packer_room(w) < (size_t)41u + r->name.n ? SP_E_FULL : SP_OK;
+}
+
+/* A field was over its limit, or a text not plain. */
+static __attribute__((noinline, cold)) enum sp_rc judge_inventory_node(struct sp_packer *w, const struct rec_inventory_node *r, uint8_t *p)
+{
+    if (!(r->name.n <= 255u))
+        return SP_E_LIMIT;
+    return text_inventory_node(r) ? sp_packer_commit(w, p) : SP_E_INVALID;
+}
+
+SP_INLINE void read_inventory_node(struct sp_unpacker *u, struct rec_inventory_node *r, bool check)
+{
+    uint32_t count = sp_take_fields(u, 4);
+    if (count < 4)
+        sp_unpack_fail(u, SP_E_MALFORMED);
+    r->key = sp_take_exact(u, 16u);
+    r->service = sp_take_exact(u, 16u);
+    r->flags = (uint8_t)sp_take_uint(u, UINT8_MAX);
+    r->name = sp_take_str(u, 255u, check);
+    if (count > 4)
+        sp_take_extra(u, count - 4);
+}
+
+enum sp_rc rec_inventory_node_put(struct sp_packer *w, const struct rec_inventory_node *r)
+{
+    if (w->list_count == w->list_max)
+        return SP_E_FULL;
+    if (!SP_LIKELY(sp_packer_room(w) >= 296u)) {
+        enum sp_rc rc = fits_inventory_node(w, r);
+        if (rc != SP_OK)
+            return rc;
+    }
+    struct sp_text_seen seen = sp_text_nothing_seen();
+    uint8_t *p = write_inventory_node(w->p, r, &seen);
+    if (!SP_LIKELY(sp_text_is_plain(&seen)))
+        return judge_inventory_node(w, r, p);
+    return sp_packer_commit(w, p);
+}
+
+bool rec_inventory_node_next(struct sp_list *list, struct rec_inventory_node *r)
+{
+    if (list->count == 0)
+        return false;
+    struct sp_unpacker u = {list->p, list->p + list->bytes, SP_OK, 0};
+    read_inventory_node(&u, r, false);
+    SP_ASSERT(u.rc == SP_OK);
+    list->bytes = (uint32_t)sp_unpacker_left(&u);
+    list->p = u.p;
+    list->count--;
+    return true;
+}
+
+enum sp_rc rec_inventory_node_decode(const uint8_t *p, size_t n, struct rec_inventory_node *r)
+{
+    struct rec_inventory_node out;
+    if (n > SP_FRAME_BYTES_MAX)
+        return SP_E_LIMIT;
+    struct sp_unpacker u = {p, p + n, SP_OK, 0};
+    read_inventory_node(&u, &out, true);
+    if (u.rc != SP_OK)
+        return u.rc;
+    if (u.p != u.end)
+        return SP_E_MALFORMED;
+    *r = out;
+    return SP_OK;
+}
+
 SP_INLINE uint8_t *write_principal(uint8_t *restrict p, const struct rec_principal *restrict r, struct sp_text_seen *seen)
 {
     p = sp_put_array(p, 12);
@@ -2043,6 +2136,26 @@ static struct sp_list list_hint_node(struct sp_unpacker *from, uint32_t max)
     const uint8_t *start = u.p;
     for (uint32_t i = 0; i < count && u.rc == SP_OK; i++)
         read_hint_node(&u, &r, true);
+    if (u.rc == SP_OK) {
+        list.p = start;
+        list.bytes = (uint32_t)(u.p - start);
+        list.count = count;
+    }
+    *from = u;
+    return list;
+}
+
+static struct sp_list list_inventory_node(struct sp_unpacker *from, uint32_t max)
+{
+    struct sp_list list = {NULL, 0, 0};
+    struct sp_unpacker u = *from;
+    struct rec_inventory_node r;
+    uint32_t count = sp_take_array(&u);
+    if (count > max)
+        sp_unpack_fail(&u, SP_E_LIMIT);
+    const uint8_t *start = u.p;
+    for (uint32_t i = 0; i < count && u.rc == SP_OK; i++)
+        read_inventory_node(&u, &r, true);
     if (u.rc == SP_OK) {
         list.p = start;
         list.bytes = (uint32_t)(u.p - start);
@@ -4035,6 +4148,84 @@ enum sp_rc msg_view_reply_encode(struct sp_packer *w, const struct msg_view_repl
     if (!SP_LIKELY(sp_text_is_plain(&seen)))
         return judge_msg_view_reply(w, m, p);
     return sp_packer_commit(w, p);
+}
+
+SP_INLINE uint8_t *write_msg_inventory_report(uint8_t *restrict p, const struct msg_inventory_report *restrict r)
+{
+    p = sp_put_array(p, 6);
+    p = sp_put_u64(p, r->boot);
+    p = sp_put_u64(p, r->snapshot);
+    p = sp_put_u32(p, r->part);
+    p = sp_put_bool(p, r->last);
+    p = sp_put_u32(p, r->total);
+    return p;
+}
+
+SP_INLINE void read_msg_inventory_report(struct sp_unpacker *u, struct msg_inventory_report *r, bool check)
+{
+    (void)check;
+    uint32_t count = sp_take_fields(u, 6);
+    if (count < 6)
+        sp_unpack_fail(u, SP_E_MALFORMED);
+    r->boot = (uint64_t)sp_take_uint(u, UINT64_MAX);
+    r->snapshot = (uint64_t)sp_take_uint(u, UINT64_MAX);
+    r->part = (uint32_t)sp_take_uint(u, UINT32_MAX);
+    r->last = sp_take_bool(u);
+    r->total = (uint32_t)sp_take_uint(u, UINT32_MAX);
+    r->nodes = list_inventory_node(u, 256u);
+    if (count > 6)
+        sp_take_extra(u, count - 6);
+}
+
+enum sp_rc msg_inventory_report_decode(const uint8_t *p, size_t n, struct msg_inventory_report *m)
+{
+    struct msg_inventory_report out;
+    if (n > SP_FRAME_BYTES_MAX)
+        return SP_E_LIMIT;
+    struct sp_unpacker u = {p, p + n, SP_OK, 0};
+    read_msg_inventory_report(&u, &out, true);
+    if (u.rc != SP_OK)
+        return u.rc;
+    if (u.p != u.end)
+        return SP_E_MALFORMED;
+    out.extra = u.extra;
+    *m = out;
+    return SP_OK;
+}
+
+static enum sp_rc plain_inventory_report(struct sp_packer *w, const struct msg_inventory_report *m)
+{
+    SP_ASSERT(w->list == NULL);
+    if (sp_packer_room(w) < 30u)
+        return SP_E_FULL;
+    return sp_packer_commit(w, write_msg_inventory_report(w->p, m));
+}
+
+enum sp_rc msg_inventory_report_begin(struct sp_packer *w, const struct msg_inventory_report *m)
+{
+    uint8_t *before = w->p;
+    enum sp_rc rc = plain_inventory_report(w, m);
+    if (rc == SP_OK)
+        rc = sp_packer_list_open(w, 256u);
+    if (rc != SP_OK)
+        w->p = before;
+    return rc;
+}
+
+enum sp_rc msg_inventory_report_end(struct sp_packer *w)
+{
+    return sp_packer_list_close(w);
+}
+
+enum sp_rc msg_inventory_report_encode(struct sp_packer *w, const struct msg_inventory_report *m)
+{
+    uint8_t *before = w->p;
+    enum sp_rc rc = plain_inventory_report(w, m);
+    if (rc == SP_OK)
+        rc = sp_packer_list_copy(w, &m->nodes, 256u);
+    if (rc != SP_OK)
+        w->p = before;
+    return rc;
 }
 
 SP_INLINE uint8_t *write_msg_admin_request(uint8_t *restrict p, const struct msg_admin_request *restrict r, struct sp_text_seen *seen)

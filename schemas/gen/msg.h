@@ -215,6 +215,7 @@ enum sp_msg {
     SP_MSG_HINT = 45,
     SP_MSG_VIEW_REQUEST = 46,
     SP_MSG_VIEW_REPLY = 47,
+    SP_MSG_INVENTORY_REPORT = 48,
     SP_MSG_ADMIN_REQUEST = 50,
     SP_MSG_ADMIN_REPLY = 51,
     SP_MSG_ENROL_REQUEST = 60,
@@ -222,7 +223,7 @@ enum sp_msg {
     SP_MSG_PRINCIPAL_SET = 62,
 };
 #define SP_MSG_LAST 62u
-#define SP_MSG_COUNT 36u
+#define SP_MSG_COUNT 37u
 
 /* One row per message. Masks have bit 1 << role. */
 struct msg_info {
@@ -449,6 +450,20 @@ struct rec_hint_node {
 enum sp_rc rec_hint_node_put(struct sp_packer *w, const struct rec_hint_node *r) SP_MUST_USE;
 bool rec_hint_node_next(struct sp_list *list, struct rec_hint_node *r);
 enum sp_rc rec_hint_node_decode(const uint8_t *p, size_t n, struct rec_hint_node *r) SP_MUST_USE;
+
+#define REC_INVENTORY_NODE_KEY_BYTES 16u
+#define REC_INVENTORY_NODE_SERVICE_BYTES 16u
+#define REC_INVENTORY_NODE_NAME_MAX 255u
+#define REC_INVENTORY_NODE_BYTES_MAX 296u
+struct rec_inventory_node {
+    const uint8_t *key; /* 16 bytes: UUID of the compute node, which is that of its resource provider */
+    const uint8_t *service; /* 16 bytes: UUID of its compute service; zeros: not known */
+    uint8_t flags; /* bit mask: 1 service disabled, 2 service down */
+    struct sp_str name; /* text, at most 255: hypervisor host name as the cloud's API gave it */
+};
+enum sp_rc rec_inventory_node_put(struct sp_packer *w, const struct rec_inventory_node *r) SP_MUST_USE;
+bool rec_inventory_node_next(struct sp_list *list, struct rec_inventory_node *r);
+enum sp_rc rec_inventory_node_decode(const uint8_t *p, size_t n, struct rec_inventory_node *r) SP_MUST_USE;
 
 #define REC_PRINCIPAL_NAME_MAX 40u
 #define REC_PRINCIPAL_CURVE_BYTES 32u
@@ -871,6 +886,23 @@ struct msg_view_reply {
 };
 enum sp_rc msg_view_reply_decode(const uint8_t *p, size_t n, struct msg_view_reply *m) SP_MUST_USE;
 enum sp_rc msg_view_reply_encode(struct sp_packer *w, const struct msg_view_reply *m) SP_MUST_USE;
+
+/* 48 InventoryReport: bridge -> keeper; auth sign; repeat harmless; reply none. */
+#define MSG_INVENTORY_REPORT_NODES_MAX 256u
+#define MSG_INVENTORY_REPORT_BYTES_MAX 75809u
+struct msg_inventory_report {
+    uint64_t boot; /* start of the bridge */
+    uint64_t snapshot; /* number of this reading, rising since that start */
+    uint32_t part; /* from 0, in order */
+    bool last; /* last part; what no part names was not in the list */
+    uint32_t total; /* nodes in all parts */
+    struct sp_list nodes; /* of rec_inventory_node, at most 256: compute nodes, in rising order of their keys */
+    uint32_t extra; /* decode: elements skipped because this version does not know them */
+};
+enum sp_rc msg_inventory_report_decode(const uint8_t *p, size_t n, struct msg_inventory_report *m) SP_MUST_USE;
+enum sp_rc msg_inventory_report_encode(struct sp_packer *w, const struct msg_inventory_report *m) SP_MUST_USE;
+enum sp_rc msg_inventory_report_begin(struct sp_packer *w, const struct msg_inventory_report *m) SP_MUST_USE;
+enum sp_rc msg_inventory_report_end(struct sp_packer *w) SP_MUST_USE;
 
 /* 50 AdminRequest: operator -> broker, scheduler, keeper; auth sign; repeat once; reply AdminReply. */
 #define MSG_ADMIN_REQUEST_VERB_MAX 48u

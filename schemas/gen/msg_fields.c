@@ -303,6 +303,26 @@ static bool next_rec_hint_node(struct sp_list *list, void *to)
 }
 static const struct msg_shape shape_hint_node = {"HintNode", 0, sizeof(struct rec_hint_node), 1, 0, rec_hint_node_fields, encode_rec_hint_node, decode_rec_hint_node, next_rec_hint_node};
 
+static const struct msg_field rec_inventory_node_fields[] = {
+    {"key", MSG_EXACT, offsetof(struct rec_inventory_node, key), 16u, NULL},
+    {"service", MSG_EXACT, offsetof(struct rec_inventory_node, service), 16u, NULL},
+    {"flags", MSG_U8, offsetof(struct rec_inventory_node, flags), 0u, NULL},
+    {"name", MSG_STR, offsetof(struct rec_inventory_node, name), 255u, NULL},
+};
+static enum sp_rc encode_rec_inventory_node(struct sp_packer *w, const void *p)
+{
+    return rec_inventory_node_put(w, p);
+}
+static enum sp_rc decode_rec_inventory_node(const uint8_t *p, size_t n, void *to)
+{
+    return rec_inventory_node_decode(p, n, to);
+}
+static bool next_rec_inventory_node(struct sp_list *list, void *to)
+{
+    return rec_inventory_node_next(list, to);
+}
+static const struct msg_shape shape_inventory_node = {"InventoryNode", 0, sizeof(struct rec_inventory_node), 4, 0, rec_inventory_node_fields, encode_rec_inventory_node, decode_rec_inventory_node, next_rec_inventory_node};
+
 static const struct msg_field rec_principal_fields[] = {
     {"name", MSG_STR, offsetof(struct rec_principal, name), 40u, NULL},
     {"role", MSG_U8, offsetof(struct rec_principal, role), 0u, NULL},
@@ -768,6 +788,23 @@ static enum sp_rc decode_msg_view_reply(const uint8_t *p, size_t n, void *to)
     return msg_view_reply_decode(p, n, to);
 }
 
+static const struct msg_field msg_inventory_report_fields[] = {
+    {"boot", MSG_U64, offsetof(struct msg_inventory_report, boot), 0u, NULL},
+    {"snapshot", MSG_U64, offsetof(struct msg_inventory_report, snapshot), 0u, NULL},
+    {"part", MSG_U32, offsetof(struct msg_inventory_report, part), 0u, NULL},
+    {"last", MSG_BOOL, offsetof(struct msg_inventory_report, last), 0u, NULL},
+    {"total", MSG_U32, offsetof(struct msg_inventory_report, total), 0u, NULL},
+    {"nodes", MSG_LIST, offsetof(struct msg_inventory_report, nodes), 256u, &shape_inventory_node},
+};
+static enum sp_rc encode_msg_inventory_report(struct sp_packer *w, const void *p)
+{
+    return msg_inventory_report_encode(w, p);
+}
+static enum sp_rc decode_msg_inventory_report(const uint8_t *p, size_t n, void *to)
+{
+    return msg_inventory_report_decode(p, n, to);
+}
+
 static const struct msg_field msg_admin_request_fields[] = {
     {"id", MSG_U64, offsetof(struct msg_admin_request, id), 0u, NULL},
     {"verb", MSG_STR, offsetof(struct msg_admin_request, verb), 48u, NULL},
@@ -876,6 +913,7 @@ static const struct msg_shape messages[SP_MSG_COUNT] = {
     {"Hint", SP_MSG_HINT, sizeof(struct msg_hint), 2, offsetof(struct msg_hint, extra), msg_hint_fields, encode_msg_hint, decode_msg_hint, NULL},
     {"ViewRequest", SP_MSG_VIEW_REQUEST, sizeof(struct msg_view_request), 3, offsetof(struct msg_view_request, extra), msg_view_request_fields, encode_msg_view_request, decode_msg_view_request, NULL},
     {"ViewReply", SP_MSG_VIEW_REPLY, sizeof(struct msg_view_reply), 5, offsetof(struct msg_view_reply, extra), msg_view_reply_fields, encode_msg_view_reply, decode_msg_view_reply, NULL},
+    {"InventoryReport", SP_MSG_INVENTORY_REPORT, sizeof(struct msg_inventory_report), 6, offsetof(struct msg_inventory_report, extra), msg_inventory_report_fields, encode_msg_inventory_report, decode_msg_inventory_report, NULL},
     {"AdminRequest", SP_MSG_ADMIN_REQUEST, sizeof(struct msg_admin_request), 3, offsetof(struct msg_admin_request, extra), msg_admin_request_fields, encode_msg_admin_request, decode_msg_admin_request, NULL},
     {"AdminReply", SP_MSG_ADMIN_REPLY, sizeof(struct msg_admin_reply), 5, offsetof(struct msg_admin_reply, extra), msg_admin_reply_fields, encode_msg_admin_reply, decode_msg_admin_reply, NULL},
     {"EnrolRequest", SP_MSG_ENROL_REQUEST, sizeof(struct msg_enrol_request), 4, offsetof(struct msg_enrol_request, extra), msg_enrol_request_fields, encode_msg_enrol_request, decode_msg_enrol_request, NULL},
@@ -897,6 +935,7 @@ static const struct msg_shape *const records[] = {
     &shape_check_info,
     &shape_trust_entry,
     &shape_hint_node,
+    &shape_inventory_node,
     &shape_principal,
 };
 

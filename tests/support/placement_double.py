@@ -23,6 +23,8 @@ class Provider:
 
 
 class Placement:
+    api = "placement 1."  # what the version header begins with
+
     """with Placement(ours={"CUSTOM_X"}) as p: p.url ...   fault: None, 500, "hang", "garbage", "flood", "close"; conflicts: next so many PUTs are refused."""
 
     def __init__(self, ours, auth=None, life_s=3600, tls=None):
@@ -150,7 +152,7 @@ class Placement:
         if self.auth == "token" and h.headers.get("X-Auth-Token") != PASSWORD or \
                 self.auth == "keystone" and self.tokens.get(h.headers.get("X-Auth-Token"), 0) < time.time():
             return self.error(h, 401)
-        if not h.headers.get("OpenStack-API-Version", "").startswith("placement 1."):
+        if not h.headers.get("OpenStack-API-Version", "").startswith(self.api):
             self.wrong.append(f"{h.command} {h.path}: without version")
         with self.lock:
             return self.act(h, url, body)
