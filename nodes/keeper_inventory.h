@@ -10,6 +10,7 @@
 SP_MUST_USE enum sp_rc keeper_inventory_open(struct nodes_shell *s, struct sp_err *err);
 /* Effect: the next acts, if there are any. A few at a time, so that results get their turn. */
 void keeper_inventory_run(struct nodes_shell *s);
+/* Effect: sets the gauges about where nodes come from, files and refusals included. */
 void keeper_inventory_stats(struct nodes_shell *s);
 /* Effect: inside a transaction: an operator decides about the node. After the commit call inventory_forget. */
 SP_MUST_USE enum sp_rc keeper_inventory_clear(struct nodes_shell *s, uint32_t node);

@@ -282,8 +282,6 @@ static void shell_on_stats(void *self)
     shell_set(s, "keeper.audit_cut", s->audit_cut);
     shell_set(s, "keeper.audit_bad", s->audit_bad);
     shell_set(s, "keeper.refused.results_max", c->pairs_refused);
-    shell_set(s, "keeper.refused.nodes_max", s->nodes_refused);
-    shell_set(s, "keeper.nodes_file_bad", s->nodes_file_bad);
     shell_set(s, "keeper.commits", s->commits);
     shell_set(s, "keeper.unsent", s->unsent);
     shell_set(s, "keeper.closed_again", s->closed.again);
@@ -502,10 +500,7 @@ static enum sp_rc shell_open_core(struct nodes_shell *s, struct sp_err *err)
     struct keeper_store_loaded loaded;
     rc = rc == SP_OK ? keeper_store_load(&s->store, s->core, &s->fx, &loaded, err) : rc;
     rc = rc == SP_OK ? shell_resume(s, &loaded, options.clock_boot, err) : rc;
-    if (rc != SP_OK) {
-        return rc;
-    }
-    rc = keeper_inventory_open(s, err);
+    rc = rc == SP_OK ? keeper_inventory_open(s, err) : rc;
     if (rc != SP_OK) {
         return rc;
     }
