@@ -277,23 +277,26 @@ static void keeper_intake_fetch_pair(const struct node_row *row, uint32_t check)
     }
 }
 
-/* A million pairs do not fit a cache: what the results of a batch will look at is asked for before the first of them is decided, so that
- * the waits lie side by side. A hint only; nothing here is believed. */
-static void keeper_intake_fetch(const struct keeper_core *core, struct sp_list list)
+/* Takes the next results off the list into core->ahead; returns how many. A million pairs do not fit a cache: what these results
+ * will look at is asked for before the first of them is decided, so that the waits lie side by side. A hint only; nothing here is
+ * believed. */
+static uint32_t keeper_intake_ahead(struct keeper_core *core, struct sp_list *list)
 {
-    uint32_t nodes[MSG_RESULT_BATCH_RESULTS_MAX], checks[MSG_RESULT_BATCH_RESULTS_MAX], count = 0;
-    struct rec_result r;
-    while (count < MSG_RESULT_BATCH_RESULTS_MAX && rec_result_next(&list, &r)) {
-        sp_ticket_peek(r.ticket, &nodes[count], &checks[count]);
+    uint32_t nodes[KEEPER_AHEAD_MAX], checks[KEEPER_AHEAD_MAX], count = 0;
+    for (; count < KEEPER_AHEAD_MAX && rec_result_next(list, &core->ahead[count]); count++) {
+        sp_ticket_peek(core->ahead[count].ticket, &nodes[count], &checks[count]);
         const struct node_row *row = node_registry_at(&core->nodes, nodes[count]);
         if (row != NULL) {
             __builtin_prefetch(row, 1);
-            count++;
         }
     }
     for (uint32_t i = 0; i < count; i++) {
-        keeper_intake_fetch_pair(node_registry_at(&core->nodes, nodes[i]), checks[i]);
+        const struct node_row *row = node_registry_at(&core->nodes, nodes[i]);
+        if (row != NULL) {
+            keeper_intake_fetch_pair(row, checks[i]);
+        }
     }
+    return count;
 }
 
 enum sp_rc keeper_on_result_batch(struct keeper_in *in, struct msg_result_batch *batch)
@@ -313,14 +316,15 @@ enum sp_rc keeper_on_result_batch(struct keeper_in *in, struct msg_result_batch 
     *b = (struct keeper_batch){.boot = batch->boot, .batch = batch->batch, .first = core->pending_count, .count = batch->results.count};
     (void)sp_str_copy(b->worker, sizeof b->worker, m->from);
     struct sp_list list = batch->results;
-    struct rec_result r;
-    keeper_intake_fetch(core, list);
-    for (uint16_t i = 0; rec_result_next(&list, &r); i++) {
-        struct keeper_pending *p = &core->pending[core->pending_count++];
-        keeper_intake_result(core, &r, &sender, p);
-        p->index = i;
-        core->counters.refused[p->code]++;
-        core->counters.duplicates += p->duplicate;
+    uint16_t index = 0;
+    for (uint32_t n; (n = keeper_intake_ahead(core, &list)) > 0;) {
+        for (uint32_t i = 0; i < n; i++) {
+            struct keeper_pending *p = &core->pending[core->pending_count++];
+            keeper_intake_result(core, &core->ahead[i], &sender, p);
+            p->index = index++;
+            core->counters.refused[p->code]++;
+            core->counters.duplicates += p->duplicate;
+        }
     }
     keeper_intake_journal(core, b, number, fx);
     core->counters.batches++;

@@ -6,6 +6,8 @@
 #include "dispatch_keeper.h"
 #include "keeper_core.h"
 
+#define KEEPER_AHEAD_MAX 32u /* results decoded at once, so that what they will look at is on its way */
+
 /* A result between intake and commit. Views are lent by the RESULT body. */
 struct keeper_pending {
     struct pair_result result;
@@ -61,6 +63,7 @@ struct keeper_core {
     struct keeper_pending *pending; /* KEEPER_PENDING_MAX, owned */
     uint32_t pending_count;
     uint32_t pending_bytes; /* of the bodies they lie in */
+    struct rec_result ahead[KEEPER_AHEAD_MAX]; /* of the batch at hand; lent by its body */
     char joined[TEXT_POOL_TEXT_BYTES_MAX]; /* of the result at hand */
     struct keeper_batch *batches; /* options.batches_max, owned */
     uint32_t batch_count;
