@@ -93,7 +93,7 @@ static bool one_provider(void *ctx, const json_t *one)
 }
 
 /* A list of providers; the whole of it is sound, or none of it counts. */
-static bool take_providers(struct cloud_place *p, uint32_t slot, struct sp_str text)
+bool cloud_place_providers(struct cloud_place *p, uint32_t slot, struct sp_str text)
 {
     struct providers l = {p, slot, false};
     bool sound = cloud_list_walk(text, "resource_providers", one_provider, &l);
@@ -121,7 +121,7 @@ static void on_answer(void *self, uint32_t slot, const struct cloud_http_answer 
     bool reads = s->ask.kind != TRAIT_ASK_CREATE && s->ask.kind != TRAIT_ASK_WRITE;
     uint64_t has = 0;
     if (result == TRAIT_DONE && reads &&
-        !(s->ask.kind == TRAIT_ASK_READ ? take_traits(p, slot, a->body, &has) : take_providers(p, slot, a->body))) {
+        !(s->ask.kind == TRAIT_ASK_READ ? take_traits(p, slot, a->body, &has) : cloud_place_providers(p, slot, a->body))) {
         p->malformed++;
         result = TRAIT_FAILED;
     }

@@ -40,6 +40,8 @@ uint64_t cloud_place_deadline_us(const struct cloud_place *place);
 
 /* For tests: the body of a WRITE. doc: the answer to a READ. Gives the text (free), NULL when doc is not such an answer. */
 char *cloud_place_body(const struct trait_core *core, const json_t *doc, uint64_t mask);
+/* Effect: the answer to the ALL or WHO of that slot into the core. False: not sound, nothing taken. */
+bool cloud_place_providers(struct cloud_place *p, uint32_t slot, struct sp_str text);
 /* Bits of our names in the answer to a READ. False: it is none. */
 bool cloud_place_has(const struct trait_core *core, const json_t *doc, uint64_t *has);
 

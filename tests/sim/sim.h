@@ -9,6 +9,7 @@
 #define SIM_H
 
 #include "broker_core.h"
+#include "inventory.h"
 #include "keeper_core.h"
 #include "keeper_journal.h"
 #include "reader_core.h"
@@ -103,6 +104,8 @@ struct sim_store {
     uint64_t version[SIM_NODES + 1];
     uint8_t state[SIM_NODES + 1];
     uint8_t identity[SIM_NODES + 1];
+    char name[SIM_NODES + 1][NODE_NAME_BYTES_MAX + 1];
+    uint8_t cause[SIM_NODES + 1]; /* enum inventory_cause */
     uint8_t pool_variant[SIM_POOLS]; /* policies the administrator switches between */
     struct sp_buf record[SIM_NODES + 1], record_open[SIM_NODES + 1];
     bool record_dirty[SIM_NODES + 1];
@@ -179,6 +182,11 @@ struct sim {
     } keeper_starts[4096];
     uint32_t keeper_start_count;
     uint64_t liar_hello_us, liar_boot;
+    struct inventory inventory; /* in every third seed: a bridge that says anything, with its own source of chance */
+    struct sp_rng bridge_rng;
+    uint64_t bridge_snapshot;
+    uint8_t released_key[SIM_NODES + 1][16]; /* as an operator released it */
+    char released_name[SIM_NODES + 1][NODE_NAME_BYTES_MAX + 1];
     bool liar_revoked, crash_again; /* its key, durable; the next start of the keeper does not last */
     /* reference */
     struct sim_run *runs;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The keeper's shell and store in the simulated fleet: one open transaction, a commit that takes time, and a crash that keeps only what
  * was committed. */
-#include "sim.h"
+#include "sim_bridge.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -106,16 +106,24 @@ static void step(struct sim *s, struct keeper_event *e)
         sim_wake_at(s, SIM_KEEPER, at.us);
 }
 
-static void node_text(uint32_t node, char name[16])
+struct keeper_event sim_keeper_event(struct sim *s, enum keeper_event_kind kind)
 {
-    (void)snprintf(name, 16, "node-%u", node);
+    return event_of(s, kind);
 }
 
-static struct node_def node_def(struct sim *s, uint32_t node, char name[16])
+void sim_keeper_step(struct sim *s, struct keeper_event *e)
 {
-    node_text(node, name);
+    step(s, e);
+}
+
+static struct node_def node_def(struct sim *s, uint32_t node)
+{
+    char *name = s->store.name[node];
+    if (name[0] == '\0')
+        (void)snprintf(name, sizeof s->store.name[node], "node-%u", node);
     struct node_def d = {.name = sp_str_of(name), .address = sp_str_of(""), .labels = sp_str_of(node % 2 ? "zone=a" : "zone=b"),
-                         .key = {(uint8_t)node, 1, s->store.identity[node]}, .state = s->store.state[node], .origin = NODE_ORIGIN_FILE};
+                         .key = {(uint8_t)node, 1, s->store.identity[node]}, .state = s->store.state[node],
+                         .origin = sim_bridge_has(s, node) ? NODE_ORIGIN_NOVA : NODE_ORIGIN_FILE};
     return d;
 }
 
@@ -139,7 +147,6 @@ static void pool(struct pool_policy *p, uint32_t index, uint8_t variant)
 static void restore(struct sim *s)
 {
     struct sim_store *st = &s->store;
-    char name[16];
     for (uint32_t i = 0; i < st->check_count; i++) {
         struct check_row *c = &st->checks[i];
         struct rec_check_info info = {.id = c->id, .name = sp_str_of(c->name), .revision = c->revision, .digest = c->digest, .stage = c->stage,
@@ -157,7 +164,7 @@ static void restore(struct sim *s)
         SIM_REQUIRE(s, keeper_core_restore_pool(s->keeper, &p) == SP_OK, "restore pool");
     }
     for (uint32_t i = 1; i <= SIM_NODES; i++) {
-        struct node_def d = node_def(s, i, name);
+        struct node_def d = node_def(s, i);
         SIM_REQUIRE(s, keeper_core_restore_node(s->keeper, &d, st->generation[i], st->version[i]) == SP_OK, "restore node");
     }
     for (uint32_t i = 1; i <= SIM_NODES; i++)
@@ -189,6 +196,7 @@ void sim_keeper_start(struct sim *s)
     memset(s->visible, 0, sizeof s->visible);
     memset(s->in_force, 0, sizeof s->in_force);
     s->commit_planned = false;
+    sim_bridge_start(s);
     bool fresh = st->generation[1] == 0;
     if (fresh) {
         for (uint32_t i = 0; i < SIM_POOLS; i++) {
@@ -199,12 +207,12 @@ void sim_keeper_start(struct sim *s)
             step(s, &e);
         }
         for (uint32_t i = 1; i <= SIM_NODES; i++) {
-            char name[16];
             struct keeper_event e = event_of(s, KEEPER_EV_NODE_PUT);
-            e.u.node = node_def(s, i, name);
+            e.u.node = node_def(s, i);
             step(s, &e);
             st->generation[i] = node_registry_at(keeper_core_nodes(s->keeper), i)->generation;
             st->version[i] = node_registry_at(keeper_core_nodes(s->keeper), i)->version;
+            sim_bridge_released(s, i);
         }
     } else {
         restore(s);
@@ -285,6 +293,7 @@ static void fold_some(struct sim *s)
 
 void sim_keeper_stop(struct sim *s)
 {
+    sim_bridge_stop(s);
     keeper_core_fini(&s->keeper);
     forget_bodies(s);
     roll_back(s);
@@ -348,6 +357,7 @@ void sim_keeper_wake(struct sim *s)
 {
     struct keeper_event e = event_of(s, KEEPER_EV_TICK);
     step(s, &e);
+    sim_bridge_act(s);
 }
 
 /* An administrator: another state, or another identity under the same name. Durable at once, as the shell does it before telling the core. */
@@ -355,7 +365,6 @@ void sim_keeper_operator(struct sim *s)
 {
     uint32_t node = 1 + (uint32_t)sim_below(s, SIM_NODES);
     uint64_t what = sim_below(s, 20);
-    char name[16];
     struct keeper_event e = event_of(s, KEEPER_EV_NODE_STATE);
     if (what == 19)
         what = 16;
@@ -390,11 +399,12 @@ void sim_keeper_operator(struct sim *s)
         e.kind = KEEPER_EV_NODE_PUT;
         s->store.identity[node]++;
         s->store.state[node] = SP_NODE_STATE_IN_SERVICE;
-        e.u.node = node_def(s, node, name);
+        e.u.node = node_def(s, node);
     }
     step(s, &e);
     s->store.version[node] = node_registry_at(keeper_core_nodes(s->keeper), node)->version;
     s->store.generation[node] = node_registry_at(keeper_core_nodes(s->keeper), node)->generation;
+    sim_bridge_released(s, node);
     SIM_REQUIRE(s, what < 12 || s->store.generation[node] > 1, "SI-12: another key and the same generation");
 }
 

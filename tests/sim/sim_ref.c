@@ -3,7 +3,7 @@
  * issued (with the keeper's true clock at that moment), every run and its outcome, and which results reached the keeper's disk. From
  * that alone it says whether a node may be called trusted. Only the policy in force (stage, digest, ages, counts, node state) is read
  * from the keeper, as the words of the question. */
-#include "sim.h"
+#include "sim_bridge.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -292,7 +292,7 @@ static void check_reader(struct sim *s, uint32_t process)
         reader_core_answer(r, now, e, &a);
         if (!a.member)
             continue;
-        uint32_t n = (uint32_t)(e->node[5] - '0'), p = e->pool[0] == 't' ? 0 : 1;
+        uint32_t n = e->key[0], p = e->pool[0] == 't' ? 0 : 1;
         SIM_REQUIRE(s, domain_of(s, r->boot) != s->clock_boot || keeper_ms < e->until_ms, "SI-2: %s trusts node-%u beyond its lifetime",
                     s->process[process].name, n);
         uint64_t ago = s->now_us - s->visible_us[n][p];
@@ -324,6 +324,7 @@ static void check_keeper(struct sim *s)
             s->transitions += v.member != s->visible[n][p];
             if (v.member) {
                 SIM_REQUIRE(s, sim_ref_allows(s, n, p, now_ms), "SI-1/2/3: node-%u is in pool %u and the reference forbids it (%s)", n, p, s->where);
+                sim_bridge_check(s, node_registry_at(keeper_core_nodes(s->keeper), n));
                 SIM_REQUIRE(s, v.until_ms > now_ms, "SI-2: node-%u in pool %u beyond its lifetime", n, p);
                 if (!s->visible[n][p])
                     SIM_REQUIRE(s, audited(s, n, p), "SI-7: node-%u entered pool %u without a durable audit row", n, p);

@@ -446,6 +446,7 @@ void sim_init(struct sim *s, uint64_t seed, uint64_t steps)
     memset(s, 0, sizeof *s);
     s->seed = seed;
     s->rng.state = seed * 0x9e3779b97f4a7c15ull + 1;
+    s->bridge_rng.state = seed * 0x2545f4914f6cdd1dull + 5;
     s->steps_max = steps;
     s->now_us = 1000000;
     s->scheduler = calloc(1, sizeof *s->scheduler);
