@@ -77,9 +77,9 @@ const char *cloud_nova_page(const struct cloud_nova_list *list, const json_t *do
             return "a row of the list has no id";
     }
     *rows += (uint32_t)json_array_size(all);
-    *more = links_on(doc, list->member);
-    if (*more && list->id == NULL)
-        return "the list has pages where none are expected";
+    if (list->id == NULL)
+        return links_on(doc, list->member) ? "the list has pages where none are expected" : NULL;
+    *more = json_array_size(all) > 0;
     return *more && strcmp(before, last) == 0 ? "the list does not go on" : NULL;
 }
 

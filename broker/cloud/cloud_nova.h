@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Nova's compute API: one request, or a whole list page by page. A list is told row by row and counts only when `done` says DONE:
  * what comes before a failure is a part, and a part is nothing. The next page is asked for by the last row's id, never by an
- * address the answer gives: the token goes to the configured service only. One thread. */
+ * address the answer gives: the token goes to the configured service only. A page without rows ends a list, not one without a link:
+ * Nova leaves rows out of a page (a compute node whose service is gone) and then gives no link although there is more. One thread.
+ */
 #ifndef CLOUD_NOVA_H
 #define CLOUD_NOVA_H
 

@@ -34,7 +34,7 @@ DEFINITIONS = textwrap.dedent("""\
 
 
 class InventoryFleet(fleet.Fleet):
-    def __init__(self, url, compute="", keeper=""):
+    def __init__(self, url, compute="", keeper="", timeout="2s"):
         super().__init__(workers=1)
         self.private("transport_url", "rabbit://nobody:nothing@127.0.0.1:1/")
         with open(self.config) as conf:
@@ -42,7 +42,7 @@ class InventoryFleet(fleet.Fleet):
         inventory = "  inventory:\n" + textwrap.indent(textwrap.dedent(f"misses: 2\nmissing: 2s\n{keeper}"), "    ")
         text = text.replace("\nkeeper:\n", "\nkeeper:\n" + inventory) if "\nkeeper:\n" in text else text + "\nkeeper:\n" + inventory
         text += "\nbridge:\n  transport_url_file: etc/transport_url\n  compute:\n" + textwrap.indent(
-            f"url: {url}\ninterval: 1s\ntimeout: 2s\n{textwrap.dedent(compute)}", "    ")
+            f"url: {url}\ninterval: 1s\ntimeout: {timeout}\n{textwrap.dedent(compute)}", "    ")
         with open(self.config, "w") as conf:
             conf.write(text)
 
@@ -193,6 +193,7 @@ def main():
         for i in range(1, 6):
             nova.compute(f"n{i}")
         bad = nova.compute('bad"name')
+        nova.orphans.add(nova.compute("orphan", "00000000-0000-4000-8000-000000000000").key)  # on the first page
         with InventoryFleet(nova.url + "/", keeper="brake_percent: 100\n") as f:
             f.begin()
             found_and_released(f, nova)

@@ -5,6 +5,7 @@
     nova_daemon.py conductor|scheduler --config-file F...
     nova_daemon.py computes --config-file F HOST...      several nova-compute services in one process
     nova_daemon.py placement PORT                        placement behind a plain WSGI server
+    nova_daemon.py api --config-file F PORT              the compute API behind a plain WSGI server, without Keystone: token admin:PROJECT
     nova_daemon.py manage-tool|placement-tool ARGS...
     nova_daemon.py client --config-file F                lines of JSON in and out: asks the scheduler as nova-conductor does"""
 
@@ -32,22 +33,41 @@ def placement_tool():
     return main()
 
 
-def placement():
+def serve(port, application, threads):
     import socketserver
     from wsgiref import simple_server
 
-    port = int(sys.argv.pop())
-    from placement.wsgi import init_application
-
-    class Server(socketserver.ThreadingMixIn, simple_server.WSGIServer):
-        daemon_threads = True
+    class Plain(simple_server.WSGIServer):
         request_queue_size = 64
+
+    class Threads(socketserver.ThreadingMixIn, Plain):
+        daemon_threads = True
 
     class Quiet(simple_server.WSGIRequestHandler):
         def log_message(self, *args):
             pass
 
-    simple_server.make_server("127.0.0.1", port, init_application(), Server, Quiet).serve_forever()
+    simple_server.make_server("127.0.0.1", port, application, Threads if threads else Plain, Quiet).serve_forever()
+
+
+def placement():
+    port = int(sys.argv.pop())
+    from placement.wsgi import init_application
+
+    serve(port, init_application(), True)
+
+
+def api():
+    port = int(sys.argv.pop())
+    import nova.cmd.api_os_compute  # noqa: F401  patches what eventlet needs
+    from nova import config, objects, rpc
+    from nova.api import openstack
+    from nova.api.openstack import auth, compute
+
+    config.parse_args(sys.argv)
+    objects.register_all()
+    rpc.init(config.CONF)
+    serve(port, openstack.FaultWrapper(auth.NoAuthMiddleware(compute.APIRouterV21())), False)
 
 
 def split_hosts():
@@ -139,4 +159,4 @@ if __name__ == "__main__":
     WHAT = sys.argv.pop(1)
     sys.argv[0] = "nova-" + WHAT
     sys.exit({"conductor": conductor, "scheduler": scheduler, "computes": computes, "placement": placement, "manage-tool": manage_tool,
-              "placement-tool": placement_tool, "client": client}[WHAT]())
+              "placement-tool": placement_tool, "client": client, "api": api}[WHAT]())
