@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "keeper_people.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -343,6 +344,17 @@ enum sp_rc keeper_people_load(struct nodes_shell *s)
     enum sp_rc rc = keeper_principals_each(s, people_put, s);
     rc = rc == SP_OK ? people_revoke_again(s) : rc;
     return rc == SP_OK ? keeper_principals_each(s, people_void, s) : rc;
+}
+
+void keeper_people_on_signal(void *ctx, int signo, const struct sp_now *now)
+{
+    struct nodes_shell *s = ctx;
+    (void)now;
+    if (signo == SIGTERM || signo == SIGINT) {
+        sp_loop_stop(s->loop);
+    } else if (signo == SIGHUP && s->bus != NULL) {
+        (void)sp_bus_reload(s->bus);
+    }
 }
 
 /* ---- verbs ---- */

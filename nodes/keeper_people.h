@@ -24,5 +24,7 @@ struct keeper_act;
 json_t *keeper_people_list(struct nodes_shell *s);
 json_t *keeper_people_invite(struct nodes_shell *s, struct keeper_act *act);
 json_t *keeper_people_revoke(struct nodes_shell *s, struct keeper_act *act);
+/* Effect: for the loop: SIGTERM and SIGINT end the keeper, SIGHUP makes it read principals.yaml again. */
+void keeper_people_on_signal(void *ctx, int signo, const struct sp_now *now);
 
 #endif

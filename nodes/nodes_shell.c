@@ -566,7 +566,7 @@ int nodes_shell_run(const struct nodes_options *o, struct sp_err *err)
     s->name = o->name;
     s->notify.fd = -1;
     keeper_leases_init(s);
-    struct sp_loop_options loop = {.ctx = s, .deadline = shell_deadline, .tick = shell_tick};
+    struct sp_loop_options loop = {.ctx = s, .deadline = shell_deadline, .tick = shell_tick, .on_signal = keeper_people_on_signal};
     enum sp_rc rc = sp_loop_new(&loop, &s->loop, err);
     if (rc == SP_OK) {
         sp_notify_init(&s->notify);

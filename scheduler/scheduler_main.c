@@ -1,126 +1,94 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* spice-scheduler: decides which check is due on which node and sees to it that each due run happens once. */
 #include <signal.h>
-#include <stdio.h>
-#include <unistd.h>
 
 #include "scheduler_shell.h"
-#include "sp_crypto.h"
 #include "sp_log.h"
-#include "sp_opt.h"
-#include "sp_privs.h"
+#include "sp_process.h"
 
 #define DESCRIPTORS 4096u
 
-struct process {
-    struct sp_opt_common common;
-    struct sp_conf *conf;
-    struct sp_keys *keys;
-    struct sp_keys_core *core_keys;
+struct work {
     struct sp_loop *loop;
     struct sp_notify notify;
     struct scheduler_shell *shell;
 };
 
-static int fail(const struct sp_err *err, int code)
-{
-    char line[SP_ERR_WHERE_BYTES + SP_ERR_TEXT_BYTES + SP_ERR_HINT_BYTES];
-    sp_err_line(err, line, sizeof line);
-    (void)fprintf(stderr, "spice-scheduler: %s\n", line);
-    return code;
-}
-
 static struct sp_mono on_deadline(void *ctx)
 {
-    return scheduler_shell_deadline(((struct process *)ctx)->shell);
+    return scheduler_shell_deadline(((struct work *)ctx)->shell);
 }
 
 static void on_tick(void *ctx, const struct sp_now *now)
 {
-    scheduler_shell_tick(((struct process *)ctx)->shell, now);
+    scheduler_shell_tick(((struct work *)ctx)->shell, now);
 }
 
-static enum sp_rc prepare(struct process *p, struct sp_err *err)
+static void on_signal(void *ctx, int signo, const struct sp_now *now)
 {
-    char path[SP_FS_PATH_BYTES];
-    uint64_t got = 0;
-    enum sp_rc rc = sp_conf_load(p->common.config, p->common.prefix, &p->conf, err);
-    if (p->common.name == NULL)
-        p->common.name = "scheduler";
-    rc = rc == SP_OK ? sp_conf_log_apply(p->conf, p->common.log_level, err) : rc;
-    sp_log_open(STDERR_FILENO, p->common.name);
-    rc = rc == SP_OK ? sp_privs_become(p->conf->scheduler.user, err) : rc;
-    rc = rc == SP_OK ? sp_conf_key_path(p->conf, p->common.name, path, sizeof path) : rc;
-    rc = rc == SP_OK ? sp_keys_load(path, p->common.name, &p->keys, err) : rc;
-    rc = rc == SP_OK ? sp_conf_key_path(p->conf, "core", path, sizeof path) : rc;
-    rc = rc == SP_OK ? sp_keys_core_load(path, &p->core_keys, err) : rc;
-    sp_privs_descriptors(DESCRIPTORS, &got);
-    sp_privs_exact_timers();
-    return rc;
+    struct work *w = ctx;
+    (void)now;
+    if (signo == SIGTERM || signo == SIGINT)
+        sp_loop_stop(w->loop);
+    else if (signo == SIGHUP)
+        scheduler_shell_reload(w->shell);
 }
 
-static enum sp_rc serve(struct process *p, struct sp_err *err)
+static const char *name_of(const struct sp_conf *conf, struct sp_err *err)
 {
-    struct sp_loop_options lo = {.ctx = p, .deadline = on_deadline, .tick = on_tick};
-    enum sp_rc rc = sp_loop_new(&lo, &p->loop, err);
+    (void)conf;
+    (void)err;
+    return "scheduler";
+}
+
+static const char *user_of(const struct sp_conf *conf, const char *name)
+{
+    (void)name;
+    return conf->scheduler.user;
+}
+
+static int serve(struct sp_process *p, struct sp_err *err)
+{
+    struct work w = {0};
+    struct sp_loop_options lo = {.ctx = &w, .deadline = on_deadline, .tick = on_tick, .on_signal = on_signal};
+    sp_notify_init(&w.notify);
+    enum sp_rc rc = sp_loop_new(&lo, &w.loop, err);
     if (rc == SP_OK) {
-        struct scheduler_shell_options so = {.loop = p->loop,
+        struct scheduler_shell_options so = {.loop = w.loop,
                                              .conf = p->conf,
                                              .keys = p->keys,
                                              .core_keys = p->core_keys,
-                                             .notify = &p->notify,
+                                             .notify = &w.notify,
                                              .name = p->common.name};
-        rc = scheduler_shell_open(&so, &p->shell, err);
+        rc = scheduler_shell_open(&so, &w.shell, err);
     }
     if (rc == SP_OK) {
         SP_LOG(SP_LOG_INFO, "scheduler", "start", SP_LOG_S("version", SPICE_VERSION));
-        rc = sp_loop_run(p->loop);
-        sp_notify_stopping(&p->notify, "stopping");
-        if (rc == SP_OK && scheduler_shell_failed(p->shell))
+        rc = sp_loop_run(w.loop);
+        sp_notify_stopping(&w.notify, "stopping");
+        if (rc == SP_OK && scheduler_shell_failed(w.shell))
             rc = sp_err_set(err, SP_E_IO, "scheduler's store", "writing failed");
         SP_LOG(SP_LOG_INFO, "scheduler", "stop");
     }
-    scheduler_shell_close(&p->shell);
-    sp_loop_destroy(&p->loop);
-    return rc;
-}
-
-static int run(struct process *p)
-{
-    struct sp_err err = {0};
-    sp_privs_standard_fds();
-    sp_notify_init(&p->notify);
-    enum sp_rc rc = sp_crypto_init();
-    if (rc != SP_OK)
-        (void)sp_err_set(&err, rc, "libcrypto, libsodium", "one of them cannot be used");
-    rc = rc == SP_OK ? prepare(p, &err) : rc;
-    if (rc != SP_OK)
-        return fail(&err, SP_OPT_EXIT_USAGE);
-    rc = sp_privs_harden(&err);
-    rc = rc == SP_OK ? serve(p, &err) : rc;
-    sp_keys_core_destroy(&p->core_keys);
-    sp_keys_destroy(&p->keys);
-    sp_conf_destroy(&p->conf);
-    sp_notify_fini(&p->notify);
-    sp_crypto_fini();
-    return rc == SP_OK ? SP_OPT_EXIT_OK : fail(&err, SP_OPT_EXIT_FAILED);
+    scheduler_shell_close(&w.shell);
+    sp_loop_destroy(&w.loop);
+    sp_notify_fini(&w.notify);
+    return rc == SP_OK ? SP_OPT_EXIT_OK : SP_OPT_EXIT_FAILED;
 }
 
 int main(int argc, char **argv)
 {
-    struct process p = {0};
-    struct sp_err err = {0};
-    int first = 0;
-    sp_opt_common_init(&p.common);
+    struct sp_process p = {0};
     const struct sp_opt_row rows[] = {SP_OPT_COMMON(&p.common)};
-    const struct sp_opt opt = {"spice-scheduler", "", "Decides which check is due on which node and issues the jobs.", rows, SP_COUNT(rows),
-                               false};
-    enum sp_opt_result parsed = sp_opt_parse(&opt, argc, argv, &first, &err);
-    if (parsed != SP_OPT_GO)
-        return parsed == SP_OPT_DONE ? SP_OPT_EXIT_OK : fail(&err, SP_OPT_EXIT_USAGE);
-    if (first < argc) {
-        (void)sp_err_set(&err, SP_E_USAGE, argv[first], "not understood here");
-        return fail(&err, SP_OPT_EXIT_USAGE);
-    }
-    return run(&p);
+    const struct sp_process_needs needs = {
+        .opt = {"spice-scheduler", "", "Decides which check is due on which node and issues the jobs.", rows, SP_COUNT(rows), false},
+        .name = name_of,
+        .user = user_of,
+        .core_keys = true,
+        .exact_timers = true,
+        .descriptors = DESCRIPTORS,
+        .serve = serve};
+    int code = 0;
+    sp_opt_common_init(&p.common);
+    return sp_process_options(&needs, argc, argv, &code) ? sp_process_run(&p, &needs) : code;
 }

@@ -403,6 +403,11 @@ void scheduler_shell_close(struct scheduler_shell **self_p)
     *self_p = NULL;
 }
 
+void scheduler_shell_reload(struct scheduler_shell *self)
+{
+    (void)sp_bus_reload(self->bus);
+}
+
 struct sp_mono scheduler_shell_deadline(const struct scheduler_shell *self)
 {
     uint64_t core = scheduler_core_deadline(&self->core).us, watchdog = sp_notify_deadline(self->opt.notify).us;

@@ -25,6 +25,8 @@ SP_MUST_USE enum sp_rc scheduler_shell_open(const struct scheduler_shell_options
 void scheduler_shell_close(struct scheduler_shell **self);
 struct sp_mono scheduler_shell_deadline(const struct scheduler_shell *self);
 void scheduler_shell_tick(struct scheduler_shell *self, const struct sp_now *now);
+/* Effect: reads principals.yaml again. */
+void scheduler_shell_reload(struct scheduler_shell *self);
 /* True after the store failed: what is stored cannot be trusted, the process has to start again. */
 bool scheduler_shell_failed(const struct scheduler_shell *self);
 

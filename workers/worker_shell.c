@@ -387,6 +387,11 @@ static bool on_turn(void *ctx, const struct sp_now *now)
     return worker_core_next_deadline(self->core) == 0;
 }
 
+void worker_shell_reload(struct worker_shell *self)
+{
+    (void)sp_bus_reload(self->bus);
+}
+
 struct sp_mono worker_shell_deadline(const struct worker_shell *self)
 {
     uint64_t core = worker_core_next_deadline(self->core);

@@ -35,6 +35,8 @@ void worker_shell_close(struct worker_shell **self);
  * answered or `within_ms` more have passed. */
 void worker_shell_drain(struct worker_shell *self, uint64_t within_ms);
 /* For the loop: when worker_shell_tick wants to run, and the work of one turn. */
+/* Effect: reads principals.yaml again. */
+void worker_shell_reload(struct worker_shell *self);
 struct sp_mono worker_shell_deadline(const struct worker_shell *self);
 void worker_shell_tick(struct worker_shell *self, const struct sp_now *now);
 

@@ -524,6 +524,11 @@ void bridge_shell_close(struct bridge **b_p)
     *b_p = NULL;
 }
 
+void bridge_shell_reload(struct bridge *b)
+{
+    (void)sp_bus_reload(b->bus);
+}
+
 struct sp_mono bridge_shell_deadline(const struct bridge *b)
 {
     uint64_t at = bridge_core_next_deadline(&b->core, bridge_shell_now(b)).us;

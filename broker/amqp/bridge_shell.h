@@ -153,6 +153,8 @@ struct bridge_shell_options {
 SP_MUST_USE enum sp_rc bridge_shell_open(const struct bridge_shell_options *options, struct bridge **out, struct sp_err *err);
 void bridge_shell_close(struct bridge **b);
 struct sp_mono bridge_shell_deadline(const struct bridge *b);
+/* Effect: reads principals.yaml again. */
+void bridge_shell_reload(struct bridge *b);
 void bridge_shell_tick(struct bridge *b, const struct sp_now *now);
 
 /* For the files of this folder. */

@@ -156,39 +156,6 @@ static bool hook(void *ctx, const struct sp_now *now)
     return more;
 }
 
-static bool load_principals(struct sp_bus *bus, char *why, size_t why_bytes)
-{
-    struct sp_conf_principals *file = NULL;
-    struct sp_err err = {0};
-
-    if (sp_conf_principals_load(bus->o.conf->principals, &file, &err) != SP_OK) {
-        sp_err_line(&err, why, why_bytes);
-        return false;
-    }
-    for (uint32_t i = 0; i < file->count; i++) {
-        const struct sp_conf_principal *from = &file->rows[i];
-        struct sp_bus_principal row = {.role = (uint8_t)from->role, .revoked = from->revoked, .from_file = true};
-
-        row.not_after_s = from->not_after_s;
-        memcpy(row.name, from->name, sizeof row.name);
-        memcpy(row.curve, from->curve, sizeof row.curve);
-        memcpy(row.sign, from->sign, sizeof row.sign);
-        memcpy(row.next_curve, from->next_curve, sizeof row.next_curve);
-        memcpy(row.next_sign, from->next_sign, sizeof row.next_sign);
-        row.next_not_before_s = from->next_not_before_s;
-        row.next_not_after_s = from->next_not_after_s;
-        memcpy(row.adapters, from->adapters, sizeof row.adapters);
-        memcpy(row.nodes, from->nodes, sizeof row.nodes);
-        if (sp_registry_put(&bus->registry, &row) != SP_OK) {
-            snprintf(why, why_bytes, "%s: principal %s cannot be taken", bus->o.conf->principals, from->name);
-            sp_conf_principals_destroy(&file);
-            return false;
-        }
-    }
-    sp_conf_principals_destroy(&file);
-    return true;
-}
-
 /* The broker's key is pinned from principals.yaml; a broker that is not there is not connected to. */
 static bool open_links(struct sp_bus *bus, char *why, size_t why_bytes)
 {
@@ -266,7 +233,7 @@ static bool take_options(struct sp_bus *bus, const struct sp_bus_options *o, cha
     (void)sp_str_copy(bus->adapters, sizeof bus->adapters, sp_str_of(o->adapters));
     (void)sp_str_copy(bus->labels, sizeof bus->labels, sp_str_of(o->labels));
     sp_registry_init(&bus->registry);
-    if (!load_principals(bus, why, why_bytes))
+    if (!sp_bus_people_load(bus, why, why_bytes))
         return false;
     self = sp_registry_find(&bus->registry, sp_str_of(o->name));
     if (self != NULL && self->p.role != o->role) {

@@ -146,6 +146,9 @@ void sp_bus_hello_set(struct sp_bus *bus, const char *adapters, const char *labe
  */
 const struct sp_bus_principal *sp_bus_principal_find(const struct sp_bus *bus, const char *name);
 const struct sp_bus_principal *sp_bus_principal_at(const struct sp_bus *bus, uint32_t slot); /* NULL past the end */
+/* Effect: reads principals.yaml again (SIGHUP), all of it or nothing, and says in the log what became of it. Who is no longer there is
+ * revoked; a key the keeper revoked stays so. Brokers' keys, and our own, change with a restart only: such a file is refused. */
+bool sp_bus_reload(struct sp_bus *bus);
 /* The row's slot is ignored. False: full, or the name is in the file; a revoked row revokes the file's rows with its keys all the
  * same. */
 bool sp_bus_principal_put(struct sp_bus *bus, const struct sp_bus_principal *row);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Inside of sp_bus, shared by its files only: sp_bus.c (life, timers, loop), sp_bus_link.c (one socket and its session with a
- * broker), sp_bus_send.c, sp_bus_receive.c. */
+ * broker), sp_bus_send.c, sp_bus_receive.c, sp_bus_people.c (principals.yaml). */
 #ifndef SP_BUS_PARTS_H
 #define SP_BUS_PARTS_H
 
@@ -114,5 +114,8 @@ void sp_bus_wake(struct sp_bus *bus);
 /* Effect: a message was sent or came; when it was more than housekeeping there is something worth publishing. */
 void sp_bus_active(struct sp_bus *bus, uint16_t type);
 void sp_bus_refuse(struct sp_bus *bus, uint16_t type, uint8_t role, enum sp_refusal code, struct sp_str sender, const char *detail);
+
+/* Effect: principals.yaml into the empty registry. */
+bool sp_bus_people_load(struct sp_bus *bus, char *why, size_t why_bytes);
 
 #endif

@@ -99,7 +99,7 @@ static bool strike(struct sp_registry *r, const struct sp_bus_principal *from)
         struct sp_bus_principal *p = &r->rows[i]->p;
 
         if (p->from_file && shares_key(p, from))
-            p->revoked = any = true;
+            p->revoked = r->rows[i]->struck = any = true;
     }
     return any;
 }
@@ -123,12 +123,28 @@ enum sp_rc sp_registry_put(struct sp_registry *r, const struct sp_bus_principal 
     }
     uint32_t slot = row->p.slot;
 
+    row->struck = from->from_file && row->struck && shares_key(&row->p, from);
     verifier_refresh(&row->verifier[0], row->p.sign, from->sign);
     verifier_refresh(&row->verifier[1], row->p.next_sign, from->next_sign);
     row->p = *from;
     row->p.slot = slot;
+    row->p.revoked = from->revoked || row->struck;
     row->marked = true;
     return SP_OK;
+}
+
+void sp_registry_file_begin(struct sp_registry *r)
+{
+    for (uint32_t i = 0; i < r->count; i++)
+        r->rows[i]->marked = false;
+    r->next_part = 0; /* a set that was being applied has to start again */
+}
+
+void sp_registry_file_end(struct sp_registry *r)
+{
+    for (uint32_t i = 0; i < r->count; i++)
+        if (!r->rows[i]->marked && r->rows[i]->p.from_file)
+            r->rows[i]->p.revoked = true;
 }
 
 static void row_of(const struct rec_principal *from, struct sp_bus_principal *to)

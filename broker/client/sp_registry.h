@@ -18,7 +18,8 @@ struct sp_registry_row {
     struct sp_bus_principal p;
     struct sp_crypto_verifier *verifier[SP_REGISTRY_PAIRS]; /* NULL: cannot sign, or the key is no good point */
     unsigned pair;                                          /* that signed its last message */
-    bool marked;                                            /* named in the PrincipalSet that is being applied */
+    bool marked; /* named in the PrincipalSet, or in the file, that is being applied */
+    bool struck; /* revoked by the keeper: the file cannot take that back for these keys */
 };
 
 struct sp_registry {
@@ -38,6 +39,9 @@ struct sp_registry_row *sp_registry_find(const struct sp_registry *r, struct sp_
 /* Effect: inserts or changes. SP_E_AUTHORITY: the file has that name and the row is not from it; a revoked row revokes the file's
  * rows with one of its keys all the same. SP_E_FULL, SP_E_NOMEM, SP_E_INVALID. */
 SP_MUST_USE enum sp_rc sp_registry_put(struct sp_registry *r, const struct sp_bus_principal *row);
+/* Effect: around all rows of the file that is read again: a row that is not put in between is revoked, for its slot stays. */
+void sp_registry_file_begin(struct sp_registry *r);
+void sp_registry_file_end(struct sp_registry *r);
 /* Effect: one part of a PrincipalSet whose signature was verified. SP_E_STALE: old or out of order, nothing changed. */
 SP_MUST_USE enum sp_rc sp_registry_set(struct sp_registry *r, const struct msg_principal_set *set);
 /* True when it may talk at this wall time: under this pair of its keys; under any. */

@@ -82,7 +82,7 @@ static const char cmd_more_rotate[] =
     "The old keys are refused wherever the new principals.yaml is, so there is a gap until all have it. Without a gap: key prepare, "
     "key switch.";
 static const char cmd_more_prepare[] =
-    "Then copy principals.yaml to every host, reload the brokers (SIGHUP), restart keeper, scheduler and readers one by one: now both "
+    "Then copy principals.yaml to every host, send SIGHUP to brokers, keeper, scheduler, workers and bridges, restart readers: now both "
     "pairs\nare accepted. Then key switch.";
 static const char cmd_more_switch[] =
     "Then restart the principal, and copy principals.yaml to every host before the overlap ends. The next key prepare clears the old keys "

@@ -9,6 +9,7 @@ import argparse
 import importlib
 import json
 import pathlib
+import signal
 import sys
 import traceback
 
@@ -89,6 +90,7 @@ def main():
     parser.add_argument("--idle-seconds", type=float, default=60.0, help="default %(default)s")
     parser.add_argument("--freeze-seconds", type=float, default=60.0, help="default %(default)s")
     args = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # what the groups have started ends with them
     for name in args.groups:
         if name not in groups and name not in ("fleet", "all", "peers"):
             parser.error(f"no group {name}; one of: {' '.join(groups)} fleet all")

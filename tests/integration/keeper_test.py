@@ -281,6 +281,38 @@ class Keeper(unittest.TestCase):
         wait("the keeper answers", lambda: fleet.ctl("node", "list", check=False).returncode == 0)
         self.assertTrue(fleet.json("audit", "verify")["ok"])
 
+    def test_principals_again(self):
+        """SIGHUP: every process reads principals.yaml again, all of it or nothing; whoever is not there any more is out, and in again when he is back."""
+        fleet = self.fleet({}, workers=2).start().ready()
+        path = fleet.prefix / "etc/principals.yaml"
+        names = ("keeper", "scheduler", "worker-1", "broker-1")
+        good = path.read_text()
+        rows = ["  - name:" + row for row in good.split("  - name:")[1:]]
+        self.assertTrue(any("name: worker-2" in row for row in rows))
+
+        def reload(text, said):
+            before = {name: (fleet.prefix / f"{name}.log").read_text().count(said) for name in names}
+            path.write_text(text)
+            for name in names:
+                fleet.processes[name].send_signal(signal.SIGHUP)
+            for name in names:
+                wait(f"{name} says {said}", lambda: (fleet.prefix / f"{name}.log").read_text().count(said) > before[name])
+            path.write_text(good)  # spicectl reads it as well
+
+        def revoked():
+            return {k["name"] for k in fleet.json("key", "list") if k["revoked"]}
+
+        reload(good + "nonsense: 1\n", "event=reload why=")
+        self.assertEqual(revoked(), set())
+        reload("principals:\n" + "".join(row for row in rows if "name: worker-2" not in row), "event=reload principals=")
+        self.assertEqual(revoked(), {"worker-2"})
+        reload(good, "event=reload principals=")
+        self.assertEqual(revoked(), set())
+        # A broker's key is what the open connections were made with.
+        names = ("keeper", "scheduler", "worker-1")
+        reload("principals:\n" + "".join(row for row in rows if "role: broker" not in row), "restart this process")
+        self.assertEqual(revoked(), set())
+
     def test_names_nobody_else_may_have(self):
         """Messages are addressed by name or role: an invited worker called scheduler would get the scheduler's."""
         fleet = self.start(self.fleet({}), "broker-1", "keeper", "scheduler")

@@ -110,6 +110,42 @@ static void test_sets(void **state)
     sp_registry_fini(&r);
 }
 
+/* The file is read again: who is gone is out, who is new is in, slots stay, and what the keeper revoked stays revoked for those keys. */
+static void test_the_file_again(void **state)
+{
+    struct sp_registry r;
+    struct sp_bus_principal a = row("a", SP_ROLE_WORKER, true), b = row("b", SP_ROLE_READER, true), c = row("c", SP_ROLE_READER, true), gone;
+
+    (void)state;
+    a.curve[0] = a.sign[0] = 1;
+    b.curve[0] = b.sign[0] = 2;
+    c.curve[0] = c.sign[0] = 3;
+    assert_int_equal(sp_crypto_init(), SP_OK);
+    sp_registry_init(&r);
+    assert_int_equal(sp_registry_put(&r, &a), SP_OK);
+    assert_int_equal(sp_registry_put(&r, &b), SP_OK);
+    gone = a;
+    gone.from_file = false;
+    gone.revoked = true;
+    assert_int_equal(sp_registry_put(&r, &gone), SP_E_AUTHORITY);
+    assert_false(talks(&r, "a"));
+    sp_registry_file_begin(&r); /* a as before, b not at all, c is new */
+    assert_int_equal(sp_registry_put(&r, &a), SP_OK);
+    assert_int_equal(sp_registry_put(&r, &c), SP_OK);
+    sp_registry_file_end(&r);
+    assert_true(!talks(&r, "a") && !talks(&r, "b") && talks(&r, "c"));
+    assert_int_equal(sp_registry_find(&r, sp_str_of("b"))->p.slot, 1);
+    sp_registry_file_begin(&r); /* b is back, and a has other keys */
+    a.curve[0] = a.sign[0] = 4;
+    assert_int_equal(sp_registry_put(&r, &a), SP_OK);
+    assert_int_equal(sp_registry_put(&r, &b), SP_OK);
+    assert_int_equal(sp_registry_put(&r, &c), SP_OK);
+    sp_registry_file_end(&r);
+    assert_true(talks(&r, "a") && talks(&r, "b") && talks(&r, "c"));
+    sp_registry_fini(&r);
+    sp_crypto_fini();
+}
+
 /* K20: a PrincipalSet revokes a key that the file names, and changes nothing else of that row. */
 static void test_the_files_keys_can_be_revoked(void **state)
 {
@@ -197,7 +233,7 @@ int main(void)
         cmocka_unit_test(test_rows_stay_where_they_are),
         cmocka_unit_test(test_what_is_refused),
         cmocka_unit_test(test_sets),
-        cmocka_unit_test(test_the_files_keys_can_be_revoked),
+        cmocka_unit_test(test_the_file_again), cmocka_unit_test(test_the_files_keys_can_be_revoked),
         cmocka_unit_test(test_validity),
         cmocka_unit_test(test_keys_overlap),
     };
