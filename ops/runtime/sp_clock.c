@@ -16,12 +16,16 @@ static struct timespec read_clock(clockid_t id)
     return t;
 }
 
+struct sp_mono sp_clock_mono(void)
+{
+    struct timespec t = read_clock(CLOCK_BOOTTIME);
+    return (struct sp_mono){(uint64_t)t.tv_sec * SP_US_PER_S + (uint64_t)t.tv_nsec / 1000u};
+}
+
 struct sp_now sp_clock_read(void)
 {
-    struct timespec mono = read_clock(CLOCK_BOOTTIME);
+    struct sp_now now = {.mono = sp_clock_mono()};
     struct timespec wall = read_clock(CLOCK_REALTIME);
-    struct sp_now now;
-    now.mono.us = (uint64_t)mono.tv_sec * SP_US_PER_S + (uint64_t)mono.tv_nsec / 1000u;
     now.wall.ms = wall.tv_sec < 0 ? 0 : (uint64_t)wall.tv_sec * SP_MS_PER_S + (uint64_t)wall.tv_nsec / 1000000u;
     return now;
 }

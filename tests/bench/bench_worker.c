@@ -35,6 +35,7 @@ static double cpu_us(pid_t pid)
     return (double)(user + system) * 1e6 / (double)sysconf(_SC_CLK_TCK);
 }
 
+/* As for a message: what is signed is a prefix and the hash of all its bytes. */
 static double signature_us(void)
 {
     static const uint8_t seed[32] = {1};
@@ -44,7 +45,8 @@ static double signature_us(void)
     SP_ASSERT(sp_crypto_signer_new(seed, &s) == SP_OK);
     uint64_t start = sp_clock_cpu_ns();
     for (unsigned i = 0; i < 500; i++) {
-        SP_ASSERT(sp_crypto_sign(s, text, sizeof text, signature) == SP_OK);
+        sp_crypto_sha256(text, sizeof text, text);
+        SP_ASSERT(sp_crypto_sign(s, text, 80, signature) == SP_OK);
     }
     uint64_t end = sp_clock_cpu_ns();
     sp_crypto_signer_destroy(&s);

@@ -66,7 +66,7 @@ static void log_run(struct noop *self, const struct sp_adapter_job *job)
         return;
     }
     self->note[self->notes++] = (struct noop_note){
-        .start_us = sp_clock_read().mono.us, .job = t.job, .issued_ms = t.issued_ms, .check = t.check, .node = t.node};
+        .start_us = sp_clock_mono().us, .job = t.job, .issued_ms = t.issued_ms, .check = t.check, .node = t.node};
     if (self->notes == NOTES_MAX) {
         log_flush(self);
     }
