@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a bridge may look at: views, and nothing that writes. The table of views is of its own, so that a verb added for operators
  * does not become one for a bus that others write to. */
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "dispatch_keeper_shell.h"
 #include "keeper_views.h"
 
+#define REPORTS_AT_ONCE     32u
+#define REPORTS_EVERY_MS    10000u /* one more each time: a bridge cannot fill the disk */
 #define RECENT_ROWS_MAX     2000u
 #define RECENT_UNSETTLED_MS 60000u /* a result that is not durable after so long never will be */
 
@@ -116,5 +119,63 @@ enum sp_rc keeper_shell_on_view_request(struct keeper_shell_in *in, struct msg_v
     free(text);
     json_decref(value);
     json_decref(act.args);
+    return SP_OK;
+}
+
+/* ---- what a bridge did in Nova ---- */
+
+/* True when there is room for one more row of this bridge, and the report is none of before. */
+static bool report_is_due(struct nodes_shell *s, const char *bridge, uint64_t id)
+{
+    struct nodes_reports *r = NULL;
+    uint64_t now_ms = sp_mono_ms(nodes_shell_now(s).mono);
+    for (uint32_t i = 0; i < SP_COUNT(s->reports) && r == NULL; i++) {
+        if (strcmp(s->reports[i].bridge, bridge) == 0 || s->reports[i].bridge[0] == '\0') {
+            r = &s->reports[i];
+        }
+    }
+    if (r == NULL || id <= r->id) {
+        return false;
+    }
+    if (r->bridge[0] == '\0') {
+        (void)sp_str_copy(r->bridge, sizeof r->bridge, sp_str_of(bridge));
+        r->room = REPORTS_AT_ONCE;
+        r->room_ms = now_ms;
+    }
+    uint64_t more = (now_ms - r->room_ms) / REPORTS_EVERY_MS;
+    r->room_ms += more * REPORTS_EVERY_MS;
+    r->room = more + r->room > REPORTS_AT_ONCE ? REPORTS_AT_ONCE : r->room + (uint32_t)more;
+    if (r->room == 0) {
+        return false;
+    }
+    r->room--;
+    r->id = id;
+    return true;
+}
+
+/* One row of the audit and nothing else: what is reported here changes no node, pool or result (SI-10). */
+enum sp_rc keeper_shell_on_action_report(struct keeper_shell_in *in, struct msg_action_report *r)
+{
+    static const char *const words[] = {"disabled", "enabled", "released", "refused", "held"};
+    struct nodes_shell *s = in->shell;
+    const char *what = NULL;
+    char verb[32], node[MSG_ACTION_REPORT_NODE_MAX + 1], pool[MSG_ACTION_REPORT_POOL_MAX + 1], detail[MSG_ACTION_REPORT_DETAIL_MAX + 1];
+    for (size_t i = 0; i < SP_COUNT(words); i++) {
+        what = sp_str_is(r->what, words[i]) ? words[i] : what;
+    }
+    if (what == NULL || node_registry_find(keeper_core_nodes(s->core), r->node) == NULL || !sp_str_is_name(r->pool, sizeof pool - 1) ||
+        !report_is_due(s, in->message->from->name, r->id)) {
+        s->reports_refused++;
+        return SP_E_INVALID;
+    }
+    (void)snprintf(verb, sizeof verb, "action.%s", what);
+    (void)sp_str_copy(node, sizeof node, r->node);
+    (void)sp_str_copy(pool, sizeof pool, r->pool);
+    (void)sp_str_copy(detail, sizeof detail, r->detail);
+    struct keeper_store_audit row = {.wall_ms = nodes_shell_now(s).wall.ms, .actor = in->message->from->name, .what = verb, .object = node,
+                                     .from = pool, .to = "", .why = detail};
+    if (!nodes_shell_rows(s) || !nodes_shell_commit_rows(s, keeper_store_audit(&s->store, &row))) {
+        s->reports_refused++;
+    }
     return SP_OK;
 }

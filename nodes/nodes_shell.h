@@ -30,6 +30,14 @@ struct keeper_shell_in {
     const struct sp_bus_message *message;
 };
 
+/* What one bridge reported of its actions. */
+struct nodes_reports {
+    char bridge[SP_BUS_NAME_BYTES];
+    uint64_t id; /* the last one */
+    uint32_t room;
+    uint64_t room_ms;
+};
+
 struct nodes_shell {
     const struct sp_conf *conf;
     const struct sp_keys *keys;
@@ -54,6 +62,8 @@ struct nodes_shell {
     uint64_t unsent; /* messages that could not leave; whoever misses one asks again */
     uint64_t nodes_refused;  /* nodes that keeper.nodes_max did not let in */
     uint64_t nodes_file_bad; /* files of nodes that were not applied */
+    struct nodes_reports reports[8];
+    uint64_t reports_refused; /* of actions of bridges */
     uint64_t audit_cut;      /* rows removed by keeper.audit_keep */
     uint64_t audit_bad;      /* cuts that were not made because the chain does not fit */
     uint64_t pairs_refused;  /* as last said in the log */

@@ -30,18 +30,25 @@ static void tell_proof(struct bridge *b, struct sp_mono now)
     trait_core_proof(&b->place->core, following, b->proof_us);
 }
 
-/* True when the keeper made the key of the name, because none was given. */
-static bool is_named(const struct reader_entry *e)
+void bridge_cloud_key_of_name(const char *name, uint8_t key[16])
 {
     uint8_t hash[32];
     char label[96];
-    if ((e->key[6] & 0xf0) != 0x80)
-        return false;
-    int n = snprintf(label, sizeof label, "SPICE node:%s", e->node);
+    int n = snprintf(label, sizeof label, "SPICE node:%s", name);
     sp_crypto_sha256(label, (size_t)n < sizeof label ? (size_t)n : sizeof label - 1, hash);
     hash[6] = (uint8_t)((hash[6] & 0x0f) | 0x80);
     hash[8] = (uint8_t)((hash[8] & 0x3f) | 0x80);
-    return memcmp(hash, e->key, 16) == 0;
+    memcpy(key, hash, 16);
+}
+
+/* True when the keeper made the key of the name, because none was given. */
+static bool is_named(const struct reader_entry *e)
+{
+    uint8_t key[16];
+    if ((e->key[6] & 0xf0) != 0x80)
+        return false;
+    bridge_cloud_key_of_name(e->node, key);
+    return memcmp(key, e->key, 16) == 0;
 }
 
 static void tell_entry(struct bridge *b, struct sp_mono now, const struct reader_entry *e)

@@ -16,5 +16,7 @@ void bridge_cloud_pools(struct bridge *b, const char *text);
 /* Effect: asks for pools when it is time; tells the proof. */
 void bridge_cloud_tick(struct bridge *b);
 uint64_t bridge_cloud_deadline_us(const struct bridge *b);
+/* Effect: the key that the keeper makes of a name when none is given. */
+void bridge_cloud_key_of_name(const char *name, uint8_t key[16]);
 
 #endif

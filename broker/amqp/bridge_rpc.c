@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "bridge_cloud.h"
+#include "bridge_exposure.h"
 #include "bridge_method.h"
 #include "bridge_result.h"
 #include "bridge_trust.h"
@@ -94,15 +95,26 @@ static char *first_of(struct sp_str list)
     return text;
 }
 
+/* True for a question of the bridge itself, which is over then. text NULL: no answer. */
+static bool is_own(struct bridge *b, uint32_t i, const char *text)
+{
+    enum bridge_call_kind kind = b->calls[i].kind;
+    if (kind != BRIDGE_CALL_POOLS && kind != BRIDGE_CALL_EVIDENCE)
+        return false;
+    if (kind == BRIDGE_CALL_POOLS)
+        bridge_cloud_pools(b, text);
+    else
+        bridge_exposure_evidence(b, text);
+    call_free(b, i);
+    return true;
+}
+
 void bridge_rpc_answer(struct bridge *b, uint32_t i)
 {
     struct bridge_call *c = &b->calls[i];
     sp_buf_append(&c->data, "", 1); /* the end of a C string */
-    if (c->kind == BRIDGE_CALL_POOLS) {
-        bridge_cloud_pools(b, c->data.failed ? NULL : (const char *)c->data.p);
-        call_free(b, i);
+    if (is_own(b, i, c->data.failed ? NULL : (const char *)c->data.p))
         return;
-    }
     if (c->data.failed) {
         bridge_rpc_fail(b, i, "SpiceUnavailable", "the answer is too large; ask for less");
         return;
@@ -119,10 +131,9 @@ void bridge_rpc_answer(struct bridge *b, uint32_t i)
 void bridge_rpc_fail(struct bridge *b, uint32_t i, const char *class, const char *text)
 {
     struct bridge_call *c = &b->calls[i];
-    if (c->kind == BRIDGE_CALL_POOLS)
-        bridge_cloud_pools(b, NULL);
-    else
-        bridge_rpc_reply_failure(b, c->reply_queue, c->msg_id, BRIDGE_ERRORS, class, text);
+    if (is_own(b, i, NULL))
+        return;
+    bridge_rpc_reply_failure(b, c->reply_queue, c->msg_id, BRIDGE_ERRORS, class, text);
     call_free(b, i);
 }
 
@@ -205,7 +216,7 @@ enum sp_rc bridge_on_view_reply(struct bridge_in *in, struct msg_view_reply *m)
         return SP_OK;
     for (uint32_t i = 0; i < BRIDGE_CALLS_MAX; i++) {
         struct bridge_call *c = &b->calls[i];
-        if (!c->used || (c->kind != BRIDGE_CALL_VIEW && c->kind != BRIDGE_CALL_POOLS) || c->id != m->id)
+        if (!c->used || c->kind == BRIDGE_CALL_SNAPSHOT || c->kind == BRIDGE_CALL_BEAT || c->id != m->id)
             continue;
         if (m->part != c->part++) {
             bridge_rpc_fail(b, i, "SpiceUnavailable", "a part of the answer was lost; ask again");

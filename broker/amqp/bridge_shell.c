@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "bridge_cloud.h"
+#include "bridge_exposure.h"
 #include "bridge_hint.h"
 #include "bridge_inventory.h"
 #include "bridge_note.h"
@@ -368,6 +369,26 @@ static void gauge(struct bridge *b, const char *name, uint64_t value)
     sp_stats_set(b->stats, sp_stats_gauge(b->stats, name), value);
 }
 
+static void exposure_stats(struct bridge *b)
+{
+    const struct exposure_core *c = &b->exposure->core;
+    const struct action_core *a = &b->exposure->action;
+    uint32_t exposed = 0;
+    for (uint32_t i = 0; i < c->place_count; i++)
+        exposed += exposure_core_exposed(c, i);
+    gauge(b, "exposure.servers", exposed);
+    gauge(b, "exposure.demanding", c->current.count);
+    gauge(b, "exposure.lists", c->counters.lists);
+    gauge(b, "exposure.hosts", c->counters.hosts);
+    gauge(b, "exposure.failures", c->counters.failures);
+    gauge(b, "exposure.dropped", c->counters.dropped);
+    gauge(b, "exposure.disabled", a->disabled);
+    gauge(b, "exposure.enabled", a->enabled);
+    gauge(b, "exposure.released", a->released);
+    gauge(b, "exposure.held", a->held);
+    gauge(b, "exposure.running", action_core_running(a));
+}
+
 static void on_stats(void *self)
 {
     struct bridge *b = self;
@@ -406,6 +427,8 @@ static void on_stats(void *self)
         gauge(b, "nova.tokens", cloud_nova_tokens(b->nova));
     }
     bridge_inventory_stats(b);
+    if (b->exposure != NULL)
+        exposure_stats(b);
     if (b->place == NULL)
         return;
     const struct trait_counters *t = &b->place->core.counters;
@@ -483,6 +506,7 @@ enum sp_rc bridge_shell_open(const struct bridge_shell_options *options, struct 
     rc = rc == SP_OK ? bridge_cloud_open(b, err) : rc;
     if (rc == SP_OK)
         bridge_inventory_open(b);
+    rc = rc == SP_OK ? bridge_exposure_open(b, err) : rc;
     rc = rc == SP_OK ? open_bus(b, err) : rc;
     if (rc == SP_OK && !open_links(b))
         rc = sp_err_set(err, SP_E_NOMEM, b->name, "no thread for a link to RabbitMQ");
@@ -508,6 +532,7 @@ void bridge_shell_close(struct bridge **b_p)
         close(b->wake_fd);
     }
     bridge_inventory_close(b);
+    bridge_exposure_close(b);
     bridge_cloud_close(b);
     bridge_rpc_fini(b);
     bridge_result_fini(b);
@@ -534,7 +559,7 @@ struct sp_mono bridge_shell_deadline(const struct bridge *b)
     uint64_t at = bridge_core_next_deadline(&b->core, bridge_shell_now(b)).us;
     uint64_t others[] = {bridge_rpc_deadline_us(b),       bridge_result_deadline_us(b), bridge_hint_deadline_us(b),
                          bridge_inventory_deadline_us(b), bridge_trust_deadline_us(b),  sp_notify_deadline(b->notify).us,
-                         bridge_cloud_deadline_us(b)};
+                         bridge_cloud_deadline_us(b),    bridge_exposure_deadline_us(b)};
     for (size_t i = 0; i < SP_COUNT(others); i++)
         at = others[i] < at ? others[i] : at;
     return (struct sp_mono){at};

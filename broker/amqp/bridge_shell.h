@@ -11,6 +11,7 @@
 #include "bridge_seen.h"
 #include "cloud_inventory.h"
 #include "cloud_nova.h"
+#include "cloud_exposure.h"
 #include "cloud_place.h"
 #include "dispatch_bridge.h"
 #include "reader_core.h"
@@ -37,7 +38,7 @@ struct bridge_out {
     uint32_t next; /* free list */
 };
 
-enum bridge_call_kind { BRIDGE_CALL_VIEW, BRIDGE_CALL_SNAPSHOT, BRIDGE_CALL_BEAT, BRIDGE_CALL_POOLS };
+enum bridge_call_kind { BRIDGE_CALL_VIEW, BRIDGE_CALL_SNAPSHOT, BRIDGE_CALL_BEAT, BRIDGE_CALL_POOLS, BRIDGE_CALL_EVIDENCE };
 
 /* A call that waits. */
 struct bridge_call {
@@ -129,6 +130,10 @@ struct bridge {
     struct cloud_inventory inventory;
     uint64_t inventory_boot;
     bool inventory_on;
+    /* exposure */
+    struct cloud_exposure *exposure; /* NULL: servers are not looked at */
+    char evidence_node[EXPOSURE_NAME_BYTES], evidence_pool[EXPOSURE_POOL_BYTES];
+    uint64_t report_serial;
     /* calls */
     struct bridge_call calls[BRIDGE_CALLS_MAX];
     uint32_t call_count, view_count;

@@ -5,6 +5,7 @@
 
 #include "base64.h"
 #include "bridge_cloud.h"
+#include "bridge_exposure.h"
 #include "bridge_note.h"
 #include "bridge_rpc.h"
 #include "oslo_message.h"
@@ -191,6 +192,7 @@ static void told(struct bridge *b, const struct reader_changes *changes)
     if (following)
         bridge_note_changes(b, changes);
     bridge_cloud_changes(b, changes);
+    bridge_exposure_changes(b, changes);
 }
 
 static void to_reader(struct bridge *b, const struct sp_bus_message *m)

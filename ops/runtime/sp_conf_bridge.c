@@ -70,6 +70,35 @@ static const struct sp_bind_key compute_keys[] = {
 };
 static const struct sp_bind_table compute_table = {
     .name = "the compute section", .keys = compute_keys, .count = SP_COUNT(compute_keys), .size = sizeof(struct sp_conf_compute)};
+#define EXPOSURE(m) SP_BIND_AT(sp_conf_exposure, m)
+static const char *const action_words[] = {"none", "disable", NULL};
+
+static const struct sp_bind_key exposure_keys[] = {
+    {"watch", SP_BIND_BOOL, false, EXPOSURE(watch), .def = "true",
+     .help = "read Nova's servers and tell which are outside the pool they demanded"},
+    {"interval", SP_BIND_SPAN, false, EXPOSURE(interval_ms), .min = 1 * S, .max = 24 * HOUR, .def = "5m",
+     .help = "between whole lists of servers; a host is read at once when its node leaves a pool"},
+    {"servers_max", SP_BIND_U32, false, EXPOSURE(servers_max), .min = 1, .max = 1000000, .def = "100000",
+     .help = "most servers kept, of those that demand a pool"},
+    {"trusted_pool", SP_BIND_NAME, false, EXPOSURE(trusted_pool), .min = 1, .def = "trusted",
+     .help = "pool that the flavor key trust:trusted_host speaks of"},
+    {"action", SP_BIND_ENUM, false, EXPOSURE(action), .words = action_words, .def = "none",
+     .help = "disable: also disable the compute service of a node with verified bad evidence, and enable it when the node is back"},
+    {"at_once", SP_BIND_U32, false, EXPOSURE(at_once), .min = 1, .max = 64, .def = "1",
+     .help = "most services that SPICE keeps disabled at any time"},
+    {"share", SP_BIND_U32, false, EXPOSURE(share), .min = 1, .max = 100, .def = "10",
+     .help = "percent of a pool's nodes; when more, and at least two, are lost within window, nothing is done"},
+    {"window", SP_BIND_SPAN, false, EXPOSURE(window_ms), .min = 1 * S, .max = 24 * HOUR, .def = "10m",
+     .help = "for share; also after the start of the bridge nothing is done for so long"},
+    {"delay", SP_BIND_SPAN, false, EXPOSURE(delay_ms), .min = 0, .max = 24 * HOUR, .def = "1m",
+     .help = "how long a node must be bad, or back, before anything is done"},
+    {"action_interval", SP_BIND_SPAN, false, EXPOSURE(action_interval_ms), .min = 0, .max = 24 * HOUR, .def = "10m",
+     .help = "least time between two services that are disabled"},
+};
+static const struct sp_bind_table exposure_table = {.name = "the exposure section",
+                                                    .keys = exposure_keys,
+                                                    .count = SP_COUNT(exposure_keys),
+                                                    .size = sizeof(struct sp_conf_exposure)};
 
 static const struct sp_bind_key bridge_keys[] = {
     {"user", SP_BIND_NAME, false, BRIDGE(user), .help = "user to become when started by root"},
@@ -135,6 +164,8 @@ static const struct sp_bind_key bridge_keys[] = {
      .help = "plain (AMQPLAIN of oslo.messaging is this), or external: by certificate"},
     {"placement", SP_BIND_MAP, false, BRIDGE(placement), .sub = &placement_table, .help = "traits of the pools at placement"},
     {"compute", SP_BIND_MAP, false, BRIDGE(compute), .sub = &compute_table, .help = "Nova's list of compute nodes"},
+    {"exposure", SP_BIND_MAP, false, BRIDGE(exposure), .sub = &exposure_table,
+     .help = "servers outside the pool they demanded; needs compute"},
 };
 const struct sp_bind_table sp_conf_table_bridge = {
     .name = "the bridge section", .keys = bridge_keys, .count = SP_COUNT(bridge_keys), .size = sizeof(struct sp_conf_bridge)};

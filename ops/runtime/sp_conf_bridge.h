@@ -64,6 +64,22 @@ struct sp_conf_compute {
     struct sp_conf_login login;
 };
 
+enum sp_conf_exposure_action { SP_CONF_EXPOSURE_NONE, SP_CONF_EXPOSURE_DISABLE };
+
+/* Sub-section `exposure`: servers outside the pool they demanded, and what is done about it. Needs `compute`. */
+struct sp_conf_exposure {
+    bool watch;
+    uint64_t interval_ms; /* between whole lists of servers */
+    uint32_t servers_max;
+    char trusted_pool[65]; /* pool of trust:trusted_host */
+    uint32_t action;       /* enum sp_conf_exposure_action */
+    uint32_t at_once;      /* most services disabled at any time */
+    uint32_t share;        /* percent of a pool; more lost within `window` is a mass failure */
+    uint64_t window_ms;
+    uint64_t delay_ms;           /* how long a node must be bad, or good again, before anything is done */
+    uint64_t action_interval_ms; /* between two that are disabled */
+};
+
 struct sp_conf_bridge {
     char user[33];
     char transport_url[SP_CONF_BRIDGE_URL_BYTES]; /* with credentials: never logged */
@@ -103,6 +119,7 @@ struct sp_conf_bridge {
     uint32_t login; /* enum sp_conf_bridge_login */
     struct sp_conf_placement placement;
     struct sp_conf_compute compute;
+    struct sp_conf_exposure exposure;
 };
 
 extern const struct sp_bind_table sp_conf_table_bridge;

@@ -96,6 +96,10 @@ static const char cmd_more_host[] =
     "A role is broker, scheduler, keeper, worker, reader, bridge or operator, or the name of one principal.\n"
     "The archive holds secret keys: unpack it on the other host with tar -xpf FILE -C PREFIX, then delete it.";
 
+static const char cmd_more_exposure[] =
+    "Asks the bridges, which read Nova's servers. Shown is what the bridge with the newest list sees; --json prints the answer of each.\n"
+    "What a bridge disabled in Nova because of it follows.";
+
 static const struct ctl_cmd cmd_table[] = {
     {"init", NULL, "", 0, 0, true, CTL_BIT(CTL_OPT_PREFIX) | CTL_BIT(CTL_OPT_BROKER_TCP) | CTL_BIT(CTL_OPT_WORKERS) | CTL_BIT(CTL_OPT_BRIDGES), "",
      "make keys, configuration and directories of a new fleet", NULL, ctl_init_run},
@@ -154,6 +158,8 @@ static const struct ctl_cmd cmd_table[] = {
     {"audit", "verify", "", 0, 0, false, 0, "", "prove that no line of the audit was changed or removed", NULL, ctl_audit_verify},
 
     {"explain", NULL, "NODE", 1, 1, false, CTL_BIT(CTL_OPT_POOL), "node", "why a node is in a pool or not", NULL, ctl_explain_run},
+    {"exposure", NULL, "", 0, 0, false, CTL_BIT(CTL_OPT_POOL) | CTL_BIT(CTL_OPT_NODE), "",
+     "servers that demanded a pool and run outside of it", cmd_more_exposure, ctl_exposure_run},
     {"events", NULL, "", 0, 0, false, CTL_BIT(CTL_OPT_POOL) | CTL_BIT(CTL_OPT_NODE) | CTL_BIT(CTL_OPT_LIMIT) | CTL_BIT(CTL_OPT_FOR),
      "", "follow nodes as they enter and leave", NULL, ctl_events_run},
     {"reader", "status", "", 0, 0, false, CTL_BIT(CTL_OPT_POOL), "", "the pool as a reader of the bus sees it", NULL,

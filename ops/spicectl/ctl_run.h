@@ -44,6 +44,7 @@ int ctl_audit_list(struct ctl *ctl);
 int ctl_audit_verify(struct ctl *ctl);
 
 int ctl_explain_run(struct ctl *ctl);
+int ctl_exposure_run(struct ctl *ctl);
 int ctl_events_run(struct ctl *ctl);
 int ctl_reader_status(struct ctl *ctl);
 int ctl_stats_run(struct ctl *ctl);

@@ -39,6 +39,15 @@ static enum sp_rc take_view_reply(struct bridge_in *in, enum sp_role from, const
     return rc == SP_OK ? bridge_on_view_reply(in, &m) : rc;
 }
 
+static enum sp_rc take_admin_request(struct bridge_in *in, enum sp_role from, const uint8_t *body, size_t n)
+{
+    if (!may(from, 1u << SP_ROLE_OPERATOR))
+        return SP_E_AUTHORITY;
+    struct msg_admin_request m;
+    enum sp_rc rc = msg_admin_request_decode(body, n, &m);
+    return rc == SP_OK ? bridge_on_admin_request(in, &m) : rc;
+}
+
 enum sp_rc bridge_dispatch(struct bridge_in *in, unsigned type, enum sp_role from, const uint8_t *body, size_t n)
 {
     switch (type) {
@@ -52,6 +61,8 @@ enum sp_rc bridge_dispatch(struct bridge_in *in, unsigned type, enum sp_role fro
         return take_trust_beat(in, from, body, n);
     case SP_MSG_VIEW_REPLY:
         return take_view_reply(in, from, body, n);
+    case SP_MSG_ADMIN_REQUEST:
+        return take_admin_request(in, from, body, n);
     default:
         return SP_E_UNSUPPORTED;
     }

@@ -23,8 +23,9 @@ enum sp_rc bridge_on_snapshot(struct bridge_in *in, struct sp_str body) SP_MUST_
 enum sp_rc bridge_on_trust_event(struct bridge_in *in, struct sp_str body) SP_MUST_USE;
 enum sp_rc bridge_on_trust_beat(struct bridge_in *in, struct sp_str body) SP_MUST_USE;
 enum sp_rc bridge_on_view_reply(struct bridge_in *in, struct msg_view_reply *m) SP_MUST_USE;
+enum sp_rc bridge_on_admin_request(struct bridge_in *in, struct msg_admin_request *m) SP_MUST_USE;
 
-#define BRIDGE_TAKES(X) X(VIEW_REPLY, view_reply)
+#define BRIDGE_TAKES(X) X(VIEW_REPLY, view_reply) X(ADMIN_REQUEST, admin_request)
 #define BRIDGE_BYTES(X) X(SNAPSHOT, snapshot) X(TRUST_EVENT, trust_event) X(TRUST_BEAT, trust_beat)
 #define BRIDGE_IGNORES(X) X(REFUSED, refused)
 #define BRIDGE_PASSING(X)

@@ -36,6 +36,15 @@ static enum sp_rc take_inventory_report(struct keeper_shell_in *in, enum sp_role
     return rc == SP_OK ? keeper_shell_on_inventory_report(in, &m) : rc;
 }
 
+static enum sp_rc take_action_report(struct keeper_shell_in *in, enum sp_role from, const uint8_t *body, size_t n)
+{
+    if (!may(from, 1u << SP_ROLE_BRIDGE))
+        return SP_E_AUTHORITY;
+    struct msg_action_report m;
+    enum sp_rc rc = msg_action_report_decode(body, n, &m);
+    return rc == SP_OK ? keeper_shell_on_action_report(in, &m) : rc;
+}
+
 static enum sp_rc take_admin_request(struct keeper_shell_in *in, enum sp_role from, const uint8_t *body, size_t n)
 {
     if (!may(from, 1u << SP_ROLE_OPERATOR))
@@ -63,6 +72,8 @@ enum sp_rc keeper_shell_dispatch(struct keeper_shell_in *in, unsigned type, enum
         return take_view_request(in, from, body, n);
     case SP_MSG_INVENTORY_REPORT:
         return take_inventory_report(in, from, body, n);
+    case SP_MSG_ACTION_REPORT:
+        return take_action_report(in, from, body, n);
     case SP_MSG_ADMIN_REQUEST:
         return take_admin_request(in, from, body, n);
     case SP_MSG_ENROL_REQUEST:

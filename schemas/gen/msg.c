@@ -440,12 +440,16 @@ static const struct msg_info infos[SP_MSG_COUNT] = {
      1 << SP_ROLE_BRIDGE,
      1 << SP_ROLE_KEEPER,
      SP_AUTH_SIGN, 64, false, 75809u},
+    {"ActionReport", SP_MSG_ACTION_REPORT, 1, 0,
+     1 << SP_ROLE_BRIDGE,
+     1 << SP_ROLE_KEEPER,
+     SP_AUTH_SIGN, 64, false, 418u},
     {"AdminRequest", SP_MSG_ADMIN_REQUEST, 1, SP_MSG_ADMIN_REPLY,
      1 << SP_ROLE_OPERATOR,
-     1 << SP_ROLE_BROKER | 1 << SP_ROLE_SCHEDULER | 1 << SP_ROLE_KEEPER,
+     1 << SP_ROLE_BROKER | 1 << SP_ROLE_SCHEDULER | 1 << SP_ROLE_KEEPER | 1 << SP_ROLE_BRIDGE,
      SP_AUTH_SIGN, 64, true, 524353u},
     {"AdminReply", SP_MSG_ADMIN_REPLY, 1, 0,
-     1 << SP_ROLE_BROKER | 1 << SP_ROLE_SCHEDULER | 1 << SP_ROLE_KEEPER,
+     1 << SP_ROLE_BROKER | 1 << SP_ROLE_SCHEDULER | 1 << SP_ROLE_KEEPER | 1 << SP_ROLE_BRIDGE,
      1 << SP_ROLE_OPERATOR,
      SP_AUTH_SIGN, 64, false, 786456u},
     {"EnrolRequest", SP_MSG_ENROL_REQUEST, 1, SP_MSG_ENROL_REPLY,
@@ -496,11 +500,12 @@ static const uint8_t by_number[SP_MSG_LAST + 1] = {
     [SP_MSG_VIEW_REQUEST] = 30,
     [SP_MSG_VIEW_REPLY] = 31,
     [SP_MSG_INVENTORY_REPORT] = 32,
-    [SP_MSG_ADMIN_REQUEST] = 33,
-    [SP_MSG_ADMIN_REPLY] = 34,
-    [SP_MSG_ENROL_REQUEST] = 35,
-    [SP_MSG_ENROL_REPLY] = 36,
-    [SP_MSG_PRINCIPAL_SET] = 37,
+    [SP_MSG_ACTION_REPORT] = 33,
+    [SP_MSG_ADMIN_REQUEST] = 34,
+    [SP_MSG_ADMIN_REPLY] = 35,
+    [SP_MSG_ENROL_REQUEST] = 36,
+    [SP_MSG_ENROL_REPLY] = 37,
+    [SP_MSG_PRINCIPAL_SET] = 38,
 };
 
 const struct msg_info *msg_find(unsigned number)
@@ -4226,6 +4231,83 @@ enum sp_rc msg_inventory_report_encode(struct sp_packer *w, const struct msg_inv
     if (rc != SP_OK)
         w->p = before;
     return rc;
+}
+
+SP_INLINE uint8_t *write_msg_action_report(uint8_t *restrict p, const struct msg_action_report *restrict r, struct sp_text_seen *seen)
+{
+    p = sp_put_array(p, 5);
+    p = sp_put_u64(p, r->id);
+    p = sp_put_str(p, r->what, 16u, seen);
+    p = sp_put_str(p, r->node, 64u, seen);
+    p = sp_put_str(p, r->pool, 64u, seen);
+    p = sp_put_str(p, r->detail, 256u, seen);
+    return p;
+}
+
+static bool text_msg_action_report(const struct msg_action_report *r)
+{
+    return sp_str_is_utf8(r->what) && sp_str_is_utf8(r->node) && sp_str_is_utf8(r->pool) && sp_str_is_utf8(r->detail);
+}
+
+/* There may be no room for the largest msg_action_report: is there for this one? */
+static __attribute__((noinline, cold)) enum sp_rc fits_msg_action_report(const struct sp_packer *w, const struct msg_action_report *r)
+{
+    if (!(r->what.n <= 16u && r->node.n <= 64u && r->pool.n <= 64u && r->detail.n <= 256u))
+        return SP_E_LIMIT;
+    return sp_packer_room(w) < (size_t)18u + r->what.n + r->node.n + r->pool.n + r->detail.n ? SP_E_FULL : SP_OK;
+}
+
+/* A field was over its limit, or a text not plain. */
+static __attribute__((noinline, cold)) enum sp_rc judge_msg_action_report(struct sp_packer *w, const struct msg_action_report *r, uint8_t *p)
+{
+    if (!(r->what.n <= 16u && r->node.n <= 64u && r->pool.n <= 64u && r->detail.n <= 256u))
+        return SP_E_LIMIT;
+    return text_msg_action_report(r) ? sp_packer_commit(w, p) : SP_E_INVALID;
+}
+
+SP_INLINE void read_msg_action_report(struct sp_unpacker *u, struct msg_action_report *r, bool check)
+{
+    uint32_t count = sp_take_fields(u, 5);
+    if (count < 5)
+        sp_unpack_fail(u, SP_E_MALFORMED);
+    r->id = (uint64_t)sp_take_uint(u, UINT64_MAX);
+    r->what = sp_take_str(u, 16u, check);
+    r->node = sp_take_str(u, 64u, check);
+    r->pool = sp_take_str(u, 64u, check);
+    r->detail = sp_take_str(u, 256u, check);
+    if (count > 5)
+        sp_take_extra(u, count - 5);
+}
+
+enum sp_rc msg_action_report_decode(const uint8_t *p, size_t n, struct msg_action_report *m)
+{
+    struct msg_action_report out;
+    if (n > SP_FRAME_BYTES_MAX)
+        return SP_E_LIMIT;
+    struct sp_unpacker u = {p, p + n, SP_OK, 0};
+    read_msg_action_report(&u, &out, true);
+    if (u.rc != SP_OK)
+        return u.rc;
+    if (u.p != u.end)
+        return SP_E_MALFORMED;
+    out.extra = u.extra;
+    *m = out;
+    return SP_OK;
+}
+
+enum sp_rc msg_action_report_encode(struct sp_packer *w, const struct msg_action_report *m)
+{
+    SP_ASSERT(w->list == NULL);
+    if (!SP_LIKELY(sp_packer_room(w) >= 418u)) {
+        enum sp_rc rc = fits_msg_action_report(w, m);
+        if (rc != SP_OK)
+            return rc;
+    }
+    struct sp_text_seen seen = sp_text_nothing_seen();
+    uint8_t *p = write_msg_action_report(w->p, m, &seen);
+    if (!SP_LIKELY(sp_text_is_plain(&seen)))
+        return judge_msg_action_report(w, m, p);
+    return sp_packer_commit(w, p);
 }
 
 SP_INLINE uint8_t *write_msg_admin_request(uint8_t *restrict p, const struct msg_admin_request *restrict r, struct sp_text_seen *seen)

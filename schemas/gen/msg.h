@@ -216,6 +216,7 @@ enum sp_msg {
     SP_MSG_VIEW_REQUEST = 46,
     SP_MSG_VIEW_REPLY = 47,
     SP_MSG_INVENTORY_REPORT = 48,
+    SP_MSG_ACTION_REPORT = 49,
     SP_MSG_ADMIN_REQUEST = 50,
     SP_MSG_ADMIN_REPLY = 51,
     SP_MSG_ENROL_REQUEST = 60,
@@ -223,7 +224,7 @@ enum sp_msg {
     SP_MSG_PRINCIPAL_SET = 62,
 };
 #define SP_MSG_LAST 62u
-#define SP_MSG_COUNT 37u
+#define SP_MSG_COUNT 38u
 
 /* One row per message. Masks have bit 1 << role. */
 struct msg_info {
@@ -904,7 +905,24 @@ enum sp_rc msg_inventory_report_encode(struct sp_packer *w, const struct msg_inv
 enum sp_rc msg_inventory_report_begin(struct sp_packer *w, const struct msg_inventory_report *m) SP_MUST_USE;
 enum sp_rc msg_inventory_report_end(struct sp_packer *w) SP_MUST_USE;
 
-/* 50 AdminRequest: operator -> broker, scheduler, keeper; auth sign; repeat once; reply AdminReply. */
+/* 49 ActionReport: bridge -> keeper; auth sign; repeat harmless; reply none. */
+#define MSG_ACTION_REPORT_WHAT_MAX 16u
+#define MSG_ACTION_REPORT_NODE_MAX 64u
+#define MSG_ACTION_REPORT_POOL_MAX 64u
+#define MSG_ACTION_REPORT_DETAIL_MAX 256u
+#define MSG_ACTION_REPORT_BYTES_MAX 418u
+struct msg_action_report {
+    uint64_t id; /* wall clock in us, rising per bridge; one at or below the last is refused */
+    struct sp_str what; /* text, at most 16: disabled, enabled, released, refused or held */
+    struct sp_str node; /* text, at most 64: node the compute service belongs to */
+    struct sp_str pool; /* text, at most 64: pool it is about */
+    struct sp_str detail; /* text, at most 256: for people */
+    uint32_t extra; /* decode: elements skipped because this version does not know them */
+};
+enum sp_rc msg_action_report_decode(const uint8_t *p, size_t n, struct msg_action_report *m) SP_MUST_USE;
+enum sp_rc msg_action_report_encode(struct sp_packer *w, const struct msg_action_report *m) SP_MUST_USE;
+
+/* 50 AdminRequest: operator -> broker, scheduler, keeper, bridge; auth sign; repeat once; reply AdminReply. */
 #define MSG_ADMIN_REQUEST_VERB_MAX 48u
 #define MSG_ADMIN_REQUEST_ARGS_MAX 524288u
 #define MSG_ADMIN_REQUEST_BYTES_MAX 524353u
@@ -917,7 +935,7 @@ struct msg_admin_request {
 enum sp_rc msg_admin_request_decode(const uint8_t *p, size_t n, struct msg_admin_request *m) SP_MUST_USE;
 enum sp_rc msg_admin_request_encode(struct sp_packer *w, const struct msg_admin_request *m) SP_MUST_USE;
 
-/* 51 AdminReply: broker, scheduler, keeper -> operator; auth sign; repeat harmless; reply none. */
+/* 51 AdminReply: broker, scheduler, keeper, bridge -> operator; auth sign; repeat harmless; reply none. */
 #define MSG_ADMIN_REPLY_DATA_MAX 786432u
 #define MSG_ADMIN_REPLY_BYTES_MAX 786456u
 struct msg_admin_reply {

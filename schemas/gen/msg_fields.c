@@ -805,6 +805,22 @@ static enum sp_rc decode_msg_inventory_report(const uint8_t *p, size_t n, void *
     return msg_inventory_report_decode(p, n, to);
 }
 
+static const struct msg_field msg_action_report_fields[] = {
+    {"id", MSG_U64, offsetof(struct msg_action_report, id), 0u, NULL},
+    {"what", MSG_STR, offsetof(struct msg_action_report, what), 16u, NULL},
+    {"node", MSG_STR, offsetof(struct msg_action_report, node), 64u, NULL},
+    {"pool", MSG_STR, offsetof(struct msg_action_report, pool), 64u, NULL},
+    {"detail", MSG_STR, offsetof(struct msg_action_report, detail), 256u, NULL},
+};
+static enum sp_rc encode_msg_action_report(struct sp_packer *w, const void *p)
+{
+    return msg_action_report_encode(w, p);
+}
+static enum sp_rc decode_msg_action_report(const uint8_t *p, size_t n, void *to)
+{
+    return msg_action_report_decode(p, n, to);
+}
+
 static const struct msg_field msg_admin_request_fields[] = {
     {"id", MSG_U64, offsetof(struct msg_admin_request, id), 0u, NULL},
     {"verb", MSG_STR, offsetof(struct msg_admin_request, verb), 48u, NULL},
@@ -914,6 +930,7 @@ static const struct msg_shape messages[SP_MSG_COUNT] = {
     {"ViewRequest", SP_MSG_VIEW_REQUEST, sizeof(struct msg_view_request), 3, offsetof(struct msg_view_request, extra), msg_view_request_fields, encode_msg_view_request, decode_msg_view_request, NULL},
     {"ViewReply", SP_MSG_VIEW_REPLY, sizeof(struct msg_view_reply), 5, offsetof(struct msg_view_reply, extra), msg_view_reply_fields, encode_msg_view_reply, decode_msg_view_reply, NULL},
     {"InventoryReport", SP_MSG_INVENTORY_REPORT, sizeof(struct msg_inventory_report), 6, offsetof(struct msg_inventory_report, extra), msg_inventory_report_fields, encode_msg_inventory_report, decode_msg_inventory_report, NULL},
+    {"ActionReport", SP_MSG_ACTION_REPORT, sizeof(struct msg_action_report), 5, offsetof(struct msg_action_report, extra), msg_action_report_fields, encode_msg_action_report, decode_msg_action_report, NULL},
     {"AdminRequest", SP_MSG_ADMIN_REQUEST, sizeof(struct msg_admin_request), 3, offsetof(struct msg_admin_request, extra), msg_admin_request_fields, encode_msg_admin_request, decode_msg_admin_request, NULL},
     {"AdminReply", SP_MSG_ADMIN_REPLY, sizeof(struct msg_admin_reply), 5, offsetof(struct msg_admin_reply, extra), msg_admin_reply_fields, encode_msg_admin_reply, decode_msg_admin_reply, NULL},
     {"EnrolRequest", SP_MSG_ENROL_REQUEST, sizeof(struct msg_enrol_request), 4, offsetof(struct msg_enrol_request, extra), msg_enrol_request_fields, encode_msg_enrol_request, decode_msg_enrol_request, NULL},

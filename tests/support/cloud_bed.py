@@ -26,13 +26,13 @@ def filter_options(fleet, **more):
 class Bridge:
     """The real spice-bridge."""
 
-    def __init__(self, fleet, url):
+    def __init__(self, fleet, url, more=""):
         self.fleet = fleet
         path = fleet.prefix / "etc/transport_url"
         path.touch(mode=0o600)
         path.write_text(url + "\n")
         with open(fleet.config, "a") as conf:
-            conf.write("\nbridge:\n  transport_url_file: etc/transport_url\n  retry: 100ms\n  retry_step: 100ms\n  retry_max: 1s\n")
+            conf.write("\nbridge:\n  transport_url_file: etc/transport_url\n  retry: 100ms\n  retry_step: 100ms\n  retry_max: 1s\n" + more)
 
     def start(self):
         self.fleet.start("bridge-1")
@@ -70,9 +70,10 @@ class BridgeDouble:
 class CloudBed:
     """with CloudBed(computes=3) as cloud: everything runs, nothing is registered yet."""
 
-    def __init__(self, computes=3, workers=2, log=None, spice=None):
+    def __init__(self, computes=3, workers=2, log=None, spice=None, bridge=None):
+        """bridge: function of this bed, called when Nova's base runs; gives further lines of section bridge."""
         self.fleet, self.nova = Fleet(workers=1), NovaBed(computes=computes, workers=workers, log=log)
-        self.spice_options, self.log = spice or {}, log or (lambda text: None)
+        self.spice_options, self.log, self.bridge_more = spice or {}, log or (lambda text: None), bridge
 
     def __enter__(self):
         try:
@@ -86,7 +87,8 @@ class CloudBed:
         self.fleet.start("broker-1", "keeper", "scheduler", "worker-1").ready()
         self._truth()
         self.double = BridgeDouble(self.nova.processes, self.fleet, self.nova.url)  # for what an honest bridge does not do
-        self.bridge = Bridge(self.fleet, self.nova.rabbit.url()).start()
+        more = self.bridge_more(self) if self.bridge_more else ""
+        self.bridge = Bridge(self.fleet, self.nova.rabbit.url(), more).start()
         self.nova.start_nova(filter_options(self.fleet, **self.spice_options))
         return self
 

@@ -168,6 +168,8 @@ void trait_core_look(struct trait_core *c, struct sp_mono now);
 struct sp_mono trait_core_next_deadline(const struct trait_core *c, struct sp_mono now);
 /* Returns bits of the traits that a provider may have at this moment. */
 uint64_t trait_core_target(struct trait_core *c, struct sp_mono now, uint32_t provider);
+/* Lends the uuid of the provider of that name; NULL: there is none. */
+const uint8_t *trait_core_provider_uuid(const struct trait_core *c, const char *name);
 /* Index of a name; TRAIT_NONE. */
 uint32_t trait_core_name(const struct trait_core *c, struct sp_str name);
 bool trait_core_check(const struct trait_core *c);

@@ -352,3 +352,9 @@ void trait_core_has(struct trait_core *c, uint32_t slot, const uint8_t uuid[16],
     if (i != TRAIT_NONE && !c->providers[i].busy && c->providers[i].stamp_us < s->asked_us)
         c->providers[i].has |= BIT(s->row);
 }
+
+const uint8_t *trait_core_provider_uuid(const struct trait_core *c, const char *name)
+{
+    uint32_t i = provider_by_name(c, name);
+    return i != TRAIT_NONE && c->providers[i].known ? c->providers[i].uuid : NULL;
+}
