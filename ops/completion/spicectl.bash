@@ -25,7 +25,7 @@ _spicectl() {
       *) if [[ -z $noun ]]; then noun="$word"; elif [[ -z $verb ]]; then verb="$word"; fi ;;
     esac
   done
-  nouns="init host node check profile pool result audit explain events reader stats top trace doctor apply export worker key manifest completion help"
+  nouns="init host node check profile pool result audit explain exposure events reader stats top trace doctor apply export worker key manifest completion help"
   case "$noun" in
     host) verbs="export" ;;
     node) verbs="list show add label inventory resume maintenance quarantine retire delete" ;;
@@ -74,6 +74,7 @@ _spicectl() {
     "audit list") kind=""; opts="--config --name --json --timeout --help --version --node --limit --after" ;;
     "audit verify") kind=""; opts="--config --name --json --timeout --help --version" ;;
     "explain") kind="node"; opts="--config --name --json --timeout --help --version --pool" ;;
+    "exposure") kind=""; opts="--config --name --json --timeout --help --version --node --pool" ;;
     "events") kind=""; opts="--config --name --json --timeout --help --version --node --limit --pool --for" ;;
     "reader status") kind=""; opts="--config --name --json --timeout --help --version --pool" ;;
     "stats") kind="principal"; opts="--config --name --json --timeout --help --version" ;;
