@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What operators ask a bridge: it shows what it sees. There is no verb that changes anything, for a bridge has no authority; so a request
- * that a broker sends twice is only answered twice. */
+/* What operators ask a bridge: it shows what it sees. There is no verb that changes anything, for a bridge has no authority; so a
+ * request that a broker sends twice is only answered twice. */
 #include <jansson.h>
 #include <stdlib.h>
 

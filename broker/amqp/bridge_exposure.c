@@ -22,8 +22,8 @@
 
 /* ---- what the reader knows ---- */
 
-/* A hypervisor's name finds its node as Nova's filter does: by the provider's uuid where placement is read, and by the name alone only
- * for a node that was registered without one. */
+/* A hypervisor's name finds its node as Nova's filter does: by the provider's uuid where placement is read, and by the name alone
+ * only for a node that was registered without one. */
 static void look(void *self, const char *node, const char *pool, struct exposure_trust *out)
 {
     struct bridge *b = self;
@@ -36,8 +36,10 @@ static void look(void *self, const char *node, const char *pool, struct exposure
         bridge_cloud_key_of_name(node, named);
         reader_core_lookup(&b->reader, now, sp_str_of(node), named, sp_str_of(pool), &a);
     }
-    *out = (struct exposure_trust){
-        .member = a.member, .tier = a.tier, .since_ms = a.since_ms, .why = a.since_ms == 0 && !a.member ? "no such node in the pool" : a.why};
+    *out = (struct exposure_trust){.member = a.member,
+                                   .tier = a.tier,
+                                   .since_ms = a.since_ms,
+                                   .why = a.since_ms == 0 && !a.member ? "no such node in the pool" : a.why};
 }
 
 static bool nodes(void *self, struct cloud_exposure *x, struct sp_mono now)
@@ -98,15 +100,16 @@ bool bridge_exposure_is_bad(const json_t *explanation, const char *node, const c
                *state = json_string_value(json_object_get(explanation, "state"));
     const json_t *one = json_object_get(json_object_get(explanation, "pools"), pool), *checks = json_object_get(one, "checks");
     const char *tier = json_string_value(json_object_get(one, "tier"));
-    if (named == NULL || strcmp(named, node) != 0 || state == NULL || strcmp(state, sp_node_state_name(SP_NODE_STATE_IN_SERVICE)) != 0 ||
-        !json_is_false(json_object_get(one, "member")) || tier == NULL || strcmp(tier, sp_tier_name(SP_TIER_FAIL)) != 0)
+    if (named == NULL || strcmp(named, node) != 0 || state == NULL ||
+        strcmp(state, sp_node_state_name(SP_NODE_STATE_IN_SERVICE)) != 0 || !json_is_false(json_object_get(one, "member")) ||
+        tier == NULL || strcmp(tier, sp_tier_name(SP_TIER_FAIL)) != 0)
         return false;
     for (size_t i = 0; i < json_array_size(checks); i++) {
         const json_t *c = json_array_get(checks, i);
         const char *name = json_string_value(json_object_get(c, "check")), *role = json_string_value(json_object_get(c, "role")),
                    *of = json_string_value(json_object_get(c, "tier"));
-        if (name != NULL && role != NULL && of != NULL && strcmp(role, "advisory") != 0 && strcmp(of, sp_tier_name(SP_TIER_FAIL)) == 0 &&
-            sp_str_is_name(sp_str_of(name), ACTION_CODE_BYTES - 1))
+        if (name != NULL && role != NULL && of != NULL && strcmp(role, "advisory") != 0 &&
+            strcmp(of, sp_tier_name(SP_TIER_FAIL)) == 0 && sp_str_is_name(sp_str_of(name), ACTION_CODE_BYTES - 1))
             return sp_str_copy(code, ACTION_CODE_BYTES, sp_str_of(name));
     }
     return false;
@@ -179,8 +182,8 @@ static void note_place(struct bridge *b, uint32_t place)
     SP_LOG(servers > 0 ? SP_LOG_WARNING : SP_LOG_NOTICE, SUB, servers > 0 ? "found" : "cleared", SP_LOG_S("node", p->node),
            SP_LOG_S("pool", c->names[p->pool]), SP_LOG_U("servers", servers), SP_LOG_S("why", t.why));
     note_send(b, servers > 0 ? "spice.exposure.found" : "spice.exposure.cleared", hash_of(b, p->node, p->host, c->names[p->pool]),
-              json_pack("{s:s, s:s, s:s, s:I, s:o, s:s, s:o, s:s}", "node", p->node, "compute_host", p->host, "pool", c->names[p->pool],
-                        "servers", (json_int_t)servers, "listed", listed, "tier", sp_tier_name(t.tier), "since",
+              json_pack("{s:s, s:s, s:s, s:I, s:o, s:s, s:o, s:s}", "node", p->node, "compute_host", p->host, "pool",
+                        c->names[p->pool], "servers", (json_int_t)servers, "listed", listed, "tier", sp_tier_name(t.tier), "since",
                         wall_text(t.since_ms), "why", t.why));
 }
 
@@ -212,8 +215,8 @@ static void tell_event(struct bridge *b, const struct action_event *e)
     SP_LOG(held || e->what == ACTION_WAS_REFUSED ? SP_LOG_WARNING : SP_LOG_NOTICE, SUB, "action", SP_LOG_S("what", what),
            SP_LOG_S("node", e->node), SP_LOG_S("pool", e->pool), SP_LOG_S("detail", detail));
     note_send(b, "spice.exposure.action", hash_of(b, what, e->host, e->pool),
-              json_pack("{s:s, s:s, s:s, s:s, s:s, s:s}", "what", what, "node", e->node, "compute_host", e->host, "pool", e->pool, "reason",
-                        e->reason, "hold", held ? hold : ""));
+              json_pack("{s:s, s:s, s:s, s:s, s:s, s:s}", "what", what, "node", e->node, "compute_host", e->host, "pool", e->pool,
+                        "reason", e->reason, "hold", held ? hold : ""));
     if (e->what != ACTION_WAS_FREED && !report(b, e, detail))
         SP_LOG(SP_LOG_WARNING, SUB, "report.lost", SP_LOG_S("what", what), SP_LOG_S("node", e->node));
 }
@@ -225,9 +228,9 @@ static json_t *records_view(const struct action_core *a)
     json_t *list = json_array();
     for (uint32_t i = 0; i < a->record_count; i++) {
         const struct action_record *r = &a->records[i];
-        (void)json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:s, s:s, s:s}", "service", r->service, "compute_host", r->host, "node",
-                                                    r->node, "pool", r->pool, "state", action_core_state_text(r->state), "reason",
-                                                    r->reason));
+        (void)json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:s, s:s, s:s}", "service", r->service, "compute_host",
+                                                    r->host, "node", r->node, "pool", r->pool, "state",
+                                                    action_core_state_text(r->state), "reason", r->reason));
     }
     return list;
 }
@@ -248,10 +251,10 @@ static json_t *exposed_view(struct bridge *b, const char *pool, const char *node
             break;
         }
         look(b, p->node, c->names[p->pool], &t);
-        (void)json_array_append_new(list, json_pack("{s:o, s:s, s:s, s:s, s:s, s:s, s:o, s:s}", "server", uuid_text(row->uuid), "project",
-                                                    row->project, "node", p->node, "compute_host", p->host, "pool",
-                                                    c->names[p->pool], "tier", sp_tier_name(t.tier), "since",
-                                                    wall_text(t.since_ms), "why", t.why));
+        (void)json_array_append_new(list,
+                                    json_pack("{s:o, s:s, s:s, s:s, s:s, s:s, s:o, s:s}", "server", uuid_text(row->uuid), "project",
+                                              row->project, "node", p->node, "compute_host", p->host, "pool", c->names[p->pool],
+                                              "tier", sp_tier_name(t.tier), "since", wall_text(t.since_ms), "why", t.why));
     }
     return list;
 }
@@ -269,13 +272,13 @@ json_t *bridge_exposure_view(struct bridge *b, const char *pool, const char *nod
     bool cut = c->cut, acts = x->action.options.act;
     json_t *exposed = exposed_view(b, pool, node, &cut);
     json_t *age = c->known ? json_integer((json_int_t)((now.us - c->list_us) / SP_US_PER_MS)) : json_null();
-    json_t *action = json_pack("{s:s, s:s, s:s, s:I, s:I, s:o}", "mode", acts ? "disable" : "none", "hold", hold_text(x->action.hold),
-                               "brake", acts ? hold_text(action_core_brake(&x->action, now)) : "", "lost",
-                               (json_int_t)action_core_lost(&x->action), "running", (json_int_t)action_core_running(&x->action),
-                               "records", records_view(&x->action));
-    return json_pack("{s:s, s:b, s:b, s:b, s:o, s:I, s:o, s:o}", "bridge", b->name, "following", reader_core_fresh(&b->reader, now), "stale",
-                     !exposure_core_recent(c, now), "cut", cut, "list_age_ms", age, "demanding", (json_int_t)c->current.count, "action",
-                     action, "exposed", exposed);
+    json_t *action =
+        json_pack("{s:s, s:s, s:s, s:I, s:I, s:o}", "mode", acts ? "disable" : "none", "hold", hold_text(x->action.hold), "brake",
+                  acts ? hold_text(action_core_brake(&x->action, now)) : "", "lost", (json_int_t)action_core_lost(&x->action),
+                  "running", (json_int_t)action_core_running(&x->action), "records", records_view(&x->action));
+    return json_pack("{s:s, s:b, s:b, s:b, s:o, s:I, s:o, s:o}", "bridge", b->name, "following", reader_core_fresh(&b->reader, now),
+                     "stale", !exposure_core_recent(c, now), "cut", cut, "list_age_ms", age, "demanding",
+                     (json_int_t)c->current.count, "action", action, "exposed", exposed);
 }
 
 /* ---- life ---- */

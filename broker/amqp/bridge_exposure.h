@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Exposure at the bridge: what the reader of the pool knows goes to ../cloud/cloud_exposure, what that finds becomes notifications, log
- * lines, rows of the keeper's audit and answers to operators. All of it is information; none of it reaches trust. */
+/* Exposure at the bridge: what the reader of the pool knows goes to ../cloud/cloud_exposure, what that finds becomes notifications,
+ * log lines, rows of the keeper's audit and answers to operators. All of it is information; none of it reaches trust. */
 #ifndef BRIDGE_EXPOSURE_H
 #define BRIDGE_EXPOSURE_H
 
@@ -18,7 +18,8 @@ void bridge_exposure_evidence(struct bridge *b, const char *text);
 /* Gives what operators see: filters are "" for all. NULL without memory. */
 json_t *bridge_exposure_view(struct bridge *b, const char *pool, const char *node);
 
-/* For tests: reads an explanation. True: bad evidence against the node in that pool, which is in service; code then names the check. */
+/* For tests: reads an explanation. True: bad evidence against the node in that pool, which is in service; code then names the
+ * check. */
 bool bridge_exposure_is_bad(const json_t *explanation, const char *node, const char *pool, char code[ACTION_CODE_BYTES]);
 
 #endif

@@ -35,8 +35,8 @@ static void on_servers(void *self, const struct cloud_nova_answer *a)
     bool failing = a->result != CLOUD_NOVA_DONE;
     if (s->ask == EXPOSURE_ASK_ALL && failing != s->x->told_failing && a->result != CLOUD_NOVA_AGAIN) {
         s->x->told_failing = failing;
-        SP_LOG(failing ? SP_LOG_WARNING : SP_LOG_NOTICE, SUB, failing ? "servers.lost" : "servers.listed", SP_LOG_U("status", a->status),
-               SP_LOG_S("why", a->why), SP_LOG_U("demanding", s->x->core.current.count));
+        SP_LOG(failing ? SP_LOG_WARNING : SP_LOG_NOTICE, SUB, failing ? "servers.lost" : "servers.listed",
+               SP_LOG_U("status", a->status), SP_LOG_S("why", a->why), SP_LOG_U("demanding", s->x->core.current.count));
     }
     exposure_core_done(&s->x->core, clock_now(), s->ask, !failing);
     s->x->scan_us = 0; /* look at once */
@@ -235,7 +235,8 @@ static enum sp_rc records_open(struct cloud_exposure *x, struct sp_err *err)
         rc = sp_err_set(err, SP_E_INVALID, x->options.state_file, "is no file of records; services may be disabled by us");
     free(text);
     if (rc == SP_OK && x->action.record_count > 0)
-        SP_LOG(SP_LOG_NOTICE, SUB, "records.read", SP_LOG_U("services", x->action.record_count), SP_LOG_U("acts", x->action.options.act));
+        SP_LOG(SP_LOG_NOTICE, SUB, "records.read", SP_LOG_U("services", x->action.record_count),
+               SP_LOG_U("acts", x->action.options.act));
     return rc;
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Nova around exposure_core and action_core: lists of servers and services, and the writes, through cloud_nova; the records of the actions
- * in a file. What decides is in the cores. The owner says what it knows of trust, and takes what is to be told. One thread. */
+/* Nova around exposure_core and action_core: lists of servers and services, and the writes, through cloud_nova; the records of the
+ * actions in a file. What decides is in the cores. The owner says what it knows of trust, and takes what is to be told. One thread.
+ */
 #ifndef CLOUD_EXPOSURE_H
 #define CLOUD_EXPOSURE_H
 
@@ -9,7 +10,8 @@
 #include "sp_fs.h"
 
 #define CLOUD_EXPOSURE_SCAN_MS 1000u
-#define CLOUD_EXPOSURE_SERVERS "/servers/detail?all_tenants=1&sort_key=created_at&sort_dir=asc" /* new ones come last: pages fit */
+#define CLOUD_EXPOSURE_SERVERS "/servers/detail?all_tenants=1&sort_key=created_at&sort_dir=asc" /* new ones come last: pages fit   \
+                                                                                                 */
 #define CLOUD_EXPOSURE_HOST    "/servers/detail?all_tenants=1&host="
 #define CLOUD_EXPOSURE_COMPUTE "/os-services?binary=nova-compute"
 #define CLOUD_EXPOSURE_FILE    (1u << 20) /* bytes of records */
@@ -51,8 +53,8 @@ struct cloud_exposure {
 };
 
 /* Effect: reads the records. Errors name the file: one that cannot be read stops the start, for services may be disabled by us. */
-SP_MUST_USE enum sp_rc cloud_exposure_open(const struct cloud_exposure_options *options, struct sp_mono now, struct cloud_exposure **out,
-                                           struct sp_err *err);
+SP_MUST_USE enum sp_rc cloud_exposure_open(const struct cloud_exposure_options *options, struct sp_mono now,
+                                           struct cloud_exposure **out, struct sp_err *err);
 void cloud_exposure_close(struct cloud_exposure **exposure);
 /* Effect: what is due. Call in each turn of the loop, after cloud_nova_turn. */
 void cloud_exposure_turn(struct cloud_exposure *x);

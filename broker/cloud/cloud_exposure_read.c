@@ -58,8 +58,9 @@ bool cloud_exposure_server(const json_t *row, const struct cloud_exposure_words 
     const json_t *specs = json_object_get(json_object_get(row, "flavor"), "extra_specs");
     const char *id = json_string_value(json_object_get(row, "id"));
     *s = (struct exposure_server){.count = 0};
-    if (id == NULL || !sp_hex_key(sp_str_of(id), s->uuid) || !json_is_object(specs) || !text_or_null(row, "tenant_id", &s->project) ||
-        !text_or_null(row, "OS-EXT-SRV-ATTR:host", &s->host) || !text_or_null(row, "OS-EXT-SRV-ATTR:hypervisor_hostname", &s->node))
+    if (id == NULL || !sp_hex_key(sp_str_of(id), s->uuid) || !json_is_object(specs) ||
+        !text_or_null(row, "tenant_id", &s->project) || !text_or_null(row, "OS-EXT-SRV-ATTR:host", &s->host) ||
+        !text_or_null(row, "OS-EXT-SRV-ATTR:hypervisor_hostname", &s->node))
         return false;
     if ((s->host.n > 0 && !sp_str_is_name(s->host, EXPOSURE_NAME_BYTES - 1)) ||
         (s->node.n > 0 && !sp_str_is_name(s->node, EXPOSURE_NAME_BYTES - 1)))
@@ -71,7 +72,8 @@ bool cloud_exposure_server(const json_t *row, const struct cloud_exposure_words 
 
 bool cloud_exposure_service(const json_t *row, struct cloud_exposure_service *s)
 {
-    const char *binary = json_string_value(json_object_get(row, "binary")), *status = json_string_value(json_object_get(row, "status"));
+    const char *binary = json_string_value(json_object_get(row, "binary")),
+               *status = json_string_value(json_object_get(row, "status"));
     const json_t *reason = json_object_get(row, "disabled_reason");
     *s = (struct cloud_exposure_service){.id = json_string_value(json_object_get(row, "id")),
                                          .host = json_string_value(json_object_get(row, "host")),
@@ -91,8 +93,8 @@ char *cloud_exposure_records(const struct action_core *action)
     json_t *list = json_array();
     for (uint32_t i = 0; i < action->record_count; i++) {
         const struct action_record *r = &action->records[i];
-        (void)json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:s, s:s, s:s}", "service", r->service, "host", r->host, "node",
-                                                    r->node, "pool", r->pool, "reason", r->reason, "state",
+        (void)json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:s, s:s, s:s}", "service", r->service, "host", r->host,
+                                                    "node", r->node, "pool", r->pool, "reason", r->reason, "state",
                                                     action_core_state_text(r->state)));
     }
     bool whole = json_array_size(list) == action->record_count;

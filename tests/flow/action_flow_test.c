@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* action_core against a Nova of the test's own: writes that fail before or after the deed or come late, operators who enable and disable
- * by themselves, restarts in every moment, a disk that takes nothing, two bridges at once. What a naive observer knows is compared at every
- * request: nothing in a mass failure, never more than `at_once`, never without a record on the disk, never what an operator had his hand on. */
+/* action_core against a Nova of the test's own: writes that fail before or after the deed or come late, operators who enable and
+ * disable by themselves, restarts in every moment, a disk that takes nothing, two bridges at once. What a naive observer knows is
+ * compared at every request: nothing in a mass failure, never more than `at_once`, never without a record on the disk, never what
+ * an operator had his hand on. */
 #include "action_core.h"
 
 #include <setjmp.h>
@@ -194,7 +195,8 @@ static void operator_acts(uint32_t h)
 static void assert_on_disk(const struct bridge *b, const struct action_record *r)
 {
     for (uint32_t i = 0; i < b->disk_count; i++)
-        if (strcmp(b->disk[i].service, r->service) == 0 && strcmp(b->disk[i].reason, r->reason) == 0 && b->disk[i].state == r->state)
+        if (strcmp(b->disk[i].service, r->service) == 0 && strcmp(b->disk[i].reason, r->reason) == 0 &&
+            b->disk[i].state == r->state)
             return;
     fail_msg("a write for %s is not on the disk", r->host);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* exposure_core against a Nova of the test's own, with lists that break off, servers that move while pages are read, and hosts that are read
- * by themselves. A naive twin says who is exposed; while nothing fails and nothing changes, the core must come to say the same, and a list that
- * failed must change nothing. */
+/* exposure_core against a Nova of the test's own, with lists that break off, servers that move while pages are read, and hosts that
+ * are read by themselves. A naive twin says who is exposed; while nothing fails and nothing changes, the core must come to say the
+ * same, and a list that failed must change nothing. */
 #include "exposure_core.h"
 
 #include <setjmp.h>
@@ -135,7 +135,8 @@ static uint32_t exposed_at(uint32_t host, uint32_t pool)
     uint32_t n = 0;
     host_name(host, name);
     for (uint32_t i = 0; i < core.place_count; i++)
-        if (core.places[i].used && strcmp(core.places[i].host, name) == 0 && strcmp(core.names[core.places[i].pool], pool_names[pool]) == 0)
+        if (core.places[i].used && strcmp(core.places[i].host, name) == 0 &&
+            strcmp(core.names[core.places[i].pool], pool_names[pool]) == 0)
             n += exposure_core_exposed(&core, i);
     return n;
 }
@@ -242,10 +243,10 @@ static void a_server_that_moves_counts_once(void **state)
     assert_int_equal(core.current.count, 2);
     now_us += 60 * S;
     assert_true(exposure_core_next(&core, now(), &ask, &host));
-    exposure_core_server(&core, ask,
-                         &(struct exposure_server){.uuid = {9}, .host = sp_str_of("cmp-1"), .count = 1, .pools = {sp_str_of("gold")}});
-    exposure_core_server(&core, ask,
-                         &(struct exposure_server){.uuid = {9}, .host = sp_str_of("cmp-2"), .count = 1, .pools = {sp_str_of("gold")}});
+    exposure_core_server(
+        &core, ask, &(struct exposure_server){.uuid = {9}, .host = sp_str_of("cmp-1"), .count = 1, .pools = {sp_str_of("gold")}});
+    exposure_core_server(
+        &core, ask, &(struct exposure_server){.uuid = {9}, .host = sp_str_of("cmp-2"), .count = 1, .pools = {sp_str_of("gold")}});
     exposure_core_done(&core, now(), EXPOSURE_ASK_ALL, true);
     assert_int_equal(core.current.count, 1); /* the later row */
     assert_string_equal(core.places[core.current.rows[0].place].host, "cmp-2");
@@ -326,7 +327,8 @@ static void a_host_of_several_hypervisors_is_seen(void **state)
 {
     enum exposure_ask ask;
     const char *host;
-    struct exposure_server s = {.uuid = {1}, .host = sp_str_of("h"), .node = sp_str_of("a"), .count = 1, .pools = {sp_str_of("gold")}};
+    struct exposure_server s = {
+        .uuid = {1}, .host = sp_str_of("h"), .node = sp_str_of("a"), .count = 1, .pools = {sp_str_of("gold")}};
     (void)state;
     world(8);
     assert_true(exposure_core_next(&core, now(), &ask, &host));

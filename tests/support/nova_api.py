@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
-"""nova-api beside nova_bed.py, from Debian's library package, without Keystone: the compute API on a free port of the loopback, and as much of an image
-service as the creation of a server asks for.
+"""nova-api beside nova_bed.py, from Debian's library package, without Keystone: the compute API on a free port of the loopback, and as much of
+an image and a network service as the creation of a server asks for.
 
     with NovaBed(...) as bed: bed.start_base(); api = NovaApi(bed).start(); ... bed.start_nova(...); api.boot("name", flavor, host)"""
 
@@ -41,8 +41,8 @@ paste.app_factory = nova.api.openstack.compute.versions:Versions.factory
 """
 
 
-class Image(http.server.BaseHTTPRequestHandler):
-    """One image, whatever is asked."""
+class Others(http.server.BaseHTTPRequestHandler):
+    """One image, and no network."""
 
     def do_GET(self):
         image = {"id": IMAGE, "name": "small", "status": "active", "visibility": "public", "size": 1, "min_disk": 0, "min_ram": 0,
@@ -50,7 +50,9 @@ class Image(http.server.BaseHTTPRequestHandler):
                  "tags": [], "created_at": "2026-01-01T00:00:00Z", "updated_at": "2026-01-01T00:00:00Z", "file": "/v2/images/x/file",
                  "schema": "/v2/schemas/image"}
         schema = {"name": "image", "properties": {name: {} for name in image}}
-        body = json.dumps(schema if "/schemas/" in self.path else image).encode()
+        lists = {name: {name.replace("-", "_"): []} for name in ("ports", "security-groups", "extensions", "networks", "floatingips")}
+        asked = self.path.split("?")[0].rsplit("/", 1)[-1].removesuffix(".json")
+        body = json.dumps(schema if "/schemas/" in self.path else lists.get(asked, image)).encode()
         self.send_response(200)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(body)))
@@ -69,14 +71,14 @@ class NovaApi:
 
     def start(self):
         from nova_bed import PYTHON, START_S, listening, wait
-        self.images = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Image)
-        threading.Thread(target=self.images.serve_forever, daemon=True).start()
+        self.others = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Others)
+        threading.Thread(target=self.others.serve_forever, daemon=True).start()
         folder = self.bed.folder
         (folder / "api-paste.ini").write_text(PASTE)
         (folder / "api.conf").write_text(
             f"[DEFAULT]\nosapi_compute_listen = 127.0.0.1\nosapi_compute_listen_port = {self.port}\nosapi_compute_workers = 1\nenabled_apis = osapi_compute\n"
             f"[wsgi]\napi_paste_config = {folder}/api-paste.ini\n"
-            f"[glance]\nendpoint_override = http://127.0.0.1:{self.images.server_address[1]}\n")
+            + "".join(f"[{name}]\nendpoint_override = http://127.0.0.1:{self.others.server_address[1]}\n" for name in ("glance", "neutron")))
         self.argv = [PYTHON, HERE / "nova_api.py", "--config-file", self.bed.config["control"], "--config-file", folder / "api.conf"]
         self.bed.processes.start("api", self.argv, env={"PYTHONPATH": str(HERE)})
         wait("nova-api answers", lambda: self.bed.processes.alive("api") and listening(self.port) and self.call("GET", "/flavors"), START_S, 0.2)

@@ -203,8 +203,7 @@ void action_core_service(struct action_core *c, const char *id, const char *host
     SP_ASSERT(c->flying && c->step == ACTION_AT_SERVICES);
     if (!enabled && strncmp(reason, ACTION_PREFIX, sizeof ACTION_PREFIX - 1) == 0) {
         uint32_t i = action_record_of(c, host); /* those of ours that run are counted there */
-        c->found.foreign +=
-            i == ACTION_NONE || c->records[i].state == ACTION_RELEASED || strcmp(c->records[i].reason, reason) != 0;
+        c->found.foreign += i == ACTION_NONE || c->records[i].state == ACTION_RELEASED || strcmp(c->records[i].reason, reason) != 0;
     }
     if (r != NULL ? strcmp(r->service, id) != 0 : strcmp(c->wants[c->want].host, host) != 0)
         return;
@@ -369,10 +368,13 @@ void action_core_done(struct action_core *c, struct sp_mono now, enum action_ask
 
 const char *action_core_hold_text(enum action_hold hold)
 {
-    static const char *const texts[] = {
-        "nothing holds", "the first window after the start", "the pool or the list of servers is not proven now",
-        "many nodes lost the pool at once", "as many services are disabled as may be at once",
-        "the last one was disabled a short time ago", "the records cannot be written"};
+    static const char *const texts[] = {"nothing holds",
+                                        "the first window after the start",
+                                        "the pool or the list of servers is not proven now",
+                                        "many nodes lost the pool at once",
+                                        "as many services are disabled as may be at once",
+                                        "the last one was disabled a short time ago",
+                                        "the records cannot be written"};
     return texts[hold];
 }
 

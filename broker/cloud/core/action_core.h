@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Actions of the bridge in Nova, without I/O: the compute service of a node with verified bad evidence is disabled, and enabled again when the
- * node is back in its pool. Off unless asked for. Rules that hold at every request:
+/* Actions of the bridge in Nova, without I/O: the compute service of a node with verified bad evidence is disabled, and enabled
+ * again when the node is back in its pool. Off unless asked for. Rules that hold at every request:
  *
  *   - nothing is written to Nova in a mass failure of a pool (more than `share` of its nodes lost it within `window`, and at least
  *     two), in the first window after the start, or without a present proof of the pool;
@@ -28,7 +28,7 @@
 #define ACTION_ID_BYTES     65u
 #define ACTION_EVENTS_MAX   64u
 #define ACTION_PREFIX       "SPICE: " /* how the reasons of all bridges begin */
-#define ACTION_VERIFY_MS    60000u /* between looks at what became of our services */
+#define ACTION_VERIFY_MS    60000u    /* between looks at what became of our services */
 #define ACTION_RETRY_MS     5000u
 #define ACTION_PAUSE_MS     60000u /* after a no: of the evidence, of Nova, of the disk */
 #define ACTION_TRIES        3u     /* writes that may have gone wrong; then hands off */
@@ -48,8 +48,8 @@ struct action_options {
 enum action_state {
     ACTION_DISABLING, /* may be disabled by us */
     ACTION_DISABLED,
-    ACTION_ENABLING,  /* may be enabled by us */
-    ACTION_RELEASED   /* somebody else's now */
+    ACTION_ENABLING, /* may be enabled by us */
+    ACTION_RELEASED  /* somebody else's now */
 };
 struct action_record {
     char service[ACTION_ID_BYTES], host[EXPOSURE_NAME_BYTES], node[EXPOSURE_NAME_BYTES], pool[EXPOSURE_POOL_BYTES];
@@ -72,29 +72,36 @@ struct action_want { /* private */
 };
 
 enum action_hold { /* why nothing is disabled though something could be */
-    ACTION_FREE,
-    ACTION_HOLD_START,    /* the first window */
-    ACTION_HOLD_DOUBT,    /* no present proof, or no recent list */
-    ACTION_HOLD_MASS,
-    ACTION_HOLD_AT_ONCE,
-    ACTION_HOLD_INTERVAL,
-    ACTION_HOLD_STORE     /* the records cannot be written */
+                   ACTION_FREE,
+                   ACTION_HOLD_START, /* the first window */
+                   ACTION_HOLD_DOUBT, /* no present proof, or no recent list */
+                   ACTION_HOLD_MASS,
+                   ACTION_HOLD_AT_ONCE,
+                   ACTION_HOLD_INTERVAL,
+                   ACTION_HOLD_STORE /* the records cannot be written */
 };
 
 enum action_ask_kind { ACTION_ASK_STORE, ACTION_ASK_EVIDENCE, ACTION_ASK_SERVICES, ACTION_ASK_DISABLE, ACTION_ASK_ENABLE };
 struct action_ask {
     enum action_ask_kind kind;
-    const char *node, *pool;              /* EVIDENCE; lent until done */
-    const struct action_record *record;   /* DISABLE, ENABLE: service and reason; lent until done */
+    const char *node, *pool;            /* EVIDENCE; lent until done */
+    const struct action_record *record; /* DISABLE, ENABLE: service and reason; lent until done */
 };
 enum action_result {
     ACTION_DONE,
-    ACTION_AGAIN,  /* nothing happened, and it is nobody's fault: a new token */
-    ACTION_NO,     /* refused: nothing happened */
-    ACTION_FAILED  /* anything else: it may or may not have happened */
+    ACTION_AGAIN, /* nothing happened, and it is nobody's fault: a new token */
+    ACTION_NO,    /* refused: nothing happened */
+    ACTION_FAILED /* anything else: it may or may not have happened */
 };
 
-enum action_what { ACTION_WAS_DISABLED, ACTION_WAS_ENABLED, ACTION_WAS_RELEASED, ACTION_WAS_REFUSED, ACTION_WAS_HELD, ACTION_WAS_FREED };
+enum action_what {
+    ACTION_WAS_DISABLED,
+    ACTION_WAS_ENABLED,
+    ACTION_WAS_RELEASED,
+    ACTION_WAS_REFUSED,
+    ACTION_WAS_HELD,
+    ACTION_WAS_FREED
+};
 struct action_event { /* for log, notification and audit */
     enum action_what what;
     char node[EXPOSURE_NAME_BYTES], host[EXPOSURE_NAME_BYTES], pool[EXPOSURE_POOL_BYTES];
@@ -131,7 +138,7 @@ struct action_core {
     uint64_t store_due_us;
     enum action_step step;
     bool flying, storing, crowded; /* crowded: a pool or node could not be watched, so a mass failure may go unseen */
-    uint32_t want, record; /* of the step; one of them is ACTION_NONE */
+    uint32_t want, record;         /* of the step; one of them is ACTION_NONE */
     char code[ACTION_CODE_BYTES];
     struct { /* the answer to SERVICES, as far as it matters */
         uint32_t matches, foreign;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Exposure without I/O: which servers demanded a pool by their flavor, on which nodes they run, and which of those nodes are outside that
- * pool. A server counts for a *place*: host, hypervisor and pool. What is known of the servers is a whole list or the one before: a new
- * list takes the place of the old one when it is complete, and one that breaks off changes nothing but its age. A host that a node
- * left a pool on is read again by itself, so the exposure is that of now and not of the last list.
+/* Exposure without I/O: which servers demanded a pool by their flavor, on which nodes they run, and which of those nodes are
+ * outside that pool. A server counts for a *place*: host, hypervisor and pool. What is known of the servers is a whole list or the
+ * one before: a new list takes the place of the old one when it is complete, and one that breaks off changes nothing but its age. A
+ * host that a node left a pool on is read again by itself, so the exposure is that of now and not of the last list.
  *
  * It is information for people: nothing here reaches trust, and while the reader of the pool does not follow, no place changes.
  * Memory: options.rows_max servers, the same twice more while a list is taken. One thread. Time and answers come from outside. */
@@ -53,7 +53,7 @@ enum exposure_ask { EXPOSURE_ASK_ALL, EXPOSURE_ASK_HOST };
 
 struct exposure_place {
     char host[EXPOSURE_NAME_BYTES], node[EXPOSURE_NAME_BYTES];
-    uint8_t pool;     /* index of names */
+    uint8_t pool; /* index of names */
     bool used, looked;
     bool out;         /* not a member, when last looked at */
     uint8_t tier;     /* then */
@@ -67,7 +67,7 @@ struct exposure_row {
     char project[EXPOSURE_PROJECT_BYTES];
     uint32_t place;
 };
-struct exposure_list { /* private */
+struct exposure_list {         /* private */
     struct exposure_row *rows; /* owned */
     uint32_t count, size;
     struct sp_map index; /* (server, pool) -> row */
@@ -99,8 +99,8 @@ struct exposure_core {
     struct exposure_flight flights[EXPOSURE_ASKS];
     struct exposure_host hosts[EXPOSURE_HOSTS_MAX]; /* the first one is under way when its flight is open */
     uint32_t host_count;
-    bool known;  /* there was a whole list */
-    bool cut;    /* it has fewer servers than there are: rows_max */
+    bool known; /* there was a whole list */
+    bool cut;   /* it has fewer servers than there are: rows_max */
     bool following;
     uint64_t list_us; /* when the list that counts was asked for */
     uint64_t due_us, pause_ms;

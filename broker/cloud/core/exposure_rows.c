@@ -51,8 +51,7 @@ static uint64_t place_hash(const struct exposure_core *c, const struct exposure_
 
 static uint32_t place_free(struct exposure_core *c)
 {
-    if (c->place_count < c->place_size ||
-        rows_grow((void **)&c->places, &c->place_size, EXPOSURE_PLACES_MAX, sizeof c->places[0]))
+    if (c->place_count < c->place_size || rows_grow((void **)&c->places, &c->place_size, EXPOSURE_PLACES_MAX, sizeof c->places[0]))
         return c->place_count++;
     for (uint32_t i = 0; i < c->place_count; i++)
         if (!c->places[i].used)
