@@ -19,6 +19,7 @@
 #define LISTED_MAX   64u     /* servers named in one notification */
 #define ROWS_MAX     100000u /* of one answer */
 #define REPORTS_TURN 8u      /* events taken in one turn */
+#define NOTES_TURN   32u     /* places told in one turn */
 
 /* ---- what the reader knows ---- */
 
@@ -67,14 +68,36 @@ static const char *pool_of_trait(void *self, const char *trait)
     return NULL;
 }
 
+/* Which entries were members when last looked at; only a loss is a reason to ask Nova. */
+static bool lost(struct bridge *b, uint32_t entry, bool member)
+{
+    if (entry >= b->members_size) {
+        uint32_t size = b->reader.count > entry ? b->reader.size : entry + 1;
+        uint8_t *grown = realloc(b->members, size);
+        if (grown == NULL)
+            return !member;
+        memset(grown + b->members_size, 0, size - b->members_size);
+        b->members = grown;
+        b->members_size = size;
+    }
+    bool was = b->members[entry] != 0;
+    b->members[entry] = member;
+    return was && !member;
+}
+
 void bridge_exposure_changes(struct bridge *b, const struct reader_changes *changes)
 {
     struct sp_mono now = sp_clock_read().mono;
-    for (uint32_t i = 0; b->exposure != NULL && !changes->all && i < changes->count; i++) {
+    if (b->exposure == NULL || !reader_core_fresh(&b->reader, now))
+        return;
+    uint32_t count = changes->all ? b->reader.count : changes->count;
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t at = changes->all ? i : changes->list[i];
+        const struct reader_entry *e = &b->reader.entries[at];
         struct reader_answer a;
-        reader_core_answer(&b->reader, now, &b->reader.entries[changes->list[i]], &a);
-        if (!a.member)
-            cloud_exposure_left(b->exposure, b->reader.entries[changes->list[i]].node);
+        reader_core_answer(&b->reader, now, e, &a);
+        if (lost(b, at, a.member))
+            cloud_exposure_left(b->exposure, e->node);
     }
 }
 
@@ -207,17 +230,19 @@ static void tell_event(struct bridge *b, const struct action_event *e)
 {
     char detail[MSG_ACTION_REPORT_DETAIL_MAX + 1];
     const char *what = action_core_what_text(e->what), *hold = action_core_hold_text(e->hold);
-    bool held = e->what == ACTION_WAS_HELD;
+    bool held = e->what == ACTION_WAS_HELD, alarm = held && (e->hold == ACTION_HOLD_MASS || e->hold == ACTION_HOLD_STORE);
     if (held)
         (void)snprintf(detail, sizeof detail, "%.250s", hold);
     else
         (void)snprintf(detail, sizeof detail, "service of %.100s, reason: %.130s", e->host, e->reason);
-    SP_LOG(held || e->what == ACTION_WAS_REFUSED ? SP_LOG_WARNING : SP_LOG_NOTICE, SUB, "action", SP_LOG_S("what", what),
+    SP_LOG(alarm || e->what == ACTION_WAS_REFUSED ? SP_LOG_WARNING : SP_LOG_NOTICE, SUB, "action", SP_LOG_S("what", what),
            SP_LOG_S("node", e->node), SP_LOG_S("pool", e->pool), SP_LOG_S("detail", detail));
+    if (e->what == ACTION_WAS_FREED || (held && !alarm))
+        return; /* the brake at its daily work */
     note_send(b, "spice.exposure.action", hash_of(b, what, e->host, e->pool),
               json_pack("{s:s, s:s, s:s, s:s, s:s, s:s}", "what", what, "node", e->node, "compute_host", e->host, "pool", e->pool,
                         "reason", e->reason, "hold", held ? hold : ""));
-    if (e->what != ACTION_WAS_FREED && !report(b, e, detail))
+    if (!report(b, e, detail))
         SP_LOG(SP_LOG_WARNING, SUB, "report.lost", SP_LOG_S("what", what), SP_LOG_S("node", e->node));
 }
 
@@ -283,29 +308,23 @@ json_t *bridge_exposure_view(struct bridge *b, const char *pool, const char *nod
 
 /* ---- life ---- */
 
-void bridge_exposure_tick(struct bridge *b)
+static bool on_turn(void *ctx, const struct sp_now *now)
 {
+    struct bridge *b = ctx;
     struct action_event e;
-    uint32_t place;
-    if (b->exposure == NULL)
-        return;
+    uint32_t place = EXPOSURE_NONE;
+    (void)now;
     cloud_exposure_turn(b->exposure);
-    while ((place = exposure_core_untold(&b->exposure->core)) != EXPOSURE_NONE)
+    for (unsigned i = 0; i < NOTES_TURN && (place = exposure_core_untold(&b->exposure->core)) != EXPOSURE_NONE; i++)
         note_place(b, place);
     for (unsigned i = 0; i < REPORTS_TURN && action_core_event(&b->exposure->action, &e); i++)
         tell_event(b, &e);
+    return place != EXPOSURE_NONE; /* there may be more */
 }
 
 uint64_t bridge_exposure_deadline_us(const struct bridge *b)
 {
     return b->exposure != NULL ? cloud_exposure_deadline_us(b->exposure, bridge_shell_now(b)) : SP_NEVER;
-}
-
-static bool on_turn(void *ctx, const struct sp_now *now)
-{
-    (void)now;
-    bridge_exposure_tick(ctx);
-    return false;
 }
 
 enum sp_rc bridge_exposure_open(struct bridge *b, struct sp_err *err)
@@ -330,4 +349,5 @@ enum sp_rc bridge_exposure_open(struct bridge *b, struct sp_err *err)
 void bridge_exposure_close(struct bridge *b)
 {
     cloud_exposure_close(&b->exposure);
+    free(b->members);
 }

@@ -11,7 +11,6 @@ SP_MUST_USE enum sp_rc bridge_exposure_open(struct bridge *b, struct sp_err *err
 void bridge_exposure_close(struct bridge *b);
 /* Effect: answers of the reader that changed. */
 void bridge_exposure_changes(struct bridge *b, const struct reader_changes *changes);
-void bridge_exposure_tick(struct bridge *b);
 uint64_t bridge_exposure_deadline_us(const struct bridge *b);
 /* Effect: the keeper's explanation of the node that was asked for; text NULL: there is none. */
 void bridge_exposure_evidence(struct bridge *b, const char *text);

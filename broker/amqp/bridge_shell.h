@@ -134,6 +134,8 @@ struct bridge {
     struct cloud_exposure *exposure; /* NULL: servers are not looked at */
     char evidence_node[EXPOSURE_NAME_BYTES], evidence_pool[EXPOSURE_POOL_BYTES];
     uint64_t report_serial;
+    uint8_t *members; /* by entry of the reader, owned */
+    uint32_t members_size;
     /* calls */
     struct bridge_call calls[BRIDGE_CALLS_MAX];
     uint32_t call_count, view_count;

@@ -165,11 +165,14 @@ void cloud_exposure_node(struct cloud_exposure *x, struct sp_mono now, const uin
 
 static void wants_tell(struct cloud_exposure *x, struct sp_mono now)
 {
-    for (uint32_t i = 0; i < x->core.place_count; i++) {
+    uint32_t told = 0; /* one more than fits is a mass failure, whatever the rest is */
+    for (uint32_t i = 0; i < x->core.place_count && told <= ACTION_WANTS_MAX; i++) {
         const struct exposure_place *p = &x->core.places[i];
         struct action_fact fact = {p->host, p->node, x->core.names[p->pool]};
-        if (exposure_core_exposed(&x->core, i) > 0 && p->tier == SP_TIER_FAIL && !exposure_core_shared(&x->core, p->host))
-            action_core_want(&x->action, now, &fact);
+        if (exposure_core_exposed(&x->core, i) == 0 || p->tier != SP_TIER_FAIL || exposure_core_shared(&x->core, p->host))
+            continue;
+        action_core_want(&x->action, now, &fact);
+        told++;
     }
 }
 

@@ -25,12 +25,15 @@ static bool exposure_better(const json_t *a, const json_t *b)
 /* Gives the answers of all bridges that look at servers. Returns the exit code, error printed. */
 static int exposure_ask(struct ctl *ctl, json_t **views)
 {
-    struct ctl_fault fault = {.exit = CTL_FAILED, .error = "no bridge is connected"};
+    struct ctl_fault fault;
     const char *pool = ctl->args.values[CTL_OPT_POOL], *node = ctl->args.values[CTL_OPT_NODE], *name;
     json_t *row;
     json_t *peers = ctl_gather_peers(ctl, &fault);
     if (peers == NULL)
         return ctl_fleet_fail(ctl, &fault);
+    fault = (struct ctl_fault){.exit = CTL_FAILED,
+                               .error = "no bridge is connected",
+                               .hint = "servers are seen by a spice-bridge with bridge.compute.url"};
     *views = ctl_json_need(json_array());
     json_object_foreach(peers, name, row)
     {

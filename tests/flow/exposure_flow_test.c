@@ -287,11 +287,13 @@ static void an_older_list_does_not_undo(void **state)
     now_us += S;
     server[1].there = false;
     place_server(3, 1, 1);
+    place_server(4, 1, 1);
     exposure_core_left(&core, now(), "n1");
     assert_true(exposure_core_next(&core, now(), &ask, &host));
     assert_int_equal(ask, EXPOSURE_ASK_HOST);
     assert_string_equal(host, "cmp-1");
     tell(EXPOSURE_ASK_HOST, 3);
+    tell(EXPOSURE_ASK_HOST, 4);
     exposure_core_done(&core, now(), EXPOSURE_ASK_HOST, true);
     now_us += S;
     exposure_core_done(&core, now(), EXPOSURE_ASK_ALL, true);

@@ -388,6 +388,10 @@ class Fleet(unittest.TestCase):
         self.assertEqual(done.returncode, code, (args, done.stdout, done.stderr))
         return done
 
+    def test_exposure_without_a_bridge(self):
+        told = json.loads(self.ctl("--json", "exposure", code=1).stderr.splitlines()[0])
+        self.assertTrue("no bridge is connected" in told["error"] and "bridge.compute.url" in told["hint"], told)
+
     def test_shapes(self):
         nodes = self.fleet.json("node", "list")
         self.assertTrue(NODE_KEYS <= set(nodes[0]))

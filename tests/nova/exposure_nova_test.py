@@ -6,13 +6,18 @@ and enabled again, one at a time; what only expired, and what an operator did, i
 import json
 import os
 import pathlib
+import re
 import sys
 import time
+
+import kombu
+import yaml
 
 sys.path.insert(0, str(pathlib.Path(os.environ.get("SPICE_SOURCE", ".")) / "tests/support"))
 from cloud_bed import CloudBed, wait  # noqa: E402
 from nova_api import TOKEN, NovaApi  # noqa: E402
 
+SOURCE = pathlib.Path(os.environ.get("SPICE_SOURCE", "."))
 WINDOW_S = 25
 HOSTS = ("cmp-1", "cmp-2", "cmp-3", "cmp-4")
 
@@ -30,7 +35,7 @@ def bridge_section(cloud):
 
 class Case:
     def __init__(self, cloud):
-        self.cloud, self.api, self.fleet = cloud, cloud.api, cloud.fleet
+        self.cloud, self.api, self.fleet, self.noted = cloud, cloud.api, cloud.fleet, {}
 
     def view(self, *args):
         return self.fleet.json("exposure", *args)[0]
@@ -49,6 +54,34 @@ class Case:
 
     def log(self):
         return (self.fleet.prefix / "bridge-1.log").read_text(errors="replace")
+
+    def notifications(self):
+        """Whatever lies in the queue of the notification agents, as {event type: [payload]}."""
+        url = self.cloud.nova.rabbit.url().replace("rabbit://", "amqp://")
+        with kombu.Connection(url) as connection:
+            channel = connection.channel()
+            while (message := channel.basic_get("notifications.info", no_ack=True)) is not None:
+                inner = json.loads(json.loads(message.body)["oslo.message"])
+                self.noted.setdefault(inner["event_type"], []).append(inner)
+        return self.noted
+
+    def noted_all(self):
+        """One of each kind, and what the meter is made of is in it."""
+        meter = next(m for m in yaml.safe_load((SOURCE / "ops/ceilometer/spice-meters.yaml").read_text())["metric"] if m["name"] == "spice.exposure.servers")
+        wait("the notifications", lambda: {"spice.exposure.found", "spice.exposure.cleared", "spice.exposure.action"} <= set(self.notifications()), 60, 0.3)
+        for kind in ("spice.exposure.found", "spice.exposure.cleared"):
+            assert re.match(meter["event_type"], kind)
+            for inner in self.noted[kind]:
+                for path in (meter["volume"], meter["resource_id"], meter["timestamp"], *meter["metadata"].values()):
+                    value = inner
+                    for word in path.split(".")[1:]:
+                        value = value[word]
+                    assert value is not None, (path, inner)
+        found = [n["payload"] for n in self.noted["spice.exposure.found"]]
+        assert {(p["node"], p["pool"], p["servers"]) for p in found} == {("cmp-1", "trusted", 1), ("cmp-1", "special", 1)}, found
+        assert {tuple(p["listed"]) for p in found} == {(self.ids["old", "cmp-1"],), (self.ids["named", "cmp-1"],)}
+        assert {p["servers"] for p in (n["payload"] for n in self.noted["spice.exposure.cleared"])} == {0}
+        assert [n["payload"]["what"] for n in self.noted["spice.exposure.action"]] == ["disabled", "enabled"]
 
     def servers(self):
         flavors = {name: self.api.flavor(name, specs) for name, specs in (
@@ -87,6 +120,7 @@ class Case:
         self.until("cmp-1", "enabled")
         assert self.api.service("cmp-1")["disabled_reason"] is None
         wait("the audit has it", lambda: self.audit("action.enabled", "cmp-1"), 60, 0.2)
+        self.noted_all()
         return seconds
 
     def operator_first(self):

@@ -140,6 +140,8 @@ def meters(notes):
     known = yaml.safe_load((fleet.SOURCE / "ops/ceilometer/spice-gnocchi.yaml").read_text())["resources"]
     assert {d["name"] for d in definitions} == {m for r in known for m in r["metrics"]}
     for d in definitions:
+        if "exposure" in d["event_type"]:
+            continue  # these need servers: tests/nova/exposure_nova_test.py
         matching = [(p, m) for _, kind, p, m in seen if re.match(d["event_type"], kind)]
         assert matching and {"name", "event_type", "type", "unit", "volume", "resource_id"} <= set(d), d["name"]
         for payload, metadata in matching:

@@ -3,9 +3,10 @@
 """nova-api beside nova_bed.py, from Debian's library package, without Keystone: the compute API on a free port of the loopback, and as much of
 an image and a network service as the creation of a server asks for.
 
-    with NovaBed(...) as bed: bed.start_base(); api = NovaApi(bed).start(); ... bed.start_nova(...); api.boot("name", flavor, host)"""
+    with NovaBed(...) as bed: bed.start_base(); api = NovaApi(bed).start(); bed.start_nova(...); api.boot("name", flavor, host)
 
-import contextlib
+Start it before the computes: they are told of those services too."""
+
 import http.server
 import json
 import pathlib
@@ -75,10 +76,16 @@ class NovaApi:
         threading.Thread(target=self.others.serve_forever, daemon=True).start()
         folder = self.bed.folder
         (folder / "api-paste.ini").write_text(PASTE)
+        elsewhere = "".join(f"[{name}]\nendpoint_override = http://127.0.0.1:{self.others.server_address[1]}\n" for name in ("glance", "neutron")) \
+            + "[quota]\ninstances = -1\ncores = -1\nram = -1\n"
+        for name in ("control", "compute"):
+            path = self.bed.config[name]
+            path.write_text(path.read_text() + elsewhere)
+        self.bed.processes.kill("conductor")  # it speaks of images too
+        self.bed._daemon("conductor")
         (folder / "api.conf").write_text(
             f"[DEFAULT]\nosapi_compute_listen = 127.0.0.1\nosapi_compute_listen_port = {self.port}\nosapi_compute_workers = 1\nenabled_apis = osapi_compute\n"
-            f"[wsgi]\napi_paste_config = {folder}/api-paste.ini\n"
-            + "".join(f"[{name}]\nendpoint_override = http://127.0.0.1:{self.others.server_address[1]}\n" for name in ("glance", "neutron")))
+            f"[wsgi]\napi_paste_config = {folder}/api-paste.ini\n")
         self.argv = [PYTHON, HERE / "nova_api.py", "--config-file", self.bed.config["control"], "--config-file", folder / "api.conf"]
         self.bed.processes.start("api", self.argv, env={"PYTHONPATH": str(HERE)})
         wait("nova-api answers", lambda: self.bed.processes.alive("api") and listening(self.port) and self.call("GET", "/flavors"), START_S, 0.2)
@@ -116,14 +123,15 @@ class NovaApi:
 
     def delete(self, server):
         from nova_bed import wait
-        self.call("DELETE", f"/servers/{server}")
 
         def gone():
-            with contextlib.suppress(RuntimeError):
-                self.call("GET", f"/servers/{server}")
+            """Asked for again until it is so: on a busy machine the first request may be lost on its way to the compute."""
+            try:
+                self.call("DELETE", f"/servers/{server}")
                 return False
-            return True
-        wait(f"{server} is gone", gone, 120, 0.2)
+            except RuntimeError as error:
+                return ": 404 " in str(error)
+        wait(f"{server} is gone", gone, 300, 2)
 
     def service(self, host):
         return self.call("GET", f"/os-services?binary=nova-compute&host={host}")["services"][0]

@@ -200,9 +200,11 @@ uint32_t exposure_core_exposed(const struct exposure_core *c, uint32_t place)
 
 uint32_t exposure_core_untold(struct exposure_core *c)
 {
-    for (uint32_t i = 0; i < c->place_count && c->following && c->known; i++) {
+    for (uint32_t n = 0; n < c->place_count && c->following && c->known; n++) {
+        uint32_t i = c->told_next < c->place_count ? c->told_next : 0;
         struct exposure_place *p = &c->places[i];
         uint32_t exposed = exposure_core_exposed(c, i);
+        c->told_next = i + 1;
         if (p->told == exposed || !p->used)
             continue;
         c->counters.found += p->told == 0;

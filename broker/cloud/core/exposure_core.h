@@ -93,7 +93,7 @@ struct exposure_core {
     char names[EXPOSURE_POOLS_MAX][EXPOSURE_POOL_BYTES];
     uint32_t name_count;
     struct exposure_place *places; /* owned */
-    uint32_t place_count, place_size;
+    uint32_t place_count, place_size, told_next;
     struct sp_map place_index;
     struct exposure_list current;
     struct exposure_flight flights[EXPOSURE_ASKS];
