@@ -557,9 +557,9 @@ void bridge_shell_reload(struct bridge *b)
 struct sp_mono bridge_shell_deadline(const struct bridge *b)
 {
     uint64_t at = bridge_core_next_deadline(&b->core, bridge_shell_now(b)).us;
-    uint64_t others[] = {bridge_rpc_deadline_us(b),       bridge_result_deadline_us(b), bridge_hint_deadline_us(b),
-                         bridge_inventory_deadline_us(b), bridge_trust_deadline_us(b),  sp_notify_deadline(b->notify).us,
-                         bridge_cloud_deadline_us(b),    bridge_exposure_deadline_us(b)};
+    uint64_t others[] = {bridge_rpc_deadline_us(b),       bridge_result_deadline_us(b),  bridge_hint_deadline_us(b),
+                         bridge_inventory_deadline_us(b), bridge_trust_deadline_us(b),   sp_notify_deadline(b->notify).us,
+                         bridge_cloud_deadline_us(b),     bridge_exposure_deadline_us(b)};
     for (size_t i = 0; i < SP_COUNT(others); i++)
         at = others[i] < at ? others[i] : at;
     return (struct sp_mono){at};
