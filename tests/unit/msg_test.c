@@ -558,9 +558,13 @@ static void authority_is_the_table(void **state)
 static void a_bridge_cannot_raise(void **state)
 {
     (void)state;
-    /* InventoryReport: names nodes, which then wait for an administrator, and takes trust away; see inventory_test and the simulator. */
-    static const unsigned said[] = {SP_MSG_HELLO,       SP_MSG_HEARTBEAT, SP_MSG_BYE,          SP_MSG_STATS,           SP_MSG_SUBSCRIBE,
-                                    SP_MSG_READER_PING, SP_MSG_HINT,      SP_MSG_VIEW_REQUEST, SP_MSG_INVENTORY_REPORT};
+    /* InventoryReport: names nodes, which then wait for an administrator, and takes trust away; see inventory_test and the
+     * simulator. ActionReport: a row of the audit and nothing else; see report_test. AdminReply: an answer to people, about what
+     * the bridge sees. */
+    static const unsigned said[] = {SP_MSG_HELLO,         SP_MSG_HEARTBEAT,    SP_MSG_BYE,
+                                    SP_MSG_STATS,         SP_MSG_SUBSCRIBE,    SP_MSG_READER_PING,
+                                    SP_MSG_HINT,          SP_MSG_VIEW_REQUEST, SP_MSG_INVENTORY_REPORT,
+                                    SP_MSG_ACTION_REPORT, SP_MSG_ADMIN_REPLY};
     for (unsigned i = 0; i < SP_MSG_COUNT; i++) {
         bool listed = false;
         for (size_t k = 0; k < SP_COUNT(said); k++)
@@ -569,7 +573,9 @@ static void a_bridge_cannot_raise(void **state)
     }
     assert_int_equal(msg_find(SP_MSG_HINT)->to, 1u << SP_ROLE_SCHEDULER); /* the keeper, who judges, takes none */
     assert_int_equal(msg_find(SP_MSG_INVENTORY_REPORT)->auth_bytes, 64);  /* so that no broker makes up a list (K16) */
-    assert_int_equal(msg_find(SP_MSG_SUBSCRIBE)->auth_bytes, 0);          /* else a bridge's signature is worth nothing */
+    assert_int_equal(msg_find(SP_MSG_ACTION_REPORT)->auth_bytes, 64);
+    assert_int_equal(msg_find(SP_MSG_ADMIN_REPLY)->to, 1u << SP_ROLE_OPERATOR);
+    assert_int_equal(msg_find(SP_MSG_SUBSCRIBE)->auth_bytes, 0); /* else a bridge's signature is worth nothing */
     assert_int_equal(msg_find(SP_MSG_HINT)->auth_bytes, 0);
     assert_int_equal(msg_find(SP_MSG_VIEW_REQUEST)->auth_bytes, 0);
 }
