@@ -212,6 +212,7 @@ void keeper_inventory_stats(struct nodes_shell *s)
         {"inventory.renamed", c->renamed},           {"inventory.conflicts", c->conflicts}, {"inventory.retired", c->retired},
         {"inventory.returned", c->returned},         {"inventory.braked", s->inventory.braked},
         {"keeper.nodes_file_bad", s->nodes_file_bad}, {"keeper.refused.nodes_max", s->nodes_refused},
+        {"keeper.reports_refused", s->reports_refused},
     };
     for (size_t i = 0; i < SP_COUNT(rows); i++) {
         sp_stats_set(s->stats, sp_stats_gauge(s->stats, rows[i].name), rows[i].value);

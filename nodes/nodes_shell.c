@@ -280,7 +280,6 @@ static void shell_on_stats(void *self)
     shell_set(s, "keeper.history_lost", c->history_lost);
     shell_set(s, "keeper.pairs_forgotten", c->forgotten);
     shell_set(s, "keeper.audit_cut", s->audit_cut);
-    shell_set(s, "keeper.reports_refused", s->reports_refused);
     shell_set(s, "keeper.audit_bad", s->audit_bad);
     shell_set(s, "keeper.refused.results_max", c->pairs_refused);
     shell_set(s, "keeper.commits", s->commits);
