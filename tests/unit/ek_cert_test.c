@@ -10,8 +10,12 @@
 #include <string.h>
 
 #include <cmocka.h>
+#include <openssl/evp.h>
+#include <openssl/pem.h>
+#include <openssl/x509v3.h>
 
 #include "evidence_bed.h"
+#include "evidence_pkey.h"
 #include "sp_assert.h"
 #include "sp_crypto.h"
 
@@ -189,6 +193,102 @@ static void changed_certificates(void **state)
     free((void *)(uintptr_t)pub.p);
 }
 
+/* ---- certificates made here: each good but for one thing ------------------------------------------------------- */
+
+struct made {
+    const char *key;     /* file of the public area */
+    const char *usage;   /* extended key usage; NULL: none */
+    const char *basic;   /* basic constraints */
+    const char *purpose; /* key usage; NULL: none */
+    enum evidence_reason reason;
+};
+
+static void add_extension(X509 *cert, int nid, const char *value)
+{
+    X509V3_CTX ctx;
+    X509V3_set_ctx_nodb(&ctx);
+    X509V3_set_ctx(&ctx, cert, cert, NULL, NULL, 0);
+    X509_EXTENSION *extension = value != NULL ? X509V3_EXT_conf_nid(NULL, &ctx, nid, value) : NULL;
+    SP_ASSERT(value == NULL || (extension != NULL && X509_add_ext(cert, extension, -1) == 1));
+    X509_EXTENSION_free(extension);
+}
+
+/* A certificate over this key, signed by the authority's. */
+static X509 *certify(EVP_PKEY *key, EVP_PKEY *authority, const char *subject, const struct made *what)
+{
+    X509 *cert = X509_new();
+    X509_NAME *name = X509_NAME_new(), *issuer = X509_NAME_new();
+    SP_ASSERT(X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC, (const unsigned char *)subject, -1, -1, 0) == 1);
+    SP_ASSERT(X509_NAME_add_entry_by_txt(issuer, "CN", MBSTRING_ASC, (const unsigned char *)"maker", -1, -1, 0) == 1);
+    SP_ASSERT(X509_set_version(cert, X509_VERSION_3) == 1 && ASN1_INTEGER_set(X509_get_serialNumber(cert), 7) == 1);
+    SP_ASSERT(X509_set_subject_name(cert, name) == 1 && X509_set_issuer_name(cert, issuer) == 1 && X509_set_pubkey(cert, key) == 1);
+    SP_ASSERT(ASN1_TIME_set_string(X509_getm_notBefore(cert), "20240101000000Z") == 1);
+    SP_ASSERT(ASN1_TIME_set_string(X509_getm_notAfter(cert), "20991231235959Z") == 1);
+    add_extension(cert, NID_basic_constraints, what->basic);
+    add_extension(cert, NID_key_usage, what->purpose);
+    add_extension(cert, NID_ext_key_usage, what->usage);
+    SP_ASSERT(X509_sign(cert, authority, EVP_sha256()) > 0);
+    X509_NAME_free(name);
+    X509_NAME_free(issuer);
+    return cert;
+}
+
+static void each_good_but_for_one_thing(void **state)
+{
+    static const char ek[] = "ek-rsa2048.pub", use[] = "2.23.133.8.1", no_ca[] = "critical,CA:FALSE",
+                      encipher[] = "critical,keyEncipherment";
+    static const struct made rows[] = {
+        {ek, use, no_ca, encipher, EVIDENCE_OK},
+        {ek, "serverAuth,2.23.133.8.1", no_ca, encipher, EVIDENCE_OK},
+        {ek, NULL, no_ca, encipher, EVIDENCE_EK_USAGE},
+        {ek, "serverAuth,clientAuth", no_ca, encipher, EVIDENCE_EK_USAGE},
+        {ek, "2.23.133.8.3", no_ca, encipher, EVIDENCE_EK_USAGE}, /* one for attestation keys */
+        {ek, use, "critical,CA:TRUE", "critical,keyEncipherment,keyCertSign", EVIDENCE_EK_USAGE},
+        {ek, use, no_ca, NULL, EVIDENCE_EK_USAGE},
+        {ek, use, no_ca, "critical,digitalSignature", EVIDENCE_EK_USAGE},
+        {ek, use, no_ca, "critical,keyAgreement", EVIDENCE_EK_USAGE},
+        {"ek-p256.pub", use, no_ca, "critical,keyAgreement", EVIDENCE_OK},
+        {"ek-p256.pub", use, no_ca, encipher, EVIDENCE_EK_USAGE},
+        {"ak-rsa.pub", use, no_ca, encipher, EVIDENCE_EK_TEMPLATE}, /* certified by mistake: it signs */
+        {"ak-unrestricted-rsa.pub", use, no_ca, encipher, EVIDENCE_EK_TEMPLATE},
+        {"ak-ecc.pub", use, no_ca, "critical,keyAgreement", EVIDENCE_EK_TEMPLATE},
+    };
+    static const struct made root = {NULL, NULL, "critical,CA:TRUE", "critical,keyCertSign", EVIDENCE_OK};
+    EVP_PKEY *authority = EVP_EC_gen("P-256");
+    X509 *top = certify(authority, authority, "maker", &root);
+    struct ek_roots *maker = NULL;
+    BIO *bio = BIO_new(BIO_s_mem());
+    char *text = NULL;
+    (void)state;
+    SP_ASSERT(PEM_write_bio_X509(bio, top) == 1);
+    long n = BIO_get_mem_data(bio, &text);
+    assert_int_equal(ek_roots_new(bed.crypto, &maker), SP_OK);
+    assert_int_equal(ek_roots_add(maker, sp_str_bytes(text, (size_t)n)), SP_OK);
+    for (size_t i = 0; i < SP_COUNT(rows); i++) {
+        struct sp_str pub = file(rows[i].key);
+        struct tpm_public public;
+        unsigned char *der = NULL;
+        assert_int_equal(tpm_wire_public(pub, &public), EVIDENCE_OK);
+        EVP_PKEY *key = evidence_pkey_new(NULL, &public); /* in OpenSSL's own context, as the rest here */
+        X509 *cert = certify(key, authority, "node1", &rows[i]);
+        int bytes = i2d_X509(cert, &der);
+        const struct ek_cert_question question = {
+            .roots = maker, .certificate = sp_str_bytes(der, (size_t)bytes), .key = pub, .now_s = NOW};
+        enum evidence_reason reason = ek_cert_check(&question, &finding);
+        if (reason != rows[i].reason) {
+            fail_msg("row %zu: %s, %s", i, evidence_reason_name(reason), finding.chain);
+        }
+        OPENSSL_free(der);
+        X509_free(cert);
+        EVP_PKEY_free(key);
+        free((void *)(uintptr_t)pub.p);
+    }
+    BIO_free(bio);
+    X509_free(top);
+    EVP_PKEY_free(authority);
+    ek_roots_destroy(&maker);
+}
+
 static void files_of_roots(void **state)
 {
     struct sp_str pem = file("root.pem");
@@ -221,6 +321,7 @@ int main(void)
         cmocka_unit_test(pins),
         cmocka_unit_test(bytes_after_it),
         cmocka_unit_test(changed_certificates),
+        cmocka_unit_test(each_good_but_for_one_thing),
         cmocka_unit_test(files_of_roots),
     };
     static const char *const ours[] = {"root.pem", "issuercert.pem", NULL}, *const theirs[] = {"rogue-root.pem",
