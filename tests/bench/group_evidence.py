@@ -1,18 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
 import report
 
-KEYS = ["ECDSA P-256", "RSA-2048 RSASSA", "RSA-2048 PSS"]
-
-
-def figure(key):
-    return f"appraisal of a quote, {key}, CPU"
+ROWS = {  # what the program names: figure, yardstick, bar, goal
+    "ECDSA P-256": ("appraisal of a quote, ECDSA P-256, CPU", "bare OpenSSL verification", 2.0, 1.2),
+    "RSA-2048 RSASSA": ("appraisal of a quote, RSA-2048 RSASSA, CPU", "bare OpenSSL verification", 2.0, 1.2),
+    "RSA-2048 PSS": ("appraisal of a quote, RSA-2048 PSS, CPU", "bare OpenSSL verification", 2.0, 1.2),
+    "list": ("entry of a measurement list: template hash and extend, CPU", "bare hashing of the same bytes", 3.0, 1.5),
+}
 
 
 def run(args):
     for one in report.tool("bench_evidence"):
-        mine, bare = one["appraise_us"], one["bare_us"]
-        report.row(figure(one["key"]), report.median(mine), "us", "bare OpenSSL verification", report.median(bare), 2.0, 1.2,
-                   rounds=[a / b for a, b in zip(mine, bare)])
+        figure, yardstick, bar, goal = ROWS[one["what"]]
+        mine, bare = one["mine_us"], one["bare_us"]
+        report.row(figure, report.median(mine), "us", yardstick, report.median(bare), bar, goal, rounds=[a / b for a, b in zip(mine, bare)])
 
 
-GROUPS = [report.Group("evidence", "appraisal of TPM quotes against the bare verification of their signatures", [figure(key) for key in KEYS], run, fleet=False)]
+GROUPS = [report.Group("evidence", "appraisal of TPM quotes and measurement lists against the bare cryptography in it", [row[0] for row in ROWS.values()], run,
+                       fleet=False)]

@@ -78,17 +78,24 @@ static void read_case(const struct evidence_bed *bed, const json_t *row, struct 
         (void)snprintf(one->log_name, sizeof one->log_name, "%s", json_string_value(log));
         one->log = evidence_bed_file("tpm", one->log_name);
     }
+    if (json_object_get(row, "list") != NULL) {
+        one->list = evidence_bed_file("tpm", member(row, "list"));
+        (void)snprintf(one->options, sizeof one->options, "%s", member(row, "options"));
+        one->proven = (uint32_t)json_integer_value(json_object_get(row, "proven"));
+        one->pending = (uint32_t)json_integer_value(json_object_get(row, "pending"));
+        one->violations = (uint32_t)json_integer_value(json_object_get(row, "violations"));
+    }
     SP_ASSERT(sp_hex_parse(sp_str_of(member(row, "nonce")), one->nonce, sizeof one->nonce));
     SP_ASSERT(tpm_selection_read(sp_str_of(member(row, "selection")), &one->selection));
     name_signer(bed, member(row, "parent"), one);
     one->key_reason = evidence_key_new(bed->crypto, one->ak_public, &one->key, &one->ak);
 }
 
-size_t evidence_cases_new(const struct evidence_bed *bed, struct evidence_case **out)
+size_t evidence_cases_new(const struct evidence_bed *bed, const char *name, struct evidence_case **out)
 {
     json_error_t error;
     char path[1024];
-    (void)snprintf(path, sizeof path, "%s/tests/vectors/tpm/quotes.json", SPICE_SOURCE_DIR);
+    (void)snprintf(path, sizeof path, "%s/tests/vectors/tpm/%s", SPICE_SOURCE_DIR, name);
     json_t *rows = json_load_file(path, 0, &error);
     size_t count = json_array_size(rows);
     struct evidence_case *cases = calloc(count, sizeof *cases);
@@ -105,7 +112,7 @@ void evidence_cases_destroy(struct evidence_case **cases, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
         struct evidence_case *one = &(*cases)[i];
-        const char *parts[] = {one->ak_public.p, one->attest.p, one->signature.p, one->pcrs.p, one->log.p};
+        const char *parts[] = {one->ak_public.p, one->attest.p, one->signature.p, one->pcrs.p, one->log.p, one->list.p};
         for (size_t k = 0; k < SP_COUNT(parts); k++) {
             free((void *)(uintptr_t)parts[k]);
         }

@@ -22,7 +22,10 @@ struct sp_str evidence_bed_file(const char *folder, const char *name);
 struct evidence_case {
     char id[64], reason[32], log_name[64];
     struct sp_str ak_public, attest, signature, pcrs;
-    struct sp_str log; /* NULL p: the case has none */
+    struct sp_str log;  /* boot log; NULL p: the case has none */
+    struct sp_str list; /* measurement list, and what is expected of it */
+    char options[32];
+    uint32_t proven, pending, violations;
     uint8_t nonce[32];
     struct tpm_selection selection;
     struct tpm_name signer;          /* qualified name the key must have */
@@ -31,8 +34,8 @@ struct evidence_case {
     struct tpm_ak ak;
 };
 
-/* Effect: reads tests/vectors/tpm/quotes.json. Gives *out and returns the number of cases. */
-size_t evidence_cases_new(const struct evidence_bed *bed, struct evidence_case **out);
+/* Effect: reads a file of tests/vectors/tpm. Gives *out and returns the number of cases. */
+size_t evidence_cases_new(const struct evidence_bed *bed, const char *name, struct evidence_case **out);
 void evidence_cases_destroy(struct evidence_case **cases, size_t count);
 /* Lends the case of an id. */
 const struct evidence_case *evidence_case_find(const struct evidence_case *cases, size_t count, const char *id);

@@ -398,7 +398,7 @@ int main(void)
     };
     size_t n = SP_COUNT(own);
     evidence_bed_init(&bed);
-    count = evidence_cases_new(&bed, &cases);
+    count = evidence_cases_new(&bed, "quotes.json", &cases);
     struct CMUnitTest *tests = calloc(count + n, sizeof *tests);
     SP_ASSERT(tests != NULL);
     memcpy(tests, own, sizeof own);

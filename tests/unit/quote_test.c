@@ -236,7 +236,7 @@ int main(void)
         cmocka_unit_test(ecdsa_numbers_of_any_length),      cmocka_unit_test(reasons_are_told_apart),
     };
     evidence_bed_init(&bed);
-    count = evidence_cases_new(&bed, &cases);
+    count = evidence_cases_new(&bed, "quotes.json", &cases);
     struct CMUnitTest *tests = calloc(count + SP_COUNT(own), sizeof *tests);
     SP_ASSERT(tests != NULL);
     memcpy(tests, own, sizeof own);

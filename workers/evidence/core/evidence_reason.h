@@ -48,6 +48,17 @@
     X(EVIDENCE_LOG_PCR, "log-pcr", SP_OUTCOME_FAIL, "boot log does not lead to the quoted PCR values")                             \
     X(EVIDENCE_LOG_DATA, "log-data", SP_OUTCOME_FAIL, "data of an event of the boot log is not what was measured")                 \
     X(EVIDENCE_LOG_SEPARATOR, "log-separator", SP_OUTCOME_FAIL, "firmware did not end its part of the boot in good order")         \
+    X(EVIDENCE_IMA_MALFORMED, "ima-malformed", SP_OUTCOME_ERROR, "measurement list does not decode")                               \
+    X(EVIDENCE_IMA_LIMIT, "ima-limit", SP_OUTCOME_ERROR, "measurement list is larger than allowed")                                \
+    X(EVIDENCE_IMA_TEMPLATE, "ima-template", SP_OUTCOME_ERROR, "measurement list has a template nobody knows")                     \
+    X(EVIDENCE_IMA_INDEX, "ima-index", SP_OUTCOME_FAIL, "an entry of the measurement list names another PCR than 10")              \
+    X(EVIDENCE_IMA_HASH, "ima-hash", SP_OUTCOME_FAIL, "digest of an entry of the measurement list is not that of its data")        \
+    X(EVIDENCE_IMA_BUFFER, "ima-buffer", SP_OUTCOME_FAIL, "a measured buffer is not what was measured")                            \
+    X(EVIDENCE_IMA_PCR, "ima-pcr", SP_OUTCOME_FAIL, "measurement list does not lead to the quoted PCR 10")                         \
+    X(EVIDENCE_IMA_AGGREGATE, "ima-aggregate", SP_OUTCOME_FAIL, "measurement list does not begin with the quoted boot")            \
+    X(EVIDENCE_IMA_SECOND, "ima-second", SP_OUTCOME_FAIL,                                                                          \
+      "measurement list begins a second time: another kernel was started in this boot")                                            \
+    X(EVIDENCE_IMA_VIOLATION, "ima-violation", SP_OUTCOME_FAIL, "a file was written while it was measured")                        \
     X(EVIDENCE_REFERENCE_NONE, "reference-none", SP_OUTCOME_ERROR, "there are no reference values")                                \
     X(EVIDENCE_REFERENCE_UNQUOTED, "reference-unquoted", SP_OUTCOME_ERROR, "a PCR that is to be judged is not in the quote")       \
     X(EVIDENCE_REFERENCE_PCR, "reference-pcr", SP_OUTCOME_FAIL, "a PCR has none of its reference values")                          \

@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Measurement lists: every recorded one by its name with the quote it came with (real kernels, and one for each attack), in parts
+ * of any size, and going on from an earlier check. */
+#include "ima_replay.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "evidence_bed.h"
+#include "sp_assert.h"
+
+static struct evidence_bed bed;
+static struct evidence_case *cases;
+static size_t count;
+static struct quote_finding quote;
+static struct ima_finding finding;
+static const struct ima_progress beginning;
+
+static void prove(const struct evidence_case *one)
+{
+    struct quote_question question;
+    struct quote_answer answer;
+    evidence_case_pair(one, &question, &answer);
+    assert_int_equal(quote_appraise(&question, &answer, &bed.ops, &quote), EVIDENCE_OK);
+}
+
+static struct ima_options options_of(const struct evidence_case *one)
+{
+    return (struct ima_options){.digest_bytes = strstr(one->id, "sha256-list") != NULL ? 32 : 20,
+                                .aggregate_0_7 = strstr(one->options, "aggregate_0_7") != NULL,
+                                .padded = strstr(one->options, "padded") != NULL};
+}
+
+/* Judges a list in parts of `part` bytes against the quote proven last; each part is in memory of its own. */
+static enum evidence_reason judge(struct sp_str list, const struct ima_options *options, const struct ima_progress *before,
+                                  const struct ima_visitor *visitor, size_t part)
+{
+    const struct ima_question question = {&quote.pcrs, quote.pcrs.selection.bank[0].alg, before, options, visitor};
+    struct ima_replay r;
+    size_t taken = 0, end = 0;
+    enum evidence_reason reason = ima_replay_init(&r, &question, &bed.ops);
+    while (reason == EVIDENCE_OK && end < list.n) {
+        end = end + part < list.n ? end + part : list.n;
+        uint8_t *copy = malloc(end - taken);
+        SP_ASSERT(copy != NULL);
+        memcpy(copy, list.p + taken, end - taken);
+        size_t used = ima_replay_push(&r, sp_str_bytes(copy, end - taken));
+        SP_ASSERT(used <= end - taken);
+        taken += used;
+        free(copy);
+    }
+    return ima_replay_end(&r, list.n - taken, &finding);
+}
+
+static void recorded(void **state)
+{
+    const struct evidence_case *one = *state;
+    const struct ima_options options = options_of(one);
+    static const size_t parts[] = {1u << 24, 1, 7, 100, 4096};
+    prove(one);
+    for (size_t i = 0; i < SP_COUNT(parts); i++) {
+        enum evidence_reason reason = judge(one->list, &options, &beginning, NULL, parts[i]);
+        if (strcmp(evidence_reason_name(reason), one->reason) != 0) {
+            fail_msg("%s in parts of %zu: %s at %u, wanted %s", one->id, parts[i], evidence_reason_name(reason), finding.entry,
+                     one->reason);
+        }
+        if (reason == EVIDENCE_OK || reason == EVIDENCE_IMA_VIOLATION) {
+            assert_true(one->proven == 0 || finding.after.entries == one->proven);
+            assert_int_equal(finding.pending, one->pending);
+            assert_int_equal(finding.after.violations > 0, reason == EVIDENCE_IMA_VIOLATION);
+            assert_true(one->violations == 0 || finding.after.violations == one->violations);
+            assert_int_equal(finding.padded, options.padded);
+        }
+    }
+}
+
+static const struct evidence_case *find(const char *id)
+{
+    const struct evidence_case *one = evidence_case_find(cases, count, id);
+    prove(one);
+    return one;
+}
+
+static const struct ima_options plain = {.digest_bytes = 20};
+
+/* What kernels before 5.8 did counts only where the policy says so. */
+static void weaker_rules_are_asked_for(void **state)
+{
+    (void)state;
+    assert_int_equal(judge(find("synthetic-padded-sha1-bank")->list, &plain, &beginning, NULL, 4096), EVIDENCE_IMA_PCR);
+    assert_int_equal(judge(find("synthetic-aggregate-0-7")->list, &plain, &beginning, NULL, 4096), EVIDENCE_IMA_AGGREGATE);
+    const struct ima_options both = {.digest_bytes = 20, .aggregate_0_7 = true, .padded = true};
+    assert_int_equal(judge(find("synthetic-good")->list, &both, &beginning, NULL, 4096), EVIDENCE_OK);
+    assert_false(finding.padded); /* the right rule comes first */
+}
+
+/* Later checks of a boot read what is new only; nothing new is read in no time. */
+static void going_on(void **state)
+{
+    (void)state;
+    const struct evidence_case *first = find("k61-p1-ecc");
+    assert_int_equal(judge(first->list, &plain, &beginning, NULL, 4096), EVIDENCE_OK);
+    struct ima_progress before = finding.after;
+    assert_int_equal(before.bytes, first->list.n);
+    assert_int_equal(judge(sp_str_bytes(NULL, 0), &plain, &before, NULL, 4096), EVIDENCE_OK);
+    assert_int_equal(finding.after.entries, before.entries);
+
+    const struct evidence_case *second = find("k61-p2-ecc");
+    struct sp_str added = sp_str_bytes(second->list.p + before.bytes, second->list.n - before.bytes);
+    assert_int_equal(judge(added, &plain, &before, NULL, 4096), EVIDENCE_OK);
+    assert_int_equal(finding.after.entries, second->proven);
+    assert_int_equal(finding.pending, 0);
+    assert_int_equal(judge(sp_str_bytes(NULL, 0), &plain, &before, NULL, 4096), EVIDENCE_IMA_PCR); /* new entries kept back */
+    assert_int_equal(judge(second->list, &plain, &before, NULL, 4096), EVIDENCE_IMA_SECOND);       /* from the beginning again */
+    before.pcr[0] ^= 1;                                                                            /* of another boot */
+    assert_int_equal(judge(added, &plain, &before, NULL, 4096), EVIDENCE_IMA_PCR);
+}
+
+/* A violation stays one in later checks. */
+static void violations_are_not_forgotten(void **state)
+{
+    (void)state;
+    assert_int_equal(judge(find("k61-p2-ecc")->list, &plain, &beginning, NULL, 4096), EVIDENCE_OK);
+    struct ima_progress before = finding.after;
+    const struct evidence_case *later = find("k61-p3-ecc");
+    assert_int_equal(judge(sp_str_bytes(later->list.p + before.bytes, later->list.n - before.bytes), &plain, &before, NULL, 64),
+                     EVIDENCE_IMA_VIOLATION);
+    before = finding.after;
+    assert_true(before.violations > 0);
+    assert_int_equal(judge(sp_str_bytes(NULL, 0), &plain, &before, NULL, 64), EVIDENCE_IMA_VIOLATION);
+}
+
+/* The list of one boot with the quote of another. */
+static void the_list_of_another_boot(void **state)
+{
+    (void)state;
+    const struct evidence_case *one = evidence_case_find(cases, count, "k61-p1-ecc");
+    (void)find("k61-p2-ecc");
+    assert_int_equal(judge(one->list, &plain, &beginning, NULL, 4096), EVIDENCE_IMA_PCR);
+    quote.pcrs.value[0][7][0] ^= 1; /* the boot was another one */
+    assert_int_equal(judge(one->list, &plain, &beginning, NULL, 4096), EVIDENCE_IMA_AGGREGATE);
+}
+
+struct seen {
+    uint32_t entries, signatures, buffers, old, newline;
+    char last[IMA_PATH_BYTES_MAX];
+};
+
+static void see(void *ctx, uint32_t index, const struct ima_entry *entry)
+{
+    struct seen *s = ctx;
+    assert_int_equal(index, s->entries++);
+    s->signatures += entry->signature.n > 0;
+    s->buffers += entry->buffer.n > 0;
+    s->old += entry->old;
+    s->newline += memchr(entry->path.p, '\n', entry->path.n) != NULL;
+    assert_true(sp_str_copy(s->last, sizeof s->last, entry->path));
+    assert_true(entry->violation || entry->file.n == tpm_alg_bytes(entry->file_alg));
+}
+
+static void what_a_policy_gets_to_see(void **state)
+{
+    struct seen s = {0};
+    const struct ima_visitor visitor = {see, &s};
+    (void)state;
+    assert_int_equal(judge(find("k61-p1-ecc")->list, &plain, &beginning, &visitor, 100), EVIDENCE_OK);
+    assert_int_equal(s.entries, 23);
+    assert_true(s.signatures > 0 && s.buffers > 0 && s.old > 0);
+    s = (struct seen){0};
+    assert_int_equal(judge(find("synthetic-newline-in-name")->list, &plain, &beginning, &visitor, 100), EVIDENCE_OK);
+    assert_int_equal(s.newline, 1);
+}
+
+/* Any byte of a list changed: it is refused, or what changed is pending, or lies in what a violation does not prove. */
+static void no_byte_can_be_another(void **state)
+{
+    const struct evidence_case *one = find("k61-p2-ecc");
+    uint8_t *list = malloc(one->list.n);
+    (void)state;
+    assert_non_null(list);
+    memcpy(list, one->list.p, one->list.n);
+    for (uint32_t i = 0; i < one->list.n; i++) {
+        list[i] ^= 0x01;
+        if (judge(sp_str_bytes(list, one->list.n), &plain, &beginning, NULL, one->list.n) == EVIDENCE_OK) {
+            fail_msg("byte %u", i);
+        }
+        list[i] ^= 0x01;
+    }
+    free(list);
+}
+
+static void no_pcr_10_in_the_quote(void **state)
+{
+    const struct evidence_case *one = find("k61-p1-ecc");
+    (void)state;
+    quote.pcrs.selection.bank[0].pcrs &= ~(1u << IMA_PCR);
+    assert_int_equal(judge(one->list, &plain, &beginning, NULL, 4096), EVIDENCE_REFERENCE_UNQUOTED);
+    (void)find("k61-p1-ecc");
+    quote.pcrs.selection.bank[0].pcrs &= ~(1u << 9); /* the aggregate cannot be checked then */
+    assert_int_equal(judge(one->list, &plain, &beginning, NULL, 4096), EVIDENCE_REFERENCE_UNQUOTED);
+}
+
+int main(void)
+{
+    static const struct CMUnitTest own[] = {
+        cmocka_unit_test(weaker_rules_are_asked_for),   cmocka_unit_test(going_on),
+        cmocka_unit_test(violations_are_not_forgotten), cmocka_unit_test(the_list_of_another_boot),
+        cmocka_unit_test(what_a_policy_gets_to_see),    cmocka_unit_test(no_byte_can_be_another),
+        cmocka_unit_test(no_pcr_10_in_the_quote),
+    };
+    evidence_bed_init(&bed);
+    count = evidence_cases_new(&bed, "ima.json", &cases);
+    struct CMUnitTest *tests = calloc(count + SP_COUNT(own), sizeof *tests);
+    SP_ASSERT(tests != NULL);
+    memcpy(tests, own, sizeof own);
+    for (size_t i = 0; i < count; i++) {
+        tests[SP_COUNT(own) + i] = (struct CMUnitTest){cases[i].id, recorded, NULL, NULL, &cases[i]};
+    }
+    int failed = _cmocka_run_group_tests("ima_replay", tests, count + SP_COUNT(own), NULL, NULL);
+    free(tests);
+    evidence_cases_destroy(&cases, count);
+    evidence_bed_fini(&bed);
+    return failed;
+}
