@@ -195,6 +195,170 @@ static void no_byte_can_be_another(void **state)
     free(list);
 }
 
+/* ---- lists built here: what root on a node can append, with PCR 10 extended to match ---------------------------- */
+
+struct build {
+    uint8_t p[8192];
+    size_t n;
+};
+
+static void put32(struct build *b, size_t n)
+{
+    for (unsigned i = 0; i < 4; i++) {
+        b->p[b->n++] = (uint8_t)(n >> 8 * i);
+    }
+}
+
+static void put_bytes(struct build *b, const void *p, size_t n)
+{
+    memcpy(b->p + b->n, p, n);
+    b->n += n;
+}
+
+static void put_sized(struct build *b, const void *p, size_t n)
+{
+    put32(b, n);
+    put_bytes(b, p, n);
+}
+
+/* An entry with these fields (each with its length already), its right digest, and PCR 10 extended by it. */
+static void add_entry(struct build *b, const char *template, const struct build *fields)
+{
+    uint8_t digest[TPM_DIGEST_MAX], both[64];
+    put32(b, IMA_PCR);
+    assert_true(bed.ops.digest(bed.ops.ctx, TPM_ALG_SHA1, fields->p, fields->n, digest));
+    put_bytes(b, digest, 20);
+    put_sized(b, template, strlen(template));
+    put_sized(b, fields->p, fields->n);
+    memcpy(both, quote.pcrs.value[0][IMA_PCR], 32);
+    assert_true(bed.ops.digest(bed.ops.ctx, TPM_ALG_SHA256, fields->p, fields->n, digest));
+    memcpy(both + 32, digest, 32);
+    assert_true(bed.ops.digest(bed.ops.ctx, TPM_ALG_SHA256, both, sizeof both, digest));
+    memcpy(quote.pcrs.value[0][IMA_PCR], digest, 32);
+}
+
+/* Fields of a file: digest field as it is, and path. */
+static struct build fields_of(const void *digest, size_t digest_bytes, const void *path, size_t path_bytes)
+{
+    struct build f = {.n = 0};
+    put_sized(&f, digest, digest_bytes);
+    put_sized(&f, path, path_bytes);
+    return f;
+}
+
+/* "sha256:", zero, digest of n bytes */
+static size_t digest_field(uint8_t *to, const char *name, const uint8_t *digest, size_t n)
+{
+    size_t name_bytes = strlen(name) + 1;
+    memcpy(to, name, name_bytes);
+    memcpy(to + name_bytes, digest, n);
+    return name_bytes + n;
+}
+
+/* Effect: a list with its first entry, of a boot whose PCRs are zero. */
+static void begin(struct build *b)
+{
+    static const uint8_t zero[320];
+    uint8_t digest[TPM_DIGEST_MAX], field[128];
+    memset(&quote.pcrs, 0, sizeof quote.pcrs);
+    quote.pcrs.selection = (struct tpm_selection){1, {{TPM_ALG_SHA256, 0x7ff}}};
+    b->n = 0;
+    assert_true(bed.ops.digest(bed.ops.ctx, TPM_ALG_SHA256, zero, sizeof zero, digest));
+    struct build f = fields_of(field, digest_field(field, "sha256:", digest, 32), "boot_aggregate", 15);
+    add_entry(b, "ima-ng", &f);
+}
+
+static enum evidence_reason judge_built(const struct build *b)
+{
+    return judge(sp_str_bytes(b->p, b->n), &plain, &beginning, NULL, 50);
+}
+
+static void buffers_are_what_was_measured(void **state)
+{
+    uint8_t digest[TPM_DIGEST_MAX], field[128];
+    struct build b;
+    (void)state;
+    for (unsigned wrong = 0; wrong < 2; wrong++) {
+        begin(&b);
+        assert_true(bed.ops.digest(bed.ops.ctx, TPM_ALG_SHA256, "key", 3, digest));
+        struct build f = fields_of(field, digest_field(field, "sha256:", digest, 32), ".ima", 5);
+        put_sized(&f, wrong ? "kez" : "key", 3);
+        add_entry(&b, "ima-buf", &f);
+        assert_int_equal(judge_built(&b), wrong ? EVIDENCE_IMA_BUFFER : EVIDENCE_OK);
+        assert_int_equal(finding.entry, wrong ? 2 : 0);
+    }
+}
+
+static void fields_that_no_kernel_writes(void **state)
+{
+    static const uint8_t digest[64] = {1};
+    static const struct {
+        const char *hash;
+        size_t bytes;
+        const char *path;
+        size_t path_bytes;
+        enum evidence_reason reason;
+    } rows[] = {
+        {"sha256:", 32, "/bin/x", 7, EVIDENCE_OK},
+        {"sha1:", 20, "/bin/x", 7, EVIDENCE_OK},
+        {"sha256:", 31, "/bin/x", 7, EVIDENCE_IMA_MALFORMED}, /* a digest of another length */
+        {"sha256:", 33, "/bin/x", 7, EVIDENCE_IMA_MALFORMED},
+        {"sha1:", 32, "/bin/x", 7, EVIDENCE_IMA_MALFORMED},
+        {"sha256:", 0, "/bin/x", 7, EVIDENCE_IMA_MALFORMED},
+        {"sha256", 32, "/bin/x", 7, EVIDENCE_IMA_MALFORMED}, /* no colon */
+        {"what:", 32, "/bin/x", 7, EVIDENCE_IMA_MALFORMED},
+        {":", 32, "/bin/x", 7, EVIDENCE_IMA_MALFORMED},
+        {"sha256:", 32, "/bin/x", 6, EVIDENCE_IMA_MALFORMED},  /* a path without its zero */
+        {"sha256:", 32, "/bin\0x", 7, EVIDENCE_IMA_MALFORMED}, /* and with one inside */
+        {"sha256:", 32, "", 1, EVIDENCE_IMA_MALFORMED},
+        {"sha256:", 32, "", 0, EVIDENCE_IMA_MALFORMED},
+    };
+    struct build b;
+    (void)state;
+    for (size_t i = 0; i < SP_COUNT(rows); i++) {
+        uint8_t field[128];
+        begin(&b);
+        struct build f =
+            fields_of(field, digest_field(field, rows[i].hash, digest, rows[i].bytes), rows[i].path, rows[i].path_bytes);
+        add_entry(&b, "ima-ng", &f);
+        enum evidence_reason reason = judge_built(&b);
+        if (reason != rows[i].reason) {
+            fail_msg("row %zu: %s", i, evidence_reason_name(reason));
+        }
+    }
+}
+
+static void formats_as_names(void **state)
+{
+    static const uint8_t digest[64] = {1};
+    uint8_t field[128];
+    struct build b;
+    (void)state;
+    size_t n = digest_field(field, "sha256:", digest, 32);
+    struct build f = fields_of("/bin/x", 7, field, n); /* in the order of the format */
+    begin(&b);
+    add_entry(&b, "n-ng|d-ng", &f);
+    assert_int_equal(judge_built(&b), EVIDENCE_OK);
+    begin(&b);
+    add_entry(&b, "d-ng|n-ng", &f);
+    assert_int_equal(judge_built(&b), EVIDENCE_IMA_MALFORMED);
+    begin(&b);
+    add_entry(&b, "n-ng|what", &f);
+    assert_int_equal(judge_built(&b), EVIDENCE_IMA_TEMPLATE);
+    begin(&b);
+    add_entry(&b, "ima-new", &f);
+    assert_int_equal(judge_built(&b), EVIDENCE_IMA_TEMPLATE);
+    struct build twice = fields_of(field, n, field, n); /* two digests, no path */
+    begin(&b);
+    add_entry(&b, "d-ng|d-ng", &twice);
+    assert_int_equal(judge_built(&b), EVIDENCE_IMA_MALFORMED);
+    struct build more = f; /* a field more than the format has */
+    put_sized(&more, "x", 1);
+    begin(&b);
+    add_entry(&b, "n-ng|d-ng", &more);
+    assert_int_equal(judge_built(&b), EVIDENCE_IMA_MALFORMED);
+}
+
 static void no_pcr_10_in_the_quote(void **state)
 {
     const struct evidence_case *one = find("k61-p1-ecc");
@@ -212,7 +376,8 @@ int main(void)
         cmocka_unit_test(weaker_rules_are_asked_for),   cmocka_unit_test(going_on),
         cmocka_unit_test(violations_are_not_forgotten), cmocka_unit_test(the_list_of_another_boot),
         cmocka_unit_test(what_a_policy_gets_to_see),    cmocka_unit_test(no_byte_can_be_another),
-        cmocka_unit_test(no_pcr_10_in_the_quote),
+        cmocka_unit_test(no_pcr_10_in_the_quote),       cmocka_unit_test(buffers_are_what_was_measured),
+        cmocka_unit_test(fields_that_no_kernel_writes), cmocka_unit_test(formats_as_names),
     };
     evidence_bed_init(&bed);
     count = evidence_cases_new(&bed, "ima.json", &cases);
