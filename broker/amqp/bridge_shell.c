@@ -394,6 +394,7 @@ static void on_stats(void *self)
     struct bridge *b = self;
     const struct bridge_counters *c = &b->core.counters;
     gauge(b, "bridge.following", b->told_following);
+    gauge(b, "bridge.sequence", b->reader.sequence);
     gauge(b, "bridge.up", bridge_shell_is_up(b));
     gauge(b, "bridge.blocked", b->core.blocked);
     gauge(b, "bridge.outbox", b->core.used);
@@ -432,6 +433,10 @@ static void on_stats(void *self)
     if (b->place == NULL)
         return;
     const struct trait_counters *t = &b->place->core.counters;
+    uint64_t on = 0, wanted = 0;
+    trait_core_count(&b->place->core, bridge_shell_now(b), &on, &wanted);
+    gauge(b, "traits.on", on);
+    gauge(b, "traits.wanted", wanted);
     gauge(b, "traits.providers", b->place->core.provider_count);
     gauge(b, "traits.waiting", b->place->core.queued[0] + b->place->core.queued[1]);
     gauge(b, "traits.put_on", t->put_on);

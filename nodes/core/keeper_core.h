@@ -180,5 +180,7 @@ bool keeper_core_is_full(const struct keeper_core *core);
 bool keeper_core_ready(const struct keeper_core *core);
 uint64_t keeper_core_epoch(const struct keeper_core *core);
 uint64_t keeper_core_sequence(const struct keeper_core *core);
+/* Of this start, as readers are told it. */
+uint64_t keeper_core_boot(const struct keeper_core *core);
 
 #endif

@@ -244,6 +244,11 @@ uint64_t keeper_core_epoch(const struct keeper_core *core)
     return core->epoch;
 }
 
+uint64_t keeper_core_boot(const struct keeper_core *core)
+{
+    return core->options.boot;
+}
+
 uint64_t keeper_core_sequence(const struct keeper_core *core)
 {
     return core->sequence;

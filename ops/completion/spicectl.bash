@@ -80,7 +80,7 @@ _spicectl() {
     "stats") kind="principal"; opts="--config --name --json --timeout --help --version" ;;
     "top") kind=""; opts="--config --name --json --timeout --help --version --once --for" ;;
     "trace") kind=""; opts="--config --name --json --timeout --help --version" ;;
-    "doctor") kind=""; opts="--config --name --json --timeout --help --version --filter-state" ;;
+    "doctor") kind=""; opts="--config --name --json --timeout --help --version --filter-state --path" ;;
     "apply") kind=""; opts="--config --name --json --timeout --help --version --dry-run --yes --file --key --keep-going --unknown-adapter" ;;
     "export") kind=""; opts="--config --name --json --timeout --help --version --to --kind" ;;
     "worker list") kind="worker"; opts="--config --name --json --timeout --help --version" ;;

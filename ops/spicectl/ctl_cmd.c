@@ -55,6 +55,7 @@ static const struct ctl_opt_row cmd_options[] = {
     [CTL_OPT_OVERLAP] = {"overlap", 0, "SPAN", "the old keys are accepted this much longer (default 1d)", false},
     [CTL_OPT_FILTER_STATE] = {"filter-state", 0, "DIR", "state dumps of the Nova filter (default: /run/spice-nova)", false},
     [CTL_OPT_ACCEPT] = {"accept", 0, NULL, "say yes: nodes that wait go into service, what the brake held back is carried out", false},
+    [CTL_OPT_PATH] = {"path", 0, NULL, "also run one check now and follow its result to bridge, filter and trait", false},
 };
 SP_STATIC_ASSERT(SP_COUNT(cmd_options) == CTL_OPT_COUNT, "one row per option");
 SP_STATIC_ASSERT(CTL_OPT_COUNT <= 64, "options are bits of a 64-bit word");
@@ -167,7 +168,7 @@ static const struct ctl_cmd cmd_table[] = {
     {"stats", NULL, "[PRINCIPAL...]", 0, CTL_MANY, false, 0, "principal", "messages, queues and latencies", NULL, ctl_stats_run},
     {"top", NULL, "", 0, 0, false, CTL_BIT(CTL_OPT_ONCE) | CTL_BIT(CTL_OPT_FOR), "", "live view of the fleet", NULL, ctl_top_run},
     {"trace", NULL, "JOB", 1, 1, false, 0, "", "time stamps of one job at every hop", NULL, ctl_trace_run},
-    {"doctor", NULL, "", 0, 0, false, CTL_BIT(CTL_OPT_FILTER_STATE), "", "look for what is wrong and say what to do", NULL, ctl_doctor_run},
+    {"doctor", NULL, "", 0, 0, false, CTL_BIT(CTL_OPT_FILTER_STATE) | CTL_BIT(CTL_OPT_PATH), "", "look for what is wrong and say what to do", NULL, ctl_doctor_run},
 
     {"apply", NULL, "", 0, 0, true, CTL_BIT(CTL_OPT_FILE) | CTL_BIT(CTL_OPT_KEY) | CTL_BIT(CTL_OPT_KEEP_GOING) |
          CTL_BIT(CTL_OPT_UNKNOWN_ADAPTER) | SURE, "",

@@ -25,6 +25,22 @@ bool ctl_doctor_host(struct ctl_doctor *doctor);
 /* What the processes of nova-scheduler on this host tell of their filter; nothing when there are none. */
 void ctl_doctor_filter(struct ctl_doctor *doctor);
 
+/* What the keeper says at one moment, to be found elsewhere. */
+struct ctl_doctor_goal {
+    char boot[17];    /* of the keeper's start */
+    int64_t sequence; /* of its latest event */
+    json_t *pools;    /* pool.list */
+};
+
+/* Query: every living process of nova-scheduler on this host holds the goal: the same start, no event less, as many members. */
+bool ctl_doctor_filter_holds(struct ctl_doctor *doctor, const struct ctl_doctor_goal *goal);
+
+/* Adds what is to be said of that; nothing when there are none. */
+void ctl_doctor_filter_path(struct ctl_doctor *doctor, const struct ctl_doctor_goal *goal);
+
+/* Walks the way of a result once (--path). Borrows the scheduler's check.list. */
+void ctl_doctor_path(struct ctl_doctor *doctor, const json_t *checks);
+
 /* What the fleet says: brokers, roles, versions, workers for every adapter, the path of results and of trust. */
 void ctl_doctor_fleet(struct ctl_doctor *doctor);
 

@@ -46,16 +46,22 @@ static void filter_pools(json_t *pools, char text[FILTER_TEXT])
     }
 }
 
-/* One process; false when it is no more. */
-static bool filter_process(struct ctl_doctor *doctor, json_t *state)
+/* True when its process lives. */
+static bool filter_lives(const json_t *state)
 {
-    char path[64], text[FILTER_TEXT];
+    char path[64];
+    long long pid = (long long)json_integer_value(json_object_get(state, "pid"));
+    (void)snprintf(path, sizeof path, "/proc/%lld", pid);
+    return pid > 0 && access(path, F_OK) == 0;
+}
+
+static bool filter_tell(void *self, json_t *state)
+{
+    struct ctl_doctor *doctor = self;
+    char text[FILTER_TEXT];
     long long pid = (long long)json_integer_value(json_object_get(state, "pid"));
     const char *why = json_string_value(json_object_get(state, "why")),
                *last = json_string_value(json_object_get(state, "last_error"));
-    (void)snprintf(path, sizeof path, "/proc/%lld", pid);
-    if (pid <= 0 || access(path, F_OK) != 0)
-        return false;
     long long age_ms =
         (long long)(sp_clock_read().mono.us / 1000) - (long long)json_integer_value(json_object_get(state, "written_boottime_ms"));
     if (age_ms < -1000 || age_ms > FILTER_OLD_MS) {
@@ -74,19 +80,18 @@ static bool filter_process(struct ctl_doctor *doctor, json_t *state)
     return true;
 }
 
-void ctl_doctor_filter(struct ctl_doctor *doctor)
+/* Hands out the state of each living process until one says false. Returns how many; -1: the folder cannot be read. */
+static int filter_each(const char *folder, bool (*each)(void *self, json_t *state), void *self)
 {
-    const char *given = doctor->ctl->args.values[CTL_OPT_FILTER_STATE], *folder = given != NULL ? given : FILTER_FOLDER;
     char path[SP_FS_PATH_BYTES];
-    size_t told = 0, looked = 0;
+    int living = 0;
+    size_t looked = 0;
+    bool more = true;
     struct dirent *entry;
     DIR *dir = opendir(folder);
-    if (dir == NULL && given != NULL)
-        ctl_doctor_add(doctor, CTL_DOCTOR_FAIL, FILTER_NAME, "name the folder that [spice] state_dir of nova.conf names",
-                       "%s cannot be read", folder);
     if (dir == NULL)
-        return; /* no nova-scheduler here */
-    while (looked < FILTER_DUMPS_MAX && (entry = readdir(dir)) != NULL) {
+        return -1;
+    while (more && looked < FILTER_DUMPS_MAX && (entry = readdir(dir)) != NULL) {
         char *text = NULL;
         size_t bytes = 0;
         struct sp_err err = {0};
@@ -97,13 +102,89 @@ void ctl_doctor_filter(struct ctl_doctor *doctor)
         json_t *state = sp_fs_read(path, FILTER_DUMP_BYTES, 0, &text, &bytes, &err) == SP_OK
                             ? json_loadb(text, bytes, JSON_REJECT_DUPLICATES, NULL)
                             : NULL;
-        told += json_is_object(state) && filter_process(doctor, state) ? 1 : 0;
+        if (json_is_object(state) && filter_lives(state)) {
+            living++;
+            more = each(self, state);
+        }
         json_decref(state);
         free(text);
     }
     (void)closedir(dir);
+    return living;
+}
+
+static const char *filter_folder(const struct ctl_doctor *doctor)
+{
+    const char *given = doctor->ctl->args.values[CTL_OPT_FILTER_STATE];
+    return given != NULL ? given : FILTER_FOLDER;
+}
+
+void ctl_doctor_filter(struct ctl_doctor *doctor)
+{
+    const char *folder = filter_folder(doctor);
+    int told = filter_each(folder, filter_tell, doctor);
+    if (told < 0 && doctor->ctl->args.values[CTL_OPT_FILTER_STATE] != NULL)
+        ctl_doctor_add(doctor, CTL_DOCTOR_FAIL, FILTER_NAME, "name the folder that [spice] state_dir of nova.conf names",
+                       "%s cannot be read", folder);
     if (told == 0)
         ctl_doctor_add(doctor, CTL_DOCTOR_WARN, FILTER_NAME,
                        "each process of nova-scheduler starts its reader with its first request",
                        "no living process has told its state in %s", folder);
+}
+
+/* ---- the state the keeper is in ---- */
+
+struct filter_look {
+    const struct ctl_doctor_goal *goal;
+    unsigned there, behind;
+    long long who; /* a process that is behind */
+};
+
+static bool filter_members_as(const json_t *state, const json_t *pools)
+{
+    size_t i;
+    json_t *row;
+    json_array_foreach(pools, i, row)
+    {
+        const json_t *held = json_object_get(json_object_get(state, "pools"), json_string_value(json_object_get(row, "name")));
+        if (json_integer_value(json_object_get(row, "members")) != json_integer_value(json_object_get(held, "members")))
+            return false;
+    }
+    return true;
+}
+
+static bool filter_compare(void *self, json_t *state)
+{
+    struct filter_look *look = self;
+    const char *boot = json_string_value(json_object_get(state, "boot"));
+    bool good = json_is_true(json_object_get(state, "following")) && boot != NULL && strcmp(boot, look->goal->boot) == 0 &&
+                json_integer_value(json_object_get(state, "sequence")) >= look->goal->sequence &&
+                filter_members_as(state, look->goal->pools);
+    look->there += good ? 1 : 0;
+    look->behind += good ? 0 : 1;
+    look->who = good ? look->who : (long long)json_integer_value(json_object_get(state, "pid"));
+    return true;
+}
+
+bool ctl_doctor_filter_holds(struct ctl_doctor *doctor, const struct ctl_doctor_goal *goal)
+{
+    struct filter_look look = {.goal = goal};
+    (void)filter_each(filter_folder(doctor), filter_compare, &look);
+    return look.behind == 0;
+}
+
+void ctl_doctor_filter_path(struct ctl_doctor *doctor, const struct ctl_doctor_goal *goal)
+{
+    struct filter_look look = {.goal = goal};
+    if (filter_each(filter_folder(doctor), filter_compare, &look) <= 0)
+        return;
+    if (look.behind == 0)
+        ctl_doctor_add(doctor, CTL_DOCTOR_OK, "path: filter", "",
+                       "%u processes of nova-scheduler hold event %lld of the keeper, and its members", look.there,
+                       (long long)goal->sequence);
+    else
+        ctl_doctor_add(doctor, CTL_DOCTOR_FAIL, "path: filter",
+                       "see the rows nova filter; is spice-bridge connected to Nova's RabbitMQ?",
+                       "%u of %u processes hold event %lld of the keeper, and its members; not so %lld", look.there,
+                       look.there + look.behind, (long long)goal->sequence, look.who);
 }

@@ -245,6 +245,8 @@ void ctl_doctor_fleet(struct ctl_doctor *doctor)
         fleet_results(doctor, json_array_size(checks));
         fleet_pools(doctor, pools);
         fleet_audit(doctor, audit_rows);
+        if (ctl_args_has(&doctor->ctl->args, CTL_OPT_PATH))
+            ctl_doctor_path(doctor, checks);
     }
     json_decref(checks);
     json_decref(pools);

@@ -19,7 +19,8 @@ sys.path.insert(0, str(HERE.parent / "support"))
 import report  # noqa: E402
 
 ORDER = ["codec", "keeper", "scheduler", "noop", "single", "latency", "freeze", "idle", "memory", "lateness", "start", "brokers", "exec", "million",
-         "execlate", "http", "evidence", "peers-queues", "peers-monitors"]
+         "execlate", "http", "evidence", "cloud-rpc", "cloud-publish", "cloud-verdict", "cloud-scheduler", "cloud-traits", "peers-queues", "peers-monitors"]
+ALIASES = {"bridge": "cloud-rpc"}  # names of before
 
 
 def find_groups():
@@ -33,7 +34,7 @@ def find_groups():
 def chosen(groups, names):
     """Names to groups in the one order, with what they need."""
     wanted = set()
-    for name in names or ["all"]:
+    for name in [ALIASES.get(n, n) for n in names] or ["all"]:
         wanted |= {g for g in groups if name == "all" or (name == "fleet" and groups[g].fleet) or name == g or g.startswith(name + "-")}
     for name in list(wanted):
         wanted.update(groups[name].needs)
@@ -81,7 +82,7 @@ def main():
     parser = argparse.ArgumentParser(
         prog="ops/bench", description="Benchmarks against a limit or a peer measured in the same run.", formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog=f"groups:\n{listed}\n  {'fleet':10} every figure of the fleet's goals: {' '.join(g.name for g in groups.values() if g.fleet)}\n"
-               f"  {'peers':10} both groups of peers\n  {'all':10} everything (default)\n\nexit code: 0 every bar is met, 1 a bar is missed or a row could not be measured, 2 wrong use")
+               f"  {'peers':10} both groups of peers\n  {'cloud':10} all groups of the cloud side; {'bridge'} is the former name of cloud-rpc\n  {'all':10} everything (default)\n\nexit code: 0 every bar is met, 1 a bar is missed or a row could not be measured, 2 wrong use")
     parser.add_argument("groups", nargs="*", metavar="GROUP", help="one or more of the groups below")
     parser.add_argument("--json", action="store_true", help="rows as a JSON array")
     parser.add_argument("--rounds", type=int, default=report.ROUNDS_LEAST, help="interleaved rounds (default %(default)s)")
@@ -92,8 +93,8 @@ def main():
     args = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # what the groups have started ends with them
     for name in args.groups:
-        if name not in groups and name not in ("fleet", "all", "peers"):
-            parser.error(f"no group {name}; one of: {' '.join(groups)} fleet all")
+        if name not in groups and name not in ("fleet", "all", "peers", "cloud", *ALIASES):
+            parser.error(f"no group {name}; one of: {' '.join(groups)} fleet cloud all")
     try:
         for group in chosen(groups, args.groups):
             run_group(group, args)

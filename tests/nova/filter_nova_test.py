@@ -11,8 +11,9 @@ import time
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
-from cloud_bed import MAX_AGE_S, PLAIN, STALE_S, TRUSTED, CloudBed  # noqa: E402
-from fleet import Failed, wait  # noqa: E402
+from cloud_bed import MAX_AGE_S, PLAIN, TRUSTED, CloudBed  # noqa: E402
+from cloud_soak import soak  # noqa: E402
+from fleet import wait  # noqa: E402
 
 WORKERS = 2
 SEEN_S = 60.0  # how long a change may take on a busy machine
@@ -168,49 +169,15 @@ def one_worker_whose_first_request_is_right(cloud):
 
 
 def kills_at_random(cloud):
-    """Bridge, RabbitMQ and scheduler are killed in any order while nodes turn good and bad. The truth is kept here, apart from SPICE."""
+    """Longer, by itself: tests/nova/soak.py --seconds 300"""
     seconds = float(os.environ.get("SPICE_NOVA_KILL_SECONDS", "25"))
     seed = int(os.environ.get("SPICE_SEED", str(random.randrange(1 << 30))))
     say("  %g s of kills; again: SPICE_NOVA_KILL_SECONDS=%g SPICE_SEED=%d %s" % (seconds, seconds, seed, " ".join(sys.argv)))
-    chance, bad_since, nodes = random.Random(seed), {"cmp-1": time.monotonic()}, ["cmp-1", "cmp-2"]
-    kills = {"bridge": lambda: (cloud.bridge.kill(), cloud.bridge.start()), "scheduler": cloud.nova.restart_scheduler,
-             "rabbit": lambda: (cloud.nova.rabbit.kill(), cloud.nova.rabbit.start())}
-    counts, turn, placed, end, next_kill = dict.fromkeys(kills, 0), [], 0, time.monotonic() + seconds, 0.0
-    while time.monotonic() < end:
-        if time.monotonic() >= next_kill:
-            turn = turn or chance.sample(["bridge", "bridge", "scheduler", "rabbit"], 4)
-            name = turn.pop()
-            kills[name]()
-            counts[name] += 1
-            next_kill = time.monotonic() + chance.uniform(2, 10)
-        node = chance.choice(nodes)
-        if chance.random() < 0.3:
-            cloud.say(node, "pass" if node in bad_since else "fail")
-            bad_since = {k: v for k, v in bad_since.items() if k != node} if node in bad_since else {**bad_since, node: time.monotonic()}
-        asked = time.monotonic()
-        host = decision(cloud)
-        placed += host is not None
-        assert host in (None, *nodes), host
-        assert host not in bad_since or asked - bad_since[host] < MAX_AGE_S + STALE_S + 1, (host, asked - bad_since[host])
-    wait("decisions are made again", lambda: decision(cloud, PLAIN), 2 * SEEN_S)
-    start = time.monotonic()
-
-    def agree():
-        members = {n for n in nodes if cloud.fleet.member(n)}
-        return {decision(cloud) for _ in range(6)} == (members or {None}) and members == {n for n in nodes if cloud.fleet.member(n)}
-    wait("filter and keeper agree", agree, 2 * SEEN_S)
-    say("  killed %s; %d placed; agreement %.1f s after decisions were possible again" % (counts, placed, time.monotonic() - start))
-    for node in nodes:
-        cloud.say(node, "pass" if node == "cmp-2" else "fail")
-    wait("and with the truth", lambda: {decision(cloud) for _ in range(6)} == {"cmp-2"}, 2 * SEEN_S)
-
-
-def decision(cloud, extra_specs=TRUSTED):
-    """None also when Nova itself could not decide: its own scheduler or bus is what we killed."""
-    try:
-        return cloud.nova.select(extra_specs, patience=5)
-    except Failed:
-        return None
+    cloud.say("cmp-1", "pass")
+    cloud.until_chosen(TRUSTED, {"cmp-1", "cmp-2"})
+    report = soak(cloud, seconds, seed)
+    say("  killed %s; %d of %d placed; agreement %.1f s after decisions were possible again"
+        % (report.kills, report.placed, report.asked, report.agreed_s - report.possible_s))
 
 
 CASES = [flavors_go_where_they_may, a_failing_node_is_avoided, a_rebuild_is_judged_too, many_servers_of_one_request, two_bridges_at_once,

@@ -112,6 +112,33 @@ def odd_requests_and_bad_configuration(processes, folder, site, url):
         processes.kill(name)
 
 
+def path_of(fleet, folder):
+    """What `spicectl doctor --path` says of each part."""
+    done = fleet.ctl("--json", "doctor", "--path", "--filter-state", folder, check=False)
+    return {f["check"].removeprefix("path: "): (f["state"], f["detail"]) for f in json.loads(done.stdout)["findings"] if f["check"].startswith("path: ")}
+
+
+def a_result_is_followed_to_the_filter(fleet, folder, bridge):
+    """Each part is proven while it is there, and named when it is not."""
+    path = path_of(fleet, folder)
+    assert {part: state for part, (state, _) in path.items()} == {"result": "ok", "bridge": "ok", "filter": "ok"}, path
+    assert "said on cmp-1: pass" in path["result"][1] and "2 processes" in path["filter"][1], path
+    state = folder / f"spice-filter-old-{os.getpid()}.json"  # a living process that holds an older event than the keeper's latest
+    held = json.loads(next(folder.glob("spice-filter-control-*.json")).read_text())
+    state.write_text(json.dumps({**held, "pid": os.getpid(), "sequence": held["sequence"] - 1}))
+    path = path_of(fleet, folder)
+    assert path["filter"][0] == "fail" and str(os.getpid()) in path["filter"][1] and path["bridge"][0] == "ok", path
+    state.write_text(json.dumps({**held, "pid": os.getpid(), "boot": "%016x" % 1}))
+    assert path_of(fleet, folder)["filter"][0] == "fail"
+    state.unlink()
+    fleet.apply("kind: pool\nname: trusted\nmandatory: [said]\nhold_down: 1s\ntrait: CUSTOM_SPICE_TRUSTED\n")
+    assert path_of(fleet, folder)["trait"][0] == "warn", "a trait that nobody keeps"
+    fleet.apply("kind: pool\nname: trusted\nmandatory: [said]\nhold_down: 1s\n")
+    bridge.kill()
+    wait("the broker knows", lambda: path_of(fleet, folder).get("filter", ("",))[0] == "fail", 120)
+    bridge.start()
+
+
 def main():
     start = time.monotonic()
 
@@ -141,6 +168,9 @@ def main():
             say("RabbitMQ came after the filter: both workers follow")
             us = workers.ask(0, specs=TRUSTED, hosts=HOSTS[:1], times=2000)
             say("host_passes alone %.1f us, in a list %.2f us a host" % (us["us"], us["us_in_list"]))
+            a_result_is_followed_to_the_filter(fleet, folder, bridge)
+            wait("both workers pass cmp-1", lambda: workers.both(TRUSTED) == [["cmp-1"], ["cmp-1"]], 60)
+            say("doctor walks the way of a result to the filter, and says where it ends")
             fleet.apply(DEFINITIONS % ("fail", UUID))
             wait("both workers know of the bad evidence", lambda: workers.both({"trust:trusted_host": "untrusted"}) == [["cmp-1"], ["cmp-1"]], 60)
             assert workers.both(TRUSTED) == [[], []]

@@ -23,8 +23,26 @@ def filter_options(fleet, **more):
             "ping_interval": 0.5, "stale_after": STALE_S, "call_timeout": 2.0, "first_wait": 10.0, **more}
 
 
+def make_truth(fleet):
+    """A signed plugin that says what a node's file says."""
+    plugin = fleet.prefix / "check_said"
+    plugin.write_text(PLUGIN)
+    plugin.chmod(0o755)
+    fleet.prefix.chmod(0o755)
+    fleet.ctl("manifest", "sign", plugin)
+    (fleet.prefix / "truth").mkdir()
+
+
+def write_truth(fleet, node, word):
+    """pass or fail; read as a whole."""
+    part = fleet.prefix / "truth" / f".{node}"
+    part.write_text(word + "\n")
+    part.chmod(0o644)
+    part.rename(fleet.prefix / "truth" / node)
+
+
 class Bridge:
-    """The real spice-bridge."""
+    """The real spice-bridge. more: lines of its section."""
 
     def __init__(self, fleet, url, more=""):
         self.fleet = fleet
@@ -70,8 +88,10 @@ class BridgeDouble:
 class CloudBed:
     """with CloudBed(computes=3) as cloud: everything runs, nothing is registered yet."""
 
-    def __init__(self, computes=3, workers=2, log=None, spice=None, bridge=None):
-        """bridge: function of this bed, called when Nova's base runs; gives further lines of section bridge."""
+    def __init__(self, computes=3, workers=2, log=None, spice=None, bridge=None, trait=None):
+        """bridge: function of this bed, called when Nova's base runs; gives further lines of section bridge. trait: the pool `trusted` feeds it, and
+        the bridge keeps it in the real placement."""
+        self.trait = trait
         self.fleet, self.nova = Fleet(workers=1), NovaBed(computes=computes, workers=workers, log=log)
         self.spice_options, self.log, self.bridge_more = spice or {}, log or (lambda text: None), bridge
 
@@ -87,7 +107,7 @@ class CloudBed:
         self.fleet.start("broker-1", "keeper", "scheduler", "worker-1").ready()
         self._truth()
         self.double = BridgeDouble(self.nova.processes, self.fleet, self.nova.url)  # for what an honest bridge does not do
-        more = self.bridge_more(self) if self.bridge_more else ""
+        more = (self.bridge_more(self) if self.bridge_more else "") + (self._placement() if self.trait else "")
         self.bridge = Bridge(self.fleet, self.nova.rabbit.url(), more).start()
         self.nova.start_nova(filter_options(self.fleet, **self.spice_options))
         return self
@@ -96,16 +116,18 @@ class CloudBed:
         self.nova.__exit__(kind, value, trace)
         self.fleet.__exit__(kind, value, trace)
 
+    def _placement(self):
+        secret = self.fleet.prefix / "etc/secret"
+        secret.touch(mode=0o600)
+        secret.write_text("admin\n")  # what noauth2 takes for an administrator
+        return (f"  placement:\n    url: http://127.0.0.1:{self.nova.placement_port}\n    auth: token\n    secret_file: etc/secret\n"
+                "    reconcile: 5s\n")
+
     # -- truth ----------------------------------------------------------------------------------
 
     def _truth(self):
-        plugin = self.fleet.prefix / "check_said"
-        plugin.write_text(PLUGIN)
-        plugin.chmod(0o755)
-        self.fleet.prefix.chmod(0o755)
-        self.fleet.ctl("manifest", "sign", plugin)
+        make_truth(self.fleet)
         self.truth = self.fleet.prefix / "truth"
-        self.truth.mkdir()
         self.fleet.apply(f"""kind: profile
 name: quick
 period: 1s
@@ -122,6 +144,7 @@ kind: pool
 name: trusted
 mandatory: [said]
 hold_down: 1s
+{f"trait: {self.trait}" if self.trait else ""}
 ---
 kind: pool
 name: special
@@ -131,15 +154,18 @@ hold_down: 1s
 """)
 
     def say(self, node, word):
-        """pass or fail; read as a whole."""
-        part = self.truth / f".{node}"
-        part.write_text(word + "\n")
-        part.chmod(0o644)
-        part.rename(self.truth / node)
+        write_truth(self.fleet, node, word)
 
     def register(self, node, key=None, labels=""):
         self.say(node, "pass")
         self.fleet.apply(f"kind: node\nname: {node}\n" + (f"key: {key}\n" if key else "") + (f"labels: {{{labels}}}\n" if labels else ""))
+
+    def holders(self):
+        """Hosts that have the trait in placement; None: there is no such trait."""
+        try:
+            return {p["name"] for p in self.nova.placement(f"/resource_providers?required={self.trait}")["resource_providers"]}
+        except OSError:  # HTTP's 400 is one
+            return None
 
     # -- decisions ------------------------------------------------------------------------------
 

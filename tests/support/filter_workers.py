@@ -6,6 +6,8 @@ service runs. Lines of JSON on standard input, one answer each:
     {"worker": 0, "specs": {...}, "hosts": [[UUID, NODENAME], ...]}    {"hosts": [NODENAME, ...], "ms": TIME}
     {"worker": 0, "spoil": "no flavor"|"no specs"|"broken"}            the same, with a request that is not what a filter expects
     {"worker": 0, "times": N, "specs": ..., "hosts": ...}              {"us": median of host_passes}
+    {"worker": 0, "watch": true|false, "seconds": S, "specs": ..., "hosts": ...}   asks host_passes each millisecond until it says so of all:
+                                         {"seen": [{"name": ..., "at_us": CLOCK, "stamp_ms": of the keeper's event}], "missing": [NAME, ...]}
     {"worker": 0, "end": true}                                         {"bye": PID}; the process ends by itself
 
     filter_workers.py CONFIG_FILE WORKERS"""
@@ -40,9 +42,29 @@ def spec_of(order):
     return spec
 
 
+def stamp_of(judge, specs, uuid):
+    """The keeper's time in what it said last about a host."""
+    pools = judge._listener.view().pools
+    return pools[specs.get("spice:pool", "trusted")].by_key[uuid].as_of_ms
+
+
+def watch(judge, order, hosts, spec):
+    left, seen, end = list(hosts), [], time.monotonic() + order["seconds"]
+    while left and time.monotonic() < end:
+        for one in list(left):
+            if judge.host_passes(one, spec) == order["watch"]:
+                at_us = time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1000
+                seen.append({"name": one.nodename, "at_us": at_us, "stamp_ms": stamp_of(judge, order["specs"], one.uuid)})
+                left.remove(one)
+        time.sleep(0.001)
+    return {"seen": seen, "missing": [one.nodename for one in left]}
+
+
 def answer(judge, order):
     hosts = [host(*h) for h in order.get("hosts", [["x", "x"]])]
     spec = spec_of(order)
+    if "watch" in order:
+        return watch(judge, order, hosts, spec)
     if "times" in order:
         took = []
         for _ in range(order["times"]):

@@ -152,6 +152,7 @@ class NovaBed:
         self.hosts = [f"cmp-{i + 1}" for i in range(computes)]
         self.placement_port = free_port()
         self.spice, self.client, self.rabbit = {}, None, None
+        self.filter_class, self.python_path = "spice_nova.filters.TrustedFilterSPICE", str(SOURCE / "ops/nova")
 
     # -- setting up -----------------------------------------------------------------------------
 
@@ -223,7 +224,7 @@ class NovaBed:
 
     def _daemon(self, kind, *args, config="control", extra=()):
         files = [x for f in (self.config[config], *extra) for x in ("--config-file", f)]
-        self.processes.start(kind, [PYTHON, HERE / "nova_daemon.py", kind, *files, *args], env={"PYTHONPATH": str(SOURCE / "ops/nova")})
+        self.processes.start(kind, [PYTHON, HERE / "nova_daemon.py", kind, *files, *args], env={"PYTHONPATH": self.python_path})
 
     def start_nova(self, spice):
         """spice: options of [spice]. Scheduler with our filter, the computes, and a client; ready to place."""
@@ -238,8 +239,8 @@ class NovaBed:
 
     def write_filter_config(self):
         (self.folder / "filter.conf").write_text(ini({
-            "filter_scheduler": {"available_filters": ["nova.scheduler.filters.all_filters", "spice_nova.filters.TrustedFilterSPICE"],
-                                 "enabled_filters": "ComputeFilter,TrustedFilterSPICE", "shuffle_best_same_weighed_hosts": "True",
+            "filter_scheduler": {"available_filters": ["nova.scheduler.filters.all_filters", self.filter_class],
+                                 "enabled_filters": "ComputeFilter," + self.filter_class.split(".")[-1], "shuffle_best_same_weighed_hosts": "True",
                                  "host_subset_size": len(self.hosts)},
             "spice": {"state_dir": self.folder, **self.spice}}))
 

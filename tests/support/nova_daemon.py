@@ -4,7 +4,7 @@
 
     nova_daemon.py conductor|scheduler --config-file F...
     nova_daemon.py computes --config-file F HOST...      several nova-compute services in one process
-    nova_daemon.py placement PORT                        placement behind a plain WSGI server
+    nova_daemon.py placement PORT [PROCESSES REQUESTS]   placement behind a plain WSGI server; the time of each request goes to a file
     nova_daemon.py api --config-file F PORT              the compute API behind a plain WSGI server, without Keystone: token admin:PROJECT
     nova_daemon.py manage-tool|placement-tool ARGS...
     nova_daemon.py client --config-file F                lines of JSON in and out: asks the scheduler as nova-conductor does"""
@@ -33,7 +33,23 @@ def placement_tool():
     return main()
 
 
-def serve(port, application, threads):
+def noting(application, path):
+    """The same, with the time of each request in a file of lines."""
+    import os
+    import time
+    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+
+    def noted(environ, start_response):
+        os.write(fd, b"%.6f\n" % time.monotonic())
+        return application(environ, start_response)
+    return noted
+
+
+def serve(port, make, threads, processes=1):
+    """make() gives the application, in each process: before that nothing is open that two of them must not share."""
+    import ctypes
+    import os
+    import signal
     import socketserver
     from wsgiref import simple_server
 
@@ -47,14 +63,23 @@ def serve(port, application, threads):
         def log_message(self, *args):
             pass
 
-    simple_server.make_server("127.0.0.1", port, application, Threads if threads else Plain, Quiet).serve_forever()
+    server = simple_server.make_server("127.0.0.1", port, None, Threads if threads else Plain, Quiet)
+    for _ in range(processes - 1):  # they take connections of one socket, and end with the first
+        if os.fork() == 0:
+            ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
+            break
+    server.set_app(make())
+    server.serve_forever()
 
 
 def placement():
-    port = int(sys.argv.pop())
-    from placement.wsgi import init_application
+    port, processes, requests = int(sys.argv[1]), int((sys.argv[2:] or [1])[0]), (sys.argv[3:] or [None])[0]
+    del sys.argv[1:]
 
-    serve(port, init_application(), True)
+    def make():
+        from placement.wsgi import init_application
+        return noting(init_application(), requests) if requests else init_application()
+    serve(port, make, True, processes)
 
 
 def api():
@@ -67,7 +92,7 @@ def api():
     config.parse_args(sys.argv)
     objects.register_all()
     rpc.init(config.CONF)
-    serve(port, openstack.FaultWrapper(auth.NoAuthMiddleware(compute.APIRouterV21())), False)
+    serve(port, lambda: openstack.FaultWrapper(auth.NoAuthMiddleware(compute.APIRouterV21())), False)
 
 
 def split_hosts():

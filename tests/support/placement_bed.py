@@ -18,15 +18,18 @@ TOKEN = "admin"  # what noauth2 takes for an administrator
 
 
 class PlacementBed:
-    def __init__(self):
+    def __init__(self, workers=1):
+        """workers: processes of the service."""
+        self.workers = workers
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="spice-placement-"))
         self.processes = Processes(self.folder)
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
+        self.requests = self.folder / "requests"  # the time of each, one a line
 
     def __enter__(self):
         try:
-            database = Database(self.processes, self.folder, None)
+            self.database = database = Database(self.processes, self.folder, None)
             database.launch()
             database.ready()
             database.sql("CREATE DATABASE placement CHARACTER SET utf8")
@@ -42,7 +45,8 @@ class PlacementBed:
             raise
 
     def start(self):
-        self.processes.start("placement", [PYTHON, HERE / "nova_daemon.py", "placement", self.port], env={"OS_PLACEMENT_CONFIG_DIR": str(self.folder)})
+        self.processes.start("placement", [PYTHON, HERE / "nova_daemon.py", "placement", self.port, self.workers, self.requests],
+                             env={"OS_PLACEMENT_CONFIG_DIR": str(self.folder)})
         wait("placement answers", lambda: self.processes.alive("placement") and listening(self.port), START_S, 0.1)
 
     def kill(self):

@@ -329,6 +329,17 @@ void trait_core_done(struct trait_core *c, struct sp_mono now, uint32_t slot, en
 
 /* ---- */
 
+void trait_core_count(struct trait_core *c, struct sp_mono now, uint64_t *on, uint64_t *wanted)
+{
+    *on = *wanted = 0;
+    for (uint32_t i = 0; i < c->provider_count; i++) {
+        if (!c->providers[i].known)
+            continue;
+        *on += (uint64_t)__builtin_popcountll(c->providers[i].has);
+        *wanted += (uint64_t)__builtin_popcountll(trait_core_target(c, now, i));
+    }
+}
+
 struct sp_mono trait_core_next_deadline(const struct trait_core *c, struct sp_mono now)
 {
     bool free_slot = c->reserved < c->options.parallel, written = false, listing = false, lists = c->all_due;

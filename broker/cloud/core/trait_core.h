@@ -170,6 +170,8 @@ struct sp_mono trait_core_next_deadline(const struct trait_core *c, struct sp_mo
 uint64_t trait_core_target(struct trait_core *c, struct sp_mono now, uint32_t provider);
 /* Lends the uuid of the provider of that name; NULL: there is none. */
 const uint8_t *trait_core_provider_uuid(const struct trait_core *c, const char *name);
+/* Query: traits of ours on all providers as placement told them last, and those that may be on at this moment. */
+void trait_core_count(struct trait_core *c, struct sp_mono now, uint64_t *on, uint64_t *wanted);
 /* Index of a name; TRAIT_NONE. */
 uint32_t trait_core_name(const struct trait_core *c, struct sp_str name);
 bool trait_core_check(const struct trait_core *c);
