@@ -61,9 +61,37 @@ int ctl_pool_list(struct ctl *ctl)
     return ctl_pick_list(ctl, "pool", "keeper", &look);
 }
 
+/* What an administrator of the cloud types for a flavor of this pool: both locks (ops/nova/README.md). */
+static void pool_flavor(struct ctl *ctl, const json_t *pool)
+{
+    const char *name = ctl_json_text(pool, "name");
+    const char *trait = ctl_json_text(pool, "trait");
+    ctl_out_print(&ctl->out,
+                  "\nA flavor whose servers go only where pool %s is:\n    openstack flavor set FLAVOR --property spice:pool=%s",
+                  name, name);
+    if (trait[0] != '\0')
+        ctl_out_print(&ctl->out, " --property trait:%s=required", trait);
+    ctl_out_print(&ctl->out, "\n");
+}
+
 int ctl_pool_show(struct ctl *ctl)
 {
-    return ctl_pick_show(ctl, "pool", "keeper");
+    json_t *pools = NULL;
+    json_t *pool;
+    size_t i;
+    int code = ctl_pick_show(ctl, "pool", "keeper");
+    if (code != CTL_OK || ctl->json)
+        return code;
+    code = ctl_fleet_ask(ctl, "keeper", "pool.list", NULL, &pools);
+    json_array_foreach(pools, i, pool)
+    {
+        for (size_t n = 0; n < ctl->args.names_count; n++) {
+            if (strcmp(ctl->args.names[n], ctl_json_text(pool, "name")) == 0)
+                pool_flavor(ctl, pool);
+        }
+    }
+    json_decref(pools);
+    return code;
 }
 
 int ctl_pool_delete(struct ctl *ctl)

@@ -406,6 +406,12 @@ class Fleet(unittest.TestCase):
         self.assertEqual(explained["checks"][0]["check"], "well")
         self.assertTrue(self.fleet.json("result", "history", "n1")[0]["count"] >= 1)
 
+    def test_a_pool_says_what_its_flavor_needs(self):
+        self.fleet.apply("kind: pool\nname: gold\nmandatory: [well]\ntrait: CUSTOM_SPICE_GOLD\n")
+        self.assertIn("--property spice:pool=gold --property trait:CUSTOM_SPICE_GOLD=required\n", self.ctl("pool", "show", "gold").stdout)
+        self.assertNotIn("--property trait:", self.ctl("pool", "show", "trusted").stdout)
+        self.ctl("pool", "delete", "gold", "--yes")
+
     def test_apply_again_changes_nothing(self):
         rows = json.loads(self.fleet.ctl("--json", "apply", "-f", "-", input=DEFINITIONS).stdout)
         self.assertEqual({r["change"] for r in rows}, {"unchanged"})

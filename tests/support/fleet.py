@@ -17,6 +17,8 @@ import time
 SOURCE = pathlib.Path(os.environ.get("SPICE_SOURCE", pathlib.Path(__file__).resolve().parents[2]))
 BIN = pathlib.Path(os.environ.get("SPICE_BIN", SOURCE / "build/release"))
 PROGRAM = {"broker": "spice-broker", "keeper": "spice-nodes", "scheduler": "spice-scheduler", "worker": "spice-worker", "bridge": "spice-bridge"}
+# ops/test --bridge: the bridge alone comes from a build with a sanitizer, and is held to what that says.
+BRIDGE = os.environ.get("SPICE_BRIDGE")
 
 
 PRCTL, PR_SET_PDEATHSIG = ctypes.CDLL(None).prctl, 1
@@ -87,8 +89,8 @@ class Fleet:
             kind = name.split("-")[0]
             log = open(self.prefix / f"{name}.log", "ab")
             self.processes[name] = subprocess.Popen(
-                [BIN / PROGRAM[kind], "--config", self.config, "--name", name], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                preexec_fn=die_with_parent)
+                [BRIDGE if BRIDGE and kind == "bridge" else BIN / PROGRAM[kind], "--config", self.config, "--name", name], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                preexec_fn=die_with_parent, env=self.environment(kind))
             log.close()
         return self
 
@@ -146,8 +148,21 @@ class Fleet:
                 print(f"---- {log.name}")
                 print("\n".join(log.read_text(errors="replace").splitlines()[-15:]))
         self.stop()
+        found = self.sanitizer_finds() if BRIDGE else ""
         if not self.keep:
             shutil.rmtree(self.prefix, ignore_errors=True)
+        if found:
+            raise Failed(f"a sanitizer found something in the bridge:\n{found}")
+
+    def environment(self, kind):
+        """None: ours. What a sanitizer has to say goes to files of its own."""
+        if kind != "bridge" or not BRIDGE:
+            return None
+        more = {name: f"{os.environ.get(name, '')}:log_path={self.prefix}/sanitizer".lstrip(":") for name in ("ASAN_OPTIONS", "UBSAN_OPTIONS", "TSAN_OPTIONS")}
+        return {**os.environ, **more}
+
+    def sanitizer_finds(self):
+        return "\n".join(path.read_text(errors="replace")[:6000] for path in sorted(self.prefix.glob("sanitizer.*")))
 
     # -- commands -------------------------------------------------------------------------------
 
