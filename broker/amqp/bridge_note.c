@@ -11,7 +11,8 @@
 #include "sp_hex.h"
 #include "sp_random.h"
 
-#define UNTOLD 0xffu /* tier of a row nobody was told about */
+#define SIZES_MAX 32u   /* twice what the keeper has; more are counted again each time */
+#define UNTOLD    0xffu /* tier of a row nobody was told about */
 
 bool bridge_note_init(struct bridge *b)
 {
@@ -126,13 +127,30 @@ static void pool_size(const struct bridge *b, struct sp_mono now, const char *po
     }
 }
 
-struct sizes {
+/* Sizes of the pools, each counted once for all changes that are looked at together: entries of one node stand beside each other,
+ * so the pool changes with nearly every entry. */
+struct size {
     char pool[READER_NAME_BYTES];
     json_int_t members, nodes;
 };
+struct sizes {
+    struct size list[SIZES_MAX];
+    uint32_t count;
+};
+
+static const struct size *size_of(const struct bridge *b, struct sp_mono now, const char *pool, struct sizes *all)
+{
+    for (uint32_t i = 0; i < all->count; i++)
+        if (strcmp(all->list[i].pool, pool) == 0)
+            return &all->list[i];
+    struct size *new = &all->list[all->count < SIZES_MAX ? all->count++ : SIZES_MAX - 1];
+    (void)sp_str_copy(new->pool, sizeof new->pool, sp_str_of(pool));
+    pool_size(b, now, pool, &new->members, &new->nodes);
+    return new;
+}
 
 static void note(struct bridge *b, const struct reader_entry *e, const struct reader_answer *a, const struct bridge_note_row *was,
-                 const struct sizes *sizes)
+                 const struct size *size)
 {
     char since[32] = "", id[37], hex[33], key[37];
     sp_hex_write(e->key, 16, hex);
@@ -143,7 +161,7 @@ static void note(struct bridge *b, const struct reader_entry *e, const struct re
     json_t *payload = json_pack("{s:s, s:s, s:s, s:b, s:s, s:i, s:o, s:I, s:s, s:s, s:I, s:I, s:I}", "node", e->node, "key", key,
                                 "pool", e->pool, "member", a->member, "tier", sp_tier_name(a->tier), "trust", volume(a), "previous",
                                 previous, "remaining_ms", (json_int_t)a->remaining_ms, "since", since, "why", a->why, "sequence",
-                                (json_int_t)b->reader.sequence, "pool_members", sizes->members, "pool_nodes", sizes->nodes);
+                                (json_int_t)b->reader.sequence, "pool_members", size->members, "pool_nodes", size->nodes);
     char *text = payload != NULL ? json_dumps(payload, JSON_ENSURE_ASCII) : NULL;
     json_decref(payload);
     message_id(b, e, a, id);
@@ -161,11 +179,7 @@ static void entry_look(struct bridge *b, struct sp_mono now, const struct reader
     reader_core_answer(&b->reader, now, e, &a);
     if (row->tier == a.tier && row->member == a.member)
         return; /* renewed */
-    if (strcmp(sizes->pool, e->pool) != 0) {
-        (void)sp_str_copy(sizes->pool, sizeof sizes->pool, sp_str_of(e->pool));
-        pool_size(b, now, e->pool, &sizes->members, &sizes->nodes);
-    }
-    note(b, e, &a, row, sizes);
+    note(b, e, &a, row, size_of(b, now, e->pool, sizes));
     row->tier = a.tier;
     row->member = a.member;
 }
@@ -173,7 +187,8 @@ static void entry_look(struct bridge *b, struct sp_mono now, const struct reader
 void bridge_note_changes(struct bridge *b, const struct reader_changes *changes)
 {
     struct sp_mono now = sp_clock_read().mono;
-    struct sizes sizes = {.pool = ""};
+    struct sizes sizes;
+    sizes.count = 0;
     if (!b->options->c.notify)
         return;
     uint32_t count = changes->all ? b->reader.count : changes->count;

@@ -63,7 +63,7 @@ def copy_providers(database, first, count):
                  "INSERT INTO placement.inventories (resource_provider_id,resource_class_id,total,reserved,min_unit,max_unit,step_size,allocation_ratio) "
                  "SELECT r.id,i.resource_class_id,i.total,i.reserved,i.min_unit,i.max_unit,i.step_size,i.allocation_ratio "
                  "FROM placement.resource_providers r JOIN placement.inventories i JOIN placement.resource_providers f "
-                 f"ON i.resource_provider_id=f.id AND f.uuid='{first}' WHERE r.name LIKE 'copy-%'")
+                 f"ON i.resource_provider_id=f.id AND f.uuid='{first}' WHERE r.name LIKE 'copy-%' AND r.id<>f.id")
 
 
 def apply_nodes(fleet, names):
