@@ -78,5 +78,8 @@ void bridge_inventory_stats(struct bridge *b)
 
 uint64_t bridge_inventory_deadline_us(const struct bridge *b)
 {
-    return b->inventory_on ? cloud_inventory_deadline_us(&b->inventory) : SP_NEVER;
+    if (!b->inventory_on)
+        return SP_NEVER;
+    bool told = b->inventory.core.linked == (sp_bus_up_count(b->bus) > 0);
+    return told ? cloud_inventory_deadline_us(&b->inventory) : 0; /* nothing else may wake us for that */
 }
