@@ -103,7 +103,8 @@ _spicectl() {
     --node) COMPREPLY=($(compgen -W "$(_spicectl_names node)" -- "$cur")); return ;;
     --check) COMPREPLY=($(compgen -W "$(_spicectl_names check)" -- "$cur")); return ;;
     --pool) COMPREPLY=($(compgen -W "$(_spicectl_names pool)" -- "$cur")); return ;;
-    --kind) COMPREPLY=($(compgen -W "check profile pool node" -- "$cur")); return ;;
+    --kind) [[ $noun == node ]] && word="discovered renamed conflict back unregistered missing gone held_back bad_name foreign " || word="check profile pool node manifest"
+            COMPREPLY=($(compgen -W "$word" -- "$cur")); return ;;
   esac
   if [[ $cur == -* ]]; then COMPREPLY=($(compgen -W "${opts:---config --json --help}" -- "$cur"))
   elif [[ -z $noun ]]; then COMPREPLY=($(compgen -W "$nouns" -- "$cur"))

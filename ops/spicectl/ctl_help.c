@@ -6,7 +6,9 @@
 
 #include <string.h>
 
-#define HELP_LEFT 34 /* columns of the left side */
+#define HELP_LEFT    34 /* columns of the left side */
+#define HELP_WORD(x) #x " "
+#define HELP_KINDS   CTL_INVENTORY_KINDS(HELP_WORD)
 
 static void help_row(struct ctl_out *out, const struct ctl_cmd *cmd)
 {
@@ -202,7 +204,8 @@ void ctl_help_completion(struct ctl_out *out)
                        "    --node) COMPREPLY=($(compgen -W \"$(_spicectl_names node)\" -- \"$cur\")); return ;;\n"
                        "    --check) COMPREPLY=($(compgen -W \"$(_spicectl_names check)\" -- \"$cur\")); return ;;\n"
                        "    --pool) COMPREPLY=($(compgen -W \"$(_spicectl_names pool)\" -- \"$cur\")); return ;;\n"
-                       "    --kind) COMPREPLY=($(compgen -W \"check profile pool node\" -- \"$cur\")); return ;;\n"
+                       "    --kind) [[ $noun == node ]] && word=\"" HELP_KINDS "\" || word=\"check profile pool node manifest\"\n"
+                       "            COMPREPLY=($(compgen -W \"$word\" -- \"$cur\")); return ;;\n"
                        "  esac\n"
                        "  if [[ $cur == -* ]]; then COMPREPLY=($(compgen -W \"${opts:---config --json --help}\" -- \"$cur\"))\n"
                        "  elif [[ -z $noun ]]; then COMPREPLY=($(compgen -W \"$nouns\" -- \"$cur\"))\n"

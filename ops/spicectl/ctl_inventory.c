@@ -10,8 +10,28 @@
 #include "ctl_span.h"
 #include "ctl_table.h"
 
+#include "sp_assert.h"
+#include "sp_str.h"
+
 #include <stdlib.h>
 #include <string.h>
+
+#define INVENTORY_WORD(x) #x,
+
+/* A misspelt kind would show no difference where there is one. Returns the exit code, error printed. */
+static int inventory_kind(struct ctl *ctl)
+{
+    static const char *const kinds[] = {CTL_INVENTORY_KINDS(INVENTORY_WORD)};
+    const char *kind = ctl->args.values[CTL_OPT_KIND];
+    char hint[64];
+    for (size_t i = 0; kind != NULL && i < SP_COUNT(kinds); i++)
+        kind = strcmp(kind, kinds[i]) == 0 ? NULL : kind;
+    if (kind == NULL)
+        return CTL_OK;
+    const char *near = sp_str_nearest(sp_str_of(kind), kinds, SP_COUNT(kinds));
+    (void)snprintf(hint, sizeof hint, near != NULL ? "did you mean %s?" : "man spicectl lists them", near);
+    return ctl_fail(ctl, CTL_USAGE, "--kind", hint, "no kind \"%s\"", kind);
+}
 
 /* Kind and names of the command line; a name may be the node's or what the cloud calls it. */
 static json_t *inventory_rows(struct ctl *ctl, const json_t *reply)
@@ -98,9 +118,12 @@ int ctl_node_inventory(struct ctl *ctl)
     const struct ctl_args *args = &ctl->args;
     bool accept = ctl_args_has(args, CTL_OPT_ACCEPT), all = ctl_args_has(args, CTL_OPT_ALL);
     json_t *reply;
+    int code = inventory_kind(ctl);
+    if (code != CTL_OK)
+        return code;
     if (accept && all == (args->names_count > 0))
         return ctl_fail(ctl, CTL_USAGE, "--accept", "name nodes, or write --all", "needs to know which nodes");
-    int code = ctl_fleet_ask(ctl, "keeper", "node.inventory", NULL, &reply);
+    code = ctl_fleet_ask(ctl, "keeper", "node.inventory", NULL, &reply);
     if (code != CTL_OK)
         return code;
     json_t *rows = inventory_rows(ctl, reply);

@@ -8,6 +8,10 @@
 
 struct ctl;
 
+/* Kinds of differences that node inventory shows: what the keeper calls them. */
+#define CTL_INVENTORY_KINDS(X)                                                                                                     \
+    X(discovered) X(renamed) X(conflict) X(back) X(unregistered) X(missing) X(gone) X(held_back) X(bad_name) X(foreign)
+
 int ctl_init_run(struct ctl *ctl);
 int ctl_pack_run(struct ctl *ctl);
 

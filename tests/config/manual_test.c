@@ -58,8 +58,12 @@ static void test_commands(void **state)
         must_have(page, text, "command");
     }
     for (size_t i = 0; i < CTL_OPT_COUNT; i++) {
-        (void)snprintf(text, sizeof text, "--%s", options[i].name);
-        must_have(page, text, "option");
+        char letter[8] = "";
+        if (options[i].letter != 0)
+            (void)snprintf(letter, sizeof letter, "-%c, ", options[i].letter);
+        (void)snprintf(text, sizeof text, "\n.TP\n%s--%s%s%s\n", letter, options[i].name, options[i].value != NULL ? " " : "",
+                       options[i].value != NULL ? options[i].value : "");
+        must_have(page, text, "paragraph of the option");
     }
     free(page);
 }

@@ -89,7 +89,8 @@ class Alone(unittest.TestCase):
         for words, code, said in ((["nod", "list"], 2, "did you mean spicectl node"), (["node", "lits"], 2, "did you mean list"),
                                   (["node"], 2, None), ([], 2, None), (["node", "list", "--slector", "a=b"], 2, "--selector"),
                                   (["--help"], 0, None), (["node", "label", "--help"], 0, None), (["--version"], 0, None),
-                                  (["node", "list", "--timeout", "soon"], 2, "500ms"), (["help", "aply"], 2, "apply")):
+                                  (["node", "list", "--timeout", "soon"], 2, "500ms"), (["help", "aply"], 2, "apply"),
+                                  (["node", "inventory", "--kind", "discoverd"], 2, "did you mean discovered")):
             done = ctl(*words)
             self.assertEqual(done.returncode, code, (words, done.stderr))
             if said:
@@ -363,7 +364,8 @@ class Alone(unittest.TestCase):
     def test_completion(self):
         script = SOURCE / "ops/completion/spicectl.bash"
         for words, wanted in ((["no"], "node"), (["node", "mai"], "maintenance"), (["apply", "--dr"], "--dry-run"),
-                              (["--config", "x", "prof"], "profile"), (["check", "stage", "enf"], "enforcing")):
+                              (["--config", "x", "prof"], "profile"), (["check", "stage", "enf"], "enforcing"),
+                              (["node", "inventory", "--kind", "held"], "held_back"), (["export", "--kind", "man"], "manifest")):
             line = ["spicectl", *words]
             program = (f"source {script}; COMP_WORDS=({' '.join(line)}); COMP_CWORD={len(line) - 1}; _spicectl; "
                        "printf '%s\\n' \"${COMPREPLY[@]}\"")
