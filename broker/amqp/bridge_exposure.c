@@ -339,10 +339,12 @@ enum sp_rc bridge_exposure_open(struct bridge *b, struct sp_err *err)
                                        .evidence = evidence_ask};
     if (b->nova == NULL || !c->watch)
         return SP_OK;
-    int n = snprintf(o.state_file, sizeof o.state_file, "%s/%s-actions.json", b->conf->state, b->name);
+    const char *store = b->options->c.store;
+    int n = snprintf(o.state_file, sizeof o.state_file, "%s/%s-actions.json", store, b->name);
     if (n < 0 || (size_t)n >= sizeof o.state_file)
-        return sp_err_set(err, SP_E_LIMIT, "state", "is too long a path");
-    enum sp_rc rc = cloud_exposure_open(&o, bridge_shell_now(b), &b->exposure, err);
+        return sp_err_set(err, SP_E_LIMIT, "bridge.store", "is too long a path");
+    enum sp_rc rc = c->action == SP_CONF_EXPOSURE_DISABLE ? sp_fs_mkdirs(store, 0700, err) : SP_OK;
+    rc = rc == SP_OK ? cloud_exposure_open(&o, bridge_shell_now(b), &b->exposure, err) : rc;
     return rc == SP_OK ? sp_loop_hook(b->loop, on_turn, b) : rc;
 }
 

@@ -106,6 +106,8 @@ static const struct sp_bind_key bridge_keys[] = {
      .help = "where RabbitMQ is, in the syntax of oslo.messaging; holds a password: better in transport_url_file"},
     {"transport_url_file", SP_BIND_PATH, false, BRIDGE(transport_url_file),
      .help = "file of mode 0600 whose first line is the transport URL"},
+    {"store", SP_BIND_PATH, false, BRIDGE(store), .min = 1, .def = "state/bridge",
+     .help = "directory of the record of what exposure.action did in Nova"},
     {"exchange", SP_BIND_NAME, false, BRIDGE(exchange), .min = 1, .def = "spice", .help = "control exchange"},
     {"topic", SP_BIND_NAME, false, BRIDGE(topic), .min = 1, .def = "spice",
      .help = "topic that calls are answered on; TOPIC_trust is the fanout's"},
@@ -122,7 +124,8 @@ static const struct sp_bind_key bridge_keys[] = {
     {"notification_topics", SP_BIND_TEXTS, false, SP_BIND_ARRAY(sp_conf_bridge, topics, topic_count),
      .help = "topics of notifications; none: notifications"},
     {"nova_exchange", SP_BIND_NAME, false, BRIDGE(nova_exchange),
-     .help = "exchange whose versioned notifications make checks run earlier; none: no such hints"},
+     .help = "exchange of Nova's notifications, which make checks run and the list of compute nodes be read earlier; none: no such "
+             "hints"},
     {"durable_queues", SP_BIND_BOOL, false, BRIDGE(durable_queues), .def = "false",
      .help = "exchange and queues outlive a restart of RabbitMQ"},
     {"auto_delete", SP_BIND_BOOL, false, BRIDGE(auto_delete), .def = "false",

@@ -84,6 +84,7 @@ struct sp_conf_bridge {
     char user[33];
     char transport_url[SP_CONF_BRIDGE_URL_BYTES]; /* with credentials: never logged */
     char transport_url_file[SP_FS_PATH_BYTES];
+    char store[SP_FS_PATH_BYTES]; /* directory; used with exposure.action only */
     char exchange[65];
     char topic[65];
     char nova_exchange[65];    /* empty: no hints of Nova */
