@@ -148,7 +148,7 @@ def a_part_is_nothing(f, nova):
 
 
 def lost_and_found(f, nova):
-    gone = nova.computes[4]
+    gone = next(c for c in nova.computes if c.name == "n5")
     nova.remove(gone)
     wait("n5 is retired", lambda: f.state("n5") == "retired", 120, 0.1)
     assert f.kinds()["n5"] == "gone"
@@ -162,7 +162,7 @@ def lost_and_found(f, nova):
 
 def braked(f, nova):
     """Within the hour one was taken out (n2 twice, n5 once, without a yes): no more of it."""
-    gone = nova.computes[2:5]
+    gone = [c for c in nova.computes if c.name in ("n3", "n4", "n5")]
     nova.remove(*gone)
     wait("the brake holds", lambda: f.inventory()["braked"] and list(f.kinds().values()).count("held_back") == 3, 120, 0.1)
     f.readings(nova)
