@@ -104,7 +104,13 @@ class Cloud:
 
     def wait_calls(self):
         client = self.client()
-        fleet.wait("the bridge answers and follows", lambda: client.call({}, "ping")["following"], 120)
+
+        def follows():
+            try:
+                return client.prepare(timeout=5).call({}, "ping")["following"]
+            except messaging.MessagingTimeout:  # sent before the bridge had its queue
+                return False
+        fleet.wait("the bridge answers and follows", follows, 180)
         return client
 
 
