@@ -2,16 +2,20 @@
 /* spice-sim: seeds in, violations out. */
 #include <getopt.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "sim.h"
 
 #define SEEDS_FILE "tests/sim/seeds.txt"
-#define QUIET_US 120000000u /* after the last fault: many check intervals and hold-downs */
+#define QUIET_US   120000000u /* after the last fault: many check intervals and hold-downs */
 
 void sim_violation(const struct sim *s, const char *format, ...)
 {
@@ -20,8 +24,9 @@ void sim_violation(const struct sim *s, const char *format, ...)
     (void)fprintf(stderr, "violation: ");
     (void)vfprintf(stderr, format, args);
     va_end(args);
-    (void)fprintf(stderr, "\n  seed %" PRIu64 ", step %" PRIu64 ", %.6f s; again: spice-sim --seed %" PRIu64 " --steps %" PRIu64 "\n", s->seed,
-                  s->steps, (double)s->now_us / 1e6, s->seed, s->steps_max);
+    (void)fprintf(stderr,
+                  "\n  seed %" PRIu64 ", step %" PRIu64 ", %.6f s; again: spice-sim --seed %" PRIu64 " --steps %" PRIu64 "\n",
+                  s->seed, s->steps, (double)s->now_us / 1e6, s->seed, s->steps_max);
     exit(1);
 }
 
@@ -73,12 +78,32 @@ static void run_list(const char *path, struct totals *t)
     (void)fclose(f);
 }
 
-/* Every stride-th seed from first to last. */
-static int run_share(uint64_t first, uint64_t last, uint64_t stride, uint64_t steps, int out)
+/* How far the run is, every few seconds; the shares go about as fast as one another. */
+static void tell_progress(uint64_t done, uint64_t seeds, const struct totals *t, uint64_t shares)
+{
+    static time_t last;
+    time_t now = time(NULL);
+    if (last == 0 || now - last < 5) {
+        last = last == 0 ? now : last;
+        return;
+    }
+    last = now;
+    (void)fprintf(stderr, "spice-sim: about %" PRIu64 " of %" PRIu64 " seeds, %.1f M steps, no violation so far\n", done, seeds,
+                  (double)(t->steps * shares) / 1e6);
+}
+
+/* Every stride-th seed from first to last; the share with the first of all tells how far it is. Ends with its parent. */
+static int run_share(uint64_t first, uint64_t last, uint64_t stride, uint64_t steps, int out, bool tells)
 {
     struct totals t = {0};
-    for (uint64_t seed = first; seed <= last; seed += stride)
+    uint64_t done = 0;
+    (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+    for (uint64_t seed = first; seed <= last; seed += stride) {
         run_seed(seed, steps, &t);
+        done += stride;
+        if (tells)
+            tell_progress(done, last - first + 1, &t, stride);
+    }
     return write(out, &t, sizeof t) == (ssize_t)sizeof t ? 0 : 1;
 }
 
@@ -106,8 +131,9 @@ static uint64_t number(const char *text)
 
 int main(int argc, char **argv)
 {
-    static const struct option options[] = {{"seeds", 1, NULL, 'n'}, {"seed", 1, NULL, 's'},  {"steps", 1, NULL, 't'},  {"jobs", 1, NULL, 'j'},
-                                            {"first", 1, NULL, 'f'}, {"list", 1, NULL, 'l'},  {"no-list", 0, NULL, 'L'}, {"help", 0, NULL, 'h'}, {NULL, 0, NULL, 0}};
+    static const struct option options[] = {{"seeds", 1, NULL, 'n'},   {"seed", 1, NULL, 's'},  {"steps", 1, NULL, 't'},
+                                            {"jobs", 1, NULL, 'j'},    {"first", 1, NULL, 'f'}, {"list", 1, NULL, 'l'},
+                                            {"no-list", 0, NULL, 'L'}, {"help", 0, NULL, 'h'},  {NULL, 0, NULL, 0}};
     const char *list = SEEDS_FILE;
     uint64_t seeds = 20, seed = 0, first = 1, steps = 20000, jobs = 1;
     for (int c; (c = getopt_long(argc, argv, "", options, NULL)) != -1;) {
@@ -140,7 +166,7 @@ int main(int argc, char **argv)
             return 1;
         for (uint64_t j = 0; j < jobs; j++)
             if (fork() == 0)
-                _exit(run_share(first + j, first + seeds - 1, jobs, steps, pipes[1]));
+                _exit(run_share(first + j, first + seeds - 1, jobs, steps, pipes[1], j == 0));
         for (uint64_t j = 0; j < jobs; j++) {
             int status;
             if (wait(&status) < 0 || !WIFEXITED(status) || WEXITSTATUS(status) != 0)
@@ -158,8 +184,8 @@ int main(int argc, char **argv)
         if (bad)
             return 1;
     }
-    (void)printf("%" PRIu64 " seeds, %" PRIu64 " steps, %.1f virtual hours, %" PRIu64 " frames, %" PRIu64 " faults, %" PRIu64 " checks run, %" PRIu64
-                 " transitions, no violation\n",
+    (void)printf("%" PRIu64 " seeds, %" PRIu64 " steps, %.1f virtual hours, %" PRIu64 " frames, %" PRIu64 " faults, %" PRIu64
+                 " checks run, %" PRIu64 " transitions, no violation\n",
                  seeds, sum.steps, (double)sum.gone_us / 3.6e9, sum.frames, sum.faults, sum.runs, sum.transitions);
     return sum.transitions > 0 ? 0 : 1; /* a pool that never changed proves nothing */
 }
