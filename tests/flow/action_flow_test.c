@@ -63,6 +63,8 @@ static struct {
 static uint64_t now_us;
 static struct sp_rng rng;
 static unsigned fail_percent, disk_percent;
+static unsigned asks = 3; /* requests of one turn: none while Nova cannot be asked */
+static bool nova_down;    /* it is asked, and nothing comes through */
 
 static struct sp_mono now(void)
 {
@@ -122,6 +124,8 @@ static void world(uint64_t seed, uint32_t count)
     rng.state = seed;
     now_us = 1000 * S;
     fail_percent = disk_percent = 0;
+    asks = 3;
+    nova_down = false;
     follows = true;
     at_once = 1;
     bridge_count = count;
@@ -206,7 +210,7 @@ static void assert_may_write(const struct bridge *b, const struct action_ask *as
     const struct action_record *r = ask->record;
     uint32_t h = host_of(r->host);
     const struct service *s = &service[h];
-    bool operator_before = s->owner == OPERATOR && s->owner_us < b->read_us;
+    bool operator_before = s->owner == OPERATOR && (s->owner_us < b->read_us || s->owner_us + ACTION_FRESH_MS * 1000 < now_us);
     assert_on_disk(b, r);
     assert_false(is_mass());
     assert_true(now_us >= b->start_us + WINDOW * S);
@@ -229,6 +233,8 @@ static enum action_result write_one(struct bridge *b, const struct action_ask *a
     assert_may_write(b, ask);
     b->disables += disable;
     b->enables += !disable;
+    if (nova_down)
+        return ACTION_FAILED;
     if (!chance(fail_percent)) {
         land(disable, h, ask->record->reason);
         return ACTION_DONE;
@@ -289,8 +295,8 @@ static void answer(struct bridge *b, const struct action_ask *ask)
         result = ACTION_FAILED;
         break;
     case ACTION_ASK_SERVICES:
-        result = chance(fail_percent) ? ACTION_FAILED : ACTION_DONE;
-        if (result == ACTION_DONE || chance(50))
+        result = nova_down || chance(fail_percent) ? ACTION_FAILED : ACTION_DONE;
+        if (result == ACTION_DONE || (!nova_down && chance(50)))
             services_tell(b);
         break;
     default:
@@ -347,7 +353,7 @@ static void turn(void)
         if (!b->runs)
             continue;
         scan(b);
-        for (unsigned n = 0; n < 3 && action_core_next(&b->core, now(), &ask); n++) {
+        for (unsigned n = 0; n < asks && action_core_next(&b->core, now(), &ask); n++) {
             assert_true(action_core_check(&b->core));
             answer(b, &ask);
             assert_true(action_core_check(&b->core));
@@ -493,6 +499,53 @@ static void an_operator_is_never_overruled(void **state)
     assert_false(service[2].enabled); /* not our exact reason any more */
 }
 
+static void a_look_does_not_count_for_a_later_write(void **state)
+{
+    (void)state;
+    world(11, 1);
+    pass((WINDOW + 5) * S);
+    lose(1, true);
+    pass(30 * S);
+    assert_false(service[1].enabled);
+    regain(1);
+    asks = 2; /* the look and the disk, and then Nova cannot be asked for a while */
+    for (unsigned i = 0; i < 100 && bridges[0].core.records[0].state != ACTION_ENABLING; i++)
+        pass(S);
+    assert_int_equal(bridges[0].core.records[0].state, ACTION_ENABLING);
+    asks = 0;
+    pass(2 * S);
+    service[1].owner = OPERATOR;
+    service[1].owner_us = now_us;
+    (void)snprintf(service[1].reason, sizeof service[1].reason, "its disk breaks");
+    pass(60 * S);
+    asks = 3;
+    pass(200 * S);
+    assert_false(service[1].enabled);
+    assert_int_equal(bridges[0].enables, 0);
+}
+
+static void a_second_attempt_needs_its_own_evidence(void **state)
+{
+    (void)state;
+    world(12, 1);
+    pass((WINDOW + 5) * S);
+    lose(1, true);
+    for (unsigned i = 0; i < 100 && bridges[0].core.step != ACTION_AT_WRITE; i++)
+        pass(S); /* evidence, services, disk: three requests */
+    assert_int_equal(bridges[0].core.step, ACTION_AT_WRITE);
+    nova_down = true;
+    pass(60 * S);
+    assert_int_equal(bridges[0].disables, 1); /* asked for, and nobody knows what became of it */
+    node[1].evidence = false;                 /* in the pool it is not, but by an operator's order now */
+    nova_down = false;
+    pass(300 * S);
+    assert_int_equal(bridges[0].disables, 1);
+    assert_true(service[1].enabled);
+    regain(1);
+    pass(30 * S);
+    assert_int_equal(bridges[0].core.record_count, 0);
+}
+
 static void records_outlive_a_restart(void **state)
 {
     (void)state;
@@ -603,12 +656,14 @@ static void shuffle(void)
         break;
     }
     follows = follows || chance(50);
+    asks = chance(15) ? 0 : 1 + (unsigned)sp_rng_below(&rng, 4);
     pass((1 + sp_rng_below(&rng, 40)) * S);
 }
 
 static void settle(void)
 {
     fail_percent = disk_percent = 0;
+    asks = 3;
     follows = true;
     for (uint32_t i = 0; i < bridge_count; i++)
         if (!bridges[i].runs)
@@ -649,6 +704,8 @@ int main(void)
         cmocka_unit_test_teardown(a_mass_failure_stops_everything, done),
         cmocka_unit_test_teardown(one_node_is_no_mass_failure_and_one_at_a_time, done),
         cmocka_unit_test_teardown(an_operator_is_never_overruled, done),
+        cmocka_unit_test_teardown(a_look_does_not_count_for_a_later_write, done),
+        cmocka_unit_test_teardown(a_second_attempt_needs_its_own_evidence, done),
         cmocka_unit_test_teardown(records_outlive_a_restart, done),
         cmocka_unit_test_teardown(what_cannot_be_recorded_is_not_done, done),
         cmocka_unit_test_teardown(without_a_proof_nothing_is_done, done),

@@ -136,12 +136,15 @@ static bool start_want(struct action_core *c, struct sp_mono now)
 static bool may_write(struct action_core *c, struct sp_mono now)
 {
     const struct action_record *r = &c->records[c->record];
+    if (now.us > c->looked_us + ACTION_FRESH_MS * SP_US_PER_MS)
+        return false; /* the disk, or Nova, made us wait: an operator may have had his hand on it */
     if (r->state == ACTION_ENABLING)
         return is_back(c, now, r);
     bool wanted = false;
     for (uint32_t i = 0; i < c->want_count && !wanted; i++)
         wanted = action_wanted(c, now, &c->wants[i]) && strcmp(c->wants[i].host, r->host) == 0;
-    return wanted && action_core_brake(c, now) == ACTION_FREE && action_core_running(c) <= c->options.at_once;
+    return wanted && now.us <= c->said_us + ACTION_SAID_MS * SP_US_PER_MS && action_core_brake(c, now) == ACTION_FREE &&
+           action_core_running(c) <= c->options.at_once;
 }
 
 static bool ask_write(struct action_core *c, struct sp_mono now, struct action_ask *out)
@@ -185,7 +188,10 @@ bool action_core_next(struct action_core *c, struct sp_mono now, struct action_a
     if (c->step == ACTION_AT_WRITE) {
         c->flying = ask_write(c, now, out);
     } else if (c->step == ACTION_AT_EVIDENCE) {
-        *out = (struct action_ask){.kind = ACTION_ASK_EVIDENCE, .node = c->wants[c->want].node, .pool = c->wants[c->want].pool};
+        bool again = c->record != ACTION_NONE;
+        *out = (struct action_ask){.kind = ACTION_ASK_EVIDENCE,
+                                   .node = again ? c->records[c->record].node : c->wants[c->want].node,
+                                   .pool = again ? c->records[c->record].pool : c->wants[c->want].pool};
         c->flying = true;
     } else {
         memset(&c->found, 0, sizeof c->found);
@@ -218,16 +224,6 @@ static void want_pause(struct action_core *c, struct sp_mono now)
 {
     c->wants[c->want].due_us = now.us + ACTION_PAUSE_MS * SP_US_PER_MS;
     rest(c);
-}
-
-void action_core_evidence(struct action_core *c, struct sp_mono now, bool bad, const char *code)
-{
-    SP_ASSERT(c->flying && c->step == ACTION_AT_EVIDENCE);
-    c->flying = false;
-    if (!bad || !sp_str_copy(c->code, sizeof c->code, sp_str_of(code)))
-        want_pause(c, now);
-    else
-        c->step = ACTION_AT_SERVICES;
 }
 
 /* A want whose service was found: on record, and to disk, before anything is done. */
@@ -266,6 +262,34 @@ static void release(struct action_core *c, struct sp_mono now, struct action_rec
     r->due_us = now.us + ACTION_VERIFY_MS * SP_US_PER_MS;
 }
 
+/* Of a service whose first write did not come through: it was enabled a moment ago. */
+static void evidence_again(struct action_core *c, struct sp_mono now, bool bad)
+{
+    struct action_record *r = &c->records[c->record];
+    r->due_us = now.us + ACTION_RETRY_MS * SP_US_PER_MS;
+    if (!bad) {
+        release(c, now, r);
+        rest(c);
+        return;
+    }
+    r->tries++;
+    c->step = ACTION_AT_WRITE;
+}
+
+void action_core_evidence(struct action_core *c, struct sp_mono now, bool bad, const char *code)
+{
+    SP_ASSERT(c->flying && c->step == ACTION_AT_EVIDENCE);
+    c->flying = false;
+    c->said_us = now.us;
+    bad = bad && sp_str_copy(c->code, sizeof c->code, sp_str_of(code));
+    if (c->record != ACTION_NONE)
+        evidence_again(c, now, bad);
+    else if (!bad)
+        want_pause(c, now);
+    else
+        c->step = ACTION_AT_SERVICES;
+}
+
 /* Disabled, with our exact reason. */
 static void found_ours(struct action_core *c, struct sp_mono now, struct action_record *r)
 {
@@ -298,13 +322,11 @@ static void found_record(struct action_core *c, struct sp_mono now)
         action_tell(c, ACTION_WAS_ENABLED, r);
         action_record_drop(c, c->record);
     } else if (enabled && r->state == ACTION_DISABLING && r->asked && r->tries < ACTION_TRIES) {
-        r->due_us = now.us + ACTION_RETRY_MS * SP_US_PER_MS; /* it did not come through, or not yet */
-        r->tries++;
-        c->step = ACTION_AT_WRITE;
+        c->step = ACTION_AT_EVIDENCE; /* it did not come through, or not yet */
     } else {
         release(c, now, r);
     }
-    if (c->step != ACTION_AT_WRITE)
+    if (c->step == ACTION_AT_SERVICES)
         rest(c);
 }
 
@@ -349,6 +371,7 @@ void action_core_done(struct action_core *c, struct sp_mono now, enum action_ask
     if (c->step == ACTION_AT_WRITE) {
         done_write(c, now, result);
     } else if (c->step == ACTION_AT_SERVICES && result == ACTION_DONE) {
+        c->looked_us = now.us;
         if (c->record != ACTION_NONE)
             found_record(c, now);
         else

@@ -4,13 +4,15 @@
  *
  *   - nothing is written to Nova in a mass failure of a pool (more than `share` of its nodes lost it within `window`, and at least
  *     two), in the first window after the start, or without a present proof of the pool;
- *   - a service is disabled only for a node that is out of the pool by bad evidence, as the keeper confirms in this very attempt;
+ *   - a service is disabled only for a node that is out of the pool by bad evidence, as the keeper confirms in this very attempt,
+ *     a second attempt included;
  *     never because something expired, is unknown, or was ordered by an operator;
  *   - at most `at_once` services are disabled by SPICE at any time, by whichever bridge, and one in each `interval`;
  *   - what is to be done is on disk before it is done; only what stands there, and shows our exact reason in Nova, is enabled;
+ *   - a look at Nova counts for the write that follows at once: if that has to wait, it looks again;
  *   - a service that somebody else enabled, disabled or gave another reason is theirs: hands off until the node is a member again.
  *
- *   want -> EVIDENCE -> SERVICES -> store -> DISABLE -> (no clear answer: SERVICES) -> disabled, stored
+ *   want -> EVIDENCE -> SERVICES -> store -> DISABLE -> (no clear answer: SERVICES -> EVIDENCE -> DISABLE) -> disabled, stored
  *   disabled and member again -> SERVICES (our reason?) -> store -> ENABLE -> (SERVICES) -> forgotten, stored
  *
  * The brake changes actions only: no state and no lifetime depends on anything here (SI-9). One thread; one request at a time. */
@@ -33,7 +35,8 @@
 #define ACTION_PAUSE_MS     60000u /* after a no: of the evidence, of Nova, of the disk */
 #define ACTION_TRIES        3u     /* writes that may have gone wrong; then hands off */
 #define ACTION_JITTER_MS    8000u  /* two bridges that see the same do not look and write at the same moment */
-#define ACTION_FRESH_MS     5000u  /* a scan older than this is no reason for anything */
+#define ACTION_FRESH_MS     5000u  /* a scan, or a look at Nova, older than this is no reason for anything */
+#define ACTION_SAID_MS      30000u /* nor is what the keeper said of the evidence */
 #define ACTION_NONE         UINT32_MAX
 
 struct action_options {
@@ -146,6 +149,7 @@ struct action_core {
         char id[ACTION_ID_BYTES];
     } found;
     uint64_t start_us, scan_us, last_us, due_us; /* last_us: of a DISABLE */
+    uint64_t looked_us, said_us;                 /* when the answers to SERVICES and EVIDENCE came */
     bool doubt;
     enum action_hold hold;
     struct action_event events[ACTION_EVENTS_MAX];
