@@ -20,6 +20,7 @@ void sp_registry_init(struct sp_registry *r)
     memset(r, 0, sizeof *r);
     sp_random_bytes(r->seed, sizeof r->seed);
     sp_map_init(&r->by_name);
+    sp_map_init(&r->dead);
 }
 
 void sp_registry_fini(struct sp_registry *r)
@@ -31,6 +32,7 @@ void sp_registry_fini(struct sp_registry *r)
     }
     free(r->rows);
     sp_map_fini(&r->by_name);
+    sp_map_fini(&r->dead);
     memset(r, 0, sizeof *r);
 }
 
@@ -90,6 +92,28 @@ static bool shares_key(const struct sp_bus_principal *a, const struct sp_bus_pri
            same(a->next_sign, b->sign) || same(a->next_sign, b->next_sign);
 }
 
+/* Effect: the keeper revoked these keys. False without memory. */
+static bool bury(struct sp_registry *r, const struct sp_bus_principal *p)
+{
+    const uint8_t *const keys[] = {p->curve, p->sign, p->next_curve, p->next_sign};
+    bool ok = true;
+
+    for (size_t i = 0; i < SP_COUNT(keys); i++)
+        if (memcmp(keys[i], none, 32) != 0)
+            ok = sp_map_put(&r->dead, key_of(r, sp_str_bytes(keys[i], 32)), 0) && ok;
+    return ok;
+}
+
+static bool is_dead(const struct sp_registry *r, const struct sp_bus_principal *p)
+{
+    const uint8_t *const keys[] = {p->curve, p->sign, p->next_curve, p->next_sign};
+
+    for (size_t i = 0; i < SP_COUNT(keys); i++)
+        if (memcmp(keys[i], none, 32) != 0 && sp_map_get(&r->dead, key_of(r, sp_str_bytes(keys[i], 32))) != SP_MAP_NONE)
+            return true;
+    return false;
+}
+
 /* Revokes the file's rows that hold one of these keys. Revoked keys are few, and so are registries: no table by key. */
 static bool strike(struct sp_registry *r, const struct sp_bus_principal *from)
 {
@@ -111,8 +135,14 @@ enum sp_rc sp_registry_put(struct sp_registry *r, const struct sp_bus_principal 
 
     if (!sp_str_is_name(name, SP_BUS_NAME_BYTES - 1) || from->role == SP_ROLE_NONE || from->role > SP_ROLE_LAST)
         return SP_E_INVALID;
-    if (!from->from_file && from->revoked && strike(r, from))
-        return SP_E_AUTHORITY;
+    if (!from->from_file && from->revoked) {
+        bool buried = bury(r, from);
+
+        if (strike(r, from))
+            return SP_E_AUTHORITY;
+        if (!buried)
+            return SP_E_NOMEM;
+    }
     if (row != NULL && row->p.from_file && !from->from_file)
         return SP_E_AUTHORITY;
     if (row == NULL) {
@@ -123,7 +153,7 @@ enum sp_rc sp_registry_put(struct sp_registry *r, const struct sp_bus_principal 
     }
     uint32_t slot = row->p.slot;
 
-    row->struck = from->from_file && row->struck && shares_key(&row->p, from);
+    row->struck = from->from_file && (is_dead(r, from) || (row->struck && shares_key(&row->p, from)));
     verifier_refresh(&row->verifier[0], row->p.sign, from->sign);
     verifier_refresh(&row->verifier[1], row->p.next_sign, from->next_sign);
     row->p = *from;

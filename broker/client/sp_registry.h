@@ -26,6 +26,7 @@ struct sp_registry {
     struct sp_registry_row **rows;
     uint32_t count, size;
     struct sp_map by_name;
+    struct sp_map dead; /* keys the keeper revoked: for the life, whatever name the file gives them later */
     uint8_t seed[16];
     uint64_t version; /* of the last complete PrincipalSet */
     uint64_t pending;

@@ -26,6 +26,7 @@ bool principal_init(struct principal_table *t, uint32_t size, const uint8_t seed
     memcpy(t->seed, seed, sizeof t->seed);
     sp_map_init(&t->by_name);
     sp_map_init(&t->by_curve);
+    sp_map_init(&t->dead);
     t->rows = calloc(size, sizeof *t->rows);
     if (t->rows == NULL || !sp_map_reserve(&t->by_name, size) || !sp_map_reserve(&t->by_curve, size * PRINCIPAL_PAIRS)) {
         principal_fini(t);
@@ -45,6 +46,7 @@ void principal_fini(struct principal_table *t)
     t->rows = NULL;
     sp_map_fini(&t->by_name);
     sp_map_fini(&t->by_curve);
+    sp_map_fini(&t->dead);
     t->size = 0;
 }
 
@@ -279,6 +281,32 @@ static bool holds_key(const struct principal *p, const struct principal_pair pai
     return false;
 }
 
+/* Effect: the keeper revoked these keys. False without memory. */
+static bool bury(struct principal_table *t, const struct principal_pair pair[PRINCIPAL_PAIRS])
+{
+    bool ok = true;
+
+    for (unsigned n = 0; n < PRINCIPAL_PAIRS; n++) {
+        if (pair[n].used)
+            ok = sp_map_put(&t->dead, key_of(t, pair[n].curve, 32), 0) && ok;
+        if (pair[n].used && memcmp(pair[n].sign, none, 32) != 0)
+            ok = sp_map_put(&t->dead, key_of(t, pair[n].sign, 32), 0) && ok;
+    }
+    return ok;
+}
+
+static bool is_dead(const struct principal_table *t, const struct principal_pair pair[PRINCIPAL_PAIRS])
+{
+    for (unsigned n = 0; n < PRINCIPAL_PAIRS; n++) {
+        bool signs = pair[n].used && memcmp(pair[n].sign, none, 32) != 0;
+
+        if ((pair[n].used && sp_map_get(&t->dead, key_of(t, pair[n].curve, 32)) != SP_MAP_NONE) ||
+            (signs && sp_map_get(&t->dead, key_of(t, pair[n].sign, 32)) != SP_MAP_NONE))
+            return true;
+    }
+    return false;
+}
+
 /* A revoked row that does not come from the file: whoever the file gives one of its keys, in either pair, is revoked, under this
  * name or another. */
 static bool strike(struct principal_table *t, struct sp_str name, const struct principal_pair pair[PRINCIPAL_PAIRS])
@@ -307,12 +335,18 @@ enum sp_rc principal_put(struct principal_table *t, const struct rec_principal *
     if (!sp_str_is_name(from->name, PRINCIPAL_NAME_BYTES - 1) || from->role == SP_ROLE_NONE || from->role > SP_ROLE_LAST ||
         !pairs_of(from, pair))
         return SP_E_INVALID;
-    if (!from_file && from->revoked && strike(t, from->name, pair))
-        return SP_E_AUTHORITY;
+    if (!from_file && from->revoked) {
+        bool buried = bury(t, pair);
+
+        if (strike(t, from->name, pair))
+            return SP_E_AUTHORITY;
+        if (!buried)
+            return SP_E_NOMEM;
+    }
     if (i != PRINCIPAL_NONE && t->rows[i].from_file && !from_file)
         return SP_E_AUTHORITY;
     bool fresh = i == PRINCIPAL_NONE;
-    bool struck = from_file ? !fresh && t->rows[i].struck && holds_key(&t->rows[i], pair) : from->revoked;
+    bool struck = from_file ? is_dead(t, pair) || (!fresh && t->rows[i].struck && holds_key(&t->rows[i], pair)) : from->revoked;
 
     if (fresh)
         rc = row_new(t, from, &i);

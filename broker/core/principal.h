@@ -61,6 +61,7 @@ struct principal_table {
     uint8_t seed[16];
     struct sp_map by_name;
     struct sp_map by_curve;
+    struct sp_map dead; /* keys the keeper revoked: for the life, whatever name the file gives them later */
     uint32_t adapters;
     char adapter[PRINCIPAL_ADAPTERS_MAX][33];
 };

@@ -67,11 +67,13 @@ static const char *inventory_labels(const struct inventory *inv, const char *nam
     return NULL;
 }
 
+/* A rule admits a name that nobody had. One that leads to another machine than it did waits, as a rename does: whoever retired the
+ * former one may have had his reasons, and a bridge alone must not be able to change what a name means. */
 static uint32_t inventory_create(const struct inventory *inv, const struct inventory_row *row, const struct node_row *former,
                                  struct inventory_act *act)
 {
     const char *labels = inventory_labels(inv, row->name);
-    bool admitted = labels != NULL && inv->options.admit == INVENTORY_LABELLED;
+    bool admitted = labels != NULL && inv->options.admit == INVENTORY_LABELLED && former == NULL;
     inventory_act_begin(act, INVENTORY_PUT, former);
     memcpy(act->key, row->key, sizeof act->key);
     (void)sp_str_copy(act->name, sizeof act->name, sp_str_of(row->name));

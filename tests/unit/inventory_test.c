@@ -223,6 +223,27 @@ static void rules_label_and_admit(void **state)
     assert_string_equal(node("cmp-a2")->labels, "zone=a");
 }
 
+static void no_rule_admits_another_machine_under_a_name(void **state)
+{
+    const struct seen before[] = {{1, "n1"}, {2, "n2"}}, after[] = {{2, "n2"}, {7, "n1"}}, gone[] = {{7, "n1"}, {8, "n2"}};
+    (void)state;
+    bed.inv.options.admit = INVENTORY_LABELLED;
+    bed.inv.options.rule_count = 1;
+    bed.inv.options.rules[0] = (struct inventory_rule){"n*", "zone=a"};
+    see(before, 2);
+    is("n1", SP_NODE_STATE_IN_SERVICE, INVENTORY_NONE);
+    struct node_row *row = node("n1"); /* an operator is done with it */
+    node_registry_state(&bed.nodes, row, SP_NODE_STATE_RETIRED);
+    inventory_forget(&bed.inv, row->id);
+    see(after, 2);
+    is("n1", SP_NODE_STATE_MAINTENANCE, INVENTORY_DISCOVERED);
+    assert_int_equal(node("n1")->key[0], 7);
+    for (unsigned i = 0; i < 4; i++)
+        miss(gone, 2); /* this one the table itself retired */
+    is("n2", SP_NODE_STATE_MAINTENANCE, INVENTORY_DISCOVERED);
+    assert_int_equal(node("n2")->key[0], 8);
+}
+
 static void a_rename_moves_no_trust(void **state)
 {
     const struct seen before[] = {{1, "n1"}}, after[] = {{1, "n9"}};
@@ -610,6 +631,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         T(what_is_new_waits),
         T(rules_label_and_admit),
+        T(no_rule_admits_another_machine_under_a_name),
         T(a_rename_moves_no_trust),
         T(names_may_be_exchanged),
         T(one_name_of_two_is_nobodys),

@@ -214,6 +214,14 @@ static void test_the_files_keys_can_be_revoked(void **state)
     revoked.sign = sign_b;
     assert_int_equal(principal_put(&t, &revoked, false, &any), SP_E_AUTHORITY);
     assert_false(principal_is_valid(&t.rows[ib], 1));
+    pa.curve = a; /* SIGHUP: yesterday's copy of the file, after a day with other keys */
+    pa.sign = sign_a;
+    assert_int_equal(principal_put(&t, &pa, true, &ia), SP_OK);
+    assert_false(principal_is_valid(&t.rows[ia], 1));
+    principal_file_begin(&t); /* nor does it help to leave the name out once */
+    principal_file_end(&t);
+    assert_int_equal(principal_put(&t, &pa, true, &ia), SP_OK);
+    assert_false(principal_is_valid(&t.rows[ia], 1));
     principal_check(&t);
     principal_fini(&t);
 }

@@ -146,6 +146,49 @@ static void test_the_file_again(void **state)
     sp_crypto_fini();
 }
 
+/* K20, K38: a key that the keeper revoked stays so however the file is read again: under its name after another key, under another
+ * name, or under the name of a row the keeper itself put. */
+static void test_no_reading_of_the_file_revives_a_key(void **state)
+{
+    struct sp_registry r;
+    struct sp_bus_principal a = row("a", SP_ROLE_WORKER, true), enrolled = row("w", SP_ROLE_WORKER, false), gone;
+
+    (void)state;
+    a.curve[0] = a.sign[0] = 1;
+    enrolled.curve[0] = enrolled.sign[0] = 2;
+    assert_int_equal(sp_crypto_init(), SP_OK);
+    sp_registry_init(&r);
+    assert_int_equal(sp_registry_put(&r, &a), SP_OK);
+    gone = a;
+    gone.from_file = false;
+    gone.revoked = true;
+    assert_int_equal(sp_registry_put(&r, &gone), SP_E_AUTHORITY);
+    enrolled.revoked = true;
+    assert_int_equal(sp_registry_put(&r, &enrolled), SP_OK);
+    a.curve[0] = a.sign[0] = 3; /* SIGHUP: other keys */
+    assert_int_equal(sp_registry_put(&r, &a), SP_OK);
+    assert_true(talks(&r, "a"));
+    a.curve[0] = a.sign[0] = 1; /* SIGHUP: yesterday's copy of the file */
+    assert_int_equal(sp_registry_put(&r, &a), SP_OK);
+    assert_false(talks(&r, "a"));
+    snprintf(a.name, sizeof a.name, "b"); /* another name */
+    assert_int_equal(sp_registry_put(&r, &a), SP_OK);
+    assert_false(talks(&r, "b"));
+    enrolled.from_file = true; /* a name and keys the keeper put and revoked */
+    enrolled.revoked = false;
+    assert_int_equal(sp_registry_put(&r, &enrolled), SP_OK);
+    assert_false(talks(&r, "w"));
+    a.curve[0] = 9;
+    a.sign[0] = 0;
+    a.next_curve[0] = 8;
+    a.next_sign[0] = 2; /* half a key, in the second pair */
+    snprintf(a.name, sizeof a.name, "c");
+    assert_int_equal(sp_registry_put(&r, &a), SP_OK);
+    assert_false(talks(&r, "c"));
+    sp_registry_fini(&r);
+    sp_crypto_fini();
+}
+
 /* K20: a PrincipalSet revokes a key that the file names, and changes nothing else of that row. */
 static void test_the_files_keys_can_be_revoked(void **state)
 {
@@ -233,7 +276,7 @@ int main(void)
         cmocka_unit_test(test_rows_stay_where_they_are),
         cmocka_unit_test(test_what_is_refused),
         cmocka_unit_test(test_sets),
-        cmocka_unit_test(test_the_file_again), cmocka_unit_test(test_the_files_keys_can_be_revoked),
+        cmocka_unit_test(test_the_file_again), cmocka_unit_test(test_no_reading_of_the_file_revives_a_key), cmocka_unit_test(test_the_files_keys_can_be_revoked),
         cmocka_unit_test(test_validity),
         cmocka_unit_test(test_keys_overlap),
     };
