@@ -76,8 +76,10 @@ class NovaApi:
         threading.Thread(target=self.others.serve_forever, daemon=True).start()
         folder = self.bed.folder
         (folder / "api-paste.ini").write_text(PASTE)
-        elsewhere = "".join(f"[{name}]\nendpoint_override = http://127.0.0.1:{self.others.server_address[1]}\n" for name in ("glance", "neutron")) \
-            + "[quota]\ninstances = -1\ncores = -1\nram = -1\n"
+        url = f"http://127.0.0.1:{self.others.server_address[1]}"
+        elsewhere = f"[glance]\nendpoint_override = {url}\n" \
+                    f"[neutron]\nendpoint_override = {url}\nauth_type = admin_token\nendpoint = {url}\ntoken = admin\n" \
+                    "[quota]\ninstances = -1\ncores = -1\nram = -1\n"
         for name in ("control", "compute"):
             path = self.bed.config[name]
             path.write_text(path.read_text() + elsewhere)

@@ -32,6 +32,22 @@ static void servers(void **state)
         const char *text, *pools; /* pools NULL: not sound */
         bool on;
     } rows[] = {
+        {"{\"id\": \"6ce20475-8659-4419-a1ae-c785b6060e79\", \"name\": \"one\", \"status\": \"ACTIVE\", \"tenant_id\": \"5f5c"
+         "5d5e5f5c5d5e5f5c5d5e5f5c5d5e\", \"user_id\": \"admin\", \"metadata\": {}, \"hostId\": \"891661553e9acfab1709b0"
+         "e6b15751fc32dbcad1dbac6e609cf29a61\", \"image\": {\"id\": \"7ae26a5f-4a3b-4c66-9d42-0a8c31a3b5d1\"}, \"flavo"
+         "r\": {\"vcpus\": 1, \"ram\": 64, \"disk\": 0, \"ephemeral\": 0, \"swap\": 0, \"original_name\": \"plain\", \"extra_s"
+         "pecs\": {\"trust:trusted_host\": \"trusted\"}}, \"created\": \"2026-11-28T16:30:45Z\", \"updated\": \"2026-11-28"
+         "T16:30:48Z\", \"addresses\": {}, \"accessIPv4\": \"\", \"accessIPv6\": \"\", \"OS-DCF:diskConfig\": \"MANUAL\", \"pr"
+         "ogress\": 0, \"OS-EXT-AZ:availability_zone\": \"nova\", \"config_drive\": \"\", \"key_name\": null, \"OS-SRV-USG"
+         ":launched_at\": \"2026-11-28T16:30:47.000000\", \"OS-SRV-USG:terminated_at\": null, \"OS-EXT-SRV-ATTR:host"
+         "\": \"cmp-1\", \"OS-EXT-SRV-ATTR:instance_name\": \"instance-00000001\", \"OS-EXT-SRV-ATTR:hypervisor_hostna"
+         "me\": \"cmp-1\", \"OS-EXT-SRV-ATTR:reservation_id\": \"r-04sozkjx\", \"OS-EXT-SRV-ATTR:launch_index\": 0, \"OS"
+         "-EXT-SRV-ATTR:hostname\": \"one\", \"OS-EXT-SRV-ATTR:kernel_id\": \"\", \"OS-EXT-SRV-ATTR:ramdisk_id\": \"\", \""
+         "OS-EXT-SRV-ATTR:root_device_name\": \"/dev/sda\", \"OS-EXT-SRV-ATTR:user_data\": null, \"OS-EXT-STS:task_s"
+         "tate\": null, \"OS-EXT-STS:vm_state\": \"active\", \"OS-EXT-STS:power_state\": 1, \"os-extended-volumes:volu"
+         "mes_attached\": [], \"locked\": false, \"description\": null, \"tags\": [], \"trusted_image_certificates\": n"
+         "ull, \"host_status\": \"UP\"}",
+         "trusted", true},
         {"{" SERVER ON SPECS "{\"trust:trusted_host\": \"trusted\"}}}", "trusted", true},
         {"{" SERVER ON SPECS "{\"spice:pool\": \"gold\", \"hw:cpu_policy\": \"shared\"}}}", "gold", true},
         {"{" SERVER ON SPECS "{\"trait:CUSTOM_SPICE_GOLD\": \"required\"}}}", "gold", true},
