@@ -261,13 +261,12 @@ static bool inventory_can(const struct nodes_shell *s, const struct node_row *ro
 static json_t *inventory_one(const struct nodes_shell *s, const struct node_row *row, const struct inventory_row *seen,
                              enum inventory_finding f)
 {
-    char key[37], hex[33];
+    char key[SP_HEX_KEY_BYTES];
     const char *why = "";
     const uint8_t *k = row != NULL ? row->key : seen->key;
     unsigned cause = row != NULL ? inventory_cause_of(&s->inventory, row->id) : INVENTORY_NONE;
     bool can = inventory_can(s, row, f, &why);
-    sp_hex_write(k, 16, hex);
-    (void)snprintf(key, sizeof key, "%.8s-%.4s-%.4s-%.4s-%.12s", hex, hex + 8, hex + 12, hex + 16, hex + 20);
+    sp_hex_key_write(k, key);
     return json_pack("{s:s, s:s, s:s, s:s?, s:s?, s:b, s:s}", "name", row != NULL ? row->name : seen->name, "kind",
                      f == INVENTORY_WAITS ? inventory_cause_name(cause) : inventory_finding_name(f), "key", key, "cloud_name",
                      seen != NULL ? seen->name : NULL, "state", row != NULL ? sp_node_state_name(row->state) : NULL, "accept", can, "why",

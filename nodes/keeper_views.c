@@ -49,9 +49,8 @@ static json_t *views_number(uint64_t v)
 
 static json_t *views_key(const uint8_t key[16])
 {
-    char hex[33], text[37];
-    sp_hex_write(key, 16, hex);
-    (void)snprintf(text, sizeof text, "%.8s-%.4s-%.4s-%.4s-%.12s", hex, hex + 8, hex + 12, hex + 16, hex + 20);
+    char text[SP_HEX_KEY_BYTES];
+    sp_hex_key_write(key, text);
     return json_string(text);
 }
 

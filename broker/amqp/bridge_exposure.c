@@ -150,28 +150,11 @@ void bridge_exposure_evidence(struct bridge *b, const char *text)
 
 /* ---- notifications ---- */
 
-static json_t *uuid_text(const uint8_t uuid[16])
-{
-    char hex[33], text[37];
-    sp_hex_write(uuid, 16, hex);
-    (void)snprintf(text, sizeof text, "%.8s-%.4s-%.4s-%.4s-%.12s", hex, hex + 8, hex + 12, hex + 16, hex + 20);
-    return json_string(text);
-}
-
-static json_t *wall_text(uint64_t ms)
-{
-    char text[32];
-    if (ms == 0)
-        return json_null();
-    sp_time_format_wall((struct sp_wall){ms}, text, sizeof text);
-    return json_string(text);
-}
-
 /* The same for two bridges that see the same, so that a listener can tell. */
 static void note_send(struct bridge *b, const char *type, uint64_t about, json_t *payload)
 {
     static const uint8_t keys[2][16] = {{3}, {4}};
-    char *text = payload != NULL ? json_dumps(payload, JSON_ENSURE_ASCII | JSON_SORT_KEYS) : NULL, id[37];
+    char *text = payload != NULL ? json_dumps(payload, JSON_ENSURE_ASCII | JSON_SORT_KEYS) : NULL, id[SP_HEX_KEY_BYTES];
     uint64_t half[2];
     json_decref(payload);
     for (unsigned i = 0; i < 2 && text != NULL; i++)
@@ -201,13 +184,13 @@ static void note_place(struct bridge *b, uint32_t place)
     look(b, p->node, c->names[p->pool], &t);
     for (uint32_t i = 0; i < c->current.count && servers > 0 && json_array_size(listed) < LISTED_MAX; i++)
         if (c->current.rows[i].place == place)
-            (void)json_array_append_new(listed, uuid_text(c->current.rows[i].uuid));
+            (void)json_array_append_new(listed, bridge_method_key(c->current.rows[i].uuid));
     SP_LOG(servers > 0 ? SP_LOG_WARNING : SP_LOG_NOTICE, SUB, servers > 0 ? "found" : "cleared", SP_LOG_S("node", p->node),
            SP_LOG_S("pool", c->names[p->pool]), SP_LOG_U("servers", servers), SP_LOG_S("why", t.why));
     note_send(b, servers > 0 ? "spice.exposure.found" : "spice.exposure.cleared", hash_of(b, p->node, p->host, c->names[p->pool]),
               json_pack("{s:s, s:s, s:s, s:I, s:o, s:s, s:o, s:s}", "node", p->node, "compute_host", p->host, "pool",
                         c->names[p->pool], "servers", (json_int_t)servers, "listed", listed, "tier", sp_tier_name(t.tier), "since",
-                        wall_text(t.since_ms), "why", t.why));
+                        bridge_method_wall(t.since_ms), "why", t.why));
 }
 
 /* ---- actions: log, notification, audit ---- */
@@ -276,10 +259,10 @@ static json_t *exposed_view(struct bridge *b, const char *pool, const char *node
             break;
         }
         look(b, p->node, c->names[p->pool], &t);
-        (void)json_array_append_new(list,
-                                    json_pack("{s:o, s:s, s:s, s:s, s:s, s:s, s:o, s:s}", "server", uuid_text(row->uuid), "project",
-                                              row->project, "node", p->node, "compute_host", p->host, "pool", c->names[p->pool],
-                                              "tier", sp_tier_name(t.tier), "since", wall_text(t.since_ms), "why", t.why));
+        (void)json_array_append_new(list, json_pack("{s:o, s:s, s:s, s:s, s:s, s:s, s:o, s:s}", "server",
+                                                    bridge_method_key(row->uuid), "project", row->project, "node", p->node,
+                                                    "compute_host", p->host, "pool", c->names[p->pool], "tier",
+                                                    sp_tier_name(t.tier), "since", bridge_method_wall(t.since_ms), "why", t.why));
     }
     return list;
 }

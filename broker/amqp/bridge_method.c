@@ -46,7 +46,7 @@ static const char *pool_of(const struct oslo_request *r)
 
 /* ---- from our own copy of the pool ---- */
 
-static json_t *wall_text(uint64_t ms)
+json_t *bridge_method_wall(uint64_t ms)
 {
     char text[32];
     if (ms == 0)
@@ -55,11 +55,10 @@ static json_t *wall_text(uint64_t ms)
     return json_string(text);
 }
 
-static json_t *key_text(const uint8_t key[16])
+json_t *bridge_method_key(const uint8_t key[16])
 {
-    char hex[33], text[37];
-    sp_hex_write(key, 16, hex);
-    (void)snprintf(text, sizeof text, "%.8s-%.4s-%.4s-%.4s-%.12s", hex, hex + 8, hex + 12, hex + 16, hex + 20);
+    char text[SP_HEX_KEY_BYTES];
+    sp_hex_key_write(key, text);
     return json_string(text);
 }
 
@@ -82,9 +81,10 @@ static void answer_pool(struct bridge *b, const struct oslo_request *r)
         nodes++;
         reader_core_answer(&b->reader, now, e, &a);
         if (a.member)
-            json_array_append_new(members, json_pack("{s:s, s:o, s:s, s:I, s:o, s:s}", "node", e->node, "key", key_text(e->key),
-                                                     "tier", sp_tier_name(a.tier), "remaining_ms", (json_int_t)a.remaining_ms,
-                                                     "since", wall_text(a.since_ms), "why", a.why));
+            json_array_append_new(members,
+                                  json_pack("{s:s, s:o, s:s, s:I, s:o, s:s}", "node", e->node, "key", bridge_method_key(e->key),
+                                            "tier", sp_tier_name(a.tier), "remaining_ms", (json_int_t)a.remaining_ms, "since",
+                                            bridge_method_wall(a.since_ms), "why", a.why));
     }
     if (nodes == 0) {
         json_decref(members);
@@ -103,7 +103,7 @@ static json_t *trust_of(const struct bridge *b, struct sp_mono now, struct sp_st
     reader_core_lookup_word(&b->reader, now, node, sp_hex_key(node, key) ? key : NULL, pool, &a);
     const char *trust = a.member ? "trusted" : a.tier == SP_TIER_FAIL ? "untrusted" : "unknown";
     return json_pack("{s:s, s:b, s:s, s:I, s:o, s:s}", "trust", trust, "member", a.member, "tier", sp_tier_name(a.tier),
-                     "remaining_ms", (json_int_t)a.remaining_ms, "since", wall_text(a.since_ms), "why", a.why);
+                     "remaining_ms", (json_int_t)a.remaining_ms, "since", bridge_method_wall(a.since_ms), "why", a.why);
 }
 
 static void answer_trust(struct bridge *b, const struct oslo_request *r)

@@ -11,6 +11,11 @@
 /* Effect: works on the request; a call gets its reply now or later, a cast never. */
 void bridge_method_call(struct bridge *b, const struct oslo_request *r);
 
+/* Give a time as text, null for 0; and the key of a node, or another UUID, as text. NULL without memory; json_pack
+ * then gives NULL as well. */
+json_t *bridge_method_wall(uint64_t ms);
+json_t *bridge_method_key(const uint8_t key[16]);
+
 /* bridge_rpc.c, for the methods. */
 void bridge_rpc_reply_result(struct bridge *b, const char *queue, const char *msg_id, const char *json);
 void bridge_rpc_reply_failure(struct bridge *b, const char *queue, const char *msg_id, const char *module, const char *class,

@@ -64,19 +64,18 @@ static void stamp(struct sp_wall wall, char to[40])
                    (unsigned)(wall.ms % SP_MS_PER_S));
 }
 
-void bridge_note_id(const uint8_t bytes[16], char to[37])
+void bridge_note_id(const uint8_t bytes[16], char to[SP_HEX_KEY_BYTES])
 {
     uint8_t raw[16];
-    char hex[33];
     memcpy(raw, bytes, 16);
     raw[6] = (uint8_t)((raw[6] & 0x0f) | 0x80); /* RFC 9562 version 8 */
     raw[8] = (uint8_t)((raw[8] & 0x3f) | 0x80);
-    sp_hex_write(raw, 16, hex);
-    (void)snprintf(to, 37, "%.8s-%.4s-%.4s-%.4s-%.12s", hex, hex + 8, hex + 12, hex + 16, hex + 20);
+    sp_hex_key_write(raw, to);
 }
 
 /* Made of what the keeper said, so that two bridges give the same fact the same id. */
-static void message_id(const struct bridge *b, const struct reader_entry *e, const struct reader_answer *a, char to[37])
+static void message_id(const struct bridge *b, const struct reader_entry *e, const struct reader_answer *a,
+                       char to[SP_HEX_KEY_BYTES])
 {
     static const uint8_t key[2][16] = {{1}, {2}};
     uint8_t bytes[16 + 24 + 2 + READER_NAME_BYTES] = {0};
@@ -152,9 +151,8 @@ static const struct size *size_of(const struct bridge *b, struct sp_mono now, co
 static void note(struct bridge *b, const struct reader_entry *e, const struct reader_answer *a, const struct bridge_note_row *was,
                  const struct size *size)
 {
-    char since[32] = "", id[37], hex[33], key[37];
-    sp_hex_write(e->key, 16, hex);
-    (void)snprintf(key, sizeof key, "%.8s-%.4s-%.4s-%.4s-%.12s", hex, hex + 8, hex + 12, hex + 16, hex + 20);
+    char since[32] = "", id[SP_HEX_KEY_BYTES], key[SP_HEX_KEY_BYTES];
+    sp_hex_key_write(e->key, key);
     sp_time_format_wall((struct sp_wall){e->since_ms}, since, sizeof since);
     json_t *previous =
         was->tier == UNTOLD ? json_null() : json_pack("{s:b, s:s}", "member", was->member, "tier", sp_tier_name(was->tier));

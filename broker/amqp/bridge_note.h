@@ -5,6 +5,7 @@
 #define BRIDGE_NOTE_H
 
 #include "bridge_shell.h"
+#include "sp_hex.h"
 
 bool bridge_note_init(struct bridge *b);
 void bridge_note_fini(struct bridge *b);
@@ -12,7 +13,7 @@ void bridge_note_fini(struct bridge *b);
  * message_id: 36 characters. */
 void bridge_note_send(struct bridge *b, uint64_t key, const char *event_type, const char *message_id, const char *payload_json);
 /* Effect: writes 16 bytes as an id. */
-void bridge_note_id(const uint8_t bytes[16], char to[37]);
+void bridge_note_id(const uint8_t bytes[16], char to[SP_HEX_KEY_BYTES]);
 /* Effect: offers a notification for what changed. Call only while following. */
 void bridge_note_changes(struct bridge *b, const struct reader_changes *changes);
 

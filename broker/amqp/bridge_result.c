@@ -76,7 +76,7 @@ static void tell(struct bridge *b, const json_t *row)
     const char *word = json_string_value(json_object_get(row, "outcome")),
                *worker = json_string_value(json_object_get(row, "worker"));
     uint8_t raw[16];
-    char pair[160], id[37];
+    char pair[160], id[SP_HEX_KEY_BYTES];
     unsigned outcome = 0, before = UNTOLD;
     if (node == NULL || check == NULL || word == NULL || worker == NULL || !sp_outcome_find(sp_str_of(word), &outcome))
         return;

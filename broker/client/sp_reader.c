@@ -212,11 +212,10 @@ bool sp_reader_following(struct sp_reader *reader)
 
 static json_t *reader_row(const struct sp_reader *reader, struct sp_mono now, const struct reader_entry *e)
 {
-    char hex[33], key[37], since[32];
+    char key[SP_HEX_KEY_BYTES], since[32];
     struct reader_answer a;
     reader_core_answer(&reader->core, now, e, &a);
-    sp_hex_write(e->key, 16, hex);
-    (void)snprintf(key, sizeof key, "%.8s-%.4s-%.4s-%.4s-%.12s", hex, hex + 8, hex + 12, hex + 16, hex + 20);
+    sp_hex_key_write(e->key, key);
     sp_time_format_wall((struct sp_wall){a.since_ms}, since, sizeof since);
     return json_pack("{s:s, s:s, s:s, s:b, s:s, s:I, s:o, s:s}", "node", e->node, "key", key, "pool", e->pool, "member", a.member, "tier",
                      sp_tier_name(a.tier), "remaining_ms", (json_int_t)a.remaining_ms, "since",

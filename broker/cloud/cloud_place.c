@@ -139,7 +139,7 @@ static void on_answer(void *self, uint32_t slot, const struct cloud_http_answer 
 
 static void send(struct cloud_place *p, const struct trait_ask *ask)
 {
-    char url[SP_CONF_PLACEMENT_URL_BYTES + 400], hex[33] = "", token[CLOUD_HTTP_TOKEN + 32];
+    char url[SP_CONF_PLACEMENT_URL_BYTES + 400], uuid[SP_HEX_KEY_BYTES] = "", token[CLOUD_HTTP_TOKEN + 32];
     struct cloud_place_slot *s = &p->slots[ask->slot];
     struct cloud_http_request r = {
         .method = "GET", .url = url, .headers = {CLOUD_PLACE_API}, .self = p, .tag = ask->slot, .done = on_answer};
@@ -148,7 +148,7 @@ static void send(struct cloud_place *p, const struct trait_ask *ask)
     s->ask = *ask;
     s->serial = p->auth.serial;
     if (ask->uuid != NULL)
-        sp_hex_write(ask->uuid, 16, hex);
+        sp_hex_key_write(ask->uuid, uuid);
     const char *name = p->core.names[ask->trait < TRAIT_NAMES_MAX ? ask->trait : 0].name;
     switch (ask->kind) {
     case TRAIT_ASK_CREATE:
@@ -162,8 +162,7 @@ static void send(struct cloud_place *p, const struct trait_ask *ask)
         (void)snprintf(url, sizeof url, "%s/resource_providers", p->base);
         break;
     default:
-        (void)snprintf(url, sizeof url, "%s/resource_providers/%.8s-%.4s-%.4s-%.4s-%.12s/traits", p->base, hex, hex + 8, hex + 12,
-                       hex + 16, hex + 20);
+        (void)snprintf(url, sizeof url, "%s/resource_providers/%s/traits", p->base, uuid);
         break;
     }
     if (ask->kind == TRAIT_ASK_WRITE) {

@@ -109,3 +109,16 @@ bool sp_hex_key(struct sp_str text, uint8_t key[16])
     }
     return n == sizeof digits && sp_hex_parse(sp_str_bytes(digits, n), key, 16);
 }
+
+void sp_hex_key_write(const uint8_t key[16], char to[SP_HEX_KEY_BYTES])
+{
+    static const uint8_t groups[] = {4, 2, 2, 2, 6}; /* bytes between dashes (RFC 9562) */
+    for (size_t i = 0; i < SP_COUNT(groups); i++) {
+        sp_hex_write(key, groups[i], to);
+        key += groups[i];
+        to += 2 * groups[i];
+        if (i + 1 < SP_COUNT(groups)) {
+            *to++ = '-';
+        }
+    }
+}

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Bytes as text: hexadecimal (lower case out, both in) and Z85 (ZeroMQ RFC 32, as CURVE keys are written). Both parsers take the whole
- * view or nothing. Not constant-time: the texts of secrets are handled at start only. */
+/* Bytes as text: hexadecimal (lower case out, both in) and Z85 (ZeroMQ RFC 32, as CURVE keys are written). Both parsers take the
+ * whole view or nothing. Not constant-time: the texts of secrets are handled at start only. */
 #ifndef SP_HEX_H
 #define SP_HEX_H
 
@@ -19,5 +19,8 @@ bool sp_hex_z85_parse(struct sp_str text, uint8_t *out, size_t n);
 
 /* True when text is the key of a node: 32 hexadecimal digits, or 36 characters with dashes between them. *key only then. */
 bool sp_hex_key(struct sp_str text, uint8_t key[16]);
+#define SP_HEX_KEY_BYTES 37u /* the second form, with NUL */
+/* Effect: writes the second form. */
+void sp_hex_key_write(const uint8_t key[16], char to[SP_HEX_KEY_BYTES]);
 
 #endif

@@ -40,7 +40,8 @@ static void z85(void **state)
     assert_memory_equal(out, hello, 8);
     struct sp_rng rng = {1};
     for (int i = 0; i < 1000; i++) {
-        uint64_t key[4] = {sp_rng_next(&rng), sp_rng_next(&rng), i % 2 ? UINT64_MAX : sp_rng_next(&rng), i % 3 ? 0 : sp_rng_next(&rng)};
+        uint64_t key[4] = {sp_rng_next(&rng), sp_rng_next(&rng), i % 2 ? UINT64_MAX : sp_rng_next(&rng),
+                           i % 3 ? 0 : sp_rng_next(&rng)};
         sp_hex_z85_write((const uint8_t *)key, 32, text);
         assert_int_equal(strlen(text), 40);
         assert_true(sp_hex_z85_parse(sp_str_of(text), out, 32));
@@ -54,11 +55,39 @@ static void z85(void **state)
     assert_int_equal(out[0] & out[1] & out[2] & out[3], 0xff);
 }
 
+/* Keys of nodes: the form that is written is read back, the other form is the same key, and nothing else is one. */
+static void keys(void **state)
+{
+    (void)state;
+    static const uint8_t one[16] = {0x00, 0x11, 0x22, 0x33, 0x44, 0x55, 0x66, 0x77, 0x88, 0x99, 0xaa, 0xbb, 0xcc, 0xdd, 0xee, 0xff};
+    char text[SP_HEX_KEY_BYTES];
+    uint8_t key[16] = {0};
+    sp_hex_key_write(one, text);
+    assert_string_equal(text, "00112233-4455-6677-8899-aabbccddeeff");
+    assert_true(sp_hex_key(sp_str_of(text), key));
+    assert_memory_equal(key, one, 16);
+    memset(key, 0, sizeof key);
+    assert_true(sp_hex_key(sp_str_of("00112233445566778899AABBCCDDEEFF"), key));
+    assert_memory_equal(key, one, 16);
+    const char *bad[] = {"",
+                         "00112233-4455-6677-8899-aabbccddeef",
+                         "00112233-4455-6677-8899-aabbccddeefff",
+                         "00112233-4455-6677-8899_aabbccddeeff",
+                         "00112233445566778899aabbccddeefg",
+                         "------------------------------------",
+                         "00112233 4455 6677 8899 aabbccddeeff"};
+    for (size_t i = 0; i < SP_COUNT(bad); i++) {
+        assert_false(sp_hex_key(sp_str_of(bad[i]), key));
+        assert_memory_equal(key, one, 16);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(hex),
         cmocka_unit_test(z85),
+        cmocka_unit_test(keys),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
