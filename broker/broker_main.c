@@ -13,6 +13,7 @@ static const char *name_of(const struct sp_conf *conf, struct sp_err *err)
     if (conf->broker_count == 1)
         return conf->brokers[0].name;
     (void)sp_err_set(err, SP_E_USAGE, "--name", "which of the %u brokers in %s?", conf->broker_count, conf->file);
+    sp_err_hint(err, "give its name, for example --name %s", conf->brokers[0].name);
     return NULL;
 }
 

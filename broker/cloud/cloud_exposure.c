@@ -234,8 +234,10 @@ static enum sp_rc records_open(struct cloud_exposure *x, struct sp_err *err)
     enum sp_rc rc = sp_fs_read(x->options.state_file, CLOUD_EXPOSURE_FILE, SP_FS_PRIVATE, &text, &n, err);
     if (rc == SP_E_NOT_FOUND)
         return SP_OK;
-    if (rc == SP_OK && !cloud_exposure_load(&x->action, sp_str_bytes(text, n)))
+    if (rc == SP_OK && !cloud_exposure_load(&x->action, sp_str_bytes(text, n))) {
         rc = sp_err_set(err, SP_E_INVALID, x->options.state_file, "is no file of records; services may be disabled by us");
+        sp_err_hint(err, "enable by hand what Nova lists with a reason that begins \"" ACTION_PREFIX "\", then remove the file");
+    }
     free(text);
     if (rc == SP_OK && x->action.record_count > 0)
         SP_LOG(SP_LOG_NOTICE, SUB, "records.read", SP_LOG_U("services", x->action.record_count),

@@ -88,7 +88,8 @@ int sp_process_run(struct sp_process *p, const struct sp_process_needs *needs)
         code = SP_OPT_EXIT_FAILED;
         enum sp_rc rc = sp_crypto_init();
         if (rc != SP_OK) {
-            (void)sp_err_set(&err, rc, "libcrypto", "cannot be used");
+            (void)sp_err_set(&err, rc, "libcrypto, libsodium", "one of them cannot be used");
+            sp_err_hint(&err, "install Debian's libssl3 and libsodium23");
         } else if (settle(p, needs, &err) == SP_OK) {
             code = needs->serve(p, &err);
         }

@@ -7,6 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "sp_crypto.h"
+
 #define CTL_TEXT_MAX  2048
 #define CTL_BULK_FREE 1 /* so many objects may be changed by --all or a selector without a question */
 
@@ -39,6 +41,13 @@ int ctl_fail(struct ctl *ctl, enum ctl_exit code, const char *where, const char 
     if (hint != NULL && hint[0] != '\0')
         (void)fprintf(stderr, "  hint:  %s\n", ctl_out_safe(safe, sizeof safe, hint));
     return (int)code;
+}
+
+int ctl_crypto_open(struct ctl *ctl)
+{
+    return sp_crypto_init() == SP_OK
+               ? CTL_OK
+               : ctl_fail(ctl, CTL_FAILED, "libcrypto, libsodium", "install Debian's libssl3 and libsodium23", "one of them cannot be used");
 }
 
 void ctl_note(struct ctl *ctl, const char *what, ...)

@@ -40,6 +40,9 @@ struct ctl {
 int ctl_fail(struct ctl *ctl, enum ctl_exit code, const char *where, const char *hint, const char *what, ...)
     __attribute__((format(printf, 5, 6)));
 
+/* Effect: sp_crypto_init; sp_crypto_fini is the counterpart. Returns the exit code, error printed. */
+int ctl_crypto_open(struct ctl *ctl);
+
 /* A remark on standard error that is not an error; silent with --json. Borrows. */
 void ctl_note(struct ctl *ctl, const char *what, ...) __attribute__((format(printf, 2, 3)));
 

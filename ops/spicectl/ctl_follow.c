@@ -55,8 +55,9 @@ int ctl_follow_open(struct ctl *ctl, struct ctl_follow *follow, const struct sp_
     int code = follow_name(ctl, &options.name, path);
     if (code != CTL_OK)
         return code;
-    if (sp_crypto_init() != SP_OK)
-        return ctl_fail(ctl, CTL_FAILED, "libcrypto, libsodium", NULL, "one of them cannot be used");
+    code = ctl_crypto_open(ctl);
+    if (code != CTL_OK)
+        return code;
     if (sp_keys_load(path, options.name, &follow->keys, &err) != SP_OK || sp_loop_new(&loop, &follow->loop, &err) != SP_OK)
         return ctl_host_fail(ctl, &err);
     options.loop = follow->loop;

@@ -275,9 +275,12 @@ int ctl_init_run(struct ctl *ctl)
     if (ctl->dry_run)
         return init_show(ctl, &plan);
     struct sp_conf_principals *principals = calloc(1, sizeof *principals);
-    if (principals == NULL || sp_crypto_init() != SP_OK) {
+    if (principals == NULL)
+        return ctl_fail(ctl, CTL_FAILED, NULL, NULL, "out of memory");
+    code = ctl_crypto_open(ctl);
+    if (code != CTL_OK) {
         free(principals);
-        return ctl_fail(ctl, CTL_FAILED, "libcrypto, libsodium", "install Debian's libssl3 and libsodium23", "no memory, or one of them cannot be used");
+        return code;
     }
     enum sp_rc rc = init_files(&plan, principals, &err);
     free(principals);

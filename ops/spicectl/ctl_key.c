@@ -163,7 +163,7 @@ int ctl_key_fingerprint(struct ctl *ctl)
     json_t *rows = ctl_json_need(json_array());
     size_t i;
     json_t *row;
-    int code = sp_crypto_init() == SP_OK ? CTL_OK : ctl_fail(ctl, CTL_FAILED, "libcrypto, libsodium", NULL, "one of them cannot be used");
+    int code = ctl_crypto_open(ctl);
     if (code == CTL_OK && ctl->args.names_count == 0)
         code = key_print_named(ctl, NULL, rows);
     for (size_t n = 0; code == CTL_OK && n < ctl->args.names_count; n++) {

@@ -79,7 +79,7 @@ static int key_change_find(struct ctl *ctl, struct key_change *change)
     (void)snprintf(change->fresh, sizeof change->fresh, "%s.new", change->path);
     (void)snprintf(change->next, sizeof change->next, "%s.next", change->path);
     (void)snprintf(change->old, sizeof change->old, "%s.old", change->path);
-    return sp_crypto_init() == SP_OK ? CTL_OK : ctl_fail(ctl, CTL_FAILED, "libcrypto, libsodium", NULL, "one of them cannot be used");
+    return ctl_crypto_open(ctl);
 }
 
 static void key_change_json(struct ctl *ctl, const struct key_change *change, const char *before, const char *after,

@@ -267,8 +267,9 @@ int ctl_manifest_sign(struct ctl *ctl)
         code = ctl_manifest_key(ctl, &place.key);
     if (code != CTL_OK)
         return code;
-    if (sp_crypto_init() != SP_OK)
-        return ctl_fail(ctl, CTL_FAILED, "libcrypto, libsodium", NULL, "one of them cannot be used");
+    code = ctl_crypto_open(ctl);
+    if (code != CTL_OK)
+        return code;
     enum sp_rc rc = place.plugin[0] != '\0' ? manifest_fill(ctl, &place, &m, &err) : manifest_load(place.path, NULL, &m, &err);
     if (rc == SP_OK && !ctl->dry_run)
         rc = manifest_put(&place, &m, public_hex, &err);
@@ -304,8 +305,9 @@ int ctl_manifest_show(struct ctl *ctl)
         return code;
     if (!ctl_host_conf(ctl, &conf, &err))
         return ctl_host_fail(ctl, &err);
-    if (sp_crypto_init() != SP_OK)
-        return ctl_fail(ctl, CTL_FAILED, "libcrypto, libsodium", NULL, "one of them cannot be used");
+    code = ctl_crypto_open(ctl);
+    if (code != CTL_OK)
+        return code;
     code = manifest_judge(ctl, &place, &m, &err);
     if (m.name[0] == '\0' && manifest_load(place.path, NULL, &m, &err) != SP_OK) {
         sp_crypto_fini();

@@ -147,8 +147,9 @@ int ctl_manifest_check(struct ctl *ctl, const struct ctl_defs *defs)
         return ctl_host_fail(ctl, &err);
     if (conf->worker.manifest_dir[0] == '\0')
         return ctl_fail(ctl, CTL_FAILED, conf->file, "set worker: manifest_dir", "there is no directory for manifests");
-    if (sp_crypto_init() != SP_OK)
-        return ctl_fail(ctl, CTL_FAILED, "libcrypto, libsodium", NULL, "one of them cannot be used");
+    code = ctl_crypto_open(ctl);
+    if (code != CTL_OK)
+        return code;
     code = def_check_key(ctl);
     for (size_t i = 0; code == CTL_OK && i < defs->count; i++) {
         if (defs->items[i].kind == CTL_DEF_MANIFEST)
