@@ -180,9 +180,11 @@ void sim_ref_restored(struct sim *s)
             const struct node_row *row = node_registry_at(keeper_core_nodes(s->keeper), n);
             const struct pair_state *pair = trust_eval_pair(row->pairs, row->pair_count, c);
             uint32_t newest = s->found[n][c].newest;
-            /* What was found out about a node that is retired, or under its former identity, may be forgotten. */
-            bool over = newest != UINT32_MAX && pair == NULL &&
-                        (row->state == SP_NODE_STATE_RETIRED || s->runs[newest].generation != row->generation);
+            /* What was found out about a node that is retired, or under its former identity, may be forgotten. A result under the new
+             * identity makes the pair anew, with no job in it until its commit. */
+            bool former = newest != UINT32_MAX && s->runs[newest].generation != row->generation;
+            bool over = newest != UINT32_MAX && ((pair == NULL && (former || row->state == SP_NODE_STATE_RETIRED)) ||
+                                                 (pair != NULL && pair->job == 0 && former));
             SIM_REQUIRE(s, newest == UINT32_MAX || over || (pair != NULL && pair->job >= s->runs[newest].job),
                         "SI-6: after the restart the keeper does not know job %" PRIx64 " which it had stored", s->runs[newest].job);
             if (newest != UINT32_MAX && !over)
