@@ -369,11 +369,6 @@ const char *sp_bus_broker_name(const struct sp_bus *bus, unsigned broker)
     return broker < bus->count ? bus->links[broker].conf->name : "";
 }
 
-uint64_t sp_bus_boot(const struct sp_bus *bus)
-{
-    return bus->o.boot;
-}
-
 const char *sp_bus_sent_text(enum sp_bus_sent sent)
 {
     static const char *const text[] = {"sent", "the broker's queue is full", "no broker is up", "larger than a message may be",

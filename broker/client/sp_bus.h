@@ -130,7 +130,6 @@ unsigned sp_bus_brokers(const struct sp_bus *bus);            /* configured */
 bool sp_bus_is_up(const struct sp_bus *bus, unsigned broker); /* Welcome seen and heard of lately */
 unsigned sp_bus_up_count(const struct sp_bus *bus);
 const char *sp_bus_broker_name(const struct sp_bus *bus, unsigned broker); /* lends the broker's principal name */
-uint64_t sp_bus_boot(const struct sp_bus *bus);
 const char *sp_bus_sent_text(enum sp_bus_sent sent);
 
 /* Work waiting in this process, told with the next Heartbeat. */

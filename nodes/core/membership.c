@@ -56,9 +56,3 @@ uint64_t membership_tell_at(const struct membership *m)
     uint64_t margin = m->age_ms_min / MEMBERSHIP_LAG_DIVISOR;
     return m->told_until_ms > margin ? m->told_until_ms - margin : 0;
 }
-
-const char *membership_state_name(enum membership_state s)
-{
-    static const char *const names[MEMBERSHIP_STATE_COUNT] = {"out", "pending", "in"};
-    return s < MEMBERSHIP_STATE_COUNT ? names[s] : "unknown";
-}

@@ -49,7 +49,5 @@ uint64_t membership_hold_ms(uint64_t hold_down_ms, uint32_t flaps);
 bool membership_lags(const struct membership *m);
 /* Returns when readers must be told again although nothing changed; UINT64_MAX when not at all. */
 uint64_t membership_tell_at(const struct membership *m);
-/* Lends the state's name. */
-const char *membership_state_name(enum membership_state s);
 
 #endif

@@ -255,9 +255,3 @@ enum sp_rc sp_bind_over(const struct sp_bind_table *t, const char *file, const s
     const struct bind b = {file, err, false};
     return bind_map(&b, t, node, out);
 }
-
-enum sp_rc sp_bind_keys(const struct sp_bind_table *t, const char *file, const struct sp_yaml_node *node, struct sp_err *err)
-{
-    const struct bind b = {file, err, true};
-    return check_keys(&b, t, node);
-}

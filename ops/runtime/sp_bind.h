@@ -71,9 +71,6 @@ SP_MUST_USE enum sp_rc sp_bind(const struct sp_bind_table *t, const char *file, 
 /* Effect: as sp_bind on top of what *out holds: no defaults, nothing required. */
 SP_MUST_USE enum sp_rc sp_bind_over(const struct sp_bind_table *t, const char *file, const struct sp_yaml_node *node, void *out,
                                     struct sp_err *err);
-/* Effect: checks that the map has known keys only (and each is there that is required), nothing else. */
-SP_MUST_USE enum sp_rc sp_bind_keys(const struct sp_bind_table *t, const char *file, const struct sp_yaml_node *node,
-                                    struct sp_err *err);
 /* Effect: appends the struct as YAML, indented by `indent` spaces. Values equal to their default are printed too. */
 void sp_bind_print(const struct sp_bind_table *t, const void *in, unsigned indent, struct sp_buf *b);
 /* Effect: appends one line per key: dotted name, type, range, default, help, separated by tabs. For manual and lint. */

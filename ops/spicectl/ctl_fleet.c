@@ -45,8 +45,6 @@ static void fleet_on_message(void *self, const struct sp_bus_message *message)
         fleet_call_on_reply(fleet, message);
     else if (message->type == SP_MSG_REFUSED)
         fleet_call_on_refused(fleet, message);
-    else if (fleet->watch != NULL)
-        fleet->watch(fleet->watch_self, message);
 }
 
 static void fleet_on_signal(void *ctx, int signo, const struct sp_now *now)
@@ -205,15 +203,4 @@ uint32_t ctl_fleet_patience(const struct ctl *ctl)
 struct sp_bus *ctl_fleet_bus(const struct ctl *ctl)
 {
     return ctl->fleet->bus;
-}
-
-struct sp_loop *ctl_fleet_loop(const struct ctl *ctl)
-{
-    return ctl->fleet->loop;
-}
-
-void ctl_fleet_watch(struct ctl *ctl, void (*fn)(void *self, const struct sp_bus_message *message), void *self)
-{
-    ctl->fleet->watch = fn;
-    ctl->fleet->watch_self = self;
 }

@@ -66,12 +66,8 @@ bool ctl_fleet_turn(struct ctl *ctl, uint32_t wait_ms);
 /* Waits wait_ms and turns the loop meanwhile. False: a signal asked us to end. */
 bool ctl_fleet_pause(struct ctl *ctl, uint32_t wait_ms);
 
-/* Hands every other message (Stats, ...) to fn until the fleet is closed; NULL ends it. self is borrowed as long. */
-void ctl_fleet_watch(struct ctl *ctl, void (*fn)(void *self, const struct sp_bus_message *message), void *self);
-
 /* Queries of an open fleet. Lend. */
 struct sp_bus *ctl_fleet_bus(const struct ctl *ctl);
-struct sp_loop *ctl_fleet_loop(const struct ctl *ctl);
 
 /* True when a signal asked us to end. */
 bool ctl_fleet_interrupted(const struct ctl *ctl);

@@ -50,8 +50,6 @@ struct ctl_fleet {
     bool crypto;
     bool interrupted;
     bool answered; /* one question at least */
-    void (*watch)(void *self, const struct sp_bus_message *message);
-    void *watch_self;
     struct fleet_call calls[FLEET_CALLS_MAX];
 };
 

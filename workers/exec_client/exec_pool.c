@@ -497,9 +497,3 @@ struct exec_pool_numbers exec_pool_numbers(const struct exec_pool *pool)
     }
     return n;
 }
-
-uint32_t exec_pool_helper_pid(const struct exec_pool *pool, uint32_t class, uint32_t index)
-{
-    SP_ASSERT(class < CLASSES && index < pool->options.helpers);
-    return (uint32_t)pool->member[class * pool->options.helpers + index].helper.pid;
-}

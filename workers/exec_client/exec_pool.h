@@ -76,7 +76,5 @@ void exec_pool_cancel(struct exec_pool *pool, struct exec_pool_run *run);
 /* Effect: sends what has been ordered. */
 void exec_pool_flush(struct exec_pool *pool);
 struct exec_pool_numbers exec_pool_numbers(const struct exec_pool *pool);
-/* Returns the process id of a helper (0: down), for tests: class 0 without, 1 with network. */
-uint32_t exec_pool_helper_pid(const struct exec_pool *pool, uint32_t class, uint32_t index);
 
 #endif
