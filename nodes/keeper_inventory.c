@@ -82,18 +82,24 @@ struct inventory_ahead {
     uint32_t count;
 };
 
-static enum sp_rc inventory_store(struct nodes_shell *s, const struct inventory_act *a, struct inventory_ahead *ahead, uint32_t *id)
+/* The node as it is after an act. What another machine finds under its name is not for it: the address is where the former one is
+ * reached, and an answer from there would speak for a key that never answered. */
+static struct node_def inventory_def(const struct inventory_act *a, const struct node_row *row)
 {
-    const struct node_row *row = node_registry_at(keeper_core_nodes(s->core), a->node);
-    struct node_def def = row != NULL ? keeper_node_def(row) : (struct node_def){.origin = NODE_ORIGIN_NOVA};
-    struct keeper_store_node n = {&def, a->node, 1, ++ahead->version};
-    char key[32];
+    bool fresh = row == NULL || a->kind == INVENTORY_PUT;
+    struct node_def def = fresh ? (struct node_def){.labels = sp_str_of(a->labels), .origin = NODE_ORIGIN_NOVA} : keeper_node_def(row);
     def.name = sp_str_of(a->name);
     def.state = a->state;
     memcpy(def.key, a->key, sizeof def.key);
-    if (a->kind == INVENTORY_PUT) {
-        def.labels = sp_str_of(a->labels);
-    }
+    return def;
+}
+
+static enum sp_rc inventory_store(struct nodes_shell *s, const struct inventory_act *a, struct inventory_ahead *ahead, uint32_t *id)
+{
+    const struct node_row *row = node_registry_at(keeper_core_nodes(s->core), a->node);
+    struct node_def def = inventory_def(a, row);
+    struct keeper_store_node n = {&def, a->node, 1, ++ahead->version};
+    char key[32];
     if (row == NULL) {
         n.id = ++ahead->count;
     } else {
@@ -121,11 +127,7 @@ static void inventory_step(struct nodes_shell *s, const struct inventory_act *a,
     const struct node_row *row = node_registry_at(keeper_core_nodes(s->core), a->node);
     if (a->kind == INVENTORY_PUT) {
         ev.kind = KEEPER_EV_NODE_PUT;
-        ev.u.node = row != NULL ? keeper_node_def(row) : (struct node_def){.origin = NODE_ORIGIN_NOVA};
-        ev.u.node.name = sp_str_of(a->name);
-        ev.u.node.labels = sp_str_of(a->labels);
-        ev.u.node.state = a->state;
-        memcpy(ev.u.node.key, a->key, sizeof ev.u.node.key);
+        ev.u.node = inventory_def(a, row);
     } else if (a->kind == INVENTORY_RENAME) {
         ev.kind = KEEPER_EV_NODE_RENAME;
         ev.u.rename.id = id;
@@ -221,14 +223,6 @@ void keeper_inventory_stats(struct nodes_shell *s)
 
 /* ---- people ---- */
 
-static bool inventory_waits(const struct node_row *row, unsigned cause)
-{
-    bool held = row->state == SP_NODE_STATE_QUARANTINED && cause == INVENTORY_CONFLICT;
-    bool rests = row->state == SP_NODE_STATE_MAINTENANCE &&
-                 (cause == INVENTORY_DISCOVERED || cause == INVENTORY_RENAMED || cause == INVENTORY_BACK);
-    return held || rests;
-}
-
 /* True when --accept does something about the node; why says what there is. */
 static bool inventory_can(const struct nodes_shell *s, const struct node_row *row, enum inventory_finding f, const char **why)
 {
@@ -247,11 +241,11 @@ static bool inventory_can(const struct nodes_shell *s, const struct node_row *ro
                                                              [INVENTORY_BACK] = "is in the cloud's list again; waits to be released"};
     unsigned cause = row != NULL ? inventory_cause_of(&s->inventory, row->id) : INVENTORY_NONE;
     const struct inventory_row *seen = row != NULL ? inventory_row_of(&s->inventory, row->key) : NULL;
-    bool clash = seen != NULL && (seen->finding == INVENTORY_CLASH || seen->finding == INVENTORY_BAD_NAME);
     *why = texts[f] != NULL ? texts[f] : "";
     if (f == INVENTORY_WAITS && row != NULL) {
-        *why = clash ? texts[seen->finding] : waits[cause] != NULL ? waits[cause] : "";
-        return inventory_waits(row, cause) && !clash;
+        bool free = inventory_is_free(&s->inventory, row);
+        *why = !free && seen != NULL && texts[seen->finding] != NULL ? texts[seen->finding] : waits[cause] != NULL ? waits[cause] : "";
+        return free;
     }
     bool held = s->inventory.braked && (f == INVENTORY_MOVED || f == INVENTORY_CLASH || f == INVENTORY_BAD_NAME);
     return row != NULL && row->origin == NODE_ORIGIN_NOVA && s->inventory.options.mode == INVENTORY_DISCOVER &&

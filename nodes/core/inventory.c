@@ -441,6 +441,18 @@ enum inventory_finding inventory_of_node(const struct inventory *inv, const stru
     return seen != NULL && seen->finding != INVENTORY_NEW ? (enum inventory_finding)seen->finding : INVENTORY_FITS;
 }
 
+bool inventory_is_free(const struct inventory *inv, const struct node_row *row)
+{
+    uint8_t cause = inventory_cause_of(inv, row->id);
+    const struct inventory_row *seen = inventory_row_of(inv, row->key);
+    bool held = row->state == SP_NODE_STATE_QUARANTINED && cause == INVENTORY_CONFLICT;
+    bool rests = row->state == SP_NODE_STATE_MAINTENANCE &&
+                 (cause == INVENTORY_DISCOVERED || cause == INVENTORY_RENAMED || cause == INVENTORY_BACK);
+    bool otherwise = seen != NULL && (seen->finding == INVENTORY_CLASH || seen->finding == INVENTORY_BAD_NAME ||
+                                      seen->finding == INVENTORY_MOVED); /* the name it would be checked by is not its own */
+    return (held || rests) && !otherwise;
+}
+
 bool inventory_accept(struct inventory *inv, const struct node_registry *nodes, uint32_t node)
 {
     const struct node_row *row = node_registry_at(nodes, node);

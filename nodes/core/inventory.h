@@ -163,6 +163,9 @@ bool inventory_accept(struct inventory *inv, const struct node_registry *nodes, 
 struct inventory_row *inventory_row_of(const struct inventory *inv, const uint8_t key[16]);
 /* What there is to say about a node; INVENTORY_FITS: nothing. */
 enum inventory_finding inventory_of_node(const struct inventory *inv, const struct node_row *row);
+/* True when the node waits for nothing but a yes: this table put it aside, and in the last reading it has the name it is registered
+ * with and nobody else has. */
+bool inventory_is_free(const struct inventory *inv, const struct node_row *row);
 uint8_t inventory_cause_of(const struct inventory *inv, uint32_t node);
 /* Lends words for output. */
 const char *inventory_cause_name(unsigned cause);

@@ -176,6 +176,19 @@ def braked(f, nova):
     wait("the others too", lambda: f.members() == ["n1", "n2"], 120, 0.1)
 
 
+def another_machine(f, nova, before):
+    """A compute node under the name of a retired one: what was set for that one is not for it."""
+    other = nova.compute("n3")
+    wait("n3 again", lambda: f.kinds().get("n3") == "discovered", 120, 0.1)
+    node = f.node("n3")
+    assert node["key"] == other.key != before["key"] and node["state"] == "maintenance" and node["generation"] > before["generation"], node
+    assert node["address"] != "192.0.2.3" and not node["aliases"] and not node["labels"], node
+    f.restart("keeper")
+    f.ready()
+    assert f.node("n3")["address"] == node["address"], f.node("n3")
+    nova.remove(other)
+
+
 def conflict(f, nova):
     """Another compute node under a known name: neither is what was released. A single one is not braked."""
     other = nova.compute("n1")
@@ -212,7 +225,11 @@ def main():
             f.restart("keeper")
             f.ready()
             f.start("bridge-1")
+            f.apply("kind: node\nname: n3\naddress: 192.0.2.3\naliases: [rack-3]\nlabels: {zone: a}\n")
+            before = f.node("n3")
+            assert before["address"] == "192.0.2.3" and before["origin"] == "nova" and before["aliases"] and before["labels"], before
             braked(f, nova)
+            another_machine(f, nova, before)
             print("5. too many at once wait for a yes")
             conflict(f, nova)
             print("6. two of one name are nobody")

@@ -244,6 +244,25 @@ static void no_rule_admits_another_machine_under_a_name(void **state)
     assert_int_equal(node("n2")->key[0], 8);
 }
 
+static void what_has_another_name_now_is_not_released(void **state)
+{
+    const struct seen before[] = {{1, "n1"}, {2, "n2"}}, moved[] = {{1, "n1"}, {2, "n9"}}, twins[] = {{1, "n1"}, {2, "n1"}};
+    (void)state;
+    see(before, 2);
+    assert_true(inventory_is_free(&bed.inv, node("n1")) && inventory_is_free(&bed.inv, node("n2")));
+    bed.inv.options.mode = INVENTORY_REPORT; /* as when the brake holds, or the name is not free yet: it is not entered */
+    see(moved, 2);
+    is("n2", SP_NODE_STATE_MAINTENANCE, INVENTORY_DISCOVERED);
+    assert_false(inventory_is_free(&bed.inv, node("n2")));
+    assert_true(inventory_is_free(&bed.inv, node("n1")));
+    see(twins, 2);
+    assert_false(inventory_is_free(&bed.inv, node("n1")) || inventory_is_free(&bed.inv, node("n2")));
+    see(before, 2);
+    assert_true(inventory_is_free(&bed.inv, node("n2")));
+    release("n2");
+    assert_false(inventory_is_free(&bed.inv, node("n2"))); /* it waits for nothing */
+}
+
 static void a_rename_moves_no_trust(void **state)
 {
     const struct seen before[] = {{1, "n1"}}, after[] = {{1, "n9"}};
@@ -632,6 +651,7 @@ int main(void)
         T(what_is_new_waits),
         T(rules_label_and_admit),
         T(no_rule_admits_another_machine_under_a_name),
+        T(what_has_another_name_now_is_not_released),
         T(a_rename_moves_no_trust),
         T(names_may_be_exchanged),
         T(one_name_of_two_is_nobodys),
