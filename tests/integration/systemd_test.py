@@ -52,6 +52,7 @@ class Units(unittest.TestCase):
             text = (UNITS / name).read_text()
             self.assertIn(f"ExecStart=/usr/bin/{program} --config /etc/spice/spice.yaml --name ", text)
             self.assertIn(f"man:{program}(8)", text)
+            self.assertIn("\nExecReload=/bin/kill -HUP $MAINPID\n", text)  # not the whole group: a worker's plugins would die of it
 
     def test_users_exist(self):
         known = set(re.findall(r"^u (\S+)", (UNITS / "spice.sysusers").read_text(), flags=re.M))
