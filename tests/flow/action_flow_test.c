@@ -546,6 +546,24 @@ static void a_second_attempt_needs_its_own_evidence(void **state)
     assert_int_equal(bridges[0].core.record_count, 0);
 }
 
+static void evidence_does_not_count_for_a_later_write(void **state)
+{
+    (void)state;
+    world(13, 1);
+    pass((WINDOW + 5) * S);
+    lose(1, true);
+    asks = 1; /* the evidence, and then Nova cannot be asked for a while */
+    for (unsigned i = 0; i < 100 && bridges[0].core.step != ACTION_AT_SERVICES; i++)
+        pass(S);
+    assert_int_equal(bridges[0].core.step, ACTION_AT_SERVICES);
+    asks = 0;
+    pass(60 * S);
+    node[1].evidence = false; /* an operator's order meanwhile */
+    asks = 3;
+    pass(300 * S);
+    assert_int_equal(bridges[0].disables, 0);
+}
+
 static void records_outlive_a_restart(void **state)
 {
     (void)state;
@@ -706,6 +724,7 @@ int main(void)
         cmocka_unit_test_teardown(an_operator_is_never_overruled, done),
         cmocka_unit_test_teardown(a_look_does_not_count_for_a_later_write, done),
         cmocka_unit_test_teardown(a_second_attempt_needs_its_own_evidence, done),
+        cmocka_unit_test_teardown(evidence_does_not_count_for_a_later_write, done),
         cmocka_unit_test_teardown(records_outlive_a_restart, done),
         cmocka_unit_test_teardown(what_cannot_be_recorded_is_not_done, done),
         cmocka_unit_test_teardown(without_a_proof_nothing_is_done, done),
