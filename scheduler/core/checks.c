@@ -164,6 +164,7 @@ bool checks_put(struct checks *c, const struct check_def *def, uint32_t *index)
     check->body = body;
     check->def = *def;
     check->def.body = body;
+    check->told = false;
     check->hash = sp_hash_sip(c->seed, def->name, strlen(def->name));
     check->selectable = sp_selector_parse(sp_str_of(check->def.selector), &check->selector, NULL);
     resolve(c, check);

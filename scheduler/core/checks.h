@@ -23,6 +23,7 @@ struct checks_check {
     uint32_t profile;  /* profile in force; cached */
     uint32_t pairs;
     uint32_t running;
+    bool told; /* the definition in force was sent to the keeper, who refuses results of one it has not heard of */
     struct wheel_queue held; /* pairs waiting for its cap */
 };
 

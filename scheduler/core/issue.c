@@ -65,7 +65,10 @@ static bool may_run(struct scheduler_core *s, uint32_t slot)
     struct checks_check *check = s->checks.list[p->check];
     struct registry_node *node = &s->registry.nodes[p->node];
     const struct profile_def *profile = checks_profile_of(&s->checks, check);
-    if (profile->window_count > 0 && (p->flags & PAIRS_MANUAL) == 0 && !plan_open(profile, s->now.mono.us, s->wall_offset_us)) {
+    if (!check->told) {
+        p->state = PAIRS_PLANNED; /* its due time stays */
+        wheel_set(&s->wheel, slot, s->now.mono.us + SCHEDULER_CORE_CHECKS_GAP_MS * SP_US_PER_MS);
+    } else if (profile->window_count > 0 && (p->flags & PAIRS_MANUAL) == 0 && !plan_open(profile, s->now.mono.us, s->wall_offset_us)) {
         p->state = PAIRS_PLANNED;
         s->stats.missed++;
         fleet_plan(s, slot, plan_due(profile, fleet_hash(s, p), s->now.mono.us, s->wall_offset_us));

@@ -216,6 +216,7 @@ static bool send_part(struct scheduler_core *s, struct scheduler_core_effects *f
             continue;
         struct rec_check_info info = info_of(s, s->checks.list[cursor]);
         rc = rec_check_info_put(&w, &info);
+        s->checks.list[cursor]->told = true;
         count++;
     }
     SP_ASSERT(rc == SP_OK && msg_check_set_end(&w) == SP_OK);

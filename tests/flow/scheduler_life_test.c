@@ -23,6 +23,7 @@ static void fleet(uint32_t nodes, uint32_t period_ms)
     scheduler_world_start(w);
     assert_int_equal(scheduler_world_profile(w, "p", period_ms, 10), SP_OK);
     assert_int_equal(scheduler_world_check(w, "c1", "p", ""), SP_OK);
+    scheduler_world_run(w, SCHEDULER_CORE_CHECKS_GAP_MS * 1000ull); /* the keeper is told of it */
     assert_int_equal(scheduler_world_nodes(w, 1, 0, 0, nodes), SP_OK);
     assert_int_equal(scheduler_world_credit(w, "noop", PLENTY), SP_OK);
 }
@@ -52,6 +53,27 @@ static void refused_result_is_asked_again_soon(void **state)
     assert_int_equal(scheduler_world_close(w, &w->jobs[1], SP_OUTCOME_PASS, SP_REFUSAL_SCOPE, ""), SP_OK);
     scheduler_world_run(w, PLAN_PROMPT_SPAN_MS * 1000ull);
     assert_int_equal(w->job_count, 2); /* nothing that soon would be better */
+    scheduler_world_destroy(&w);
+}
+
+/* The keeper refuses results of a definition it has not heard of: the first run of a new one would be for nothing. */
+static void no_job_before_its_definition_was_told(void **state)
+{
+    (void)state;
+    w = scheduler_world_new(100);
+    fleet(1, 3600000);
+    scheduler_world_run(w, S);
+    uint32_t told = scheduler_world_sent(w, SP_MSG_CHECK_SET);
+    assert_int_equal(scheduler_world_check(w, "c2", "p", ""), SP_OK);
+    assert_int_equal(scheduler_world_sent(w, SP_MSG_CHECK_SET), told + 1);
+    assert_int_equal(scheduler_world_check(w, "c3", "p", ""), SP_OK); /* told with what else changes now */
+    assert_int_equal(scheduler_world_run_now(w, "c3", "n0", false), 1);
+    assert_int_equal(scheduler_world_sent(w, SP_MSG_CHECK_SET), told + 1);
+    assert_int_equal(w->job_count, 0);
+    scheduler_world_run(w, 2ull * SCHEDULER_CORE_CHECKS_GAP_MS * 1000);
+    assert_int_equal(scheduler_world_sent(w, SP_MSG_CHECK_SET), told + 2);
+    assert_int_equal(w->job_count, 1);
+    assert_true(scheduler_core_check(&w->core));
     scheduler_world_destroy(&w);
 }
 
@@ -188,6 +210,7 @@ static void random_lives(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(pairs_have_a_limit), cmocka_unit_test(refused_result_is_asked_again_soon),
+                                       cmocka_unit_test(no_job_before_its_definition_was_told),
                                        cmocka_unit_test(keepers_clock_is_asked_for_when_a_broker_is_back),
                                        cmocka_unit_test(answers_that_waited_count_after_a_freeze), cmocka_unit_test(random_lives)};
     return cmocka_run_group_tests_name("scheduler_life", tests, NULL, NULL);

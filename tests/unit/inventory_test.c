@@ -170,7 +170,7 @@ static void register_by_file(uint8_t key, const char *name)
 static uint32_t fill(struct seen *rows, char names[][8], uint32_t n)
 {
     for (uint32_t i = 0; i < n; i++) {
-        (void)snprintf(names[i], 8, "n%02u", i + 1);
+        (void)snprintf(names[i], 8, "n%02u", (i + 1) % 100);
         rows[i] = (struct seen){(uint8_t)(i + 1), names[i]};
     }
     see(rows, n);
