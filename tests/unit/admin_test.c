@@ -242,6 +242,7 @@ static void runs_and_pairs(void **state)
     assert_int_equal(json_integer_value(json_object_get(answer, "runs")), 2);
     json_decref(answer);
     assert_int_equal(scheduler_world_credit(w, "noop", 100), SP_OK);
+    scheduler_world_run(w, SCHEDULER_CORE_CHECKS_GAP_MS * 1000ull); /* the keeper is told of the check first */
     assert_int_equal(w->job_count, 2);
     answer = ask_id(0, "pairs.list", "{\"check\":\"c1\"}", SP_REFUSAL_NONE);
     assert_int_equal(json_array_size(answer), 2);
