@@ -165,7 +165,7 @@ log_notifications=0
 log_service_retries=0
 log_host_retries=0
 log_initial_states=0
-service_check_timeout=30
+service_check_timeout=600
 check_for_updates=0
 """)
 
