@@ -177,6 +177,15 @@ hold_down: 1s
         """Decisions go to all of these hosts and nowhere else. On a busy machine a doubt may come between: it costs time, nothing else."""
         wait(f"{extra_specs} goes to {hosts}", lambda: {self.nova.select(extra_specs, **more) for _ in range(times)} == set(hosts), seconds, 0.1)
 
+    def until_somewhere(self, extra_specs, hosts, seconds=90.0, times=6):
+        """Decisions go to some of these hosts. Nowhere else at any time; nowhere at all only while a filter has no proof yet."""
+        def placed():
+            got = self.chosen(extra_specs, times)
+            if not got <= set(hosts) | {None}:
+                raise Failed(f"{extra_specs} went to {got}, of which only {hosts} may be")
+            return None not in got
+        wait(f"{extra_specs} goes to some of {hosts}", placed, seconds, 0.1)
+
     def until_all_follow(self, workers, seconds=60.0):
         """Every scheduler process has a reader with a proof; asks until each has seen a request."""
         def follow():
