@@ -198,6 +198,10 @@ static bool send_batch(struct scheduler_core *s, uint32_t index, struct schedule
     uint32_t broker = lane_pick(&s->lanes, r, &credit);
     if (r->waiting == 0 || broker == LANE_BROKERS_MAX)
         return false;
+    if (r->waiting < s->options.batch_jobs && s->now.mono.us < r->hold_us) {
+        s->held_us = r->hold_us < s->held_us ? r->hold_us : s->held_us;
+        return false;
+    }
     if (s->batch_count == SCHEDULER_CORE_BATCHES_MAX || fx->count == SCHEDULER_CORE_EFFECTS_MAX ||
         SCHEDULER_CORE_ARENA_BYTES - fx->used < s->options.batch_bytes || !scheduler_core_body(fx, s->options.batch_bytes, &w)) {
         s->again = true;
@@ -219,12 +223,14 @@ static bool send_batch(struct scheduler_core *s, uint32_t index, struct schedule
     e->trace_id = first_job;
     e->batch = s->batch_count++;
     r->credit[broker].sent += b->count;
+    r->hold_us = s->now.mono.us + lane_hold(r);
     s->stats.batches++;
     return true;
 }
 
 static void send_batches(struct scheduler_core *s, struct scheduler_core_effects *fx)
 {
+    s->held_us = UINT64_MAX;
     if (!scheduler_core_issues(s))
         return;
     /* Round robin over routes, so that a route with plenty of credit and a long queue does not keep the others waiting. */
@@ -270,7 +276,8 @@ void issue_turn(struct scheduler_core *s, struct scheduler_core_effects *fx)
 
 uint64_t issue_deadline(const struct scheduler_core *s, uint64_t wheel_us)
 {
-    return s->pace_owed || wheel_us < s->pace_us ? s->pace_us : wheel_us;
+    uint64_t next = wheel_us < s->held_us ? wheel_us : s->held_us;
+    return s->pace_owed || next < s->pace_us ? s->pace_us : next;
 }
 
 static void unsend(struct scheduler_core *s, uint32_t slot)

@@ -26,6 +26,8 @@ struct lane {
     uint32_t waiting;                                /* in all queues */
     struct lane_credit credit[LANE_BROKERS_MAX];
     uint64_t asked_us[LANE_BROKERS_MAX]; /* last RouteOpen to that broker, 0: never */
+    uint64_t answer_us; /* from the job's leaving to the news of its end, as of late */
+    uint64_t hold_us;   /* no message that is not full leaves before this instant */
 };
 
 struct lane_broker {
@@ -50,6 +52,10 @@ bool lane_granted(struct lane_table *t, uint32_t broker, const struct msg_route_
 uint32_t lane_pick(const struct lane_table *t, const struct lane *r, uint64_t *free_credit);
 /* Returns the first broker that should be asked to open r now, LANE_BROKERS_MAX when none. */
 uint32_t lane_to_ask(const struct lane_table *t, const struct lane *r, uint64_t now_us);
+/* Effect: notes how long a job took to come back. */
+void lane_answered(struct lane *r, uint64_t us);
+/* Returns how long the jobs that come next may wait for company, us. */
+uint64_t lane_hold(const struct lane *r);
 /* Effect: queues. priority < CHECK_DEF_PRIORITIES. pop: highest priority first, then first come first served. */
 void lane_push(struct wheel *w, struct lane *r, unsigned priority, uint32_t slot);
 void lane_push_front(struct wheel *w, struct lane *r, unsigned priority, uint32_t slot);

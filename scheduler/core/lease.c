@@ -85,6 +85,9 @@ static bool worth_asking_again(uint16_t code)
 static void close_one(struct scheduler_core *s, const struct rec_closed *r)
 {
     struct pairs_pair *p = &s->pairs.list[r->slot];
+    const struct scheduler_core_issue *issue = scheduler_core_trace_find(s, r->job);
+    if (issue != NULL)
+        lane_answered(&s->lanes.list[s->checks.list[p->check]->route], s->now.mono.us - issue->issued_us);
     fleet_withdraw(s, r->slot);
     s->stats.closed++;
     if (r->code != SP_REFUSAL_NONE) {

@@ -39,6 +39,7 @@ bool scheduler_core_init(struct scheduler_core *s, const struct scheduler_core_o
     registry_init(&s->registry, options->seed);
     checks_init(&s->checks, options->seed);
     lane_init(&s->lanes);
+    s->held_us = UINT64_MAX;
     pairs_init(&s->pairs, options->pairs_max);
     s->ring = calloc(SCHEDULER_CORE_TRACE_SIZE, sizeof s->ring[0]);
     if (s->ring != NULL && checkpoint_init(&s->checkpoints, SCHEDULER_CORE_CHECKPOINT_BYTES) && wheel_init(&s->wheel, 0, now.mono.us))

@@ -87,6 +87,7 @@ struct scheduler_core {
     bool pace_owed;   /* something may wait for it that no timer of the wheel announces */
     uint64_t pace_at_us;
     uint32_t pace_moves; /* lately, as of pace_at_us */
+    uint64_t held_us;    /* when the first of the lanes that hold jobs back for company (lane_hold) lets them go */
     /* of the present step */
     struct scheduler_core_batch batches[SCHEDULER_CORE_BATCHES_MAX];
     uint32_t batch_count;

@@ -12,27 +12,15 @@
 #include "sp_rng.h"
 
 #define S 1000000ull
-#define PLENTY (1ull << 40)
 #define SEEDS 8u
 
 static struct scheduler_world *w;
-
-/* A check on `nodes` nodes every period, credit without end. */
-static void fleet(uint32_t nodes, uint32_t period_ms)
-{
-    scheduler_world_start(w);
-    assert_int_equal(scheduler_world_profile(w, "p", period_ms, 10), SP_OK);
-    assert_int_equal(scheduler_world_check(w, "c1", "p", ""), SP_OK);
-    scheduler_world_run(w, SCHEDULER_CORE_CHECKS_GAP_MS * 1000ull); /* the keeper is told of it */
-    assert_int_equal(scheduler_world_nodes(w, 1, 0, 0, nodes), SP_OK);
-    assert_int_equal(scheduler_world_credit(w, "noop", PLENTY), SP_OK);
-}
 
 static void pairs_have_a_limit(void **state)
 {
     (void)state;
     w = scheduler_world_new(100);
-    fleet(150, 1000);
+    scheduler_world_fleet(w, 150, 1000);
     assert_int_equal(w->core.pairs.count, 100);
     assert_int_equal(scheduler_world_run_now(w, "c1", "n149", false), 0);
     scheduler_world_run(w, 2 * S);
@@ -45,7 +33,7 @@ static void refused_result_is_asked_again_soon(void **state)
 {
     (void)state;
     w = scheduler_world_new(100);
-    fleet(1, 3600000);
+    scheduler_world_fleet(w, 1, 3600000);
     assert_int_equal(scheduler_world_run_now(w, "c1", "n0", false), 1);
     assert_int_equal(scheduler_world_close(w, &w->jobs[0], SP_OUTCOME_PASS, SP_REFUSAL_FUTURE, ""), SP_OK);
     scheduler_world_run(w, PLAN_PROMPT_SPAN_MS * 1000ull);
@@ -61,7 +49,7 @@ static void no_job_before_its_definition_was_told(void **state)
 {
     (void)state;
     w = scheduler_world_new(100);
-    fleet(1, 3600000);
+    scheduler_world_fleet(w, 1, 3600000);
     scheduler_world_run(w, S);
     uint32_t told = scheduler_world_sent(w, SP_MSG_CHECK_SET);
     assert_int_equal(scheduler_world_check(w, "c2", "p", ""), SP_OK);
@@ -82,7 +70,7 @@ static void keepers_clock_is_asked_for_when_a_broker_is_back(void **state)
 {
     (void)state;
     w = scheduler_world_new(100);
-    fleet(10, 1000);
+    scheduler_world_fleet(w, 10, 1000);
     scheduler_world_run(w, 3 * S);
     scheduler_world_link(w, false, 5);
     scheduler_world_freeze(w, 60 * S);
@@ -106,7 +94,7 @@ static void answers_that_waited_count_after_a_freeze(void **state)
 {
     (void)state;
     w = scheduler_world_new(100);
-    fleet(1, 3600000);
+    scheduler_world_fleet(w, 1, 3600000);
     assert_int_equal(scheduler_world_run_now(w, "c1", "n0", false), 1);
     assert_int_equal(scheduler_world_run_now(w, "c1", "n0", false), 0);
     scheduler_world_freeze(w, 60 * S);
@@ -129,7 +117,7 @@ static void answers_that_waited_count_after_a_freeze(void **state)
 static void random_life(uint64_t seed)
 {
     struct sp_rng r = {seed};
-    fleet(40, 2000);
+    scheduler_world_fleet(w, 40, 2000);
     struct profile_def p = {.name = "q", .period_ms = 3000, .jitter_percent = 20, .max_running = 5, .max_per_node = 2, .priority = 1};
     assert_int_equal(scheduler_world_profile_put(w, &p), SP_OK);
     for (unsigned step = 0; step < 1500; step++) {

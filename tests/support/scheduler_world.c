@@ -348,3 +348,29 @@ uint32_t scheduler_world_run_now(struct scheduler_world *w, const char *check, c
     e.u.run.started = &started;
     return scheduler_world_step(w, &e) == SP_OK ? started : 0;
 }
+
+void scheduler_world_fleet(struct scheduler_world *w, uint32_t nodes, uint32_t period_ms)
+{
+    scheduler_world_start(w);
+    SP_ASSERT(scheduler_world_profile(w, "p", period_ms, 10) == SP_OK);
+    SP_ASSERT(scheduler_world_check(w, "c1", "p", "") == SP_OK);
+    scheduler_world_run(w, SCHEDULER_CORE_CHECKS_GAP_MS * 1000ull); /* the keeper is told of it */
+    SP_ASSERT(scheduler_world_nodes(w, 1, 0, 0, nodes) == SP_OK);
+    SP_ASSERT(scheduler_world_credit(w, "noop", SCHEDULER_WORLD_PLENTY) == SP_OK);
+}
+
+void scheduler_world_answer(struct scheduler_world *w, uint32_t *from, uint64_t after_us, uint8_t outcome)
+{
+    for (; *from < w->job_count && w->jobs[*from].at_us + after_us <= w->now.mono.us; (*from)++) {
+        struct scheduler_world_job job = w->jobs[*from];
+        SP_ASSERT(scheduler_world_close(w, &job, outcome, SP_REFUSAL_NONE, "") == SP_OK);
+    }
+}
+
+void scheduler_world_run_answering(struct scheduler_world *w, uint64_t us, uint64_t turn_us, uint64_t after_us, uint32_t *from)
+{
+    for (uint64_t t = 0; t < us; t += turn_us) {
+        scheduler_world_run(w, turn_us);
+        scheduler_world_answer(w, from, after_us, SP_OUTCOME_PASS);
+    }
+}

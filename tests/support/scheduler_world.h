@@ -62,6 +62,14 @@ enum sp_rc scheduler_world_close(struct scheduler_world *w, const struct schedul
                                  const char *checkpoint);
 enum sp_rc scheduler_world_return(struct scheduler_world *w, const struct scheduler_world_job *job);
 
+/* A fleet at work: one check with that period on `nodes` nodes, credit without end. */
+#define SCHEDULER_WORLD_PLENTY (1ull << 40)
+void scheduler_world_fleet(struct scheduler_world *w, uint32_t nodes, uint32_t period_ms);
+/* Effect: answers every job since *from that left at least after_us ago. */
+void scheduler_world_answer(struct scheduler_world *w, uint32_t *from, uint64_t after_us, uint8_t outcome);
+/* Effect: time passes; after each turn_us what left at least after_us ago passes. */
+void scheduler_world_run_answering(struct scheduler_world *w, uint64_t us, uint64_t turn_us, uint64_t after_us, uint32_t *from);
+
 /* Catalogue. */
 enum sp_rc scheduler_world_profile(struct scheduler_world *w, const char *name, uint32_t period_ms, uint8_t jitter);
 enum sp_rc scheduler_world_profile_put(struct scheduler_world *w, const struct profile_def *p);

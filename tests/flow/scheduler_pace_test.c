@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* How the scheduler trades messages for lateness: load fills batches, and where nobody answers at once jobs wait for company. */
+#include "scheduler_world.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#define S 1000000ull
+
+static struct scheduler_world *w;
+
+static int setup(void **state)
+{
+    (void)state;
+    w = scheduler_world_new(100000);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    assert_true(scheduler_core_check(&w->core));
+    scheduler_world_destroy(&w);
+    return 0;
+}
+
+/* A hundred thousand due times a second leave in messages worth sending, and none waits longer than the pace allows. */
+static void heavy_load_fills_batches(void **state)
+{
+    (void)state;
+    scheduler_world_fleet(w, 100000, 1000);
+    uint32_t from = 0;
+    scheduler_world_run_answering(w, S / 2, 1000, 0, &from);
+    assert_true(w->job_count > 40000);
+    assert_true(w->core.stats.batches * 64 < w->job_count);
+    assert_true(w->core.stats.late_max_us <= 2500);
+}
+
+static void light_load_never_waits(void **state)
+{
+    (void)state;
+    scheduler_world_fleet(w, 200, 1000);
+    uint32_t from = 0;
+    scheduler_world_run_answering(w, 3 * S, 1000, 0, &from);
+    assert_true(w->job_count > 400);
+    assert_true(w->core.stats.late_max_us <= 100);
+}
+
+/* Where answers take a while anyway, jobs wait for company: a small part of that while, and never more than a few milliseconds. */
+static void slow_answers_fill_batches(void **state)
+{
+    (void)state;
+    scheduler_world_fleet(w, 3000, 1000);
+    uint32_t from = 0;
+    scheduler_world_run_answering(w, 2 * S, 1000, S / 10, &from);
+    uint64_t jobs = w->job_count, batches = w->core.stats.batches;
+    scheduler_world_run_answering(w, 2 * S, 1000, S / 10, &from);
+    jobs = w->job_count - jobs;
+    batches = w->core.stats.batches - batches;
+    assert_true(jobs > 5000);
+    assert_true(batches * 6 < jobs);
+    assert_true(w->core.stats.late_max_us <= 5100);
+    scheduler_world_run_answering(w, S, 1000, 1000, &from); /* soon again at once, when answers are */
+    w->core.stats.late_max_us = 0;
+    scheduler_world_run_answering(w, 2 * S, 1000, 1000, &from);
+    assert_true(w->core.stats.late_max_us <= 200);
+}
+
+#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        T(heavy_load_fills_batches),
+        T(light_load_never_waits),
+        T(slow_answers_fill_batches),
+    };
+    return cmocka_run_group_tests_name("scheduler_pace", tests, NULL, NULL);
+}
