@@ -56,6 +56,13 @@ def run_group(group, args):
             report.error(figure, why)
 
 
+def end_fleet(module):
+    """Ends what the groups of a file share."""
+    keep = getattr(sys.modules.get(module), "keep", None)
+    if keep is not None:
+        keep.close()
+
+
 def number(value):
     return "-" if value is None else f"{value:,.3f}" if abs(value) < 1000 else f"{value:,.0f}"
 
@@ -95,14 +102,15 @@ def main():
     for name in args.groups:
         if name not in groups and name not in ("fleet", "all", "peers", "cloud", *ALIASES):
             parser.error(f"no group {name}; one of: {' '.join(groups)} fleet cloud all")
+    module = None
     try:
         for group in chosen(groups, args.groups):
+            if module not in (None, group.run.__module__):
+                end_fleet(module)  # or it would work beside what is measured next
+            module = group.run.__module__
             run_group(group, args)
     finally:
-        for name in {path.stem for path in HERE.glob("group_*.py")} & sys.modules.keys():
-            keep = getattr(sys.modules[name], "keep", None)
-            if keep is not None:
-                keep.close()
+        end_fleet(module)
     if args.json:
         print(json.dumps(report.rows, indent=2))
     else:
