@@ -28,6 +28,9 @@ static const struct contract contracts[] = {
      "{\"url\":\"http://127.0.0.1:$PORT/flood\"}"},
     {"oat", "{}", "{\"server\":\"http://127.0.0.1:$PORT/status\",\"version\":\"1\"}",
      "{\"server\":\"http://127.0.0.1:$PORT/hang\",\"version\":\"1\",\"requests\":64,\"batch\":1}", NULL},
+    {"keylime", "{}", "{\"verifier\":\"http://127.0.0.1:$PORT\",\"insecure\":true}",
+     "{\"verifier\":\"http://127.0.0.1:$PORT/hang\",\"insecure\":true}",
+     "{\"verifier\":\"http://127.0.0.1:$PORT/flood\",\"insecure\":true,\"max_bytes\":4096}"},
     {"exec", "{\"plugin_dirs\":[\"$BUILD/plugins\"],\"manifest_required\":false,\"helpers\":1}",
      "{\"plugin\":\"status\",\"args\":[\"0\",\"well\"]}", "{\"plugin\":\"hang\"}", "{\"plugin\":\"flood\"}"},
 };

@@ -77,7 +77,7 @@ static bool serve(struct connection *c)
         return write(c->fd, "\x01\x02\x03 no http\n", 12) < 0;
     } else if (strcmp(path, "/close") == 0) {
         return false;
-    } else if (strcmp(path, "/flood") == 0) {
+    } else if (strncmp(path, "/flood", 6) == 0) {
         start_chunks(c, FLOODS);
     } else if (strcmp(path, "/drip") == 0) {
         start_chunks(c, DRIPS);

@@ -2,7 +2,7 @@
 /*
  * http_double - a small HTTP server in a child process, for tests: it behaves well or badly as the path says.
  *   /ok       200 "all is well\n"          /status/NNN  that status      /json   {"status":"ok","n":3,"list":[{"a":true}]}
- *   /hang     never answers                /flood       endless chunked  /drip   one byte each 100 ms
+ *   /hang     never answers                /flood...    endless chunked  /drip   one byte each 100 ms
  *   /garbage  no HTTP at all               /redirect    302 to file:///etc/passwd      /huge   1 MiB of text
  *   /close    closes at once               /twice       two JSON members of one name
  *   /count    200 "connections N\n": how many were accepted so far
