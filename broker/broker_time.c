@@ -95,6 +95,8 @@ static void fill_stats(struct broker_shell *s)
         {"admission.no", refused},           {"refused.unknown", b->refused_unknown},
         {"violations", s->violations},       {"alarms", b->alarms},
         {"principals", b->who.count},        {"frames.in", s->frames_in},
+        {"evidence.asked", b->asked.count},  {"evidence.expired", b->asked_expired},
+        {"evidence.unasked", b->unasked},
     };
 
     for (size_t i = 0; i < SP_COUNT(gauges); i++)

@@ -49,6 +49,7 @@ struct sp_adapter_result {
     const uint8_t *evidence; /* SHA-256 (32 bytes) of the raw evidence, or NULL */
     const uint8_t *checkpoint;
     size_t checkpoint_len;
+    uint64_t instance;    /* reset counter << 32 | restart counter of the node's TPM when it made the evidence; 0: not known */
 };
 
 /* ---- services of the worker ------------------------------------------------------------------------------------ */
@@ -74,6 +75,41 @@ struct sp_adapter_timer {
     uint32_t index; /* private to the host */
 };
 
+/* Who a node's attester and its TPM are, as enrolment left them and the keeper signed. Borrowed. */
+struct sp_adapter_identity {
+    uint32_t generation;  /* of the node */
+    uint8_t mode;         /* enum sp_enrolment of msg.h; never none */
+    const uint8_t *ak;    /* TPM2B_PUBLIC of the attestation key; NULL: no TPM is enrolled for the node */
+    size_t ak_len;
+    const uint8_t *ek;    /* 32 bytes: SHA-256 of the endorsement key's certificate, or of the key with first use; NULL: no TPM */
+};
+
+/* One part of a document, or the end of the question. Borrowed. */
+struct sp_adapter_part {
+    uint16_t reason;      /* enum sp_reason of msg.h; not ok: the question has ended, and the fields from `bytes` on are empty */
+    const char *detail;   /* with a reason, for people; may be empty */
+    const struct sp_adapter_identity *who; /* NULL with a reason that came before it was known */
+    const uint8_t *bytes; /* signed by the node's own attester as its answer to this very question */
+    size_t n;
+    uint64_t offset;      /* of bytes in the document; the one before ended here */
+    uint64_t total;       /* bytes of the document; the same in every part */
+    bool last;            /* the question has ended */
+};
+
+/* What an attester is asked for. Borrowed for the call. */
+struct sp_adapter_question {
+    const char *kind;     /* of the document: "quote", "ima" ... */
+    const char *args;     /* a JSON object */
+    const uint8_t *nonce; /* 32 bytes, fresh */
+};
+
+/* A question to the attester of a job's node; embed it, zeroed. One question at a time; it may be used again when it has ended. */
+struct sp_adapter_ask {
+    void (*part)(struct sp_adapter_ask *ask, const struct sp_adapter_part *part);
+    void *arg;
+    uint32_t index; /* private to the host; 0: nothing is asked */
+};
+
 /* Services the worker gives to an adapter; valid from init() to fini(). `self` is always the first argument. */
 struct sp_adapter_host {
     void *self;
@@ -95,6 +131,19 @@ struct sp_adapter_host {
      * and a name with other characters than letters, digits and . _ - : [ ] % so that it can neither leave its place in a
      * URL nor become an option. */
     bool (*expand)(void *self, const struct sp_adapter_job *job, const char *text, char *out, size_t out_cap);
+    /* Asks the attester of the job's node for a document. Parts come through part() in their order, and the next one is asked for when
+     * part() returned; the question ends with the part that is `last`, exactly once, or with ask_stop(). part() is never called from
+     * within ask(). Why it ended otherwise:
+     *   not_enrolled  the keeper knows no attester for this node
+     *   unreachable   the attester is not connected, or did not answer before the job's deadline was near
+     *   busy          too many questions at once, here or there
+     *   protocol      an answer that is signed by the node's attester and does not fit the question
+     *   others        as the attester said
+     * An answer that is not signed by the node's attester for this question is dropped and counted; it ends nothing. */
+    void (*ask)(void *self, const struct sp_adapter_job *job, struct sp_adapter_ask *ask, const struct sp_adapter_question *question);
+    /* Ends a question without an answer: part() is not called any more. Allowed within part(), and when nothing is asked. An adapter
+     * calls it in cancel() and before finish(). */
+    void (*ask_stop)(void *self, struct sp_adapter_ask *ask);
     /* One line to the worker's log; level 'e' error, 'w' warning, 'n' notice, 'd' debug. */
     void (*log)(void *self, char level, const char *text);
 };

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "msg.h"
 #include "sp_assert.h"
 #include "sp_log.h"
 
@@ -104,6 +105,46 @@ static void host_log(void *self, char level, const char *text)
     SP_LOG(l, "worker", "adapter", SP_LOG_S("text", text));
 }
 
+/* ask->index is its place + 1 while the question is open. */
+static void host_ask_stop(void *ctx, struct sp_adapter_ask *ask)
+{
+    struct worker_host *self = ctx;
+    if (ask->index == 0) {
+        return;
+    }
+    struct sp_adapter_ask *last = self->asking[--self->asking_count];
+    self->asking[ask->index - 1] = last;
+    last->index = ask->index;
+    ask->index = 0;
+}
+
+static void host_ask(void *ctx, const struct sp_adapter_job *job, struct sp_adapter_ask *ask, const struct sp_adapter_question *question)
+{
+    struct worker_host *self = ctx;
+    (void)job;
+    (void)question;
+    SP_ASSERT(ask->index == 0);
+    if (self->asking_count == self->asking_size) {
+        uint32_t size = self->asking_size == 0 ? WORKER_HOST_TIMERS : self->asking_size * 2;
+        struct sp_adapter_ask **asking = realloc(self->asking, size * sizeof *asking);
+        SP_ASSERT(asking != NULL && size <= WORKER_HOST_TIMERS_MAX); /* one question a job: more leak */
+        self->asking = asking;
+        self->asking_size = size;
+    }
+    self->asking[self->asking_count++] = ask;
+    ask->index = self->asking_count;
+}
+
+static void end_questions(struct worker_host *self)
+{
+    const struct sp_adapter_part part = {.reason = SP_REASON_UNREACHABLE, .detail = "there is no bus here", .last = true};
+    for (uint32_t n = self->asking_count; n > 0 && self->asking_count > 0; n--) { /* what is asked meanwhile ends next time */
+        struct sp_adapter_ask *ask = self->asking[0];
+        host_ask_stop(self, ask);
+        ask->part(ask, &part);
+    }
+}
+
 bool worker_host_init(struct worker_host *self, struct sp_loop *loop, struct sp_adapter_host *services)
 {
     memset(self, 0, sizeof *self);
@@ -123,6 +164,8 @@ bool worker_host_init(struct worker_host *self, struct sp_loop *loop, struct sp_
     services->timer = host_timer;
     services->expand = host_expand;
     services->log = host_log;
+    services->ask = host_ask;
+    services->ask_stop = host_ask_stop;
     return true;
 }
 
@@ -130,6 +173,8 @@ void worker_host_fini(struct worker_host *self)
 {
     free(self->timer);
     free(self->free_id);
+    free(self->asking);
+    self->asking = NULL;
     self->timer = NULL;
     self->free_id = NULL;
     sp_heap_fini(&self->heap);
@@ -138,6 +183,7 @@ void worker_host_fini(struct worker_host *self)
 void worker_host_tick(struct worker_host *self, uint64_t now_us)
 {
     const struct sp_heap_entry *top;
+    end_questions(self);
     for (uint32_t i = 0; i < WORKER_HOST_FIRE_MAX; i++) {
         top = sp_heap_top(&self->heap);
         if (top == NULL || top->key > now_us) {
@@ -152,5 +198,5 @@ void worker_host_tick(struct worker_host *self, uint64_t now_us)
 uint64_t worker_host_deadline(const struct worker_host *self)
 {
     const struct sp_heap_entry *top = sp_heap_top(&self->heap);
-    return top != NULL ? top->key : UINT64_MAX;
+    return self->asking_count > 0 ? 0 : top != NULL ? top->key : UINT64_MAX;
 }

@@ -18,12 +18,16 @@ struct worker_host {
     uint32_t *free_id;               /* private; stack */
     uint32_t free_count;
     uint64_t watches; /* changes of descriptors, for statistics */
+    struct sp_adapter_ask **asking; /* private; questions that will end with the next tick */
+    uint32_t asking_count, asking_size;
 };
 
-/* Effect: fills now_us, watch, timer, expand and log of *services (self = host; the rest is the caller's). False: no memory. */
+/* Effect: fills now_us, watch, timer, expand, log, ask and ask_stop of *services (self = host; the rest is the caller's). There is no
+ * bus here, so every question ends with reason unreachable; a worker puts its own services (worker_ask.h) in place of those two.
+ * False: no memory. */
 bool worker_host_init(struct worker_host *self, struct sp_loop *loop, struct sp_adapter_host *services);
 void worker_host_fini(struct worker_host *self);
-/* Effect: fires what is due. */
+/* Effect: fires what is due, and ends questions. */
 void worker_host_tick(struct worker_host *self, uint64_t now_us);
 /* Returns when worker_host_tick has something to do, UINT64_MAX: never. */
 uint64_t worker_host_deadline(const struct worker_host *self);

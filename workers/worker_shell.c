@@ -4,7 +4,6 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "compiled.h"
 #include "dispatch_worker.h"
@@ -20,6 +19,7 @@
 #include "worker_adapters.h"
 #include "worker_core.h"
 #include "worker_host.h"
+#include "worker_paths.h"
 
 SP_STATIC_ASSERT(WORKER_TICKET_BYTES == SP_TICKET_BYTES, "core and wire agree");
 SP_STATIC_ASSERT(SP_ADAPTER_DETAIL_MAX == REC_RESULT_DETAIL_MAX && SP_ADAPTER_MEASURES_MAX == REC_RESULT_MEASURES_MAX, "adapter.h and wire agree");
@@ -39,7 +39,7 @@ struct worker_shell {
     struct sp_stats *stats;
     uint32_t gauge[G_COUNT];
     uint32_t wait_latency, run_latency;
-    char prefix[SP_FS_PATH_BYTES], state[SP_FS_PATH_BYTES], run[SP_FS_PATH_BYTES], libexec[SP_FS_PATH_BYTES];
+    struct worker_paths paths;
     struct worker_effects effects;
     struct worker_effects nested; /* of a finish() within start() */
     char detail[SP_ADAPTER_DETAIL_MAX], measures[SP_ADAPTER_MEASURES_MAX]; /* cleaned texts of the result that is being put */
@@ -91,7 +91,7 @@ static void shell_finish(void *ctx, struct sp_adapter_job *job, const struct sp_
 {
     struct worker_shell *self = ctx;
     const struct worker_slot *s = worker_core_slot(self->core, job->slot);
-    struct rec_result r = {.outcome = result->outcome, .reason = result->reason};
+    struct rec_result r = {.outcome = result->outcome, .reason = result->reason, .instance = result->instance};
     bool cut = false;
     SP_ASSERT(result->outcome <= SP_OUTCOME_LAST);
     if (s->state == WORKER_RUNNING) {
@@ -288,6 +288,20 @@ enum sp_rc worker_on_result_ack(struct worker_in *in, struct msg_result_ack *m)
     return SP_OK;
 }
 
+enum sp_rc worker_on_evidence(struct worker_in *in, struct msg_evidence *m)
+{
+    (void)in;
+    (void)m;
+    return SP_OK;
+}
+
+enum sp_rc worker_on_identity(struct worker_in *in, struct msg_identity *m)
+{
+    (void)in;
+    (void)m;
+    return SP_OK;
+}
+
 enum sp_rc worker_on_drain(struct worker_in *in, struct msg_drain *m)
 {
     SP_LOG(SP_LOG_NOTICE, "worker", "drain", SP_LOG_S("by", in->message->from->name), SP_LOG_U("ms", m->deadline_ms));
@@ -428,27 +442,6 @@ void worker_shell_drain(struct worker_shell *self, uint64_t within_ms)
 
 /* ---- life ------------------------------------------------------------------------------------------------------ */
 
-static enum sp_rc find_paths(struct worker_shell *self, const struct sp_conf_worker *w, struct sp_err *err)
-{
-    const struct sp_conf *c = self->opt.conf;
-    char base[SP_FS_PATH_BYTES];
-    ssize_t n = readlink("/proc/self/exe", self->libexec, sizeof self->libexec - 1);
-    char *slash = n > 0 ? memrchr(self->libexec, '/', (size_t)n) : NULL;
-    if (slash != NULL) {
-        *slash = '\0';
-    }
-    bool ok = sp_str_copy(self->prefix, sizeof self->prefix, sp_str_of(c->prefix)) &&
-              sp_conf_path(c, c->run, self->run, sizeof self->run) == SP_OK &&
-              (w->libexec[0] == '\0' || sp_conf_path(c, w->libexec, self->libexec, sizeof self->libexec) == SP_OK) &&
-              sp_conf_path(c, w->spool, base, sizeof base) == SP_OK &&
-              sp_fs_join(self->state, sizeof self->state, base, self->opt.name) == SP_OK;
-    if (!ok) {
-        return sp_err_set(err, SP_E_LIMIT, c->file, "a path is too long");
-    }
-    enum sp_rc rc = sp_fs_mkdirs(self->state, 0700, err);
-    return rc == SP_OK ? sp_fs_mkdirs(self->run, 0755, err) : rc;
-}
-
 static void register_stats(struct worker_shell *self)
 {
     static const char *const names[G_COUNT] = {
@@ -487,10 +480,10 @@ static enum sp_rc open_core(struct worker_shell *self, const struct sp_conf_work
         return sp_err_set(err, SP_E_NOMEM, self->opt.name, "no memory for %u slots", (unsigned)w->slots);
     }
     self->services.slots = slots;
-    self->services.prefix = self->prefix;
-    self->services.state_dir = self->state;
-    self->services.run_dir = self->run;
-    self->services.libexec_dir = self->libexec;
+    self->services.prefix = self->paths.prefix;
+    self->services.state_dir = self->paths.state;
+    self->services.run_dir = self->paths.run;
+    self->services.libexec_dir = self->paths.libexec;
     self->services.finish = shell_finish;
     register_stats(self);
     return SP_OK;
@@ -531,9 +524,9 @@ enum sp_rc worker_shell_open(const struct worker_shell_options *options, struct 
         return sp_err_set(err, SP_E_NOMEM, options->name, "no memory");
     }
     self->opt = *options;
-    enum sp_rc rc = find_paths(self, w, err);
+    enum sp_rc rc = worker_paths_find(options->conf, options->name, &self->paths, err);
     rc = rc == SP_OK ? open_core(self, w, err) : rc;
-    rc = rc == SP_OK ? sp_fs_join(outbox, sizeof outbox, self->state, "outbox") : rc;
+    rc = rc == SP_OK ? sp_fs_join(outbox, sizeof outbox, self->paths.state, "outbox") : rc;
     rc = rc == SP_OK ? sender_open(&self->sender, outbox, w->outbox_mb, err) : rc;
     rc = rc == SP_OK ? worker_adapters_open(&self->adapters, options->adapters, &self->services, w, err) : rc;
     rc = rc == SP_OK ? open_bus(self, w, err) : rc;

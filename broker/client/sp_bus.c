@@ -250,6 +250,11 @@ static bool take_options(struct sp_bus *bus, const struct sp_bus_options *o, cha
         snprintf(why, why_bytes, "signing key of %s cannot be used", o->name);
         return false;
     }
+    bus->learn = o->role == SP_ROLE_ATTESTER ? sp_bus_learn_new() : NULL;
+    if (o->role == SP_ROLE_ATTESTER && bus->learn == NULL) {
+        snprintf(why, why_bytes, "no memory for the bus");
+        return false;
+    }
     if (o->core != NULL) {
         sp_crypto_hmac_init(&bus->mac, o->core->mac, sizeof o->core->mac);
         bus->has_mac = true;
@@ -325,6 +330,7 @@ void sp_bus_close(struct sp_bus **bus_p, int linger_ms)
         say_bye(bus, &bus->links[i]);
         sp_bus_link_close(&bus->links[i], linger_ms);
     }
+    sp_bus_learn_destroy(&bus->learn);
     if (bus->zmq != NULL)
         zmq_ctx_term(bus->zmq);
     bus->zmq = NULL;

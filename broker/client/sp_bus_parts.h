@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Inside of sp_bus, shared by its files only: sp_bus.c (life, timers, loop), sp_bus_link.c (one socket and its session with a
- * broker), sp_bus_send.c, sp_bus_receive.c, sp_bus_people.c (principals.yaml). */
+ * broker), sp_bus_send.c, sp_bus_receive.c, sp_bus_people.c (principals.yaml), sp_bus_learn.c (whom an attester does not know). */
 #ifndef SP_BUS_PARTS_H
 #define SP_BUS_PARTS_H
 
@@ -81,6 +81,7 @@ struct sp_bus {
     uint64_t published;
     uint64_t started_us;
     uint64_t refused[SP_REFUSAL_LAST + 1];
+    struct sp_bus_learn *learn; /* attesters only */
     bool in_hook, closing;
 };
 
@@ -106,6 +107,15 @@ void sp_bus_send_stats(struct sp_bus *bus);
 
 /* sp_bus_receive.c: takes up to SP_BUS_DRAIN_MAX frames; returns how many. */
 unsigned sp_bus_receive(struct sp_bus_link *link);
+
+/* sp_bus_learn.c: attesters only. What to do with a message whose sender may be unknown: judge it; it waits; refuse it. */
+enum sp_bus_learnt { SP_BUS_LEARNT, SP_BUS_HELD, SP_BUS_UNKNOWN };
+struct sp_bus_learn *sp_bus_learn_new(void);
+void sp_bus_learn_destroy(struct sp_bus_learn **self);
+enum sp_bus_learnt sp_bus_learn_look(struct sp_bus_link *link, const struct sp_envelope *e, const uint8_t *p, size_t n);
+/* Effect: the keeper's word; what waited for it is handed to judge. */
+void sp_bus_learn_info(struct sp_bus *bus, const struct msg_principal_info *m,
+                       void (*judge)(struct sp_bus_link *link, const uint8_t *p, size_t n));
 
 /* sp_bus.c */
 uint64_t sp_bus_now_us(const struct sp_bus *bus);

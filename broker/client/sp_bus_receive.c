@@ -89,6 +89,15 @@ enum sp_rc bus_on_refused(struct bus_in *in, struct msg_refused *m)
     return SP_OK;
 }
 
+static void take_frame(struct sp_bus_link *link, const uint8_t *p, size_t n);
+
+enum sp_rc bus_on_principal_info(struct bus_in *in, struct msg_principal_info *m)
+{
+    in->own = true;
+    sp_bus_learn_info(in->link->bus, m, take_frame);
+    return SP_OK;
+}
+
 enum sp_rc bus_on_welcome(struct bus_in *in, struct msg_welcome *m)
 {
     in->own = true;
@@ -122,11 +131,16 @@ static void take_frame(struct sp_bus_link *link, const uint8_t *p, size_t n)
     struct sp_envelope e = {0};
     struct sp_registry_row *row = NULL;
     enum sp_rc rc = sp_envelope_decode(p, n, &e);
-    enum sp_refusal refusal =
-        rc == SP_OK ? judge(link, &e, &row)
-                    : (rc == SP_E_VERSION ? SP_REFUSAL_VERSION : (rc == SP_E_LIMIT ? SP_REFUSAL_SIZE : SP_REFUSAL_MALFORMED));
+    enum sp_bus_learnt learnt = rc == SP_OK ? sp_bus_learn_look(link, &e, p, n) : SP_BUS_LEARNT;
 
     link->heard_us = sp_bus_now_us(bus);
+    if (learnt == SP_BUS_HELD)
+        return;
+    enum sp_refusal refusal =
+        learnt == SP_BUS_UNKNOWN ? SP_REFUSAL_PRINCIPAL
+        : rc == SP_OK            ? judge(link, &e, &row)
+                      : (rc == SP_E_VERSION ? SP_REFUSAL_VERSION : (rc == SP_E_LIMIT ? SP_REFUSAL_SIZE : SP_REFUSAL_MALFORMED));
+
     if (refusal != SP_REFUSAL_NONE) {
         sp_bus_refuse(bus, e.type, row != NULL ? row->p.role : SP_ROLE_NONE, refusal, e.sender, "not taken");
         return;

@@ -25,7 +25,7 @@ bool broker_core_init(struct broker_core *b, const struct broker_options *option
     if (b->frames == NULL || b->trace == NULL || !principal_init(&b->who, options->principals_max, options->seed) ||
         !peer_init(&b->peers, options->peers_max) ||
         !route_init(&b->routes, workers, ROUTE_ROUTES_MAX, options->window_jobs, options->seed) ||
-        !queue_pool_init(&b->pool, options->frames, options->queue_bytes)) {
+        !queue_pool_init(&b->pool, options->frames, options->queue_bytes) || !broker_asked_init(b)) {
         broker_core_fini(b);
         return false;
     }
@@ -44,6 +44,7 @@ void broker_core_fini(struct broker_core *b)
     peer_fini(&b->peers);
     route_fini(&b->routes);
     queue_pool_fini(&b->pool);
+    asked_fini(&b->asked);
 }
 
 bool broker_core_is_addressed(const struct broker_core *b, const struct broker_in *in)
@@ -217,6 +218,10 @@ static void go_on(struct broker_core *b, struct broker_effects *fx)
         broker_peers_drop_silent(b, fx);
     if (!b->more && b->ticking)
         broker_jobs_expire(b, fx);
+    if (b->ticking)
+        b->asked_expired += asked_expire(&b->asked, b->now_us);
+    if (!b->more && b->asked.lost != ASKED_NONE)
+        broker_asked_flush(b, fx);
     if (!b->more && b->ticking && b->pool.count > 0 && route_retry(&b->routes, b->now_us))
         b->dirty = true;
     if (!b->more && b->dirty)
@@ -289,6 +294,8 @@ uint64_t broker_core_deadline(const struct broker_core *b)
     }
     if (b->pool.count > 0 && route_retry_us(&b->routes) < first)
         first = route_retry_us(&b->routes);
+    if (asked_deadline(&b->asked) < first)
+        first = asked_deadline(&b->asked);
     return first;
 }
 
@@ -321,6 +328,7 @@ void broker_core_check(const struct broker_core *b)
     principal_check(&b->who);
     peer_check(&b->peers, &b->who);
     route_check(&b->routes, &b->pool);
+    asked_check(&b->asked);
     SP_ASSERT(b->pool.bytes <= b->pool.bytes_max);
     for (uint32_t i = 0; i < b->peers.size; i++) {
         const struct peer *p = &b->peers.peers[i];

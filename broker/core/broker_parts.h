@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Inside of the broker's core, shared by its files only: broker_core.c (step, admission of a message), broker_peers.c (sessions),
- * broker_send.c (replies, forwards, fan-out), broker_jobs.c (routes, batches, credit). */
+ * broker_send.c (replies, forwards, fan-out), broker_jobs.c (routes, batches, credit), broker_asked.c (evidence). */
 #ifndef BROKER_PARTS_H
 #define BROKER_PARTS_H
 
@@ -65,5 +65,12 @@ void broker_jobs_session_ends(struct broker_core *b, uint32_t peer);
 void broker_jobs_expire(struct broker_core *b, struct broker_effects *fx);
 /* Effect: hands out what waits, tells grants, releases what nobody owns; sets more when it could not finish. */
 void broker_jobs_flush(struct broker_core *b, struct broker_effects *fx);
+
+/* broker_asked.c */
+bool broker_asked_init(struct broker_core *b);
+void broker_asked_unsent(struct broker_core *b, uint32_t frame);
+void broker_asked_session_ends(struct broker_core *b, uint32_t peer);
+/* Effect: tells those whose attester is gone; sets more when it could not finish. */
+void broker_asked_flush(struct broker_core *b, struct broker_effects *fx);
 
 #endif

@@ -29,6 +29,7 @@ static void end_session(struct broker_core *b, uint32_t peer)
     }
     if (p->role == SP_ROLE_SCHEDULER)
         broker_jobs_session_ends(b, peer);
+    broker_asked_session_ends(b, peer);
 }
 
 void broker_peers_drop(struct broker_core *b, uint32_t peer, const char *why, struct broker_effects *fx)

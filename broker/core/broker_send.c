@@ -2,7 +2,9 @@
 /* Ways out of the core: replies of our own, forwards, fan-out, refusals; and the counting that goes with them. */
 #include "broker_parts.h"
 
-#define EDGE_ROLES (1u << SP_ROLE_WORKER | 1u << SP_ROLE_OPERATOR | 1u << SP_ROLE_READER | 1u << SP_ROLE_ENROL | 1u << SP_ROLE_BRIDGE)
+#define EDGE_ROLES                                                                                                                 \
+    (1u << SP_ROLE_WORKER | 1u << SP_ROLE_OPERATOR | 1u << SP_ROLE_READER | 1u << SP_ROLE_ENROL | 1u << SP_ROLE_BRIDGE |            \
+     1u << SP_ROLE_ATTESTER)
 
 static struct broker_counter *counter(struct broker_core *b, uint16_t type, uint8_t role, unsigned outgoing)
 {
@@ -82,7 +84,9 @@ void broker_send_refuse(struct broker_core *b, const struct broker_in *in, enum 
 {
     struct msg_refused m = {.type = in->e.type, .sequence = in->e.sequence, .code = (uint16_t)code, .detail = sp_str_of(detail)};
     struct sp_packer w;
-    bool tell = in->peer != PEER_NONE ? peer_may_be_told(&b->peers.peers[in->peer], b->now_us) : stranger_may_be_told(b);
+    /* A question that is refused is asked elsewhere at once, so each of them is answered. */
+    uint32_t most = in->e.type == SP_MSG_EVIDENCE_REQUEST ? PEER_ANSWERS_PER_S : PEER_REFUSALS_PER_S;
+    bool tell = in->peer != PEER_NONE ? peer_may_be_told(&b->peers.peers[in->peer], most, b->now_us) : stranger_may_be_told(b);
 
     in->row->refused++;
     counter(b, in->e.type, in->row->role, 0)->refused++;
@@ -302,6 +306,8 @@ void broker_send_unsent(struct broker_core *b, uint32_t frame, uint32_t conn, st
         return;
     }
     counter(b, facts->type, peer != PEER_NONE ? b->peers.peers[peer].role : SP_ROLE_NONE, 1)->dropped++;
+    if (facts->type == SP_MSG_EVIDENCE_REQUEST)
+        broker_asked_unsent(b, frame);
     if (facts->fan)
         return;
     /* The sender keeps what must not be lost (a result until its acknowledgement); it is told so that it waits. */

@@ -163,13 +163,13 @@ bool peer_is_valid(const struct peer *p, const struct principal_table *who, uint
     return peer_is_current(p, who) && principal_pair_is_valid(row, principal_pair_of(row, p->generation), wall_s);
 }
 
-bool peer_may_be_told(struct peer *p, uint64_t now_us)
+bool peer_may_be_told(struct peer *p, uint32_t most, uint64_t now_us)
 {
     if (now_us - p->refusal_us >= 1000000u) {
         p->refusal_us = now_us;
         p->refusals = 0;
     }
-    return p->refusals++ < PEER_REFUSALS_PER_S;
+    return p->refusals++ < most;
 }
 
 void peer_check(const struct peer_table *t, const struct principal_table *who)

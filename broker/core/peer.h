@@ -9,7 +9,8 @@
 
 #define PEER_NONE           UINT32_MAX
 #define PEER_SHARED_MAX     8u  /* connections of one operator or reader at once */
-#define PEER_REFUSALS_PER_S 10u /* Refused replies one connection gets */
+#define PEER_REFUSALS_PER_S 10u /* Refused replies one connection gets, */
+#define PEER_ANSWERS_PER_S  1000u /* those about questions to attesters counted in */
 
 struct peer {
     bool used;
@@ -57,8 +58,8 @@ void peer_heard(struct peer_table *t, uint32_t peer, uint64_t now_us);
 bool peer_is_current(const struct peer *p, const struct principal_table *who);
 /* The same, and the pair it was admitted under counts at this time. */
 bool peer_is_valid(const struct peer *p, const struct principal_table *who, uint64_t wall_s);
-/* True, and counted, while the connection has Refused replies left in this second. */
-bool peer_may_be_told(struct peer *p, uint64_t now_us);
+/* True, and counted, while the connection has had fewer than `most` Refused replies in this second. */
+bool peer_may_be_told(struct peer *p, uint32_t most, uint64_t now_us);
 /* Roles of which one principal may have several connections. */
 bool peer_role_shares(uint8_t role);
 

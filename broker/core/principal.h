@@ -43,6 +43,7 @@ struct principal {
     uint16_t generation; /* counts keys of this row: the last one given */
     struct principal_pair pair[PRINCIPAL_PAIRS];
     uint64_t adapters;   /* worker: bits of principal_adapter_bit it may serve */
+    char node[REC_NODE_INFO_NAME_MAX + 1]; /* attester: its one node */
     uint64_t admin_id;   /* largest id of a write taken from this operator */
     uint32_t first_link; /* owned by broker_core: its first connection, or UINT32_MAX */
     uint32_t next_free;  /* private */
@@ -61,6 +62,7 @@ struct principal_table {
     uint8_t seed[16];
     struct sp_map by_name;
     struct sp_map by_curve;
+    struct sp_map by_node; /* attesters that are not revoked; of two with one node the one that was put last */
     struct sp_map dead; /* keys the keeper revoked: for the life, whatever name the file gives them later */
     uint32_t adapters;
     char adapter[PRINCIPAL_ADAPTERS_MAX][33];
@@ -72,7 +74,7 @@ void principal_fini(struct principal_table *t);
 
 /* Effect: inserts the row or changes the one of that name; *index tells where. SP_E_FULL: no row left. SP_E_EXISTS: the CURVE key
  * belongs to another name. SP_E_AUTHORITY: the name is in the file and this does not come from it; when it is a revoked row, the
- * file's rows with one of its keys are revoked all the same. SP_E_INVALID: name, role or keys are not well-formed. On other errors
+ * file's rows with one of its keys are revoked all the same. SP_E_INVALID: name, role, keys or node are not well-formed. On other errors
  * nothing changed. */
 enum sp_rc principal_put(struct principal_table *t, const struct rec_principal *from, bool from_file, uint32_t *index) SP_MUST_USE;
 
@@ -87,7 +89,9 @@ void principal_file_end(struct principal_table *t);
 /* Returns the index or PRINCIPAL_NONE. Revoked and expired rows are found too. */
 uint32_t principal_by_name(const struct principal_table *t, struct sp_str name);
 uint32_t principal_by_curve(const struct principal_table *t, const uint8_t curve[32]);
-/* The same from the user id of a message: NULL, empty, malformed and out-dated ones are nobody. *pair: which of its pairs. */
+/* The attester of that node; expired ones are found too. */
+uint32_t principal_by_node(const struct principal_table *t, struct sp_str node);
+/* By the user id of a message: NULL, empty, malformed and out-dated ones are nobody. *pair: which of its pairs. */
 uint32_t principal_by_user_id(const struct principal_table *t, const char *user_id, unsigned *pair);
 void principal_user_id(const struct principal_table *t, uint32_t index, unsigned pair, char to[PRINCIPAL_USER_ID_BYTES]);
 /* Number of the pair with this generation, PRINCIPAL_PAIRS when there is none any more. */

@@ -25,7 +25,7 @@ enum sp_conf_role {
     SP_CONF_ROLE_WORKER,
     SP_CONF_ROLE_OPERATOR,
     SP_CONF_ROLE_READER,
-    SP_CONF_ROLE_ENROL, SP_CONF_ROLE_BRIDGE
+    SP_CONF_ROLE_ENROL, SP_CONF_ROLE_BRIDGE, SP_CONF_ROLE_ATTESTER
 };
 
 /* A row of principals.yaml. */
@@ -34,7 +34,7 @@ struct sp_conf_principal {
     uint32_t role;
     uint8_t curve[32], sign[32]; /* sign all zero: cannot sign */
     char adapters[513];    /* worker: scope, joined by commas; "*" = all */
-    char nodes[256];       /* worker: selector of nodes; empty = all */
+    char nodes[256];       /* worker: selector of nodes; empty = all. attester: its one node */
     uint8_t next_curve[32], next_sign[32]; /* the pair that follows; all zero: none */
     uint64_t not_after_s, next_not_before_s, next_not_after_s; /* wall clock; 0: none */
     bool revoked;

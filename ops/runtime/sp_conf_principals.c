@@ -76,6 +76,9 @@ static enum sp_rc check_row(const char *file, const struct sp_conf_principals *a
         return bad_row(
             file, p, "curve is no good key: of small order (its secrets are known to everybody), or a second spelling of one", err);
     }
+    if (p->role == SP_CONF_ROLE_ATTESTER && !sp_str_is_name(sp_str_of(p->nodes), 64)) {
+        return bad_row(file, p, "nodes of an attester is the name of its one node", err);
+    }
     if (names_other_role(p)) {
         return bad_row(file, p, "this name means whoever has that role, so nobody else may have it", err);
     }

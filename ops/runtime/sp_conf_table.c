@@ -11,7 +11,7 @@
         .name = (text), .keys = (rows), .count = SP_COUNT(rows), .size = sizeof(struct type)                                      \
     }
 
-const char *const sp_conf_role_words[] = {"none", "broker", "scheduler", "keeper", "worker", "operator", "reader", "enrol", "bridge", NULL};
+const char *const sp_conf_role_words[] = {"none", "broker", "scheduler", "keeper", "worker", "operator", "reader", "enrol", "bridge", "attester", NULL};
 static const char *const level_words[] = {"error", "warning", "notice", "info", "debug", NULL};
 
 /* ---- brokers: ---- */

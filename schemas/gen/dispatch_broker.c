@@ -11,7 +11,7 @@ static bool may(enum sp_role from, unsigned roles)
 
 static enum sp_rc take_hello(struct broker_in *in, enum sp_role from, const uint8_t *body, size_t n)
 {
-    if (!may(from, 1u << SP_ROLE_SCHEDULER | 1u << SP_ROLE_KEEPER | 1u << SP_ROLE_WORKER | 1u << SP_ROLE_OPERATOR | 1u << SP_ROLE_READER | 1u << SP_ROLE_ENROL | 1u << SP_ROLE_BRIDGE))
+    if (!may(from, 1u << SP_ROLE_SCHEDULER | 1u << SP_ROLE_KEEPER | 1u << SP_ROLE_WORKER | 1u << SP_ROLE_OPERATOR | 1u << SP_ROLE_READER | 1u << SP_ROLE_ENROL | 1u << SP_ROLE_BRIDGE | 1u << SP_ROLE_ATTESTER))
         return SP_E_AUTHORITY;
     struct msg_hello m;
     enum sp_rc rc = msg_hello_decode(body, n, &m);
@@ -20,7 +20,7 @@ static enum sp_rc take_hello(struct broker_in *in, enum sp_role from, const uint
 
 static enum sp_rc take_heartbeat(struct broker_in *in, enum sp_role from, const uint8_t *body, size_t n)
 {
-    if (!may(from, 1u << SP_ROLE_BROKER | 1u << SP_ROLE_SCHEDULER | 1u << SP_ROLE_KEEPER | 1u << SP_ROLE_WORKER | 1u << SP_ROLE_READER | 1u << SP_ROLE_OPERATOR | 1u << SP_ROLE_BRIDGE))
+    if (!may(from, 1u << SP_ROLE_BROKER | 1u << SP_ROLE_SCHEDULER | 1u << SP_ROLE_KEEPER | 1u << SP_ROLE_WORKER | 1u << SP_ROLE_READER | 1u << SP_ROLE_OPERATOR | 1u << SP_ROLE_BRIDGE | 1u << SP_ROLE_ATTESTER))
         return SP_E_AUTHORITY;
     struct msg_heartbeat m;
     enum sp_rc rc = msg_heartbeat_decode(body, n, &m);
@@ -38,7 +38,7 @@ static enum sp_rc take_credit(struct broker_in *in, enum sp_role from, const uin
 
 static enum sp_rc take_bye(struct broker_in *in, enum sp_role from, const uint8_t *body, size_t n)
 {
-    if (!may(from, 1u << SP_ROLE_SCHEDULER | 1u << SP_ROLE_KEEPER | 1u << SP_ROLE_WORKER | 1u << SP_ROLE_READER | 1u << SP_ROLE_OPERATOR | 1u << SP_ROLE_BRIDGE))
+    if (!may(from, 1u << SP_ROLE_SCHEDULER | 1u << SP_ROLE_KEEPER | 1u << SP_ROLE_WORKER | 1u << SP_ROLE_READER | 1u << SP_ROLE_OPERATOR | 1u << SP_ROLE_BRIDGE | 1u << SP_ROLE_ATTESTER))
         return SP_E_AUTHORITY;
     struct msg_bye m;
     enum sp_rc rc = msg_bye_decode(body, n, &m);
@@ -47,7 +47,7 @@ static enum sp_rc take_bye(struct broker_in *in, enum sp_role from, const uint8_
 
 static enum sp_rc take_stats(struct broker_in *in, enum sp_role from, const uint8_t *body, size_t n)
 {
-    if (!may(from, 1u << SP_ROLE_SCHEDULER | 1u << SP_ROLE_KEEPER | 1u << SP_ROLE_WORKER | 1u << SP_ROLE_BROKER | 1u << SP_ROLE_BRIDGE))
+    if (!may(from, 1u << SP_ROLE_SCHEDULER | 1u << SP_ROLE_KEEPER | 1u << SP_ROLE_WORKER | 1u << SP_ROLE_BROKER | 1u << SP_ROLE_BRIDGE | 1u << SP_ROLE_ATTESTER))
         return SP_E_AUTHORITY;
     return broker_on_stats(in, sp_str_bytes(body, n));
 }
@@ -84,6 +84,24 @@ static enum sp_rc take_principal_set(struct broker_in *in, enum sp_role from, co
     return broker_on_principal_set(in, sp_str_bytes(body, n));
 }
 
+static enum sp_rc take_evidence_request(struct broker_in *in, enum sp_role from, const uint8_t *body, size_t n)
+{
+    if (!may(from, 1u << SP_ROLE_WORKER | 1u << SP_ROLE_OPERATOR))
+        return SP_E_AUTHORITY;
+    struct msg_evidence_request m;
+    enum sp_rc rc = msg_evidence_request_decode(body, n, &m);
+    return rc == SP_OK ? broker_on_evidence_request(in, &m) : rc;
+}
+
+static enum sp_rc take_evidence(struct broker_in *in, enum sp_role from, const uint8_t *body, size_t n)
+{
+    if (!may(from, 1u << SP_ROLE_ATTESTER))
+        return SP_E_AUTHORITY;
+    struct msg_evidence m;
+    enum sp_rc rc = msg_evidence_decode(body, n, &m);
+    return rc == SP_OK ? broker_on_evidence(in, &m) : rc;
+}
+
 enum sp_rc broker_dispatch(struct broker_in *in, unsigned type, enum sp_role from, const uint8_t *body, size_t n)
 {
     switch (type) {
@@ -105,6 +123,10 @@ enum sp_rc broker_dispatch(struct broker_in *in, unsigned type, enum sp_role fro
         return take_admin_request(in, from, body, n);
     case SP_MSG_PRINCIPAL_SET:
         return take_principal_set(in, from, body, n);
+    case SP_MSG_EVIDENCE_REQUEST:
+        return take_evidence_request(in, from, body, n);
+    case SP_MSG_EVIDENCE:
+        return take_evidence(in, from, body, n);
     default:
         return SP_E_UNSUPPORTED;
     }

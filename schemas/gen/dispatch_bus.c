@@ -20,7 +20,7 @@ static enum sp_rc take_welcome(struct bus_in *in, enum sp_role from, const uint8
 
 static enum sp_rc take_heartbeat(struct bus_in *in, enum sp_role from, const uint8_t *body, size_t n)
 {
-    if (!may(from, 1u << SP_ROLE_BROKER | 1u << SP_ROLE_SCHEDULER | 1u << SP_ROLE_KEEPER | 1u << SP_ROLE_WORKER | 1u << SP_ROLE_READER | 1u << SP_ROLE_OPERATOR | 1u << SP_ROLE_BRIDGE))
+    if (!may(from, 1u << SP_ROLE_BROKER | 1u << SP_ROLE_SCHEDULER | 1u << SP_ROLE_KEEPER | 1u << SP_ROLE_WORKER | 1u << SP_ROLE_READER | 1u << SP_ROLE_OPERATOR | 1u << SP_ROLE_BRIDGE | 1u << SP_ROLE_ATTESTER))
         return SP_E_AUTHORITY;
     struct msg_heartbeat m;
     enum sp_rc rc = msg_heartbeat_decode(body, n, &m);
@@ -45,6 +45,15 @@ static enum sp_rc take_principal_set(struct bus_in *in, enum sp_role from, const
     return rc == SP_OK ? bus_on_principal_set(in, &m) : rc;
 }
 
+static enum sp_rc take_principal_info(struct bus_in *in, enum sp_role from, const uint8_t *body, size_t n)
+{
+    if (!may(from, 1u << SP_ROLE_KEEPER))
+        return SP_E_AUTHORITY;
+    struct msg_principal_info m;
+    enum sp_rc rc = msg_principal_info_decode(body, n, &m);
+    return rc == SP_OK ? bus_on_principal_info(in, &m) : rc;
+}
+
 enum sp_rc bus_dispatch(struct bus_in *in, unsigned type, enum sp_role from, const uint8_t *body, size_t n)
 {
     switch (type) {
@@ -56,6 +65,8 @@ enum sp_rc bus_dispatch(struct bus_in *in, unsigned type, enum sp_role from, con
         return take_refused(in, from, body, n);
     case SP_MSG_PRINCIPAL_SET:
         return take_principal_set(in, from, body, n);
+    case SP_MSG_PRINCIPAL_INFO:
+        return take_principal_info(in, from, body, n);
     default:
         return SP_E_UNSUPPORTED;
     }

@@ -23,8 +23,9 @@ enum sp_rc bus_on_welcome(struct bus_in *in, struct msg_welcome *m) SP_MUST_USE;
 enum sp_rc bus_on_heartbeat(struct bus_in *in, struct msg_heartbeat *m) SP_MUST_USE;
 enum sp_rc bus_on_refused(struct bus_in *in, struct msg_refused *m) SP_MUST_USE;
 enum sp_rc bus_on_principal_set(struct bus_in *in, struct msg_principal_set *m) SP_MUST_USE;
+enum sp_rc bus_on_principal_info(struct bus_in *in, struct msg_principal_info *m) SP_MUST_USE;
 
-#define BUS_TAKES(X) X(WELCOME, welcome) X(HEARTBEAT, heartbeat) X(REFUSED, refused) X(PRINCIPAL_SET, principal_set)
+#define BUS_TAKES(X) X(WELCOME, welcome) X(HEARTBEAT, heartbeat) X(REFUSED, refused) X(PRINCIPAL_SET, principal_set) X(PRINCIPAL_INFO, principal_info)
 #define BUS_BYTES(X)
 #define BUS_IGNORES(X)
 #define BUS_PASSING(X)

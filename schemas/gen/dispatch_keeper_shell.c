@@ -63,6 +63,24 @@ static enum sp_rc take_enrol_request(struct keeper_shell_in *in, enum sp_role fr
     return rc == SP_OK ? keeper_shell_on_enrol_request(in, &m) : rc;
 }
 
+static enum sp_rc take_identity_get(struct keeper_shell_in *in, enum sp_role from, const uint8_t *body, size_t n)
+{
+    if (!may(from, 1u << SP_ROLE_WORKER | 1u << SP_ROLE_OPERATOR))
+        return SP_E_AUTHORITY;
+    struct msg_identity_get m;
+    enum sp_rc rc = msg_identity_get_decode(body, n, &m);
+    return rc == SP_OK ? keeper_shell_on_identity_get(in, &m) : rc;
+}
+
+static enum sp_rc take_principal_get(struct keeper_shell_in *in, enum sp_role from, const uint8_t *body, size_t n)
+{
+    if (!may(from, 1u << SP_ROLE_ATTESTER))
+        return SP_E_AUTHORITY;
+    struct msg_principal_get m;
+    enum sp_rc rc = msg_principal_get_decode(body, n, &m);
+    return rc == SP_OK ? keeper_shell_on_principal_get(in, &m) : rc;
+}
+
 enum sp_rc keeper_shell_dispatch(struct keeper_shell_in *in, unsigned type, enum sp_role from, const uint8_t *body, size_t n)
 {
     switch (type) {
@@ -78,6 +96,10 @@ enum sp_rc keeper_shell_dispatch(struct keeper_shell_in *in, unsigned type, enum
         return take_admin_request(in, from, body, n);
     case SP_MSG_ENROL_REQUEST:
         return take_enrol_request(in, from, body, n);
+    case SP_MSG_IDENTITY_GET:
+        return take_identity_get(in, from, body, n);
+    case SP_MSG_PRINCIPAL_GET:
+        return take_principal_get(in, from, body, n);
     default:
         return SP_E_UNSUPPORTED;
     }

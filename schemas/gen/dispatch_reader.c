@@ -42,7 +42,7 @@ enum sp_rc reader_dispatch(struct reader_in *in, unsigned type, enum sp_role fro
     case SP_MSG_REFUSED:
         return may(from, 1u << SP_ROLE_BROKER) ? SP_OK : SP_E_AUTHORITY;
     case SP_MSG_STATS:
-        return may(from, 1u << SP_ROLE_SCHEDULER | 1u << SP_ROLE_KEEPER | 1u << SP_ROLE_WORKER | 1u << SP_ROLE_BROKER | 1u << SP_ROLE_BRIDGE) ? SP_OK : SP_E_AUTHORITY;
+        return may(from, 1u << SP_ROLE_SCHEDULER | 1u << SP_ROLE_KEEPER | 1u << SP_ROLE_WORKER | 1u << SP_ROLE_BROKER | 1u << SP_ROLE_BRIDGE | 1u << SP_ROLE_ATTESTER) ? SP_OK : SP_E_AUTHORITY;
     case SP_MSG_SNAPSHOT:
         return take_snapshot(in, from, body, n);
     case SP_MSG_TRUST_EVENT:

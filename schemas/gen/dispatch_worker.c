@@ -54,6 +54,24 @@ static enum sp_rc take_result_ack(struct worker_in *in, enum sp_role from, const
     return rc == SP_OK ? worker_on_result_ack(in, &m) : rc;
 }
 
+static enum sp_rc take_evidence(struct worker_in *in, enum sp_role from, const uint8_t *body, size_t n)
+{
+    if (!may(from, 1u << SP_ROLE_ATTESTER))
+        return SP_E_AUTHORITY;
+    struct msg_evidence m;
+    enum sp_rc rc = msg_evidence_decode(body, n, &m);
+    return rc == SP_OK ? worker_on_evidence(in, &m) : rc;
+}
+
+static enum sp_rc take_identity(struct worker_in *in, enum sp_role from, const uint8_t *body, size_t n)
+{
+    if (!may(from, 1u << SP_ROLE_KEEPER))
+        return SP_E_AUTHORITY;
+    struct msg_identity m;
+    enum sp_rc rc = msg_identity_decode(body, n, &m);
+    return rc == SP_OK ? worker_on_identity(in, &m) : rc;
+}
+
 enum sp_rc worker_dispatch(struct worker_in *in, unsigned type, enum sp_role from, const uint8_t *body, size_t n)
 {
     switch (type) {
@@ -67,6 +85,10 @@ enum sp_rc worker_dispatch(struct worker_in *in, unsigned type, enum sp_role fro
         return take_definition(in, from, body, n);
     case SP_MSG_RESULT_ACK:
         return take_result_ack(in, from, body, n);
+    case SP_MSG_EVIDENCE:
+        return take_evidence(in, from, body, n);
+    case SP_MSG_IDENTITY:
+        return take_identity(in, from, body, n);
     default:
         return SP_E_UNSUPPORTED;
     }

@@ -24,8 +24,10 @@ enum sp_rc worker_on_refused(struct worker_in *in, struct msg_refused *m) SP_MUS
 enum sp_rc worker_on_job_batch(struct worker_in *in, struct msg_job_batch *m) SP_MUST_USE;
 enum sp_rc worker_on_definition(struct worker_in *in, struct msg_definition *m) SP_MUST_USE;
 enum sp_rc worker_on_result_ack(struct worker_in *in, struct msg_result_ack *m) SP_MUST_USE;
+enum sp_rc worker_on_evidence(struct worker_in *in, struct msg_evidence *m) SP_MUST_USE;
+enum sp_rc worker_on_identity(struct worker_in *in, struct msg_identity *m) SP_MUST_USE;
 
-#define WORKER_TAKES(X) X(DRAIN, drain) X(REFUSED, refused) X(JOB_BATCH, job_batch) X(DEFINITION, definition) X(RESULT_ACK, result_ack)
+#define WORKER_TAKES(X) X(DRAIN, drain) X(REFUSED, refused) X(JOB_BATCH, job_batch) X(DEFINITION, definition) X(RESULT_ACK, result_ack) X(EVIDENCE, evidence) X(IDENTITY, identity)
 #define WORKER_BYTES(X)
 #define WORKER_IGNORES(X)
 #define WORKER_PASSING(X)

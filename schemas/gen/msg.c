@@ -33,6 +33,7 @@ static const char *const role_names[SP_ROLE_LAST + 1] = {
     [6] = "reader",
     [7] = "enrol",
     [8] = "bridge",
+    [9] = "attester",
 };
 static const char *const role_texts[SP_ROLE_LAST + 1] = {
     [0] = "nobody",
@@ -44,18 +45,19 @@ static const char *const role_texts[SP_ROLE_LAST + 1] = {
     [6] = "follower of the pool",
     [7] = "holder of a one-use enrolment token",
     [8] = "link to the cloud's own bus: follows, looks, hints",
+    [9] = "evidence of one node; judges nothing",
 };
 const char *sp_role_name(unsigned value)
 {
-    return word(role_names, 9, value);
+    return word(role_names, 10, value);
 }
 const char *sp_role_text(unsigned value)
 {
-    return word(role_texts, 9, value);
+    return word(role_texts, 10, value);
 }
 bool sp_role_find(struct sp_str name, unsigned *out)
 {
-    return find(role_names, 9, name, out);
+    return find(role_names, 10, name, out);
 }
 
 static const char *const outcome_names[SP_OUTCOME_LAST + 1] = {
@@ -130,6 +132,52 @@ static const char *const reason_names[SP_REASON_LAST + 1] = {
     [35] = "plugin_exit",
     [36] = "internal",
     [37] = "busy",
+    [38] = "not_enrolled",
+    [51] = "ak_malformed",
+    [52] = "ak_type",
+    [53] = "ak_scheme",
+    [54] = "ak_attributes",
+    [55] = "ek_malformed",
+    [56] = "ek_chain",
+    [57] = "ek_usage",
+    [58] = "ek_key",
+    [59] = "ek_template",
+    [60] = "ek_pin",
+    [61] = "quote_malformed",
+    [62] = "quote_magic",
+    [63] = "quote_type",
+    [64] = "signature_malformed",
+    [65] = "quote_scheme",
+    [66] = "quote_signature",
+    [67] = "quote_nonce",
+    [68] = "quote_signer",
+    [69] = "quote_selection",
+    [70] = "quote_digest",
+    [71] = "pcrs_malformed",
+    [72] = "reset_back",
+    [73] = "clock_back",
+    [74] = "log_malformed",
+    [75] = "log_limit",
+    [76] = "log_bank",
+    [77] = "log_locality",
+    [78] = "log_pcr",
+    [79] = "log_data",
+    [80] = "log_separator",
+    [81] = "ima_malformed",
+    [82] = "ima_limit",
+    [83] = "ima_template",
+    [84] = "ima_index",
+    [85] = "ima_hash",
+    [86] = "ima_buffer",
+    [87] = "ima_pcr",
+    [88] = "ima_aggregate",
+    [89] = "ima_second",
+    [90] = "ima_violation",
+    [91] = "reference_none",
+    [92] = "reference_unquoted",
+    [93] = "reference_pcr",
+    [94] = "reference_firmware",
+    [95] = "reference_retired",
 };
 static const char *const reason_texts[SP_REASON_LAST + 1] = {
     [0] = "passed",
@@ -153,18 +201,64 @@ static const char *const reason_texts[SP_REASON_LAST + 1] = {
     [35] = "plugin ended outside its contract",
     [36] = "fault of the worker itself",
     [37] = "no free slot",
+    [38] = "the node has no enrolled attester",
+    [51] = "attestation key is no public area of a TPM",
+    [52] = "attestation key is neither RSA-2048 nor ECC P-256",
+    [53] = "attestation key does not fix a signing scheme with SHA-256",
+    [54] = "attestation key may sign what the TPM did not make, or may leave it",
+    [55] = "endorsement key or its certificate does not decode",
+    [56] = "certificate of the endorsement key does not lead to a known maker",
+    [57] = "certificate is not one of an endorsement key",
+    [58] = "certificate is of another key",
+    [59] = "endorsement key is not as the specification has it",
+    [60] = "certificate is not the one listed for this node",
+    [61] = "statement does not decode",
+    [62] = "statement was not made by a TPM",
+    [63] = "statement is not a quote",
+    [64] = "signature does not decode",
+    [65] = "signature has another scheme or hash than the enrolled key",
+    [66] = "signature does not verify under the enrolled key",
+    [67] = "quote answers another question",
+    [68] = "quote names another key, parent or hierarchy than enrolled",
+    [69] = "quote covers other PCRs or another bank than asked",
+    [70] = "reported PCR values are not the quoted ones",
+    [71] = "list of PCR values does not decode, or is not of the PCRs asked",
+    [72] = "reset or restart counter went back: state of the TPM was put back or cleared",
+    [73] = "clock of the TPM went back within one boot",
+    [74] = "boot log does not decode",
+    [75] = "boot log is larger than allowed",
+    [76] = "boot log has no digests for the quoted bank",
+    [77] = "boot log names a start-up locality too late, twice or wrongly",
+    [78] = "boot log does not lead to the quoted PCR values",
+    [79] = "data of an event of the boot log is not what was measured",
+    [80] = "firmware did not end its part of the boot in good order",
+    [81] = "measurement list does not decode",
+    [82] = "measurement list is larger than allowed",
+    [83] = "measurement list has a template nobody knows",
+    [84] = "an entry of the measurement list names another PCR than 10",
+    [85] = "digest of an entry of the measurement list is not that of its data",
+    [86] = "a measured buffer is not what was measured",
+    [87] = "measurement list does not lead to the quoted PCR 10",
+    [88] = "measurement list does not begin with the quoted boot",
+    [89] = "measurement list begins a second time: another kernel was started in this boot",
+    [90] = "a file was written while it was measured",
+    [91] = "there are no reference values",
+    [92] = "a PCR that is to be judged is not in the quote",
+    [93] = "a PCR has none of its reference values",
+    [94] = "firmware of the TPM has another version than its reference values",
+    [95] = "values are those of a reference that is not in force now",
 };
 const char *sp_reason_name(unsigned value)
 {
-    return word(reason_names, 38, value);
+    return word(reason_names, 96, value);
 }
 const char *sp_reason_text(unsigned value)
 {
-    return word(reason_texts, 38, value);
+    return word(reason_texts, 96, value);
 }
 bool sp_reason_find(struct sp_str name, unsigned *out)
 {
-    return find(reason_names, 38, name, out);
+    return find(reason_names, 96, name, out);
 }
 
 static const char *const refusal_names[SP_REFUSAL_LAST + 1] = {
@@ -236,6 +330,29 @@ const char *sp_refusal_text(unsigned value)
 bool sp_refusal_find(struct sp_str name, unsigned *out)
 {
     return find(refusal_names, 27, name, out);
+}
+
+static const char *const enrolment_names[SP_ENROLMENT_LAST + 1] = {
+    [0] = "none",
+    [1] = "certified",
+    [2] = "first_use",
+};
+static const char *const enrolment_texts[SP_ENROLMENT_LAST + 1] = {
+    [0] = "not enrolled",
+    [1] = "the maker's certificate of the endorsement key was checked",
+    [2] = "the endorsement key was taken as it came the first time",
+};
+const char *sp_enrolment_name(unsigned value)
+{
+    return word(enrolment_names, 3, value);
+}
+const char *sp_enrolment_text(unsigned value)
+{
+    return word(enrolment_texts, 3, value);
+}
+bool sp_enrolment_find(struct sp_str name, unsigned *out)
+{
+    return find(enrolment_names, 3, name, out);
 }
 
 static const char *const stage_names[SP_STAGE_LAST + 1] = {
@@ -313,16 +430,16 @@ bool sp_topic_find(struct sp_str name, unsigned *out)
 
 static const struct msg_info infos[SP_MSG_COUNT] = {
     {"Hello", SP_MSG_HELLO, 1, SP_MSG_WELCOME,
-     1 << SP_ROLE_SCHEDULER | 1 << SP_ROLE_KEEPER | 1 << SP_ROLE_WORKER | 1 << SP_ROLE_OPERATOR | 1 << SP_ROLE_READER | 1 << SP_ROLE_ENROL | 1 << SP_ROLE_BRIDGE,
+     1 << SP_ROLE_SCHEDULER | 1 << SP_ROLE_KEEPER | 1 << SP_ROLE_WORKER | 1 << SP_ROLE_OPERATOR | 1 << SP_ROLE_READER | 1 << SP_ROLE_ENROL | 1 << SP_ROLE_BRIDGE | 1 << SP_ROLE_ATTESTER,
      1 << SP_ROLE_BROKER,
      SP_AUTH_NONE, 0, false, 826u},
     {"Welcome", SP_MSG_WELCOME, 1, 0,
      1 << SP_ROLE_BROKER,
-     1 << SP_ROLE_SCHEDULER | 1 << SP_ROLE_KEEPER | 1 << SP_ROLE_WORKER | 1 << SP_ROLE_OPERATOR | 1 << SP_ROLE_READER | 1 << SP_ROLE_ENROL | 1 << SP_ROLE_BRIDGE,
+     1 << SP_ROLE_SCHEDULER | 1 << SP_ROLE_KEEPER | 1 << SP_ROLE_WORKER | 1 << SP_ROLE_OPERATOR | 1 << SP_ROLE_READER | 1 << SP_ROLE_ENROL | 1 << SP_ROLE_BRIDGE | 1 << SP_ROLE_ATTESTER,
      SP_AUTH_NONE, 0, false, 15u},
     {"Heartbeat", SP_MSG_HEARTBEAT, 1, 0,
-     1 << SP_ROLE_BROKER | 1 << SP_ROLE_SCHEDULER | 1 << SP_ROLE_KEEPER | 1 << SP_ROLE_WORKER | 1 << SP_ROLE_READER | 1 << SP_ROLE_OPERATOR | 1 << SP_ROLE_BRIDGE,
-     1 << SP_ROLE_BROKER | 1 << SP_ROLE_SCHEDULER | 1 << SP_ROLE_KEEPER | 1 << SP_ROLE_WORKER | 1 << SP_ROLE_READER | 1 << SP_ROLE_OPERATOR | 1 << SP_ROLE_BRIDGE,
+     1 << SP_ROLE_BROKER | 1 << SP_ROLE_SCHEDULER | 1 << SP_ROLE_KEEPER | 1 << SP_ROLE_WORKER | 1 << SP_ROLE_READER | 1 << SP_ROLE_OPERATOR | 1 << SP_ROLE_BRIDGE | 1 << SP_ROLE_ATTESTER,
+     1 << SP_ROLE_BROKER | 1 << SP_ROLE_SCHEDULER | 1 << SP_ROLE_KEEPER | 1 << SP_ROLE_WORKER | 1 << SP_ROLE_READER | 1 << SP_ROLE_OPERATOR | 1 << SP_ROLE_BRIDGE | 1 << SP_ROLE_ATTESTER,
      SP_AUTH_NONE, 0, false, 15u},
     {"Credit", SP_MSG_CREDIT, 1, 0,
      1 << SP_ROLE_WORKER,
@@ -333,15 +450,15 @@ static const struct msg_info infos[SP_MSG_COUNT] = {
      1 << SP_ROLE_WORKER,
      SP_AUTH_NONE, 0, false, 6u},
     {"Bye", SP_MSG_BYE, 1, 0,
-     1 << SP_ROLE_SCHEDULER | 1 << SP_ROLE_KEEPER | 1 << SP_ROLE_WORKER | 1 << SP_ROLE_READER | 1 << SP_ROLE_OPERATOR | 1 << SP_ROLE_BRIDGE,
+     1 << SP_ROLE_SCHEDULER | 1 << SP_ROLE_KEEPER | 1 << SP_ROLE_WORKER | 1 << SP_ROLE_READER | 1 << SP_ROLE_OPERATOR | 1 << SP_ROLE_BRIDGE | 1 << SP_ROLE_ATTESTER,
      1 << SP_ROLE_BROKER,
      SP_AUTH_NONE, 0, false, 10u},
     {"Refused", SP_MSG_REFUSED, 1, 0,
      1 << SP_ROLE_BROKER,
-     1 << SP_ROLE_SCHEDULER | 1 << SP_ROLE_KEEPER | 1 << SP_ROLE_WORKER | 1 << SP_ROLE_OPERATOR | 1 << SP_ROLE_READER | 1 << SP_ROLE_ENROL | 1 << SP_ROLE_BRIDGE,
+     1 << SP_ROLE_SCHEDULER | 1 << SP_ROLE_KEEPER | 1 << SP_ROLE_WORKER | 1 << SP_ROLE_OPERATOR | 1 << SP_ROLE_READER | 1 << SP_ROLE_ENROL | 1 << SP_ROLE_BRIDGE | 1 << SP_ROLE_ATTESTER,
      SP_AUTH_NONE, 0, false, 146u},
     {"Stats", SP_MSG_STATS, 1, 0,
-     1 << SP_ROLE_SCHEDULER | 1 << SP_ROLE_KEEPER | 1 << SP_ROLE_WORKER | 1 << SP_ROLE_BROKER | 1 << SP_ROLE_BRIDGE,
+     1 << SP_ROLE_SCHEDULER | 1 << SP_ROLE_KEEPER | 1 << SP_ROLE_WORKER | 1 << SP_ROLE_BROKER | 1 << SP_ROLE_BRIDGE | 1 << SP_ROLE_ATTESTER,
      1 << SP_ROLE_BROKER | 1 << SP_ROLE_OPERATOR | 1 << SP_ROLE_READER,
      SP_AUTH_NONE, 0, false, 21500u},
     {"RouteOpen", SP_MSG_ROUTE_OPEN, 1, SP_MSG_ROUTE_CREDIT,
@@ -464,6 +581,30 @@ static const struct msg_info infos[SP_MSG_COUNT] = {
      1 << SP_ROLE_KEEPER,
      1 << SP_ROLE_BROKER | 1 << SP_ROLE_SCHEDULER,
      SP_AUTH_SIGN, 64, false, 125587u},
+    {"EvidenceRequest", SP_MSG_EVIDENCE_REQUEST, 1, SP_MSG_EVIDENCE,
+     1 << SP_ROLE_WORKER | 1 << SP_ROLE_OPERATOR,
+     1 << SP_ROLE_ATTESTER,
+     SP_AUTH_SIGN, 64, false, 16545u},
+    {"Evidence", SP_MSG_EVIDENCE, 1, 0,
+     1 << SP_ROLE_ATTESTER,
+     1 << SP_ROLE_WORKER | 1 << SP_ROLE_OPERATOR,
+     SP_AUTH_SIGN, 64, false, 197037u},
+    {"IdentityGet", SP_MSG_IDENTITY_GET, 1, SP_MSG_IDENTITY,
+     1 << SP_ROLE_WORKER | 1 << SP_ROLE_OPERATOR,
+     1 << SP_ROLE_KEEPER,
+     SP_AUTH_NONE, 0, false, 72u},
+    {"Identity", SP_MSG_IDENTITY, 1, 0,
+     1 << SP_ROLE_KEEPER,
+     1 << SP_ROLE_WORKER | 1 << SP_ROLE_OPERATOR,
+     SP_AUTH_SIGN, 64, false, 702u},
+    {"PrincipalGet", SP_MSG_PRINCIPAL_GET, 1, SP_MSG_PRINCIPAL_INFO,
+     1 << SP_ROLE_ATTESTER,
+     1 << SP_ROLE_KEEPER,
+     SP_AUTH_NONE, 0, false, 61u},
+    {"PrincipalInfo", SP_MSG_PRINCIPAL_INFO, 1, 0,
+     1 << SP_ROLE_KEEPER,
+     1 << SP_ROLE_ATTESTER,
+     SP_AUTH_SIGN, 64, false, 1045u},
 };
 
 /* Place in the table above plus one; 0: no such message. */
@@ -506,6 +647,12 @@ static const uint8_t by_number[SP_MSG_LAST + 1] = {
     [SP_MSG_ENROL_REQUEST] = 36,
     [SP_MSG_ENROL_REPLY] = 37,
     [SP_MSG_PRINCIPAL_SET] = 38,
+    [SP_MSG_EVIDENCE_REQUEST] = 39,
+    [SP_MSG_EVIDENCE] = 40,
+    [SP_MSG_IDENTITY_GET] = 41,
+    [SP_MSG_IDENTITY] = 42,
+    [SP_MSG_PRINCIPAL_GET] = 43,
+    [SP_MSG_PRINCIPAL_INFO] = 44,
 };
 
 const struct msg_info *msg_find(unsigned number)
@@ -1097,7 +1244,7 @@ enum sp_rc rec_definition_body_decode(const uint8_t *p, size_t n, struct rec_def
 
 SP_INLINE uint8_t *write_result(uint8_t *restrict p, const struct rec_result *restrict r, struct sp_text_seen *seen)
 {
-    p = sp_put_array(p, 10);
+    p = sp_put_array(p, 11);
     p = sp_put_exact(p, r->ticket, 160u);
     p = sp_put_u8(p, r->outcome);
     p = sp_put_u16(p, r->reason);
@@ -1108,6 +1255,7 @@ SP_INLINE uint8_t *write_result(uint8_t *restrict p, const struct rec_result *re
     p = sp_put_u64(p, r->trace);
     p = sp_put_u32(p, r->wait_us);
     p = sp_put_u32(p, r->run_us);
+    p = sp_put_u64(p, r->instance);
     return p;
 }
 
@@ -1121,7 +1269,7 @@ static __attribute__((noinline, cold)) enum sp_rc fits_result(const struct sp_pa
 {
     if (!(r->detail.n <= 1024u && r->measures.n <= 1024u && r->evidence.n <= 32u && r->checkpoint.n <= 1024u))
         return SP_E_LIMIT;
-    return sp_packer_room(w) < (size_t)198u + r->detail.n + r->measures.n + r->evidence.n + r->checkpoint.n ? SP_E_FULL : SP_OK;
+    return sp_packer_room(w) < (size_t)207u + r->detail.n + r->measures.n + r->evidence.n + r->checkpoint.n ? SP_E_FULL : SP_OK;
 }
 
 /* A field was over its limit, or a text not plain. */
@@ -1134,8 +1282,8 @@ static __attribute__((noinline, cold)) enum sp_rc judge_result(struct sp_packer 
 
 SP_INLINE void read_result(struct sp_unpacker *u, struct rec_result *r, bool check)
 {
-    uint32_t count = sp_take_fields(u, 10);
-    if (count < 10)
+    uint32_t count = sp_take_fields(u, 11);
+    if (count < 11)
         sp_unpack_fail(u, SP_E_MALFORMED);
     r->ticket = sp_take_exact(u, 160u);
     r->outcome = (uint8_t)sp_take_uint(u, UINT8_MAX);
@@ -1147,15 +1295,16 @@ SP_INLINE void read_result(struct sp_unpacker *u, struct rec_result *r, bool che
     r->trace = (uint64_t)sp_take_uint(u, UINT64_MAX);
     r->wait_us = (uint32_t)sp_take_uint(u, UINT32_MAX);
     r->run_us = (uint32_t)sp_take_uint(u, UINT32_MAX);
-    if (count > 10)
-        sp_take_extra(u, count - 10);
+    r->instance = (uint64_t)sp_take_uint(u, UINT64_MAX);
+    if (count > 11)
+        sp_take_extra(u, count - 11);
 }
 
 enum sp_rc rec_result_put(struct sp_packer *w, const struct rec_result *r)
 {
     if (w->list_count == w->list_max)
         return SP_E_FULL;
-    if (!SP_LIKELY(sp_packer_room(w) >= 3302u)) {
+    if (!SP_LIKELY(sp_packer_room(w) >= 3311u)) {
         enum sp_rc rc = fits_result(w, r);
         if (rc != SP_OK)
             return rc;
@@ -4653,4 +4802,470 @@ enum sp_rc msg_principal_set_encode(struct sp_packer *w, const struct msg_princi
     if (rc != SP_OK)
         w->p = before;
     return rc;
+}
+
+SP_INLINE uint8_t *write_msg_evidence_request(uint8_t *restrict p, const struct msg_evidence_request *restrict r, struct sp_text_seen *seen)
+{
+    p = sp_put_array(p, 7);
+    p = sp_put_u64(p, r->id);
+    p = sp_put_str(p, r->node, 64u, seen);
+    p = sp_put_str(p, r->kind, 32u, seen);
+    p = sp_put_exact(p, r->nonce, 32u);
+    p = sp_put_str(p, r->args, 16384u, seen);
+    p = sp_put_u64(p, r->offset);
+    p = sp_put_u32(p, r->expires_ms);
+    return p;
+}
+
+static bool text_msg_evidence_request(const struct msg_evidence_request *r)
+{
+    return sp_str_is_utf8(r->node) && sp_str_is_utf8(r->kind) && sp_str_is_utf8(r->args);
+}
+
+/* There may be no room for the largest msg_evidence_request: is there for this one? */
+static __attribute__((noinline, cold)) enum sp_rc fits_msg_evidence_request(const struct sp_packer *w, const struct msg_evidence_request *r)
+{
+    if (!(r->node.n <= 64u && r->kind.n <= 32u && r->args.n <= 16384u))
+        return SP_E_LIMIT;
+    return sp_packer_room(w) < (size_t)65u + r->node.n + r->kind.n + r->args.n ? SP_E_FULL : SP_OK;
+}
+
+/* A field was over its limit, or a text not plain. */
+static __attribute__((noinline, cold)) enum sp_rc judge_msg_evidence_request(struct sp_packer *w, const struct msg_evidence_request *r, uint8_t *p)
+{
+    if (!(r->node.n <= 64u && r->kind.n <= 32u && r->args.n <= 16384u))
+        return SP_E_LIMIT;
+    return text_msg_evidence_request(r) ? sp_packer_commit(w, p) : SP_E_INVALID;
+}
+
+SP_INLINE void read_msg_evidence_request(struct sp_unpacker *u, struct msg_evidence_request *r, bool check)
+{
+    uint32_t count = sp_take_fields(u, 7);
+    if (count < 7)
+        sp_unpack_fail(u, SP_E_MALFORMED);
+    r->id = (uint64_t)sp_take_uint(u, UINT64_MAX);
+    r->node = sp_take_str(u, 64u, check);
+    r->kind = sp_take_str(u, 32u, check);
+    r->nonce = sp_take_exact(u, 32u);
+    r->args = sp_take_str(u, 16384u, check);
+    r->offset = (uint64_t)sp_take_uint(u, UINT64_MAX);
+    r->expires_ms = (uint32_t)sp_take_uint(u, UINT32_MAX);
+    if (count > 7)
+        sp_take_extra(u, count - 7);
+}
+
+enum sp_rc msg_evidence_request_decode(const uint8_t *p, size_t n, struct msg_evidence_request *m)
+{
+    struct msg_evidence_request out;
+    if (n > SP_FRAME_BYTES_MAX)
+        return SP_E_LIMIT;
+    struct sp_unpacker u = {p, p + n, SP_OK, 0};
+    read_msg_evidence_request(&u, &out, true);
+    if (u.rc != SP_OK)
+        return u.rc;
+    if (u.p != u.end)
+        return SP_E_MALFORMED;
+    out.extra = u.extra;
+    *m = out;
+    return SP_OK;
+}
+
+enum sp_rc msg_evidence_request_encode(struct sp_packer *w, const struct msg_evidence_request *m)
+{
+    SP_ASSERT(w->list == NULL);
+    if (!SP_LIKELY(sp_packer_room(w) >= 16545u)) {
+        enum sp_rc rc = fits_msg_evidence_request(w, m);
+        if (rc != SP_OK)
+            return rc;
+    }
+    struct sp_text_seen seen = sp_text_nothing_seen();
+    uint8_t *p = write_msg_evidence_request(w->p, m, &seen);
+    if (!SP_LIKELY(sp_text_is_plain(&seen)))
+        return judge_msg_evidence_request(w, m, p);
+    return sp_packer_commit(w, p);
+}
+
+SP_INLINE uint8_t *write_msg_evidence(uint8_t *restrict p, const struct msg_evidence *restrict r, struct sp_text_seen *seen)
+{
+    p = sp_put_array(p, 9);
+    p = sp_put_u64(p, r->id);
+    p = sp_put_str(p, r->node, 64u, seen);
+    p = sp_put_str(p, r->kind, 32u, seen);
+    p = sp_put_exact(p, r->nonce, 32u);
+    p = sp_put_u16(p, r->code);
+    p = sp_put_u64(p, r->total);
+    p = sp_put_u64(p, r->offset);
+    p = sp_put_bin(p, r->part, 196608u, seen);
+    p = sp_put_str(p, r->detail, 256u, seen);
+    return p;
+}
+
+static bool text_msg_evidence(const struct msg_evidence *r)
+{
+    return sp_str_is_utf8(r->node) && sp_str_is_utf8(r->kind) && sp_str_is_utf8(r->detail);
+}
+
+/* There may be no room for the largest msg_evidence: is there for this one? */
+static __attribute__((noinline, cold)) enum sp_rc fits_msg_evidence(const struct sp_packer *w, const struct msg_evidence *r)
+{
+    if (!(r->node.n <= 64u && r->kind.n <= 32u && r->part.n <= 196608u && r->detail.n <= 256u))
+        return SP_E_LIMIT;
+    return sp_packer_room(w) < (size_t)77u + r->node.n + r->kind.n + r->part.n + r->detail.n ? SP_E_FULL : SP_OK;
+}
+
+/* A field was over its limit, or a text not plain. */
+static __attribute__((noinline, cold)) enum sp_rc judge_msg_evidence(struct sp_packer *w, const struct msg_evidence *r, uint8_t *p)
+{
+    if (!(r->node.n <= 64u && r->kind.n <= 32u && r->part.n <= 196608u && r->detail.n <= 256u))
+        return SP_E_LIMIT;
+    return text_msg_evidence(r) ? sp_packer_commit(w, p) : SP_E_INVALID;
+}
+
+SP_INLINE void read_msg_evidence(struct sp_unpacker *u, struct msg_evidence *r, bool check)
+{
+    uint32_t count = sp_take_fields(u, 9);
+    if (count < 9)
+        sp_unpack_fail(u, SP_E_MALFORMED);
+    r->id = (uint64_t)sp_take_uint(u, UINT64_MAX);
+    r->node = sp_take_str(u, 64u, check);
+    r->kind = sp_take_str(u, 32u, check);
+    r->nonce = sp_take_exact(u, 32u);
+    r->code = (uint16_t)sp_take_uint(u, UINT16_MAX);
+    r->total = (uint64_t)sp_take_uint(u, UINT64_MAX);
+    r->offset = (uint64_t)sp_take_uint(u, UINT64_MAX);
+    r->part = sp_take_bin(u, 196608u);
+    r->detail = sp_take_str(u, 256u, check);
+    if (count > 9)
+        sp_take_extra(u, count - 9);
+}
+
+enum sp_rc msg_evidence_decode(const uint8_t *p, size_t n, struct msg_evidence *m)
+{
+    struct msg_evidence out;
+    if (n > SP_FRAME_BYTES_MAX)
+        return SP_E_LIMIT;
+    struct sp_unpacker u = {p, p + n, SP_OK, 0};
+    read_msg_evidence(&u, &out, true);
+    if (u.rc != SP_OK)
+        return u.rc;
+    if (u.p != u.end)
+        return SP_E_MALFORMED;
+    out.extra = u.extra;
+    *m = out;
+    return SP_OK;
+}
+
+enum sp_rc msg_evidence_encode(struct sp_packer *w, const struct msg_evidence *m)
+{
+    SP_ASSERT(w->list == NULL);
+    if (!SP_LIKELY(sp_packer_room(w) >= 197037u)) {
+        enum sp_rc rc = fits_msg_evidence(w, m);
+        if (rc != SP_OK)
+            return rc;
+    }
+    struct sp_text_seen seen = sp_text_nothing_seen();
+    uint8_t *p = write_msg_evidence(w->p, m, &seen);
+    if (!SP_LIKELY(sp_text_is_plain(&seen)))
+        return judge_msg_evidence(w, m, p);
+    return sp_packer_commit(w, p);
+}
+
+SP_INLINE uint8_t *write_msg_identity_get(uint8_t *restrict p, const struct msg_identity_get *restrict r, struct sp_text_seen *seen)
+{
+    p = sp_put_array(p, 2);
+    p = sp_put_str(p, r->node, 64u, seen);
+    p = sp_put_u32(p, r->generation);
+    return p;
+}
+
+static bool text_msg_identity_get(const struct msg_identity_get *r)
+{
+    return sp_str_is_utf8(r->node);
+}
+
+/* There may be no room for the largest msg_identity_get: is there for this one? */
+static __attribute__((noinline, cold)) enum sp_rc fits_msg_identity_get(const struct sp_packer *w, const struct msg_identity_get *r)
+{
+    if (!(r->node.n <= 64u))
+        return SP_E_LIMIT;
+    return sp_packer_room(w) < (size_t)8u + r->node.n ? SP_E_FULL : SP_OK;
+}
+
+/* A field was over its limit, or a text not plain. */
+static __attribute__((noinline, cold)) enum sp_rc judge_msg_identity_get(struct sp_packer *w, const struct msg_identity_get *r, uint8_t *p)
+{
+    if (!(r->node.n <= 64u))
+        return SP_E_LIMIT;
+    return text_msg_identity_get(r) ? sp_packer_commit(w, p) : SP_E_INVALID;
+}
+
+SP_INLINE void read_msg_identity_get(struct sp_unpacker *u, struct msg_identity_get *r, bool check)
+{
+    uint32_t count = sp_take_fields(u, 2);
+    if (count < 2)
+        sp_unpack_fail(u, SP_E_MALFORMED);
+    r->node = sp_take_str(u, 64u, check);
+    r->generation = (uint32_t)sp_take_uint(u, UINT32_MAX);
+    if (count > 2)
+        sp_take_extra(u, count - 2);
+}
+
+enum sp_rc msg_identity_get_decode(const uint8_t *p, size_t n, struct msg_identity_get *m)
+{
+    struct msg_identity_get out;
+    if (n > SP_FRAME_BYTES_MAX)
+        return SP_E_LIMIT;
+    struct sp_unpacker u = {p, p + n, SP_OK, 0};
+    read_msg_identity_get(&u, &out, true);
+    if (u.rc != SP_OK)
+        return u.rc;
+    if (u.p != u.end)
+        return SP_E_MALFORMED;
+    out.extra = u.extra;
+    *m = out;
+    return SP_OK;
+}
+
+enum sp_rc msg_identity_get_encode(struct sp_packer *w, const struct msg_identity_get *m)
+{
+    SP_ASSERT(w->list == NULL);
+    if (!SP_LIKELY(sp_packer_room(w) >= 72u)) {
+        enum sp_rc rc = fits_msg_identity_get(w, m);
+        if (rc != SP_OK)
+            return rc;
+    }
+    struct sp_text_seen seen = sp_text_nothing_seen();
+    uint8_t *p = write_msg_identity_get(w->p, m, &seen);
+    if (!SP_LIKELY(sp_text_is_plain(&seen)))
+        return judge_msg_identity_get(w, m, p);
+    return sp_packer_commit(w, p);
+}
+
+SP_INLINE uint8_t *write_msg_identity(uint8_t *restrict p, const struct msg_identity *restrict r, struct sp_text_seen *seen)
+{
+    p = sp_put_array(p, 8);
+    p = sp_put_str(p, r->node, 64u, seen);
+    p = sp_put_u32(p, r->generation);
+    p = sp_put_u16(p, r->code);
+    p = sp_put_str(p, r->attester, 40u, seen);
+    p = sp_put_bin(p, r->sign, 32u, seen);
+    p = sp_put_bin(p, r->ak, 512u, seen);
+    p = sp_put_bin(p, r->ek, 32u, seen);
+    p = sp_put_u8(p, r->mode);
+    return p;
+}
+
+static bool text_msg_identity(const struct msg_identity *r)
+{
+    return sp_str_is_utf8(r->node) && sp_str_is_utf8(r->attester);
+}
+
+/* There may be no room for the largest msg_identity: is there for this one? */
+static __attribute__((noinline, cold)) enum sp_rc fits_msg_identity(const struct sp_packer *w, const struct msg_identity *r)
+{
+    if (!(r->node.n <= 64u && r->attester.n <= 40u && r->sign.n <= 32u && r->ak.n <= 512u && r->ek.n <= 32u))
+        return SP_E_LIMIT;
+    return sp_packer_room(w) < (size_t)22u + r->node.n + r->attester.n + r->sign.n + r->ak.n + r->ek.n ? SP_E_FULL : SP_OK;
+}
+
+/* A field was over its limit, or a text not plain. */
+static __attribute__((noinline, cold)) enum sp_rc judge_msg_identity(struct sp_packer *w, const struct msg_identity *r, uint8_t *p)
+{
+    if (!(r->node.n <= 64u && r->attester.n <= 40u && r->sign.n <= 32u && r->ak.n <= 512u && r->ek.n <= 32u))
+        return SP_E_LIMIT;
+    return text_msg_identity(r) ? sp_packer_commit(w, p) : SP_E_INVALID;
+}
+
+SP_INLINE void read_msg_identity(struct sp_unpacker *u, struct msg_identity *r, bool check)
+{
+    uint32_t count = sp_take_fields(u, 8);
+    if (count < 8)
+        sp_unpack_fail(u, SP_E_MALFORMED);
+    r->node = sp_take_str(u, 64u, check);
+    r->generation = (uint32_t)sp_take_uint(u, UINT32_MAX);
+    r->code = (uint16_t)sp_take_uint(u, UINT16_MAX);
+    r->attester = sp_take_str(u, 40u, check);
+    r->sign = sp_take_bin(u, 32u);
+    r->ak = sp_take_bin(u, 512u);
+    r->ek = sp_take_bin(u, 32u);
+    r->mode = (uint8_t)sp_take_uint(u, UINT8_MAX);
+    if (count > 8)
+        sp_take_extra(u, count - 8);
+}
+
+enum sp_rc msg_identity_decode(const uint8_t *p, size_t n, struct msg_identity *m)
+{
+    struct msg_identity out;
+    if (n > SP_FRAME_BYTES_MAX)
+        return SP_E_LIMIT;
+    struct sp_unpacker u = {p, p + n, SP_OK, 0};
+    read_msg_identity(&u, &out, true);
+    if (u.rc != SP_OK)
+        return u.rc;
+    if (u.p != u.end)
+        return SP_E_MALFORMED;
+    out.extra = u.extra;
+    *m = out;
+    return SP_OK;
+}
+
+enum sp_rc msg_identity_encode(struct sp_packer *w, const struct msg_identity *m)
+{
+    SP_ASSERT(w->list == NULL);
+    if (!SP_LIKELY(sp_packer_room(w) >= 702u)) {
+        enum sp_rc rc = fits_msg_identity(w, m);
+        if (rc != SP_OK)
+            return rc;
+    }
+    struct sp_text_seen seen = sp_text_nothing_seen();
+    uint8_t *p = write_msg_identity(w->p, m, &seen);
+    if (!SP_LIKELY(sp_text_is_plain(&seen)))
+        return judge_msg_identity(w, m, p);
+    return sp_packer_commit(w, p);
+}
+
+SP_INLINE uint8_t *write_msg_principal_get(uint8_t *restrict p, const struct msg_principal_get *restrict r, struct sp_text_seen *seen)
+{
+    p = sp_put_array(p, 2);
+    p = sp_put_str(p, r->name, 40u, seen);
+    p = sp_put_exact(p, r->nonce, 16u);
+    return p;
+}
+
+static bool text_msg_principal_get(const struct msg_principal_get *r)
+{
+    return sp_str_is_utf8(r->name);
+}
+
+/* There may be no room for the largest msg_principal_get: is there for this one? */
+static __attribute__((noinline, cold)) enum sp_rc fits_msg_principal_get(const struct sp_packer *w, const struct msg_principal_get *r)
+{
+    if (!(r->name.n <= 40u))
+        return SP_E_LIMIT;
+    return sp_packer_room(w) < (size_t)21u + r->name.n ? SP_E_FULL : SP_OK;
+}
+
+/* A field was over its limit, or a text not plain. */
+static __attribute__((noinline, cold)) enum sp_rc judge_msg_principal_get(struct sp_packer *w, const struct msg_principal_get *r, uint8_t *p)
+{
+    if (!(r->name.n <= 40u))
+        return SP_E_LIMIT;
+    return text_msg_principal_get(r) ? sp_packer_commit(w, p) : SP_E_INVALID;
+}
+
+SP_INLINE void read_msg_principal_get(struct sp_unpacker *u, struct msg_principal_get *r, bool check)
+{
+    uint32_t count = sp_take_fields(u, 2);
+    if (count < 2)
+        sp_unpack_fail(u, SP_E_MALFORMED);
+    r->name = sp_take_str(u, 40u, check);
+    r->nonce = sp_take_exact(u, 16u);
+    if (count > 2)
+        sp_take_extra(u, count - 2);
+}
+
+enum sp_rc msg_principal_get_decode(const uint8_t *p, size_t n, struct msg_principal_get *m)
+{
+    struct msg_principal_get out;
+    if (n > SP_FRAME_BYTES_MAX)
+        return SP_E_LIMIT;
+    struct sp_unpacker u = {p, p + n, SP_OK, 0};
+    read_msg_principal_get(&u, &out, true);
+    if (u.rc != SP_OK)
+        return u.rc;
+    if (u.p != u.end)
+        return SP_E_MALFORMED;
+    out.extra = u.extra;
+    *m = out;
+    return SP_OK;
+}
+
+enum sp_rc msg_principal_get_encode(struct sp_packer *w, const struct msg_principal_get *m)
+{
+    SP_ASSERT(w->list == NULL);
+    if (!SP_LIKELY(sp_packer_room(w) >= 61u)) {
+        enum sp_rc rc = fits_msg_principal_get(w, m);
+        if (rc != SP_OK)
+            return rc;
+    }
+    struct sp_text_seen seen = sp_text_nothing_seen();
+    uint8_t *p = write_msg_principal_get(w->p, m, &seen);
+    if (!SP_LIKELY(sp_text_is_plain(&seen)))
+        return judge_msg_principal_get(w, m, p);
+    return sp_packer_commit(w, p);
+}
+
+SP_INLINE uint8_t *write_msg_principal_info(uint8_t *restrict p, const struct msg_principal_info *restrict r, struct sp_text_seen *seen)
+{
+    p = sp_put_array(p, 4);
+    p = sp_put_str(p, r->name, 40u, seen);
+    p = sp_put_exact(p, r->nonce, 16u);
+    p = sp_put_u16(p, r->code);
+    p = write_principal(p, &r->principal, seen);
+    return p;
+}
+
+static bool text_msg_principal_info(const struct msg_principal_info *r)
+{
+    return sp_str_is_utf8(r->name) && text_principal(&r->principal);
+}
+
+/* There may be no room for the largest msg_principal_info: is there for this one? */
+static __attribute__((noinline, cold)) enum sp_rc fits_msg_principal_info(const struct sp_packer *w, const struct msg_principal_info *r)
+{
+    if (!(r->name.n <= 40u && r->principal.name.n <= 40u && r->principal.adapters.n <= 512u && r->principal.nodes.n <= 255u))
+        return SP_E_LIMIT;
+    return sp_packer_room(w) < (size_t)198u + r->name.n + r->principal.name.n + r->principal.adapters.n + r->principal.nodes.n ? SP_E_FULL : SP_OK;
+}
+
+/* A field was over its limit, or a text not plain. */
+static __attribute__((noinline, cold)) enum sp_rc judge_msg_principal_info(struct sp_packer *w, const struct msg_principal_info *r, uint8_t *p)
+{
+    if (!(r->name.n <= 40u && r->principal.name.n <= 40u && r->principal.adapters.n <= 512u && r->principal.nodes.n <= 255u))
+        return SP_E_LIMIT;
+    return text_msg_principal_info(r) ? sp_packer_commit(w, p) : SP_E_INVALID;
+}
+
+SP_INLINE void read_msg_principal_info(struct sp_unpacker *u, struct msg_principal_info *r, bool check)
+{
+    uint32_t count = sp_take_fields(u, 4);
+    if (count < 4)
+        sp_unpack_fail(u, SP_E_MALFORMED);
+    r->name = sp_take_str(u, 40u, check);
+    r->nonce = sp_take_exact(u, 16u);
+    r->code = (uint16_t)sp_take_uint(u, UINT16_MAX);
+    read_principal(u, &r->principal, check);
+    if (count > 4)
+        sp_take_extra(u, count - 4);
+}
+
+enum sp_rc msg_principal_info_decode(const uint8_t *p, size_t n, struct msg_principal_info *m)
+{
+    struct msg_principal_info out;
+    if (n > SP_FRAME_BYTES_MAX)
+        return SP_E_LIMIT;
+    struct sp_unpacker u = {p, p + n, SP_OK, 0};
+    read_msg_principal_info(&u, &out, true);
+    if (u.rc != SP_OK)
+        return u.rc;
+    if (u.p != u.end)
+        return SP_E_MALFORMED;
+    out.extra = u.extra;
+    *m = out;
+    return SP_OK;
+}
+
+enum sp_rc msg_principal_info_encode(struct sp_packer *w, const struct msg_principal_info *m)
+{
+    SP_ASSERT(w->list == NULL);
+    if (!SP_LIKELY(sp_packer_room(w) >= 1045u)) {
+        enum sp_rc rc = fits_msg_principal_info(w, m);
+        if (rc != SP_OK)
+            return rc;
+    }
+    struct sp_text_seen seen = sp_text_nothing_seen();
+    uint8_t *p = write_msg_principal_info(w->p, m, &seen);
+    if (!SP_LIKELY(sp_text_is_plain(&seen)))
+        return judge_msg_principal_info(w, m, p);
+    return sp_packer_commit(w, p);
 }

@@ -37,8 +37,9 @@ enum sp_role {
     SP_ROLE_READER = 6, /* follower of the pool */
     SP_ROLE_ENROL = 7, /* holder of a one-use enrolment token */
     SP_ROLE_BRIDGE = 8, /* link to the cloud's own bus: follows, looks, hints */
+    SP_ROLE_ATTESTER = 9, /* evidence of one node; judges nothing */
 };
-#define SP_ROLE_LAST 8u /* largest number */
+#define SP_ROLE_LAST 9u /* largest number */
 /* Lends the name, or its text for people; a number without a name gives "unknown". */
 const char *sp_role_name(unsigned value);
 const char *sp_role_text(unsigned value);
@@ -93,8 +94,54 @@ enum sp_reason {
     SP_REASON_PLUGIN_EXIT = 35, /* plugin ended outside its contract */
     SP_REASON_INTERNAL = 36, /* fault of the worker itself */
     SP_REASON_BUSY = 37, /* no free slot */
+    SP_REASON_NOT_ENROLLED = 38, /* the node has no enrolled attester */
+    SP_REASON_AK_MALFORMED = 51, /* attestation key is no public area of a TPM */
+    SP_REASON_AK_TYPE = 52, /* attestation key is neither RSA-2048 nor ECC P-256 */
+    SP_REASON_AK_SCHEME = 53, /* attestation key does not fix a signing scheme with SHA-256 */
+    SP_REASON_AK_ATTRIBUTES = 54, /* attestation key may sign what the TPM did not make, or may leave it */
+    SP_REASON_EK_MALFORMED = 55, /* endorsement key or its certificate does not decode */
+    SP_REASON_EK_CHAIN = 56, /* certificate of the endorsement key does not lead to a known maker */
+    SP_REASON_EK_USAGE = 57, /* certificate is not one of an endorsement key */
+    SP_REASON_EK_KEY = 58, /* certificate is of another key */
+    SP_REASON_EK_TEMPLATE = 59, /* endorsement key is not as the specification has it */
+    SP_REASON_EK_PIN = 60, /* certificate is not the one listed for this node */
+    SP_REASON_QUOTE_MALFORMED = 61, /* statement does not decode */
+    SP_REASON_QUOTE_MAGIC = 62, /* statement was not made by a TPM */
+    SP_REASON_QUOTE_TYPE = 63, /* statement is not a quote */
+    SP_REASON_SIGNATURE_MALFORMED = 64, /* signature does not decode */
+    SP_REASON_QUOTE_SCHEME = 65, /* signature has another scheme or hash than the enrolled key */
+    SP_REASON_QUOTE_SIGNATURE = 66, /* signature does not verify under the enrolled key */
+    SP_REASON_QUOTE_NONCE = 67, /* quote answers another question */
+    SP_REASON_QUOTE_SIGNER = 68, /* quote names another key, parent or hierarchy than enrolled */
+    SP_REASON_QUOTE_SELECTION = 69, /* quote covers other PCRs or another bank than asked */
+    SP_REASON_QUOTE_DIGEST = 70, /* reported PCR values are not the quoted ones */
+    SP_REASON_PCRS_MALFORMED = 71, /* list of PCR values does not decode, or is not of the PCRs asked */
+    SP_REASON_RESET_BACK = 72, /* reset or restart counter went back: state of the TPM was put back or cleared */
+    SP_REASON_CLOCK_BACK = 73, /* clock of the TPM went back within one boot */
+    SP_REASON_LOG_MALFORMED = 74, /* boot log does not decode */
+    SP_REASON_LOG_LIMIT = 75, /* boot log is larger than allowed */
+    SP_REASON_LOG_BANK = 76, /* boot log has no digests for the quoted bank */
+    SP_REASON_LOG_LOCALITY = 77, /* boot log names a start-up locality too late, twice or wrongly */
+    SP_REASON_LOG_PCR = 78, /* boot log does not lead to the quoted PCR values */
+    SP_REASON_LOG_DATA = 79, /* data of an event of the boot log is not what was measured */
+    SP_REASON_LOG_SEPARATOR = 80, /* firmware did not end its part of the boot in good order */
+    SP_REASON_IMA_MALFORMED = 81, /* measurement list does not decode */
+    SP_REASON_IMA_LIMIT = 82, /* measurement list is larger than allowed */
+    SP_REASON_IMA_TEMPLATE = 83, /* measurement list has a template nobody knows */
+    SP_REASON_IMA_INDEX = 84, /* an entry of the measurement list names another PCR than 10 */
+    SP_REASON_IMA_HASH = 85, /* digest of an entry of the measurement list is not that of its data */
+    SP_REASON_IMA_BUFFER = 86, /* a measured buffer is not what was measured */
+    SP_REASON_IMA_PCR = 87, /* measurement list does not lead to the quoted PCR 10 */
+    SP_REASON_IMA_AGGREGATE = 88, /* measurement list does not begin with the quoted boot */
+    SP_REASON_IMA_SECOND = 89, /* measurement list begins a second time: another kernel was started in this boot */
+    SP_REASON_IMA_VIOLATION = 90, /* a file was written while it was measured */
+    SP_REASON_REFERENCE_NONE = 91, /* there are no reference values */
+    SP_REASON_REFERENCE_UNQUOTED = 92, /* a PCR that is to be judged is not in the quote */
+    SP_REASON_REFERENCE_PCR = 93, /* a PCR has none of its reference values */
+    SP_REASON_REFERENCE_FIRMWARE = 94, /* firmware of the TPM has another version than its reference values */
+    SP_REASON_REFERENCE_RETIRED = 95, /* values are those of a reference that is not in force now */
 };
-#define SP_REASON_LAST 37u /* largest number */
+#define SP_REASON_LAST 95u /* largest number */
 /* Lends the name, or its text for people; a number without a name gives "unknown". */
 const char *sp_reason_name(unsigned value);
 const char *sp_reason_text(unsigned value);
@@ -136,6 +183,18 @@ const char *sp_refusal_name(unsigned value);
 const char *sp_refusal_text(unsigned value);
 /* Effect: *out = number of the name; false and *out untouched when there is none. */
 bool sp_refusal_find(struct sp_str name, unsigned *out);
+
+enum sp_enrolment {
+    SP_ENROLMENT_NONE = 0, /* not enrolled */
+    SP_ENROLMENT_CERTIFIED = 1, /* the maker's certificate of the endorsement key was checked */
+    SP_ENROLMENT_FIRST_USE = 2, /* the endorsement key was taken as it came the first time */
+};
+#define SP_ENROLMENT_LAST 2u /* largest number */
+/* Lends the name, or its text for people; a number without a name gives "unknown". */
+const char *sp_enrolment_name(unsigned value);
+const char *sp_enrolment_text(unsigned value);
+/* Effect: *out = number of the name; false and *out untouched when there is none. */
+bool sp_enrolment_find(struct sp_str name, unsigned *out);
 
 enum sp_stage {
     SP_STAGE_DRAFT = 0, /* runs only on test-now */
@@ -222,9 +281,15 @@ enum sp_msg {
     SP_MSG_ENROL_REQUEST = 60,
     SP_MSG_ENROL_REPLY = 61,
     SP_MSG_PRINCIPAL_SET = 62,
+    SP_MSG_EVIDENCE_REQUEST = 70,
+    SP_MSG_EVIDENCE = 71,
+    SP_MSG_IDENTITY_GET = 72,
+    SP_MSG_IDENTITY = 73,
+    SP_MSG_PRINCIPAL_GET = 74,
+    SP_MSG_PRINCIPAL_INFO = 75,
 };
-#define SP_MSG_LAST 62u
-#define SP_MSG_COUNT 38u
+#define SP_MSG_LAST 75u
+#define SP_MSG_COUNT 44u
 
 /* One row per message. Masks have bit 1 << role. */
 struct msg_info {
@@ -341,7 +406,7 @@ enum sp_rc rec_definition_body_decode(const uint8_t *p, size_t n, struct rec_def
 #define REC_RESULT_MEASURES_MAX 1024u
 #define REC_RESULT_EVIDENCE_MAX 32u
 #define REC_RESULT_CHECKPOINT_MAX 1024u
-#define REC_RESULT_BYTES_MAX 3302u
+#define REC_RESULT_BYTES_MAX 3311u
 struct rec_result {
     const uint8_t *ticket; /* 160 bytes: as it came in the job */
     uint8_t outcome; /* enum outcome */
@@ -353,6 +418,7 @@ struct rec_result {
     uint64_t trace; /* sequence of the JobBatch that carried the job */
     uint32_t wait_us; /* received until started */
     uint32_t run_us; /* started until ended */
+    uint64_t instance; /* reset counter << 32 | restart counter of the node's TPM when the evidence was made; 0: not known */
 };
 enum sp_rc rec_result_put(struct sp_packer *w, const struct rec_result *r) SP_MUST_USE;
 bool rec_result_next(struct sp_list *list, struct rec_result *r);
@@ -480,7 +546,7 @@ struct rec_principal {
     const uint8_t *curve; /* 32 bytes: CURVE public key */
     const uint8_t *sign; /* 32 bytes: Ed25519 public key */
     struct sp_str adapters; /* text, at most 512: worker: adapters it may speak for, comma separated; * = all */
-    struct sp_str nodes; /* text, at most 255: worker: selector of nodes it may speak for; empty = all */
+    struct sp_str nodes; /* text, at most 255: worker: selector of nodes it may speak for; empty = all. attester: the name of its one node */
     uint64_t not_after; /* wall clock seconds; 0: no end */
     bool revoked; /* true: refused from now on, with both pairs of keys */
     const uint8_t *next_curve; /* 32 bytes: CURVE public key that follows; all zero: none */
@@ -492,7 +558,7 @@ enum sp_rc rec_principal_put(struct sp_packer *w, const struct rec_principal *r)
 bool rec_principal_next(struct sp_list *list, struct rec_principal *r);
 enum sp_rc rec_principal_decode(const uint8_t *p, size_t n, struct rec_principal *r) SP_MUST_USE;
 
-/* 1 Hello: scheduler, keeper, worker, operator, reader, enrol, bridge -> broker; auth none; repeat harmless; reply Welcome. */
+/* 1 Hello: scheduler, keeper, worker, operator, reader, enrol, bridge, attester -> broker; auth none; repeat harmless; reply Welcome. */
 #define MSG_HELLO_SOFTWARE_MAX 32u
 #define MSG_HELLO_ADAPTERS_MAX 512u
 #define MSG_HELLO_LABELS_MAX 255u
@@ -509,7 +575,7 @@ struct msg_hello {
 enum sp_rc msg_hello_decode(const uint8_t *p, size_t n, struct msg_hello *m) SP_MUST_USE;
 enum sp_rc msg_hello_encode(struct sp_packer *w, const struct msg_hello *m) SP_MUST_USE;
 
-/* 2 Welcome: broker -> scheduler, keeper, worker, operator, reader, enrol, bridge; auth none; repeat harmless; reply none. */
+/* 2 Welcome: broker -> scheduler, keeper, worker, operator, reader, enrol, bridge, attester; auth none; repeat harmless; reply none. */
 #define MSG_WELCOME_BYTES_MAX 15u
 struct msg_welcome {
     uint64_t boot; /* random number of the broker's start */
@@ -519,7 +585,7 @@ struct msg_welcome {
 enum sp_rc msg_welcome_decode(const uint8_t *p, size_t n, struct msg_welcome *m) SP_MUST_USE;
 enum sp_rc msg_welcome_encode(struct sp_packer *w, const struct msg_welcome *m) SP_MUST_USE;
 
-/* 3 Heartbeat: broker, scheduler, keeper, worker, reader, operator, bridge -> broker, scheduler, keeper, worker, reader, operator, bridge; auth none; repeat harmless; reply none. */
+/* 3 Heartbeat: broker, scheduler, keeper, worker, reader, operator, bridge, attester -> broker, scheduler, keeper, worker, reader, operator, bridge, attester; auth none; repeat harmless; reply none. */
 #define MSG_HEARTBEAT_BYTES_MAX 15u
 struct msg_heartbeat {
     uint64_t progress; /* turns of the sender's event loop; must move */
@@ -547,7 +613,7 @@ struct msg_drain {
 enum sp_rc msg_drain_decode(const uint8_t *p, size_t n, struct msg_drain *m) SP_MUST_USE;
 enum sp_rc msg_drain_encode(struct sp_packer *w, const struct msg_drain *m) SP_MUST_USE;
 
-/* 6 Bye: scheduler, keeper, worker, reader, operator, bridge -> broker; auth none; repeat harmless; reply none. */
+/* 6 Bye: scheduler, keeper, worker, reader, operator, bridge, attester -> broker; auth none; repeat harmless; reply none. */
 #define MSG_BYE_BYTES_MAX 10u
 struct msg_bye {
     uint64_t boot; /* start that ends */
@@ -556,7 +622,7 @@ struct msg_bye {
 enum sp_rc msg_bye_decode(const uint8_t *p, size_t n, struct msg_bye *m) SP_MUST_USE;
 enum sp_rc msg_bye_encode(struct sp_packer *w, const struct msg_bye *m) SP_MUST_USE;
 
-/* 7 Refused: broker -> scheduler, keeper, worker, operator, reader, enrol, bridge; auth none; repeat harmless; reply none. */
+/* 7 Refused: broker -> scheduler, keeper, worker, operator, reader, enrol, bridge, attester; auth none; repeat harmless; reply none. */
 #define MSG_REFUSED_DETAIL_MAX 128u
 #define MSG_REFUSED_BYTES_MAX 146u
 struct msg_refused {
@@ -569,7 +635,7 @@ struct msg_refused {
 enum sp_rc msg_refused_decode(const uint8_t *p, size_t n, struct msg_refused *m) SP_MUST_USE;
 enum sp_rc msg_refused_encode(struct sp_packer *w, const struct msg_refused *m) SP_MUST_USE;
 
-/* 8 Stats: scheduler, keeper, worker, broker, bridge -> broker, operator, reader; auth none; repeat harmless; reply none. */
+/* 8 Stats: scheduler, keeper, worker, broker, bridge, attester -> broker, operator, reader; auth none; repeat harmless; reply none. */
 #define MSG_STATS_COUNTERS_MAX 256u
 #define MSG_STATS_GAUGES_MAX 128u
 #define MSG_STATS_LATENCIES_MAX 32u
@@ -996,5 +1062,104 @@ enum sp_rc msg_principal_set_decode(const uint8_t *p, size_t n, struct msg_princ
 enum sp_rc msg_principal_set_encode(struct sp_packer *w, const struct msg_principal_set *m) SP_MUST_USE;
 enum sp_rc msg_principal_set_begin(struct sp_packer *w, const struct msg_principal_set *m) SP_MUST_USE;
 enum sp_rc msg_principal_set_end(struct sp_packer *w) SP_MUST_USE;
+
+/* 70 EvidenceRequest: worker, operator -> attester; auth sign; repeat harmless; reply Evidence. */
+#define MSG_EVIDENCE_REQUEST_NODE_MAX 64u
+#define MSG_EVIDENCE_REQUEST_KIND_MAX 32u
+#define MSG_EVIDENCE_REQUEST_NONCE_BYTES 32u
+#define MSG_EVIDENCE_REQUEST_ARGS_MAX 16384u
+#define MSG_EVIDENCE_REQUEST_BYTES_MAX 16545u
+struct msg_evidence_request {
+    uint64_t id; /* sender's number of the question; its document is made once */
+    struct sp_str node; /* text, at most 64: node it is about; the broker finds its attester by this when the envelope names nobody */
+    struct sp_str kind; /* text, at most 32: what is wanted */
+    const uint8_t *nonce; /* 32 bytes: fresh; goes into whatever the node signs */
+    struct sp_str args; /* text, at most 16384: a JSON object */
+    uint64_t offset; /* where in the document the part begins; 0 makes the document */
+    uint32_t expires_ms; /* nobody waits for the answer any longer than this */
+    uint32_t extra; /* decode: elements skipped because this version does not know them */
+};
+enum sp_rc msg_evidence_request_decode(const uint8_t *p, size_t n, struct msg_evidence_request *m) SP_MUST_USE;
+enum sp_rc msg_evidence_request_encode(struct sp_packer *w, const struct msg_evidence_request *m) SP_MUST_USE;
+
+/* 71 Evidence: attester -> worker, operator; auth sign; repeat harmless; reply none. */
+#define MSG_EVIDENCE_NODE_MAX 64u
+#define MSG_EVIDENCE_KIND_MAX 32u
+#define MSG_EVIDENCE_NONCE_BYTES 32u
+#define MSG_EVIDENCE_PART_MAX 196608u
+#define MSG_EVIDENCE_DETAIL_MAX 256u
+#define MSG_EVIDENCE_BYTES_MAX 197037u
+struct msg_evidence {
+    uint64_t id; /* from the request */
+    struct sp_str node; /* text, at most 64: from the request */
+    struct sp_str kind; /* text, at most 32: from the request */
+    const uint8_t *nonce; /* 32 bytes: from the request */
+    uint16_t code; /* enum reason; ok: what follows is of the document */
+    uint64_t total; /* bytes of the document */
+    uint64_t offset; /* from the request */
+    struct sp_str part; /* bytes, at most 196608: the document from there on */
+    struct sp_str detail; /* text, at most 256: for people, with a code */
+    uint32_t extra; /* decode: elements skipped because this version does not know them */
+};
+enum sp_rc msg_evidence_decode(const uint8_t *p, size_t n, struct msg_evidence *m) SP_MUST_USE;
+enum sp_rc msg_evidence_encode(struct sp_packer *w, const struct msg_evidence *m) SP_MUST_USE;
+
+/* 72 IdentityGet: worker, operator -> keeper; auth none; repeat harmless; reply Identity. */
+#define MSG_IDENTITY_GET_NODE_MAX 64u
+#define MSG_IDENTITY_GET_BYTES_MAX 72u
+struct msg_identity_get {
+    struct sp_str node; /* text, at most 64: node name */
+    uint32_t generation; /* of the node, from the ticket; 0: the one in force */
+    uint32_t extra; /* decode: elements skipped because this version does not know them */
+};
+enum sp_rc msg_identity_get_decode(const uint8_t *p, size_t n, struct msg_identity_get *m) SP_MUST_USE;
+enum sp_rc msg_identity_get_encode(struct sp_packer *w, const struct msg_identity_get *m) SP_MUST_USE;
+
+/* 73 Identity: keeper -> worker, operator; auth sign; repeat harmless; reply none. */
+#define MSG_IDENTITY_NODE_MAX 64u
+#define MSG_IDENTITY_ATTESTER_MAX 40u
+#define MSG_IDENTITY_SIGN_MAX 32u
+#define MSG_IDENTITY_AK_MAX 512u
+#define MSG_IDENTITY_EK_MAX 32u
+#define MSG_IDENTITY_BYTES_MAX 702u
+struct msg_identity {
+    struct sp_str node; /* text, at most 64: from the request */
+    uint32_t generation; /* of the node when this was said */
+    uint16_t code; /* enum refusal; none: what follows is the node's; not_found: it is not enrolled */
+    struct sp_str attester; /* text, at most 40: principal name of its attester */
+    struct sp_str sign; /* bytes, at most 32: Ed25519 public key of the attester */
+    struct sp_str ak; /* bytes, at most 512: attestation key, TPM2B_PUBLIC; empty: no TPM is enrolled */
+    struct sp_str ek; /* bytes, at most 32: SHA-256 of the certificate of the endorsement key, or of the key itself with first_use */
+    uint8_t mode; /* enum enrolment */
+    uint32_t extra; /* decode: elements skipped because this version does not know them */
+};
+enum sp_rc msg_identity_decode(const uint8_t *p, size_t n, struct msg_identity *m) SP_MUST_USE;
+enum sp_rc msg_identity_encode(struct sp_packer *w, const struct msg_identity *m) SP_MUST_USE;
+
+/* 74 PrincipalGet: attester -> keeper; auth none; repeat harmless; reply PrincipalInfo. */
+#define MSG_PRINCIPAL_GET_NAME_MAX 40u
+#define MSG_PRINCIPAL_GET_NONCE_BYTES 16u
+#define MSG_PRINCIPAL_GET_BYTES_MAX 61u
+struct msg_principal_get {
+    struct sp_str name; /* text, at most 40: principal whose message the attester cannot judge yet */
+    const uint8_t *nonce; /* 16 bytes: fresh; echoed */
+    uint32_t extra; /* decode: elements skipped because this version does not know them */
+};
+enum sp_rc msg_principal_get_decode(const uint8_t *p, size_t n, struct msg_principal_get *m) SP_MUST_USE;
+enum sp_rc msg_principal_get_encode(struct sp_packer *w, const struct msg_principal_get *m) SP_MUST_USE;
+
+/* 75 PrincipalInfo: keeper -> attester; auth sign; repeat harmless; reply none. */
+#define MSG_PRINCIPAL_INFO_NAME_MAX 40u
+#define MSG_PRINCIPAL_INFO_NONCE_BYTES 16u
+#define MSG_PRINCIPAL_INFO_BYTES_MAX 1045u
+struct msg_principal_info {
+    struct sp_str name; /* text, at most 40: from the request */
+    const uint8_t *nonce; /* 16 bytes: from the request; so that no broker brings back somebody who was revoked */
+    uint16_t code; /* enum refusal; none: it may ask about the node of this attester; scope: it may not; not_found: nobody */
+    struct rec_principal principal; /* with a code: all empty */
+    uint32_t extra; /* decode: elements skipped because this version does not know them */
+};
+enum sp_rc msg_principal_info_decode(const uint8_t *p, size_t n, struct msg_principal_info *m) SP_MUST_USE;
+enum sp_rc msg_principal_info_encode(struct sp_packer *w, const struct msg_principal_info *m) SP_MUST_USE;
 
 #endif

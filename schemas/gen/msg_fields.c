@@ -155,6 +155,7 @@ static const struct msg_field rec_result_fields[] = {
     {"trace", MSG_U64, offsetof(struct rec_result, trace), 0u, NULL},
     {"wait_us", MSG_U32, offsetof(struct rec_result, wait_us), 0u, NULL},
     {"run_us", MSG_U32, offsetof(struct rec_result, run_us), 0u, NULL},
+    {"instance", MSG_U64, offsetof(struct rec_result, instance), 0u, NULL},
 };
 static enum sp_rc encode_rec_result(struct sp_packer *w, const void *p)
 {
@@ -168,7 +169,7 @@ static bool next_rec_result(struct sp_list *list, void *to)
 {
     return rec_result_next(list, to);
 }
-static const struct msg_shape shape_result = {"Result", 0, sizeof(struct rec_result), 10, 0, rec_result_fields, encode_rec_result, decode_rec_result, next_rec_result};
+static const struct msg_shape shape_result = {"Result", 0, sizeof(struct rec_result), 11, 0, rec_result_fields, encode_rec_result, decode_rec_result, next_rec_result};
 
 static const struct msg_field rec_refused_result_fields[] = {
     {"index", MSG_U16, offsetof(struct rec_refused_result, index), 0u, NULL},
@@ -897,6 +898,104 @@ static enum sp_rc decode_msg_principal_set(const uint8_t *p, size_t n, void *to)
     return msg_principal_set_decode(p, n, to);
 }
 
+static const struct msg_field msg_evidence_request_fields[] = {
+    {"id", MSG_U64, offsetof(struct msg_evidence_request, id), 0u, NULL},
+    {"node", MSG_STR, offsetof(struct msg_evidence_request, node), 64u, NULL},
+    {"kind", MSG_STR, offsetof(struct msg_evidence_request, kind), 32u, NULL},
+    {"nonce", MSG_EXACT, offsetof(struct msg_evidence_request, nonce), 32u, NULL},
+    {"args", MSG_STR, offsetof(struct msg_evidence_request, args), 16384u, NULL},
+    {"offset", MSG_U64, offsetof(struct msg_evidence_request, offset), 0u, NULL},
+    {"expires_ms", MSG_U32, offsetof(struct msg_evidence_request, expires_ms), 0u, NULL},
+};
+static enum sp_rc encode_msg_evidence_request(struct sp_packer *w, const void *p)
+{
+    return msg_evidence_request_encode(w, p);
+}
+static enum sp_rc decode_msg_evidence_request(const uint8_t *p, size_t n, void *to)
+{
+    return msg_evidence_request_decode(p, n, to);
+}
+
+static const struct msg_field msg_evidence_fields[] = {
+    {"id", MSG_U64, offsetof(struct msg_evidence, id), 0u, NULL},
+    {"node", MSG_STR, offsetof(struct msg_evidence, node), 64u, NULL},
+    {"kind", MSG_STR, offsetof(struct msg_evidence, kind), 32u, NULL},
+    {"nonce", MSG_EXACT, offsetof(struct msg_evidence, nonce), 32u, NULL},
+    {"code", MSG_U16, offsetof(struct msg_evidence, code), 0u, NULL},
+    {"total", MSG_U64, offsetof(struct msg_evidence, total), 0u, NULL},
+    {"offset", MSG_U64, offsetof(struct msg_evidence, offset), 0u, NULL},
+    {"part", MSG_BIN, offsetof(struct msg_evidence, part), 196608u, NULL},
+    {"detail", MSG_STR, offsetof(struct msg_evidence, detail), 256u, NULL},
+};
+static enum sp_rc encode_msg_evidence(struct sp_packer *w, const void *p)
+{
+    return msg_evidence_encode(w, p);
+}
+static enum sp_rc decode_msg_evidence(const uint8_t *p, size_t n, void *to)
+{
+    return msg_evidence_decode(p, n, to);
+}
+
+static const struct msg_field msg_identity_get_fields[] = {
+    {"node", MSG_STR, offsetof(struct msg_identity_get, node), 64u, NULL},
+    {"generation", MSG_U32, offsetof(struct msg_identity_get, generation), 0u, NULL},
+};
+static enum sp_rc encode_msg_identity_get(struct sp_packer *w, const void *p)
+{
+    return msg_identity_get_encode(w, p);
+}
+static enum sp_rc decode_msg_identity_get(const uint8_t *p, size_t n, void *to)
+{
+    return msg_identity_get_decode(p, n, to);
+}
+
+static const struct msg_field msg_identity_fields[] = {
+    {"node", MSG_STR, offsetof(struct msg_identity, node), 64u, NULL},
+    {"generation", MSG_U32, offsetof(struct msg_identity, generation), 0u, NULL},
+    {"code", MSG_U16, offsetof(struct msg_identity, code), 0u, NULL},
+    {"attester", MSG_STR, offsetof(struct msg_identity, attester), 40u, NULL},
+    {"sign", MSG_BIN, offsetof(struct msg_identity, sign), 32u, NULL},
+    {"ak", MSG_BIN, offsetof(struct msg_identity, ak), 512u, NULL},
+    {"ek", MSG_BIN, offsetof(struct msg_identity, ek), 32u, NULL},
+    {"mode", MSG_U8, offsetof(struct msg_identity, mode), 0u, NULL},
+};
+static enum sp_rc encode_msg_identity(struct sp_packer *w, const void *p)
+{
+    return msg_identity_encode(w, p);
+}
+static enum sp_rc decode_msg_identity(const uint8_t *p, size_t n, void *to)
+{
+    return msg_identity_decode(p, n, to);
+}
+
+static const struct msg_field msg_principal_get_fields[] = {
+    {"name", MSG_STR, offsetof(struct msg_principal_get, name), 40u, NULL},
+    {"nonce", MSG_EXACT, offsetof(struct msg_principal_get, nonce), 16u, NULL},
+};
+static enum sp_rc encode_msg_principal_get(struct sp_packer *w, const void *p)
+{
+    return msg_principal_get_encode(w, p);
+}
+static enum sp_rc decode_msg_principal_get(const uint8_t *p, size_t n, void *to)
+{
+    return msg_principal_get_decode(p, n, to);
+}
+
+static const struct msg_field msg_principal_info_fields[] = {
+    {"name", MSG_STR, offsetof(struct msg_principal_info, name), 40u, NULL},
+    {"nonce", MSG_EXACT, offsetof(struct msg_principal_info, nonce), 16u, NULL},
+    {"code", MSG_U16, offsetof(struct msg_principal_info, code), 0u, NULL},
+    {"principal", MSG_RECORD, offsetof(struct msg_principal_info, principal), 0u, &shape_principal},
+};
+static enum sp_rc encode_msg_principal_info(struct sp_packer *w, const void *p)
+{
+    return msg_principal_info_encode(w, p);
+}
+static enum sp_rc decode_msg_principal_info(const uint8_t *p, size_t n, void *to)
+{
+    return msg_principal_info_decode(p, n, to);
+}
+
 static const struct msg_shape messages[SP_MSG_COUNT] = {
     {"Hello", SP_MSG_HELLO, sizeof(struct msg_hello), 6, offsetof(struct msg_hello, extra), msg_hello_fields, encode_msg_hello, decode_msg_hello, NULL},
     {"Welcome", SP_MSG_WELCOME, sizeof(struct msg_welcome), 2, offsetof(struct msg_welcome, extra), msg_welcome_fields, encode_msg_welcome, decode_msg_welcome, NULL},
@@ -936,6 +1035,12 @@ static const struct msg_shape messages[SP_MSG_COUNT] = {
     {"EnrolRequest", SP_MSG_ENROL_REQUEST, sizeof(struct msg_enrol_request), 4, offsetof(struct msg_enrol_request, extra), msg_enrol_request_fields, encode_msg_enrol_request, decode_msg_enrol_request, NULL},
     {"EnrolReply", SP_MSG_ENROL_REPLY, sizeof(struct msg_enrol_reply), 5, offsetof(struct msg_enrol_reply, extra), msg_enrol_reply_fields, encode_msg_enrol_reply, decode_msg_enrol_reply, NULL},
     {"PrincipalSet", SP_MSG_PRINCIPAL_SET, sizeof(struct msg_principal_set), 4, offsetof(struct msg_principal_set, extra), msg_principal_set_fields, encode_msg_principal_set, decode_msg_principal_set, NULL},
+    {"EvidenceRequest", SP_MSG_EVIDENCE_REQUEST, sizeof(struct msg_evidence_request), 7, offsetof(struct msg_evidence_request, extra), msg_evidence_request_fields, encode_msg_evidence_request, decode_msg_evidence_request, NULL},
+    {"Evidence", SP_MSG_EVIDENCE, sizeof(struct msg_evidence), 9, offsetof(struct msg_evidence, extra), msg_evidence_fields, encode_msg_evidence, decode_msg_evidence, NULL},
+    {"IdentityGet", SP_MSG_IDENTITY_GET, sizeof(struct msg_identity_get), 2, offsetof(struct msg_identity_get, extra), msg_identity_get_fields, encode_msg_identity_get, decode_msg_identity_get, NULL},
+    {"Identity", SP_MSG_IDENTITY, sizeof(struct msg_identity), 8, offsetof(struct msg_identity, extra), msg_identity_fields, encode_msg_identity, decode_msg_identity, NULL},
+    {"PrincipalGet", SP_MSG_PRINCIPAL_GET, sizeof(struct msg_principal_get), 2, offsetof(struct msg_principal_get, extra), msg_principal_get_fields, encode_msg_principal_get, decode_msg_principal_get, NULL},
+    {"PrincipalInfo", SP_MSG_PRINCIPAL_INFO, sizeof(struct msg_principal_info), 4, offsetof(struct msg_principal_info, extra), msg_principal_info_fields, encode_msg_principal_info, decode_msg_principal_info, NULL},
 };
 static const struct msg_shape *const records[] = {
     &shape_route_spec,

@@ -5,7 +5,7 @@
  * An operation is: opcode, connection, principal, then what the opcode needs. Everything is taken modulo what exists. */
 #include "broker_world.h"
 
-#define PRINCIPALS     8u
+#define PRINCIPALS     10u
 #define OPERATIONS_MAX 256u
 
 struct input {
@@ -28,16 +28,45 @@ static void take_body(struct input *in, struct sp_packer *w, uint8_t *buf, size_
         in->p += n;
 }
 
+/* Questions and parts that could fit each other. */
+static void ask_or_answer(struct broker_world *w, struct input *in, uint32_t conn, uint32_t principal)
+{
+    static const char *const dests[] = {"", "a1", "a2", "w1", "w2", "admin", "attester"};
+    static const char *const nodes[] = {"n", "m", ""};
+    static const uint8_t nonce[32];
+    uint8_t buf[256];
+    struct sp_packer body;
+    const char *dest = dests[take(in) % SP_COUNT(dests)], *node = nodes[take(in) % SP_COUNT(nodes)];
+    uint64_t id = take(in) % 4u, offset = take(in) % 2u;
+
+    sp_packer_init(&body, buf, sizeof buf);
+    if (take(in) % 2u == 0) {
+        struct msg_evidence_request m = {
+            .id = id, .node = sp_str_of(node), .nonce = nonce, .offset = offset, .expires_ms = take(in) * 100u};
+
+        SP_ASSERT(msg_evidence_request_encode(&body, &m) == SP_OK);
+        broker_world_send(w, conn, principal, SP_MSG_EVIDENCE_REQUEST, dest, &body, NULL);
+    } else {
+        struct msg_evidence m = {.id = id, .node = sp_str_of(node), .nonce = nonce, .offset = offset};
+
+        SP_ASSERT(msg_evidence_encode(&body, &m) == SP_OK);
+        broker_world_send(w, conn, principal, SP_MSG_EVIDENCE, dest, &body, NULL);
+    }
+}
+
 static void operate(struct broker_world *w, struct input *in, const uint32_t *who)
 {
     static uint8_t buf[BROKER_WORLD_BYTES - SP_ENVELOPE_BUFFER(0)];
-    static const char *const dests[] = {"", "keeper", "scheduler", "w1", "w2", "admin", "r1", "broker", "b0", "nobody"};
+    static const char *const dests[] = {"", "keeper", "scheduler", "w1", "w2", "admin", "r1", "broker", "b0", "nobody", "a1", "a2"};
     static const char *const adapters[] = {"exec", "http", "exec,http", "*", ""};
     uint8_t op = take(in);
     uint32_t conn = take(in) % BROKER_WORLD_CONNS, principal = who[take(in) % PRINCIPALS];
     struct sp_packer body;
 
-    switch (op % 10u) {
+    switch (op % 11u) {
+    case 10:
+        ask_or_answer(w, in, conn, principal);
+        break;
     case 0:
         take_body(in, &body, buf, sizeof buf);
         broker_world_send(w, conn, principal, (uint16_t)(take(in) % (SP_MSG_LAST + 2u)), dests[take(in) % SP_COUNT(dests)], &body,
@@ -85,13 +114,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         uint8_t role;
     } fleet[PRINCIPALS] = {
         {"scheduler", SP_ROLE_SCHEDULER}, {"keeper", SP_ROLE_KEEPER}, {"w1", SP_ROLE_WORKER}, {"w2", SP_ROLE_WORKER},
-        {"admin", SP_ROLE_OPERATOR},      {"r1", SP_ROLE_READER},     {"e1", SP_ROLE_ENROL},  {"standby", SP_ROLE_SCHEDULER}};
+        {"admin", SP_ROLE_OPERATOR},      {"r1", SP_ROLE_READER},     {"e1", SP_ROLE_ENROL},  {"standby", SP_ROLE_SCHEDULER},
+        {"a1", SP_ROLE_ATTESTER},         {"a2", SP_ROLE_ATTESTER}};
     uint32_t who[PRINCIPALS];
     struct input in = {data, data + size};
 
     broker_world_init(&w);
     for (unsigned i = 0; i < PRINCIPALS; i++)
-        who[i] = broker_world_principal(&w, fleet[i].name, fleet[i].role, "*");
+        who[i] = broker_world_principal(&w, fleet[i].name, fleet[i].role, fleet[i].role == SP_ROLE_ATTESTER ? "n" : "*");
     for (unsigned i = 0; i < OPERATIONS_MAX && in.p < in.end; i++)
         operate(&w, &in, who);
     broker_world_drained(&w);

@@ -53,6 +53,11 @@ uint32_t broker_world_principal(struct broker_world *w, const char *name, uint8_
     uint8_t curve[32] = {0}, sign[32] = {0};
     struct rec_principal row = {
         .name = sp_str_of(name), .role = role, .curve = curve, .sign = sign, .adapters = sp_str_of(adapters)};
+
+    if (role == SP_ROLE_ATTESTER) {
+        row.nodes = row.adapters;
+        row.adapters = sp_str_of("");
+    }
     uint32_t index;
 
     memcpy(curve, name, strlen(name) < 32 ? strlen(name) : 32);

@@ -48,7 +48,8 @@ struct broker_world {
 /* Effect: an empty broker named b0 with the principal itself in it. Heartbeat 1 s, lost 3 s. */
 void broker_world_init(struct broker_world *w);
 void broker_world_fini(struct broker_world *w);
-/* Effect: adds a principal of the file; its CURVE key is made from its name. Returns the index. */
+/* Effect: adds a principal of the file; its CURVE key is made from its name. An attester's node is what `adapters` says. Returns the
+ * index. */
 uint32_t broker_world_principal(struct broker_world *w, const char *name, uint8_t role, const char *adapters);
 /* Effect: the body in `body` arrives from this connection under this principal, as if it were sent by `sender` (NULL: by itself).
  */

@@ -12,12 +12,12 @@
 
 #include "broker_world.h"
 
-/* Connections 1 to 8 belong to roles 1 to 8; 9 is a second worker, 10 a second reader. */
-enum { CONN_SCHEDULER = 2, CONN_KEEPER, CONN_WORKER, CONN_OPERATOR, CONN_READER, CONN_ENROL, CONN_BRIDGE, CONN_WORKER2, CONN_READER2, CONNS };
+/* Connections 1 to 9 belong to roles 1 to 9; 10 is a second worker, 11 a second reader. */
+enum { CONN_SCHEDULER = 2, CONN_KEEPER, CONN_WORKER, CONN_OPERATOR, CONN_READER, CONN_ENROL, CONN_BRIDGE, CONN_ATTESTER, CONN_WORKER2, CONN_READER2, CONNS };
 
 static struct broker_world w;
 static uint32_t who[CONNS];
-static const char *const names[CONNS] = {"", "", "scheduler", "keeper", "w1", "admin", "r1", "enrol-1", "bridge-1", "w2", "r2"};
+static const char *const names[CONNS] = {"", "", "scheduler", "keeper", "w1", "admin", "r1", "enrol-1", "bridge-1", "a1", "w2", "r2"};
 static const uint8_t roles[CONNS] = {0,
                                      0,
                                      SP_ROLE_SCHEDULER,
@@ -27,6 +27,7 @@ static const uint8_t roles[CONNS] = {0,
                                      SP_ROLE_READER,
                                      SP_ROLE_ENROL,
                                      SP_ROLE_BRIDGE,
+                                     SP_ROLE_ATTESTER,
                                      SP_ROLE_WORKER,
                                      SP_ROLE_READER};
 
@@ -66,8 +67,9 @@ static void next_second(void)
 
 static bool is_handled_here(uint16_t type)
 {
-    static const uint16_t types[] = {SP_MSG_HELLO, SP_MSG_HEARTBEAT,  SP_MSG_CREDIT,    SP_MSG_BYE,
-                                     SP_MSG_STATS, SP_MSG_ROUTE_OPEN, SP_MSG_JOB_BATCH, SP_MSG_PRINCIPAL_SET};
+    static const uint16_t types[] = {SP_MSG_HELLO,      SP_MSG_HEARTBEAT, SP_MSG_CREDIT,        SP_MSG_BYE,
+                                     SP_MSG_STATS,      SP_MSG_ROUTE_OPEN, SP_MSG_JOB_BATCH,    SP_MSG_PRINCIPAL_SET,
+                                     SP_MSG_EVIDENCE_REQUEST, SP_MSG_EVIDENCE};
 
     for (size_t i = 0; i < sizeof types / sizeof types[0]; i++)
         if (types[i] == type)
@@ -84,8 +86,8 @@ static void test_authority_matrix(void **state)
     for (unsigned place = 0; place < SP_MSG_COUNT; place++) {
         const struct msg_info *info = msg_at(place);
 
-        for (uint32_t from = CONN_SCHEDULER; from <= CONN_BRIDGE; from++)
-            for (uint32_t to = CONN_SCHEDULER; to <= CONN_BRIDGE; to++) {
+        for (uint32_t from = CONN_SCHEDULER; from <= CONN_ATTESTER; from++)
+            for (uint32_t to = CONN_SCHEDULER; to <= CONN_ATTESTER; to++) {
                 bool may_send = (info->from & 1u << roles[from]) != 0;
                 bool may = may_send && (info->to & 1u << roles[to]) != 0;
                 unsigned before = w.conns[to].got[info->number];

@@ -8,6 +8,7 @@
 #include <cmocka.h>
 #include <string.h>
 
+#include "dispatch_attester.c" /* no library has its handlers yet */
 #include "dispatch_bridge.h"
 #include "dispatch_broker.h"
 #include "dispatch_bus.h"
@@ -48,6 +49,8 @@ static enum sp_rc note(unsigned number)
     }
 #define BUS_GETS(U, L)                   DECODED(bus, U, L)
 #define BUS_GETS_BYTES(U, L)             UNDECODED(bus, U, L)
+#define ATTESTER_GETS(U, L)              DECODED(attester, U, L)
+#define ATTESTER_GETS_BYTES(U, L)        UNDECODED(attester, U, L)
 #define BRIDGE_GETS(U, L)                DECODED(bridge, U, L)
 #define BRIDGE_GETS_BYTES(U, L)          UNDECODED(bridge, U, L)
 #define BROKER_GETS(U, L)                DECODED(broker, U, L)
@@ -66,6 +69,7 @@ static enum sp_rc note(unsigned number)
 #define WORKER_GETS_BYTES(U, L)          UNDECODED(worker, U, L)
 #define HANDLERS(R)                      R##_TAKES(R##_GETS) R##_PASSING(R##_GETS) R##_BYTES(R##_GETS_BYTES)
 HANDLERS(BUS)
+HANDLERS(ATTESTER)
 HANDLERS(BRIDGE)
 HANDLERS(BROKER)
 HANDLERS(KEEPER)
@@ -90,6 +94,7 @@ struct receiver {
         return RECEIVER##_dispatch(NULL, type, from, body, n);                                                                     \
     }
 CALL(bus)
+CALL(attester)
 CALL(bridge)
 CALL(broker)
 CALL(keeper)
@@ -109,6 +114,7 @@ CALL(worker)
     }
 static const struct receiver receivers[] = {
     {"bus", SP_ROLE_NONE, call_bus, ROWS(BUS)},
+    {"attester", SP_ROLE_ATTESTER, call_attester, ROWS(ATTESTER)},
     {"bridge", SP_ROLE_BRIDGE, call_bridge, ROWS(BRIDGE)},
     {"broker", SP_ROLE_BROKER, call_broker, ROWS(BROKER)},
     {"keeper", SP_ROLE_KEEPER, call_keeper, ROWS(KEEPER)},

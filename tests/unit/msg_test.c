@@ -580,6 +580,27 @@ static void a_bridge_cannot_raise(void **state)
     assert_int_equal(msg_find(SP_MSG_VIEW_REQUEST)->auth_bytes, 0);
 }
 
+/* All that the attester of a node can say, and to whom: it judges nothing, so no message of it may be a judgement. Its parts go to those
+ * who judge, signed; what it asks the keeper changes nothing there. */
+static void an_attester_judges_nothing(void **state)
+{
+    (void)state;
+    static const unsigned said[] = {SP_MSG_HELLO, SP_MSG_HEARTBEAT, SP_MSG_BYE, SP_MSG_STATS, SP_MSG_EVIDENCE, SP_MSG_PRINCIPAL_GET};
+    for (unsigned i = 0; i < SP_MSG_COUNT; i++) {
+        bool listed = false;
+        for (size_t k = 0; k < SP_COUNT(said); k++)
+            listed = listed || said[k] == msg_at(i)->number;
+        assert_int_equal((msg_at(i)->from >> SP_ROLE_ATTESTER & 1) != 0, listed);
+    }
+    assert_int_equal(msg_find(SP_MSG_EVIDENCE)->to, 1u << SP_ROLE_WORKER | 1u << SP_ROLE_OPERATOR);
+    assert_int_equal(msg_find(SP_MSG_EVIDENCE)->auth_bytes, 64);
+    assert_int_equal(msg_find(SP_MSG_EVIDENCE_REQUEST)->auth_bytes, 64); /* else any broker reads what nodes have to tell */
+    assert_int_equal(msg_find(SP_MSG_IDENTITY)->auth_bytes, 64);
+    assert_int_equal(msg_find(SP_MSG_IDENTITY)->from, 1u << SP_ROLE_KEEPER);
+    assert_int_equal(msg_find(SP_MSG_PRINCIPAL_INFO)->auth_bytes, 64);
+    assert_int_equal(msg_find(SP_MSG_PRINCIPAL_INFO)->to, 1u << SP_ROLE_ATTESTER);
+}
+
 /* The struct at p, a record inside of it, and one field over its limit after the other: with room for everything and with next to
  * none, the encoder says so, reads nothing of the field, writes nothing past the room and leaves the packer as it was. Room and
  * field are heap memory of the exact size, so that a sanitizer sees a byte too many. */
@@ -652,6 +673,7 @@ int main(void)
         cmocka_unit_test(names_and_numbers),
         cmocka_unit_test(authority_is_the_table),
         cmocka_unit_test(a_bridge_cannot_raise),
+        cmocka_unit_test(an_attester_judges_nothing),
     };
     return cmocka_run_group_tests_name("msg", tests, NULL, NULL);
 }

@@ -96,9 +96,9 @@ static void test_refusals_per_second(void **state)
 
     (void)state;
     for (unsigned i = 0; i < 100; i++)
-        told += peer_may_be_told(&t.peers[a], 5000000);
+        told += peer_may_be_told(&t.peers[a], PEER_REFUSALS_PER_S, 5000000);
     assert_int_equal(told, PEER_REFUSALS_PER_S);
-    assert_true(peer_may_be_told(&t.peers[a], 6000000));
+    assert_true(peer_may_be_told(&t.peers[a], PEER_REFUSALS_PER_S, 6000000));
 }
 
 int main(void)

@@ -12,6 +12,16 @@ static const struct {
 #undef EVIDENCE_REASON_ROW
 };
 
+SP_STATIC_ASSERT((unsigned)SP_REASON_AK_MALFORMED == EVIDENCE_WIRE + EVIDENCE_AK_MALFORMED &&
+                     (unsigned)SP_REASON_REFERENCE_RETIRED == EVIDENCE_WIRE + EVIDENCE_REFERENCE_RETIRED,
+                 "the wire has the same numbers");
+
+uint16_t evidence_reason_wire(enum evidence_reason reason)
+{
+    SP_ASSERT(reason < EVIDENCE_REASON_COUNT);
+    return (uint16_t)(reason == EVIDENCE_OK ? SP_REASON_OK : EVIDENCE_WIRE + reason);
+}
+
 const char *evidence_reason_name(enum evidence_reason reason)
 {
     SP_ASSERT(reason < EVIDENCE_REASON_COUNT);

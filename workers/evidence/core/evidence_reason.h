@@ -73,6 +73,12 @@ enum evidence_reason {
         EVIDENCE_REASON_COUNT
 };
 
+/* On the wire a reason is EVIDENCE_WIRE + its number here (enum reason of schemas/spice.model, with the same words), so numbers are
+ * permanent: what is added goes to the end, there as well. */
+#define EVIDENCE_WIRE 50u
+
+/* Returns the enum sp_reason for it; EVIDENCE_OK is ok. */
+uint16_t evidence_reason_wire(enum evidence_reason reason);
 /* Lends: the name, as in results, logs and tests. */
 const char *evidence_reason_name(enum evidence_reason reason);
 /* Lends: one sentence for people. */
