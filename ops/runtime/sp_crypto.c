@@ -8,12 +8,14 @@
 #include <stdlib.h>
 
 #include <openssl/crypto.h>
+#include <openssl/md5.h>
 #include <openssl/sha.h>
 #include <sodium.h>
 
 #define BLOCK_BYTES 64u /* of SHA-256 */
 
 SP_STATIC_ASSERT(sizeof(struct sp_crypto_sha256) >= sizeof(SHA256_CTX), "opaque hash state holds OpenSSL's");
+SP_STATIC_ASSERT(sizeof(struct sp_crypto_md5) >= sizeof(MD5_CTX), "opaque hash state holds OpenSSL's");
 SP_STATIC_ASSERT(crypto_sign_SEEDBYTES == SP_CRYPTO_KEY_BYTES && crypto_sign_PUBLICKEYBYTES == SP_CRYPTO_KEY_BYTES, "keys of RFC 8032");
 SP_STATIC_ASSERT(crypto_sign_BYTES == SP_CRYPTO_SIGN_BYTES, "signatures of RFC 8032");
 
@@ -69,6 +71,28 @@ void sp_crypto_sha256_update(struct sp_crypto_sha256 *h, const void *p, size_t n
 void sp_crypto_sha256_final(struct sp_crypto_sha256 *h, uint8_t out[32])
 {
     (void)SHA256_Final(out, sha(h));
+}
+
+static MD5_CTX *md5(struct sp_crypto_md5 *h)
+{
+    return (MD5_CTX *)(void *)h->opaque;
+}
+
+void sp_crypto_md5_init(struct sp_crypto_md5 *h)
+{
+    SP_ASSERT(MD5_Init(md5(h)) == 1);
+}
+
+void sp_crypto_md5_update(struct sp_crypto_md5 *h, const void *p, size_t n)
+{
+    if (n > 0) {
+        (void)MD5_Update(md5(h), p, n);
+    }
+}
+
+void sp_crypto_md5_final(struct sp_crypto_md5 *h, uint8_t out[16])
+{
+    (void)MD5_Final(out, md5(h));
 }
 
 void sp_crypto_sha256(const void *p, size_t n, uint8_t out[32])

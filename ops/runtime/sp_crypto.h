@@ -36,6 +36,15 @@ void sp_crypto_sha256_init(struct sp_crypto_sha256 *h);
 void sp_crypto_sha256_update(struct sp_crypto_sha256 *h, const void *p, size_t n);
 void sp_crypto_sha256_final(struct sp_crypto_sha256 *h, uint8_t out[32]);
 
+/* ---- MD5 (RFC 1321): Debian's lists of files have nothing else. Against whoever can make two files it proves nothing. ---- */
+
+struct sp_crypto_md5 {
+    uint64_t opaque[12]; /* private; plain data */
+};
+void sp_crypto_md5_init(struct sp_crypto_md5 *h);
+void sp_crypto_md5_update(struct sp_crypto_md5 *h, const void *p, size_t n);
+void sp_crypto_md5_final(struct sp_crypto_md5 *h, uint8_t out[16]);
+
 /* ---- HMAC-SHA-256 (RFC 2104), key schedule done once ---- */
 
 struct sp_crypto_hmac {

@@ -44,6 +44,23 @@ static int teardown(void **state)
     return 0;
 }
 
+/* RFC 1321, appendix A.5. */
+static void md5_vectors(void **state)
+{
+    (void)state;
+    struct sp_crypto_md5 h;
+    uint8_t out[16];
+    sp_crypto_md5_init(&h);
+    sp_crypto_md5_final(&h, out);
+    assert_hex(out, 16, "d41d8cd98f00b204e9800998ecf8427e");
+    sp_crypto_md5_init(&h);
+    sp_crypto_md5_update(&h, "message", 7);
+    sp_crypto_md5_update(&h, "", 0);
+    sp_crypto_md5_update(&h, " digest", 7);
+    sp_crypto_md5_final(&h, out);
+    assert_hex(out, 16, "f96b697d7cb7938d525a2f31aaf161d0");
+}
+
 /* FIPS 180-4 examples. */
 static void sha256_vectors(void **state)
 {
@@ -381,6 +398,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(environment_is_ignored),
+        cmocka_unit_test(md5_vectors),
         cmocka_unit_test(sha256_vectors),
         cmocka_unit_test(hmac_vectors),
         cmocka_unit_test(hmac_against_definition),

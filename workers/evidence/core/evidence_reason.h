@@ -64,7 +64,31 @@
     X(EVIDENCE_REFERENCE_PCR, "reference-pcr", SP_OUTCOME_FAIL, "a PCR has none of its reference values")                          \
     X(EVIDENCE_REFERENCE_FIRMWARE, "reference-firmware", SP_OUTCOME_FAIL,                                                          \
       "firmware of the TPM has another version than its reference values")                                                         \
-    X(EVIDENCE_REFERENCE_RETIRED, "reference-retired", SP_OUTCOME_FAIL, "values are those of a reference that is not in force now")
+    X(EVIDENCE_REFERENCE_RETIRED, "reference-retired", SP_OUTCOME_FAIL,                                                            \
+      "values are those of a reference that is not in force now")                                                                  \
+    X(EVIDENCE_PROCMEM_MALFORMED, "procmem-malformed", SP_OUTCOME_ERROR,                                                           \
+      "description of processes does not decode, or is of other services than asked")                                              \
+    X(EVIDENCE_PROCMEM_TEXT, "procmem-text", SP_OUTCOME_FAIL, "code in memory differs from the file it came from")                 \
+    X(EVIDENCE_PROCMEM_PRELOAD, "procmem-preload", SP_OUTCOME_FAIL, "libraries are put before those of a service")                 \
+    X(EVIDENCE_PROCMEM_TRACER, "procmem-tracer", SP_OUTCOME_FAIL, "a process of a service is traced")                              \
+    X(EVIDENCE_PROCMEM_WRITABLE, "procmem-writable", SP_OUTCOME_FAIL, "memory of a service is writable and executable")            \
+    X(EVIDENCE_PROCMEM_MEMFD, "procmem-memfd", SP_OUTCOME_FAIL, "a service executes a file that is in memory only")                \
+    X(EVIDENCE_PROCMEM_ANONYMOUS, "procmem-anonymous", SP_OUTCOME_FAIL, "a service executes memory of no file")                    \
+    X(EVIDENCE_PROCMEM_SPECIAL, "procmem-special", SP_OUTCOME_FAIL,                                                                \
+      "a service has an executable region of the kernel that is not usual")                                                        \
+    X(EVIDENCE_PROCMEM_DELETED, "procmem-deleted", SP_OUTCOME_FAIL, "a service executes a file that was deleted")                  \
+    X(EVIDENCE_PROCMEM_DIGEST, "procmem-digest", SP_OUTCOME_FAIL, "a service executes another file than the expected one")         \
+    X(EVIDENCE_PROCMEM_UNLISTED, "procmem-unlisted", SP_OUTCOME_FAIL, "a service executes a file that is not listed")              \
+    X(EVIDENCE_PROCMEM_LIBRARY, "procmem-library", SP_OUTCOME_FAIL, "a service executes a file that is not for this service")      \
+    X(EVIDENCE_PROCMEM_PROGRAM, "procmem-program", SP_OUTCOME_FAIL, "a process of a service runs another program")                 \
+    X(EVIDENCE_PROCMEM_USER, "procmem-user", SP_OUTCOME_FAIL, "a process of a service runs as another user")                       \
+    X(EVIDENCE_PROCMEM_COUNT, "procmem-count", SP_OUTCOME_FAIL, "a service has more processes than expected")                      \
+    X(EVIDENCE_PROCMEM_MISSING, "procmem-missing", SP_OUTCOME_FAIL, "a service has fewer processes than expected")                 \
+    X(EVIDENCE_PROCMEM_DENIED, "procmem-denied", SP_OUTCOME_ERROR, "the attester may not read the memory of a service")            \
+    X(EVIDENCE_PROCMEM_MOVING, "procmem-moving", SP_OUTCOME_ERROR, "a process changed each time it was looked at")                 \
+    X(EVIDENCE_PROCMEM_UNREAD, "procmem-unread", SP_OUTCOME_ERROR, "a file or memory of a service could not be read")              \
+    X(EVIDENCE_PROCMEM_LIMIT, "procmem-limit", SP_OUTCOME_ERROR, "a service has more than the attester writes down")               \
+    X(EVIDENCE_PROCMEM_UNKNOWN, "procmem-unknown", SP_OUTCOME_ERROR, "the attester does not look at this service")
 
 enum evidence_reason {
 #define EVIDENCE_REASON_ENUM(code, name, outcome, text) code,
