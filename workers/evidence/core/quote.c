@@ -75,7 +75,7 @@ enum evidence_reason quote_appraise(const struct quote_question *question, const
 {
     struct tpm_quote quote = {0};
     SP_ASSERT(question->nonce.n >= NONCE_LEAST && question->nonce.n <= TPM_NONCE_MAX);
-    SP_ASSERT(question->signer.n == TPM_NAME_BYTES && question->selection->banks > 0);
+    SP_ASSERT((question->signer.n == TPM_NAME_BYTES || question->signer.n == 0) && question->selection->banks > 0);
     enum evidence_reason reason = tpm_wire_quote(answer->attest, &quote);
     if (reason == EVIDENCE_OK) {
         reason = check_signature(question, answer, ops);
@@ -83,7 +83,8 @@ enum evidence_reason quote_appraise(const struct quote_question *question, const
     if (reason == EVIDENCE_OK && !same_bytes(quote.nonce, question->nonce)) {
         reason = EVIDENCE_QUOTE_NONCE;
     }
-    if (reason == EVIDENCE_OK && !same_bytes(quote.signer, question->signer)) {
+    bool named = quote.signer.n == TPM_NAME_BYTES && (question->signer.n == 0 || same_bytes(quote.signer, question->signer));
+    if (reason == EVIDENCE_OK && !named) {
         reason = EVIDENCE_QUOTE_SIGNER;
     }
     if (reason == EVIDENCE_OK) {
@@ -91,6 +92,9 @@ enum evidence_reason quote_appraise(const struct quote_question *question, const
     }
     if (reason == EVIDENCE_OK) {
         reason = check_counters(question->before, &quote.clock, &out->rebooted);
+    }
+    if (reason == EVIDENCE_OK) {
+        memcpy(out->signer, quote.signer.p, TPM_NAME_BYTES);
     }
     out->clock = quote.clock;
     out->firmware = quote.firmware;

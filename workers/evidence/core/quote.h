@@ -18,7 +18,7 @@
 struct quote_question {
     const struct tpm_ak *ak;               /* as enrolled for this node */
     struct evidence_key *key;              /* the same, ready for use */
-    struct sp_str signer;                  /* qualified name of the key, as enrolled */
+    struct sp_str signer;                  /* qualified name of the key, as enrolled; empty: not known, and not held against it */
     struct sp_str nonce;                   /* 16 to TPM_NONCE_MAX bytes */
     const struct tpm_selection *selection; /* of the policy */
     const struct tpm_clock *before;        /* of the last good quote under this key; NULL: there was none */
@@ -33,7 +33,8 @@ struct quote_answer {
 
 /* What is proven when the reason is EVIDENCE_OK; nothing of it is to be used otherwise. */
 struct quote_finding {
-    struct tpm_clock clock; /* keep it as `before` of the next one */
+    struct tpm_clock clock;         /* keep it as `before` of the next one */
+    uint8_t signer[TPM_NAME_BYTES]; /* qualified name of the key, as the TPM has it */
     uint64_t firmware;
     bool rebooted; /* reset or restart counter is larger than before: what is known of the running system is void */
     struct tpm_pcrs pcrs;
