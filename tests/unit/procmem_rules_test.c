@@ -453,6 +453,10 @@ static void policy_files(void **state)
         {SERVICE("\"exceptions\":[{\"what\":\"text\",\"name\":\"*\",\"count\":1}]"), "a count and bytes"},
         {SERVICE("\"exceptions\":[{\"what\":\"text\",\"name\":\"*\",\"count\":1,\"bytes\":1,\"x\":1}]"), "unknown name x"},
         {SERVICE("") "\n--- digests\n\n", NULL},
+        {SERVICE("") "\n--- manifest\nSPICE-TREE 1\ntree /usr/sbin\n", NULL},
+        {SERVICE("") "\n--- manifest\nSPICE-TREE 2\n", "manifest after line 2: "},
+        {SERVICE("") "\n--- other\n", "line 2: --- digests or --- manifest"},
+        {"--- digests\n", "line 1: the policy begins"},
         {SERVICE("") "\n--- digests\n6161  /x\n", "line 3"},
         {SERVICE("") "\n--- digests\n61616161616161616161616161616161\n", "line 3"},
         {SERVICE("") "\n--- digests\n\n# x\n6161616161616161616161616161616g  /x", "line 5"},
@@ -465,6 +469,27 @@ static void policy_files(void **state)
         }
         procmem_policy_destroy(&p);
     }
+}
+
+/* Digests of a manifest of trees, and of a list behind it. */
+static void manifest(void **state)
+{
+    (void)state;
+    char why[PROCMEM_POLICY_WHY_MAX] = "";
+    struct procmem_policy_file *p = procmem_policy_new(
+        sp_str_of("{\"version\":1,\"services\":{\"a\":{}}}\n--- manifest\nSPICE-TREE 1\ntree /usr/sbin\nd 0755 0 0 /usr/sbin\n"
+                  "f 0755 0 0 9000 6161616161616161616161616161616161616161616161616161616161616161 /usr/sbin/nginx\n"
+                  "--- digests\n6262626262626262626262626262626262626262626262626262626262626262  /usr/lib/libc.so.6\n"),
+        why);
+    if (p == NULL) {
+        fail_msg("%s", why);
+    }
+    const struct procmem_policy *q = &p->policy;
+    assert_int_equal(q->known(q->ctx, sp_str_of("/usr/sbin/nginx"), letter('a'), NULL), PROCMEM_KNOWN_SAME);
+    assert_int_equal(q->known(q->ctx, sp_str_of("/usr/sbin/nginx"), letter('b'), NULL), PROCMEM_KNOWN_OTHER);
+    assert_int_equal(q->known(q->ctx, sp_str_of("/lib/libc.so.6"), letter('b'), NULL), PROCMEM_KNOWN_SAME);
+    assert_int_equal(q->known(q->ctx, sp_str_of("/usr/sbin"), letter('a'), NULL), PROCMEM_KNOWN_UNLISTED);
+    procmem_policy_destroy(&p);
 }
 
 /* Without a list: only what root alone can have written. */
@@ -584,21 +609,14 @@ static int tear_down(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(passes),
-        cmocka_unit_test(text_differs),
-        cmocka_unit_test(files),
-        cmocka_unit_test(regions),
-        cmocka_unit_test(exceptions),
-        cmocka_unit_test(process),
-        cmocka_unit_test(counts),
-        cmocka_unit_test(order),
-        cmocka_unit_test(broken),
-        cmocka_unit_test(contradictions),
-        cmocka_unit_test(policy_files),
-        cmocka_unit_test(unlisted_root),
-        cmocka_unit_test(replaced_is_a_remark),
-        cmocka_unit_test(missing_error),
-        cmocka_unit_test(patterns),
+        cmocka_unit_test(passes),        cmocka_unit_test(text_differs),
+        cmocka_unit_test(files),         cmocka_unit_test(regions),
+        cmocka_unit_test(exceptions),    cmocka_unit_test(process),
+        cmocka_unit_test(counts),        cmocka_unit_test(order),
+        cmocka_unit_test(broken),        cmocka_unit_test(contradictions),
+        cmocka_unit_test(policy_files),  cmocka_unit_test(manifest),
+        cmocka_unit_test(unlisted_root), cmocka_unit_test(replaced_is_a_remark),
+        cmocka_unit_test(missing_error), cmocka_unit_test(patterns),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

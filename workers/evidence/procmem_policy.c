@@ -7,9 +7,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "manifest_table.h"
+
 #define LIST_MAX       1024u /* texts or numbers of one list of a service */
 #define PART_NAME      256u
-#define DIGEST_LINE    "--- digests"
 #define RULE_KEYS      "processes missing users programs files tracer deleted settings exceptions"
 #define EXCEPTION_KEYS "what name count bytes"
 
@@ -290,38 +291,86 @@ static bool read_json(struct reader *r, struct sp_str text)
            read_rules(r, json_object_get(json, "services"));
 }
 
-/* Splits the text at the line that begins the digests. */
-static bool split(struct sp_str *text, struct sp_str *digests, uint32_t *lines)
+/* One part of the file, which ends before the next line that begins with "---" or with the text. */
+struct section {
+    struct sp_str head, text; /* head: empty for the first */
+    uint32_t line;            /* number of its first line */
+};
+
+/* Takes the next part off the front of *rest; *line is the number of the line there. */
+static bool take_section(struct sp_str *rest, uint32_t *line, struct section *out)
 {
-    struct sp_str rest = *text, line;
-    *lines = 0;
-    while (sp_str_next(&rest, '\n', &line) || rest.p != NULL) {
-        (*lines)++;
-        if (sp_str_is(line, DIGEST_LINE)) {
-            text->n = (uint32_t)(line.p - text->p);
-            *digests = rest;
-            return true;
-        }
+    struct sp_str one;
+    *out = (struct section){.line = *line};
+    if (rest->p == NULL || rest->n == 0) {
+        return false;
     }
-    return false;
+    if (rest->n >= 3 && memcmp(rest->p, "---", 3) == 0) {
+        (void)sp_str_next(rest, '\n', &out->head);
+        out->line = ++*line;
+    }
+    out->text.p = rest->p;
+    while (rest->p != NULL && rest->n > 0 && !(rest->n >= 3 && memcmp(rest->p, "---", 3) == 0)) {
+        (void)sp_str_next(rest, '\n', &one);
+        out->text.n = (uint32_t)((rest->p != NULL ? rest->p : one.p + one.n) - out->text.p);
+        (*line)++;
+    }
+    return true;
+}
+
+static bool read_digests(const struct reader *r, const struct section *s)
+{
+    uint32_t line = 0;
+    if (procmem_digests_add_text(&r->out->digests, s->text, &line)) {
+        return true;
+    }
+    return line > 0 ? refuse(r, "line %" PRIu32 ": not a digest of 64 or 32 hexadecimal digits, two spaces and a path",
+                             s->line + line - 1)
+                    : refuse(r, "no memory, or too many digests");
+}
+
+/* A manifest of the adapter `files` tells the digests of files too. */
+static bool read_manifest(const struct reader *r, const struct section *s)
+{
+    struct manifest_table *table = NULL;
+    struct manifest_row row;
+    char why[MANIFEST_TABLE_WHY_MAX];
+    if (!manifest_table_new(s->text, &table, why)) {
+        return refuse(r, "manifest after line %" PRIu32 ": %s", s->line - 1, why);
+    }
+    bool fits = true;
+    for (size_t i = 0; fits && i < manifest_table_count(table); i++) {
+        manifest_table_row(table, i, &row);
+        fits = row.sha256 == NULL || procmem_digests_add(&r->out->digests, row.path, row.sha256, 32);
+    }
+    manifest_table_free(&table);
+    return fits ? true : refuse(r, "no memory, or too many digests");
+}
+
+static bool read_sections(struct reader *r, struct sp_str text)
+{
+    struct section s;
+    uint32_t line = 1;
+    if (!take_section(&text, &line, &s) || s.head.n > 0) {
+        return refuse(r, "line 1: the policy begins with a JSON object");
+    }
+    bool good = read_json(r, s.text);
+    while (good && take_section(&text, &line, &s)) {
+        good = sp_str_is(s.head, "--- digests")    ? read_digests(r, &s)
+               : sp_str_is(s.head, "--- manifest") ? read_manifest(r, &s)
+                                                   : refuse(r, "line %" PRIu32 ": --- digests or --- manifest", s.line - 1);
+    }
+    return good;
 }
 
 struct procmem_policy_file *procmem_policy_new(struct sp_str text, char *why)
 {
-    struct sp_str digests = {NULL, 0};
-    uint32_t before = 0, line = 0;
     struct reader r = {.out = calloc(1, sizeof *r.out), .why = why};
     if (r.out == NULL) {
         (void)refuse(&r, "no memory");
         return NULL;
     }
-    bool listed = split(&text, &digests, &before);
-    bool good = read_json(&r, text);
-    if (good && listed && !procmem_digests_add_text(&r.out->digests, digests, &line)) {
-        good = line > 0 ? refuse(&r, "line %" PRIu32 ": not a digest of 64 or 32 hexadecimal digits, two spaces and a path",
-                                 before + line)
-                        : refuse(&r, "no memory, or too many digests");
-    }
+    bool good = read_sections(&r, text);
     if (good && !r.out->policy.unlisted_ok && r.out->digests.sha256_count == 0 && r.out->digests.md5_count == 0) {
         good = refuse(&r, "no digests: then nothing passes; \"unlisted\": \"root\" takes files only root can have written");
     }
