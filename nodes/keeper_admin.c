@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "dispatch_keeper_shell.h"
+#include "keeper_attester.h"
 #include "keeper_inventory.h"
 #include "keeper_node_admin.h"
 #include "keeper_people.h"
@@ -132,6 +133,7 @@ static const struct admin_verb admin_verbs[] = {
     {"explain", false, keeper_views_explain},       {"trace.get", false, keeper_views_trace},
     {"key.list", false, admin_key_list},            {"key.revoke", true, keeper_people_revoke},
     {"worker.invite", true, keeper_people_invite},  {"worker.remove", true, keeper_people_revoke},
+    {"attester.invite", true, keeper_attester_invite},
     {"keeper.status", false, keeper_views_status},
 };
 

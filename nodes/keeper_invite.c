@@ -101,16 +101,21 @@ static char *invite_base64(const char *text)
     return out;
 }
 
-char *keeper_invite_text(const struct nodes_shell *s, const struct keeper_invite *inv, const char *worker, uint64_t expires_s)
+char *keeper_invite_text(const struct nodes_shell *s, const struct keeper_invite *drawn, const struct keeper_invitation *inv,
+                         uint64_t expires_s)
 {
     const struct sp_bus_principal *keeper = sp_bus_principal_find(s->bus, s->name), *scheduler = invite_role(s, SP_ROLE_SCHEDULER);
     if (keeper == NULL || scheduler == NULL) {
         return NULL;
     }
     json_t *token = json_pack("{s:i, s:o, s:s, s:s, s:o, s:o, s:I, s:o, s:o, s:o}", "v", 1, "deployment", invite_hex(s->conf->deployment, 16),
-                              "name", worker, "enrol", inv->enrol, "enrol_curve_secret", invite_hex(inv->curve_secret, 32), "secret",
-                              invite_hex(inv->secret, 32), "expires", (json_int_t)expires_s, "brokers", invite_brokers(s), "keeper",
+                              "name", inv->name, "enrol", drawn->enrol, "enrol_curve_secret", invite_hex(drawn->curve_secret, 32), "secret",
+                              invite_hex(drawn->secret, 32), "expires", (json_int_t)expires_s, "brokers", invite_brokers(s), "keeper",
                               invite_peer(keeper), "scheduler", invite_peer(scheduler));
+    if (keeper_invitation_is_attester(inv) && json_object_set_new(token, "node", json_string(inv->nodes)) != 0) {
+        json_decref(token);
+        return NULL;
+    }
     char *json = token != NULL ? json_dumps(token, JSON_COMPACT) : NULL;
     char *text = json != NULL ? invite_base64(json) : NULL;
     if (json != NULL) {

@@ -7,6 +7,7 @@
 
 #include "dispatch_keeper_shell.h"
 #include "keeper_admin.h"
+#include "keeper_attester.h"
 #include "keeper_invite.h"
 #include "keeper_principals.h"
 #include "sp_conf.h"
@@ -180,8 +181,9 @@ static enum sp_refusal people_take(struct nodes_shell *s, const struct msg_enrol
                                    const struct keeper_invitation *inv)
 {
     char print[48];
-    struct sp_bus_principal row = {.role = SP_ROLE_WORKER};
-    struct keeper_act act = {.actor = inv->enrol, .verb = "worker.enrol"};
+    bool attester = keeper_invitation_is_attester(inv);
+    struct sp_bus_principal row = {.role = attester ? SP_ROLE_ATTESTER : SP_ROLE_WORKER};
+    struct keeper_act act = {.actor = inv->enrol, .verb = attester ? "attester.enrol" : "worker.enrol"};
     (void)sp_str_copy(row.name, sizeof row.name, sp_str_of(inv->name));
     (void)sp_str_copy(row.adapters, sizeof row.adapters, sp_str_of(inv->adapters));
     (void)sp_str_copy(row.nodes, sizeof row.nodes, sp_str_of(inv->nodes));
@@ -190,7 +192,8 @@ static enum sp_refusal people_take(struct nodes_shell *s, const struct msg_enrol
     people_fingerprint(r->curve, r->sign, print);
     (void)snprintf(act.object, sizeof act.object, "%s", inv->name);
     (void)snprintf(act.to, sizeof act.to, "enrolled");
-    (void)snprintf(act.why, sizeof act.why, "fingerprint %s, adapters %.120s", print, inv->adapters);
+    (void)snprintf(act.why, sizeof act.why, "fingerprint %s, %s %.120s", print, attester ? "node" : "adapters",
+                   attester ? inv->nodes : inv->adapters);
     if (!nodes_shell_rows(s)) {
         return SP_REFUSAL_STORE;
     }
@@ -201,7 +204,8 @@ static enum sp_refusal people_take(struct nodes_shell *s, const struct msg_enrol
     if (!nodes_shell_commit_rows(s, rc)) {
         return SP_REFUSAL_STORE;
     }
-    SP_LOG(SP_LOG_NOTICE, "keys", "worker.enrolled", SP_LOG_S("worker", inv->name), SP_LOG_S("fingerprint", print));
+    SP_LOG(SP_LOG_NOTICE, "keys", attester ? "attester.enrolled" : "worker.enrolled", SP_LOG_S(attester ? "attester" : "worker", inv->name),
+           SP_LOG_S("fingerprint", print));
     return SP_REFUSAL_NONE;
 }
 
@@ -228,6 +232,10 @@ enum sp_rc keeper_shell_on_enrol_request(struct keeper_shell_in *in, struct msg_
     if (code == SP_REFUSAL_NONE && (!people_keys_are_new(s, r) || people_is_revoked(s, inv.name))) {
         code = SP_REFUSAL_CONFLICT;
         detail = "these keys belong to somebody already, or name or keys were revoked";
+    }
+    if (code == SP_REFUSAL_NONE && keeper_invitation_is_attester(&inv) && keeper_attester_of(s, inv.nodes) != NULL) {
+        code = SP_REFUSAL_CONFLICT; /* two invitations to one node: the first to come has it */
+        detail = "the node has an attester already";
     }
     code = code == SP_REFUSAL_NONE ? people_take(s, r, hash, &inv) : code;
     if (code != SP_REFUSAL_NONE) {
@@ -421,11 +429,43 @@ static bool people_invite_words(const struct keeper_act *act, struct keeper_invi
            sp_str_copy(inv->nodes, sizeof inv->nodes, sp_str_of(nodes)) && sp_str_copy(inv->labels, sizeof inv->labels, sp_str_of(labels));
 }
 
+json_t *keeper_people_send_invitation(struct nodes_shell *s, struct keeper_act *act, struct keeper_invitation *inv, uint64_t ttl_ms)
+{
+    struct keeper_invite drawn;
+    char expires[32];
+    if (act->dry) {
+        return json_pack("{s:s, s:b}", "name", inv->name, "dry_run", 1);
+    }
+    uint64_t expires_ms = nodes_shell_now(s).wall.ms + ttl_ms;
+    enum sp_rc rc = keeper_invite_draw(&drawn);
+    char *text = rc == SP_OK ? keeper_invite_text(s, &drawn, inv, expires_ms / SP_MS_PER_S) : NULL;
+    (void)sp_str_copy(inv->enrol, sizeof inv->enrol, sp_str_of(drawn.enrol));
+    bool attester = keeper_invitation_is_attester(inv);
+    (void)snprintf(act->why, sizeof act->why, "%s %.150s", attester ? "node" : "adapters", attester ? inv->nodes : inv->adapters);
+    bool stored = text != NULL && nodes_shell_rows(s);
+    if (stored) {
+        rc = keeper_principals_invite(s, inv, drawn.secret, drawn.curve, expires_ms / SP_MS_PER_S + 1);
+        rc = rc == SP_OK ? people_bump(s) : rc;
+        rc = rc == SP_OK ? keeper_admin_audit(s, act) : rc;
+        stored = nodes_shell_commit_rows(s, rc);
+    }
+    sp_crypto_wipe(&drawn, sizeof drawn);
+    if (!stored) {
+        free(text);
+        return keeper_admin_refuse(act, SP_REFUSAL_STORE, inv->name, "the invitation cannot be made now", "see the keeper's log");
+    }
+    s->enrol_end_ms = s->enrol_end_ms == 0 || expires_ms < s->enrol_end_ms ? expires_ms + SP_MS_PER_S : s->enrol_end_ms;
+    people_changed(s);
+    sp_time_format_wall((struct sp_wall){expires_ms}, expires, sizeof expires);
+    json_t *done = json_pack("{s:s, s:s, s:s}", "name", inv->name, "token", text, "expires", expires);
+    sp_crypto_wipe(text, strlen(text));
+    free(text);
+    return done;
+}
+
 json_t *keeper_people_invite(struct nodes_shell *s, struct keeper_act *act)
 {
     struct keeper_invitation inv;
-    struct keeper_invite drawn;
-    char expires[32];
     if (!people_invite_keys(act)) {
         return NULL;
     }
@@ -447,33 +487,7 @@ json_t *keeper_people_invite(struct nodes_shell *s, struct keeper_act *act)
     if (had != NULL && (had->from_file || had->role != SP_ROLE_WORKER)) {
         return keeper_admin_refuse(act, SP_REFUSAL_CONFLICT, inv.name, "there is such a principal already", "choose another name");
     }
-    if (act->dry) {
-        return json_pack("{s:s, s:b}", "name", inv.name, "dry_run", 1);
-    }
-    uint64_t expires_ms = nodes_shell_now(s).wall.ms + ttl_ms;
-    enum sp_rc rc = keeper_invite_draw(&drawn);
-    char *text = rc == SP_OK ? keeper_invite_text(s, &drawn, inv.name, expires_ms / SP_MS_PER_S) : NULL;
-    (void)sp_str_copy(inv.enrol, sizeof inv.enrol, sp_str_of(drawn.enrol));
-    (void)snprintf(act->why, sizeof act->why, "adapters %.150s", inv.adapters);
-    bool stored = text != NULL && nodes_shell_rows(s);
-    if (stored) {
-        rc = keeper_principals_invite(s, &inv, drawn.secret, drawn.curve, expires_ms / SP_MS_PER_S + 1);
-        rc = rc == SP_OK ? people_bump(s) : rc;
-        rc = rc == SP_OK ? keeper_admin_audit(s, act) : rc;
-        stored = nodes_shell_commit_rows(s, rc);
-    }
-    sp_crypto_wipe(&drawn, sizeof drawn);
-    if (!stored) {
-        free(text);
-        return keeper_admin_refuse(act, SP_REFUSAL_STORE, inv.name, "the invitation cannot be made now", "see the keeper's log");
-    }
-    s->enrol_end_ms = s->enrol_end_ms == 0 || expires_ms < s->enrol_end_ms ? expires_ms + SP_MS_PER_S : s->enrol_end_ms;
-    people_changed(s);
-    sp_time_format_wall((struct sp_wall){expires_ms}, expires, sizeof expires);
-    json_t *done = json_pack("{s:s, s:s, s:s}", "name", inv.name, "token", text, "expires", expires);
-    sp_crypto_wipe(text, strlen(text));
-    free(text);
-    return done;
+    return keeper_people_send_invitation(s, act, &inv, ttl_ms);
 }
 
 static bool people_is_invited(struct nodes_shell *s, const char *name)

@@ -6,10 +6,16 @@
 
 #include "nodes_shell.h"
 
+/* An invitation without adapters is an attester's, and nodes is the name of its node; a worker's always has some. */
 struct keeper_invitation {
     char name[SP_BUS_NAME_BYTES], adapters[513], nodes[256], labels[256];
     char enrol[SP_BUS_NAME_BYTES]; /* the temporary principal that may use it */
 };
+
+static inline bool keeper_invitation_is_attester(const struct keeper_invitation *inv)
+{
+    return inv->adapters[0] == '\0';
+}
 
 /* Effect: calls fn for every principal of the store, the temporary ones of invitations that have not ended included. */
 SP_MUST_USE enum sp_rc keeper_principals_each(struct nodes_shell *s, void (*fn)(void *ctx, const struct sp_bus_principal *row), void *ctx);

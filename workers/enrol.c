@@ -340,6 +340,10 @@ enum sp_rc enrol_run(const struct enrol_options *options, struct sp_err *err)
         sp_crypto_wipe(line, ENROL_TOKEN_CHARS_MAX + 2);
         free(line);
     }
+    if (rc == SP_OK && e->token.node[0] != '\0') {
+        rc = sp_err_set(err, SP_E_INVALID, "enrol", "this invitation is for the attester of %s", e->token.node);
+        sp_err_hint(err, "on that node: spice-attester enrol TOKEN; a worker's comes from spicectl worker invite");
+    }
     rc = rc == SP_OK ? perform(e, options->wait_ms, err) : rc;
     if (rc == SP_OK) {
         (void)printf("%s is a worker of this fleet now. Start it:\n  spice-worker --config %s --name %s\n", e->token.name, e->conf_path,

@@ -109,6 +109,11 @@ static bool get_self(const json_t *root, struct enrol_token *t)
     const json_t *expires = json_object_get(root, "expires");
     bool ok = get_name(root, "name", t->name) && get_key(root, "enrol_curve_secret", t->curve_secret) &&
               get_hex(root, "secret", t->secret, sizeof t->secret) && json_is_integer(expires) && json_integer_value(expires) > 0;
+    const json_t *node = json_object_get(root, "node");
+    if (ok && node != NULL) {
+        struct sp_str text = sp_str_bytes(json_string_value(node), json_string_length(node));
+        ok = sp_str_is_name(text, sizeof t->node - 1) && sp_str_copy(t->node, sizeof t->node, text);
+    }
     if (ok && json_object_get(root, "enrol") != NULL) {
         ok = get_name(root, "enrol", t->enrol);
     } else {
@@ -151,7 +156,7 @@ enum sp_rc enrol_token_parse(const char *text, struct enrol_token *out, struct s
     json_t *root = json != NULL ? json_loadb(json, n, JSON_REJECT_DUPLICATES, &error) : NULL;
     enum sp_rc rc = json_is_object(root) ? fill(root, out, err) : sp_err_set(err, SP_E_MALFORMED, where, "this is no token");
     if (rc == SP_E_MALFORMED) {
-        sp_err_hint(err, "paste the whole line that spicectl worker invite printed");
+        sp_err_hint(err, "paste the whole line that spicectl printed");
     }
     if (rc != SP_OK) {
         enrol_token_wipe(out);

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * enrol_token.h - the one-use text that brings a new worker into the fleet: base64url (no padding) of a compact JSON object
+ * enrol_token.h - the one-use text that brings a new worker or attester into the fleet: base64url (no padding) of a compact JSON
+ * object
  *
- *   {"v":1, "deployment":HEX32, "name":WORKER, "enrol":PRINCIPAL, "enrol_curve_secret":KEY, "secret":HEX64, "expires":SECONDS,
+ *   {"v":1, "deployment":HEX32, "name":PRINCIPAL, "node":NODE, "enrol":PRINCIPAL, "enrol_curve_secret":KEY, "secret":HEX64, "expires":SECONDS,
  *    "brokers":[{"name":..., "endpoints":[...], "curve":KEY}, ...],
  *    "keeper":{"name":..., "sign":HEX64, "curve":KEY}, "scheduler":{"name":..., "sign":HEX64, "curve":KEY}}
  *
- * KEY is Z85 (40 characters) or hexadecimal (64). `enrol` is the principal of the temporary CURVE key ("enrol-" + name when absent);
+ * `node` is in an attester's alone: the one node it is for. KEY is Z85 (40 characters) or hexadecimal (64). `enrol` is the principal of the temporary CURVE key ("enrol-" + name when absent);
  * `curve` of keeper and scheduler may be absent, for a worker never talks CURVE to them.
  */
 #ifndef SPICE_ENROL_TOKEN_H
@@ -21,6 +22,7 @@
 struct enrol_token {
     uint8_t deployment[16];
     char name[SP_CONF_NAME_BYTES];
+    char node[65]; /* empty: for a worker */
     char enrol[SP_CONF_NAME_BYTES];
     uint8_t curve_secret[32]; /* secret: wiped by enrol_token_wipe */
     uint8_t secret[32];       /* secret */

@@ -17,15 +17,15 @@
 #include "sp_crypto.h"
 #include "sp_ticket.h"
 #include "worker_adapters.h"
+#include "worker_ask.h"
 #include "worker_core.h"
+#include "worker_gauges.h"
 #include "worker_host.h"
 #include "worker_paths.h"
 
 SP_STATIC_ASSERT(WORKER_TICKET_BYTES == SP_TICKET_BYTES, "core and wire agree");
 SP_STATIC_ASSERT(SP_ADAPTER_DETAIL_MAX == REC_RESULT_DETAIL_MAX && SP_ADAPTER_MEASURES_MAX == REC_RESULT_MEASURES_MAX, "adapter.h and wire agree");
 SP_STATIC_ASSERT(SP_ADAPTER_CHECKPOINT_MAX == REC_RESULT_CHECKPOINT_MAX, "adapter.h and wire agree");
-
-enum gauge { G_RUNNING, G_WAITING, G_STARTED, G_FINISHED, G_DEADLINE, G_RETURNED, G_CHANGED, G_BATCHES, G_RESULTS, G_REPEATED, G_LOST, G_REFUSED, G_HITS, G_MISSES, G_COUNT };
 
 struct worker_shell {
     struct worker_host host; /* first: `self` of the services */
@@ -35,9 +35,10 @@ struct worker_shell {
     struct worker_adapters adapters;
     struct sp_adapter_job *job; /* by slot */
     struct sender sender;
+    struct worker_ask ask;
     struct sp_bus *bus;
     struct sp_stats *stats;
-    uint32_t gauge[G_COUNT];
+    struct worker_gauges gauges;
     uint32_t wait_latency, run_latency;
     struct worker_paths paths;
     struct worker_effects effects;
@@ -116,6 +117,17 @@ static void shell_finish(void *ctx, struct sp_adapter_job *job, const struct sp_
     ev.u.finished.slot = job->slot;
     worker_core_step(self->core, &ev, &self->nested);
     SP_ASSERT(self->nested.count == 0);
+}
+
+/* Services of adapter.h. */
+static void shell_ask(void *ctx, const struct sp_adapter_job *job, struct sp_adapter_ask *ask, const struct sp_adapter_question *question)
+{
+    worker_ask_begin(&((struct worker_shell *)ctx)->ask, job, ask, question);
+}
+
+static void shell_ask_stop(void *ctx, struct sp_adapter_ask *ask)
+{
+    worker_ask_stop(&((struct worker_shell *)ctx)->ask, ask);
 }
 
 static void report(struct worker_shell *self, const struct worker_effect *e)
@@ -290,15 +302,13 @@ enum sp_rc worker_on_result_ack(struct worker_in *in, struct msg_result_ack *m)
 
 enum sp_rc worker_on_evidence(struct worker_in *in, struct msg_evidence *m)
 {
-    (void)in;
-    (void)m;
+    worker_ask_on_evidence(&in->self->ask, in->message->from, m);
     return SP_OK;
 }
 
 enum sp_rc worker_on_identity(struct worker_in *in, struct msg_identity *m)
 {
-    (void)in;
-    (void)m;
+    worker_ask_on_identity(&in->self->ask, m);
     return SP_OK;
 }
 
@@ -311,8 +321,11 @@ enum sp_rc worker_on_drain(struct worker_in *in, struct msg_drain *m)
 
 enum sp_rc worker_on_refused(struct worker_in *in, struct msg_refused *m)
 {
-    SP_LOG(SP_LOG_WARNING, "worker", "refused", SP_LOG_S("by", in->message->from->name), SP_LOG_U("type", m->type),
+    /* A node that is off is no news each time it is asked. */
+    SP_LOG(m->type == SP_MSG_EVIDENCE_REQUEST ? SP_LOG_DEBUG : SP_LOG_WARNING, "worker", "refused",
+           SP_LOG_S("by", in->message->from->name), SP_LOG_U("type", m->type),
            SP_LOG_S("code", sp_refusal_name(m->code)), SP_LOG_V("detail", m->detail));
+    worker_ask_on_refused(&in->self->ask, in->message->broker, m);
     return SP_OK;
 }
 
@@ -333,6 +346,7 @@ static void on_link(void *ctx, unsigned broker, bool up, uint64_t boot)
     SP_LOG(SP_LOG_INFO, "worker", up ? "broker.up" : "broker.down", SP_LOG_S("broker", sp_bus_broker_name(self->bus, broker)),
            SP_LOG_U("boot", boot));
     self->grant_owed[broker] = false;
+    worker_ask_on_link(&self->ask, broker, up);
     step(self, &ev);
     sender_on_link(&self->sender, up, now_us(self));
 }
@@ -350,23 +364,8 @@ static void on_stats(void *ctx)
 {
     struct worker_shell *self = ctx;
     struct worker_counts c = worker_core_counts(self->core);
-    const uint64_t value[G_COUNT] = {[G_RUNNING] = c.running,
-                                     [G_WAITING] = (uint64_t)c.waiting + c.ready,
-                                     [G_STARTED] = c.started,
-                                     [G_FINISHED] = c.finished,
-                                     [G_DEADLINE] = c.deadline,
-                                     [G_RETURNED] = c.returned,
-                                     [G_CHANGED] = c.changed,
-                                     [G_BATCHES] = self->sender.window.next - self->sender.window.first,
-                                     [G_RESULTS] = self->sender.window.results + self->sender.count,
-                                     [G_REPEATED] = self->sender.window.repeated,
-                                     [G_LOST] = self->sender.lost,
-                                     [G_REFUSED] = self->sender.refused,
-                                     [G_HITS] = c.definition_hit,
-                                     [G_MISSES] = c.definition_miss};
-    for (unsigned i = 0; i < G_COUNT; i++) {
-        sp_stats_set(self->stats, self->gauge[i], value[i]);
-    }
+    worker_gauges_set(&self->gauges, &c, &self->sender);
+    worker_ask_on_stats(&self->ask);
     sp_bus_backlog_set(self->bus, c.running + c.waiting + c.ready);
 }
 
@@ -390,6 +389,7 @@ static bool on_turn(void *ctx, const struct sp_now *now)
         }
         a->started = false;
     }
+    worker_ask_turn(&self->ask);
     returns_flush(&self->returns, self->bus);
     sender_flush(&self->sender, now->mono.us);
     if (self->opt.notify != NULL) {
@@ -398,7 +398,7 @@ static bool on_turn(void *ctx, const struct sp_now *now)
     if (self->drained && (sender_is_empty(&self->sender) || now->mono.us >= self->give_up_us)) {
         sp_loop_stop(self->opt.loop);
     }
-    return worker_core_next_deadline(self->core) == 0;
+    return worker_core_next_deadline(self->core) == 0 || worker_ask_deadline(&self->ask) == 0;
 }
 
 void worker_shell_reload(struct worker_shell *self)
@@ -410,9 +410,10 @@ struct sp_mono worker_shell_deadline(const struct worker_shell *self)
 {
     uint64_t core = worker_core_next_deadline(self->core);
     uint64_t timers = worker_host_deadline(&self->host);
-    uint64_t results = sender_deadline(&self->sender);
+    uint64_t results = sender_deadline(&self->sender), questions = worker_ask_deadline(&self->ask);
     uint64_t next = core < timers ? core : timers;
     next = results < next ? results : next;
+    next = questions < next ? questions : next;
     if (self->draining && self->give_up_us < next) {
         next = self->give_up_us;
     }
@@ -442,22 +443,6 @@ void worker_shell_drain(struct worker_shell *self, uint64_t within_ms)
 
 /* ---- life ------------------------------------------------------------------------------------------------------ */
 
-static void register_stats(struct worker_shell *self)
-{
-    static const char *const names[G_COUNT] = {
-        [G_RUNNING] = "worker.running",       [G_WAITING] = "worker.waiting",         [G_STARTED] = "worker.started",
-        [G_FINISHED] = "worker.finished",     [G_DEADLINE] = "worker.deadline",       [G_RETURNED] = "worker.returned",
-        [G_CHANGED] = "worker.changed",
-        [G_BATCHES] = "outbox.batches",       [G_RESULTS] = "outbox.results",         [G_REPEATED] = "outbox.repeated",
-        [G_LOST] = "outbox.lost",             [G_REFUSED] = "outbox.refused",         [G_HITS] = "worker.definition_hits",
-        [G_MISSES] = "worker.definition_misses"};
-    for (unsigned i = 0; i < G_COUNT; i++) {
-        self->gauge[i] = sp_stats_gauge(self->stats, names[i]);
-    }
-    self->wait_latency = sp_stats_latency(self->stats, "worker.wait");
-    self->run_latency = sp_stats_latency(self->stats, "worker.run");
-}
-
 static uint32_t clamp(uint32_t x, uint32_t low, uint32_t high)
 {
     return x < low ? low : x > high ? high : x;
@@ -476,7 +461,8 @@ static enum sp_rc open_core(struct worker_shell *self, const struct sp_conf_work
     uint32_t slots = self->core != NULL ? worker_core_slots(self->core) : 1;
     self->job = calloc(slots, sizeof *self->job);
     if (self->core == NULL || self->job == NULL || self->stats == NULL ||
-        !worker_host_init(&self->host, self->opt.loop, &self->services)) {
+        !worker_host_init(&self->host, self->opt.loop, &self->services) ||
+        !worker_ask_open(&self->ask, self->opt.loop, self->stats, o.brokers)) {
         return sp_err_set(err, SP_E_NOMEM, self->opt.name, "no memory for %u slots", (unsigned)w->slots);
     }
     self->services.slots = slots;
@@ -485,7 +471,11 @@ static enum sp_rc open_core(struct worker_shell *self, const struct sp_conf_work
     self->services.run_dir = self->paths.run;
     self->services.libexec_dir = self->paths.libexec;
     self->services.finish = shell_finish;
-    register_stats(self);
+    self->services.ask = shell_ask;
+    self->services.ask_stop = shell_ask_stop;
+    worker_gauges_open(&self->gauges, self->stats);
+    self->wait_latency = sp_stats_latency(self->stats, "worker.wait");
+    self->run_latency = sp_stats_latency(self->stats, "worker.run");
     return SP_OK;
 }
 
@@ -511,6 +501,7 @@ static enum sp_rc open_bus(struct worker_shell *self, const struct sp_conf_worke
         return sp_err_set(err, SP_E_INVALID, self->opt.name, "%s", why);
     }
     self->sender.bus = self->bus;
+    self->ask.bus = self->bus;
     self->sender.blocked = true; /* until a broker is up */
     return sp_loop_hook(self->opt.loop, on_turn, self);
 }
@@ -570,6 +561,7 @@ void worker_shell_close(struct worker_shell **self_p)
         stop_jobs(self);
     }
     worker_adapters_close(&self->adapters);
+    worker_ask_close(&self->ask);
     if (self->sender.outbox != NULL) {
         sender_close(&self->sender);
     }

@@ -16,7 +16,7 @@ _spicectl_names() {
 _spicectl() {
   local cur="${COMP_WORDS[COMP_CWORD]}" prev="${COMP_WORDS[COMP_CWORD-1]}"
   local noun="" verb="" nouns="" verbs="" kind="" opts="" word i conf=()
-  local valued=" --config -c --name -n --timeout -t --selector -l --file -f --prefix -p --broker-tcp --workers --bridges --to -o --key -k --address --labels --node --check --limit --after --kind --pool --adapters --nodes --ttl --for --arguments --overlap --filter-state "
+  local valued=" --config -c --name -n --timeout -t --selector -l --file -f --prefix -p --broker-tcp --workers --bridges --to -o --key -k --address --labels --node --check --limit --after --kind --pool --adapters --nodes --ttl --for --arguments --overlap --filter-state --attester "
   for ((i = 1; i < COMP_CWORD; i++)); do
     word="${COMP_WORDS[i]}"
     case "$word" in
@@ -36,7 +36,7 @@ _spicectl() {
     audit) verbs="list verify" ;;
     reader) verbs="status" ;;
     worker) verbs="list invite drain remove" ;;
-    key) verbs="list fingerprint rotate prepare switch revoke" ;;
+    key) verbs="list invite fingerprint rotate prepare switch revoke" ;;
     manifest) verbs="sign show" ;;
   esac
   [[ -z $verbs ]] && verb=""
@@ -88,6 +88,7 @@ _spicectl() {
     "worker drain") kind="worker"; opts="--config --name --json --timeout --help --version --dry-run --yes" ;;
     "worker remove") kind="worker"; opts="--config --name --json --timeout --help --version --dry-run --yes" ;;
     "key list") kind=""; opts="--config --name --json --timeout --help --version" ;;
+    "key invite") kind=""; opts="--config --name --json --timeout --help --version --dry-run --ttl --attester" ;;
     "key fingerprint") kind="principal"; opts="--config --name --json --timeout --help --version" ;;
     "key rotate") kind="principal"; opts="--config --name --json --timeout --help --version --dry-run" ;;
     "key prepare") kind="principal"; opts="--config --name --json --timeout --help --version --dry-run" ;;

@@ -181,7 +181,7 @@ static const struct sp_bind_key principal_keys[] = {
     {"curve", SP_BIND_Z85, true, PRINCIPAL(curve), .help = "CURVE public key"},
     {"sign", SP_BIND_HEX, false, PRINCIPAL(sign), .help = "Ed25519 public key; none: it cannot sign"},
     {"adapters", SP_BIND_WORDS, false, PRINCIPAL(adapters), .def = "", .help = "worker: adapters whose results count; '*': all"},
-    {"nodes", SP_BIND_SELECTOR, false, PRINCIPAL(nodes), .def = "", .help = "worker: selector of nodes whose results count; none: all"},
+    {"nodes", SP_BIND_SELECTOR, false, PRINCIPAL(nodes), .def = "", .help = "worker: selector of nodes whose results count; none: all. attester: the name of its one node"},
     {"not_after", SP_BIND_TIME, false, PRINCIPAL(not_after_s), .help = "end of validity of these keys; none: no end"},
     {"revoked", SP_BIND_BOOL, false, PRINCIPAL(revoked), .def = "false", .help = "true: nothing it says counts any more, under either pair of keys"},
     {"next_curve", SP_BIND_Z85, false, PRINCIPAL(next_curve), .help = "CURVE public key that follows: while keys are changed both count, each in its time"},

@@ -58,6 +58,7 @@ enum ctl_opt {
     CTL_OPT_FILTER_STATE,
     CTL_OPT_ACCEPT,
     CTL_OPT_PATH,
+    CTL_OPT_ATTESTER,
     CTL_OPT_COUNT
 };
 

@@ -56,6 +56,7 @@ static const struct ctl_opt_row cmd_options[] = {
     [CTL_OPT_FILTER_STATE] = {"filter-state", 0, "DIR", "state dumps of the Nova filter (default: /run/spice-nova)", false},
     [CTL_OPT_ACCEPT] = {"accept", 0, NULL, "say yes: nodes that wait go into service, what the brake held back is carried out", false},
     [CTL_OPT_PATH] = {"path", 0, NULL, "also run one check now and follow its result to bridge, filter and trait", false},
+    [CTL_OPT_ATTESTER] = {"attester", 0, "NODE", "of this node", false},
 };
 SP_STATIC_ASSERT(SP_COUNT(cmd_options) == CTL_OPT_COUNT, "one row per option");
 SP_STATIC_ASSERT(CTL_OPT_COUNT <= 64, "options are bits of a 64-bit word");
@@ -82,6 +83,9 @@ static const char cmd_more_invite[] = "Prints a token. On the new host: spice-wo
 static const char cmd_more_rotate[] =
     "The old keys are refused wherever the new principals.yaml is, so there is a gap until all have it. Without a gap: key prepare, "
     "key switch.";
+static const char cmd_more_key_invite[] =
+    "Prints a token. On the node: spice-attester enrol TOKEN. It can be used once, and what comes of it is the attester of this node alone.\n"
+    "A node has one attester: revoke the one it has before another one is invited.";
 static const char cmd_more_prepare[] =
     "Then copy principals.yaml to every host, send SIGHUP to brokers, keeper, scheduler, workers and bridges, restart readers: now both "
     "pairs\nare accepted. Then key switch.";
@@ -186,6 +190,8 @@ static const struct ctl_cmd cmd_table[] = {
      ctl_worker_remove},
 
     {"key", "list", "", 0, 0, false, 0, "", "principals, their roles and fingerprints", NULL, ctl_key_list},
+    {"key", "invite", "", 0, 0, true, CTL_BIT(CTL_OPT_ATTESTER) | CTL_BIT(CTL_OPT_TTL), "",
+     "a one-use token for the attester of a node", cmd_more_key_invite, ctl_key_invite},
     {"key", "fingerprint", "[PRINCIPAL|FILE...]", 0, CTL_MANY, false, 0, "principal", "fingerprints of keys on this host", NULL,
      ctl_key_fingerprint},
     {"key", "rotate", "PRINCIPAL", 1, 1, true, 0, "principal", "new keys for a principal of this host, at once", cmd_more_rotate, ctl_key_rotate},

@@ -61,6 +61,7 @@ int ctl_export_run(struct ctl *ctl);
 
 int ctl_worker_list(struct ctl *ctl);
 int ctl_worker_invite(struct ctl *ctl);
+int ctl_key_invite(struct ctl *ctl);
 int ctl_worker_drain(struct ctl *ctl);
 int ctl_worker_remove(struct ctl *ctl);
 

@@ -139,6 +139,37 @@ int ctl_worker_invite(struct ctl *ctl)
     return CTL_OK;
 }
 
+int ctl_key_invite(struct ctl *ctl)
+{
+    const struct ctl_args *args = &ctl->args;
+    const char *node = args->values[CTL_OPT_ATTESTER], *ttl = args->values[CTL_OPT_TTL];
+    uint64_t ttl_ms = 0; /* none: the keeper's enrol_ttl */
+    json_t *reply;
+    if (node == NULL)
+        return ctl_fail(ctl, CTL_USAGE, NULL, "spicectl key invite --attester compute-17; workers: spicectl worker invite",
+                        "of which node is the attester that is to be invited?");
+    if (ttl != NULL && (!sp_time_parse_span(sp_str_of(ttl), &ttl_ms) || ttl_ms == 0))
+        return ctl_fail(ctl, CTL_USAGE, "--ttl", "write 30m or 1h", "\"%s\" is no span of time", ttl);
+    json_t *ask = json_pack("{s:s, s:b}", "node", node, "dry_run", ctl->dry_run);
+    if (ttl_ms != 0)
+        (void)json_object_set_new(ask, "ttl_ms", json_integer((json_int_t)ttl_ms));
+    int code = ctl_fleet_ask(ctl, "keeper", "attester.invite", ctl_json_need(ask), &reply);
+    if (code != CTL_OK)
+        return code;
+    if (ctl->json) {
+        ctl_json_print(&ctl->out, reply);
+    } else if (ctl->dry_run) {
+        ctl_out_print(&ctl->out, "attester of %s: would be invited\n", node);
+    } else {
+        worker_warn_local(ctl);
+        ctl_note(ctl, "On %s: spice-attester enrol TOKEN --prefix DIR   (once, before %s)", node, ctl_json_text(reply, "expires"));
+        ctl_note(ctl, "It will be the principal %s", ctl_json_text(reply, "name"));
+        ctl_out_print(&ctl->out, "%s\n", ctl_json_text(reply, "token"));
+    }
+    json_decref(reply);
+    return CTL_OK;
+}
+
 /* A worker is connected to every broker and takes jobs from each: all must know. */
 static bool worker_drain_everywhere(struct ctl *ctl, const char *name, struct ctl_fault *fault)
 {
