@@ -137,6 +137,8 @@ struct sim_worker {
     uint32_t collected_bytes, collected_count;
 };
 
+struct sim_action;
+
 struct sim {
     uint64_t seed;
     struct sp_rng rng;
@@ -187,6 +189,8 @@ struct sim {
     uint64_t bridge_snapshot;
     uint8_t released_key[SIM_NODES + 1][16]; /* as an operator released it */
     char released_name[SIM_NODES + 1][NODE_NAME_BYTES_MAX + 1];
+    struct sim_action *action; /* in every third seed: a bridge that acts in the cloud; owned */
+    uint64_t actions;          /* services it disabled and enabled */
     bool liar_revoked, crash_again; /* its key, durable; the next start of the keeper does not last */
     /* reference */
     struct sim_run *runs;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Events in true time, clocks, crashes and the other faults. */
-#include "sim.h"
+#include "sim_action.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -348,6 +348,7 @@ bool sim_step(struct sim *s)
     if (!stale)
         run(s, &e);
     free(e.frame);
+    sim_action_turn(s);
     sim_check(s);
     return true;
 }
@@ -480,6 +481,7 @@ void sim_init(struct sim *s, uint64_t seed, uint64_t steps)
     init_process(s, SIM_LIAR, "liar", SP_ROLE_WORKER);
     init_checks(s);
     init_knobs(s);
+    sim_action_init(s);
     for (uint32_t i = 0; i < SIM_PROCESSES; i++)
         start(s, i);
     plan_fault(s);
@@ -488,6 +490,7 @@ void sim_init(struct sim *s, uint64_t seed, uint64_t steps)
 void sim_fini(struct sim *s)
 {
     s->stop_faults = true;
+    sim_action_fini(s);
     for (uint32_t i = 0; i < SIM_LIAR; i++)
         sim_crash(s, i);
     while (sp_heap_top(&s->heap) != NULL) {
