@@ -137,8 +137,6 @@ struct sim_worker {
     uint32_t collected_bytes, collected_count;
 };
 
-struct sim_action;
-
 struct sim {
     uint64_t seed;
     struct sp_rng rng;
@@ -151,7 +149,7 @@ struct sim {
     struct sim_process process[SIM_PROCESSES];
     uint32_t conns;
     bool stop_faults;
-    uint64_t frames, faults, transitions;
+    uint64_t frames, faults, transitions, actions; /* actions: compute services the bridge disabled and enabled */
     /* world */
     uint8_t bad[SIM_NODES + 1][SIM_CHECKS + 1]; /* outcome a run would have */
     struct check_def check[SIM_CHECKS + 1];
@@ -190,7 +188,6 @@ struct sim {
     uint8_t released_key[SIM_NODES + 1][16]; /* as an operator released it */
     char released_name[SIM_NODES + 1][NODE_NAME_BYTES_MAX + 1];
     struct sim_action *action; /* in every third seed: a bridge that acts in the cloud; owned */
-    uint64_t actions;          /* services it disabled and enabled */
     bool liar_revoked, crash_again; /* its key, durable; the next start of the keeper does not last */
     /* reference */
     struct sim_run *runs;
@@ -253,8 +250,7 @@ uint32_t sim_process_of(const struct sim *s, struct sp_str name);
 uint32_t sim_process_at(const struct sim *s, uint32_t conn);
 void sim_hello(struct sim *s, uint32_t process, const char *adapters, uint32_t slots);
 void sim_hostile_frame(struct sim *s);
-/* A policy that was overheard, said again to the keeper. */
-void sim_hostile_policy(struct sim *s);
+void sim_hostile_policy(struct sim *s); /* a policy that was overheard, said again to the keeper */
 uint64_t sim_sequence(struct sim *s, uint32_t process);
 
 /* one file per process */
