@@ -178,6 +178,21 @@ static const char *const reason_names[SP_REASON_LAST + 1] = {
     [93] = "reference_pcr",
     [94] = "reference_firmware",
     [95] = "reference_retired",
+    [150] = "files_malformed",
+    [151] = "files_limit",
+    [152] = "files_unstable",
+    [153] = "files_unreadable",
+    [154] = "files_digest",
+    [155] = "files_type",
+    [156] = "files_target",
+    [157] = "files_extra",
+    [158] = "files_mode",
+    [159] = "files_owner",
+    [160] = "files_missing",
+    [161] = "files_manifest",
+    [170] = "keylime_canary",
+    [171] = "keylime_agent",
+    [172] = "keylime_policy",
 };
 static const char *const reason_texts[SP_REASON_LAST + 1] = {
     [0] = "passed",
@@ -247,18 +262,33 @@ static const char *const reason_texts[SP_REASON_LAST + 1] = {
     [93] = "a PCR has none of its reference values",
     [94] = "firmware of the TPM has another version than its reference values",
     [95] = "values are those of a reference that is not in force now",
+    [150] = "list of files does not decode, or is not of the trees asked for",
+    [151] = "more or larger files than the attester lists and reads",
+    [152] = "files changed each time they were looked at",
+    [153] = "files or directories that cannot be read",
+    [154] = "a file has another content than its manifest says",
+    [155] = "something else lies where a file, directory or link belongs",
+    [156] = "a symbolic link leads elsewhere",
+    [157] = "a file that is not in the manifest",
+    [158] = "a file has another mode",
+    [159] = "a file has another owner or group",
+    [160] = "a file of the manifest is missing",
+    [161] = "the tree manifest cannot be used",
+    [170] = "an agent that is known to be bad does not fail at this verifier",
+    [171] = "the verifier attests another machine under this node's name, or one for two nodes",
+    [172] = "the verifier holds this node against no policy",
 };
 const char *sp_reason_name(unsigned value)
 {
-    return word(reason_names, 96, value);
+    return word(reason_names, 173, value);
 }
 const char *sp_reason_text(unsigned value)
 {
-    return word(reason_texts, 96, value);
+    return word(reason_texts, 173, value);
 }
 bool sp_reason_find(struct sp_str name, unsigned *out)
 {
-    return find(reason_names, 96, name, out);
+    return find(reason_names, 173, name, out);
 }
 
 static const char *const refusal_names[SP_REFUSAL_LAST + 1] = {

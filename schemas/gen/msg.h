@@ -140,8 +140,23 @@ enum sp_reason {
     SP_REASON_REFERENCE_PCR = 93, /* a PCR has none of its reference values */
     SP_REASON_REFERENCE_FIRMWARE = 94, /* firmware of the TPM has another version than its reference values */
     SP_REASON_REFERENCE_RETIRED = 95, /* values are those of a reference that is not in force now */
+    SP_REASON_FILES_MALFORMED = 150, /* list of files does not decode, or is not of the trees asked for */
+    SP_REASON_FILES_LIMIT = 151, /* more or larger files than the attester lists and reads */
+    SP_REASON_FILES_UNSTABLE = 152, /* files changed each time they were looked at */
+    SP_REASON_FILES_UNREADABLE = 153, /* files or directories that cannot be read */
+    SP_REASON_FILES_DIGEST = 154, /* a file has another content than its manifest says */
+    SP_REASON_FILES_TYPE = 155, /* something else lies where a file, directory or link belongs */
+    SP_REASON_FILES_TARGET = 156, /* a symbolic link leads elsewhere */
+    SP_REASON_FILES_EXTRA = 157, /* a file that is not in the manifest */
+    SP_REASON_FILES_MODE = 158, /* a file has another mode */
+    SP_REASON_FILES_OWNER = 159, /* a file has another owner or group */
+    SP_REASON_FILES_MISSING = 160, /* a file of the manifest is missing */
+    SP_REASON_FILES_MANIFEST = 161, /* the tree manifest cannot be used */
+    SP_REASON_KEYLIME_CANARY = 170, /* an agent that is known to be bad does not fail at this verifier */
+    SP_REASON_KEYLIME_AGENT = 171, /* the verifier attests another machine under this node's name, or one for two nodes */
+    SP_REASON_KEYLIME_POLICY = 172, /* the verifier holds this node against no policy */
 };
-#define SP_REASON_LAST 95u /* largest number */
+#define SP_REASON_LAST 172u /* largest number */
 /* Lends the name, or its text for people; a number without a name gives "unknown". */
 const char *sp_reason_name(unsigned value);
 const char *sp_reason_text(unsigned value);

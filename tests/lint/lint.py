@@ -34,6 +34,7 @@ MAY = {
     "workers/exec_client": WORDS + ["workers", "workers/exec", "workers/core", "ops/runtime"],
     "workers/exec": RUNTIME + ["workers"],
     "workers/evidence/core": WORDS, "workers/evidence": WORDS + ["ops/runtime", "workers/evidence/core"],
+    "workers/files": WORDS + ["ops/runtime", "workers/evidence/core"],
     "workers/attester": WORDS + ["ops/runtime", "workers/evidence/core"],
     "ops/spicectl": CLIENT + ["workers", "workers/exec_client", "workers/adapters", "workers/core"],
 }

@@ -257,7 +257,7 @@ static void k24_canary(void **state)
             unset(&d, "bird");
         }
         unsigned job = one(rig, check, "node");
-        expect(rig, job, SP_OUTCOME_ERROR, SP_REASON_SECURITY);
+        expect(rig, job, SP_OUTCOME_ERROR, SP_REASON_KEYLIME_CANARY);
         assert_non_null(strstr(rig_result(rig, job)->detail, "canary bird does not fail"));
     }
     expect(rig, one(rig, careless, "node"), SP_OUTCOME_PASS, SP_REASON_OK); /* of another check: its own list counts */
@@ -314,13 +314,13 @@ static void swapped_agents(void **state)
     unsigned a = rig_start(rig, by_address, "n1", "healthy", 120000);
     unsigned b = rig_start(rig, by_address, "n3", "healthy", 120000);
     rig_finish_all(rig);
-    expect(rig, a, SP_OUTCOME_ERROR, SP_REASON_SECURITY);
-    expect(rig, b, SP_OUTCOME_ERROR, SP_REASON_SECURITY);
+    expect(rig, a, SP_OUTCOME_ERROR, SP_REASON_KEYLIME_AGENT);
+    expect(rig, b, SP_OUTCOME_ERROR, SP_REASON_KEYLIME_AGENT);
     a = rig_start(rig, bound, "healthy", "127.0.0.1", 120000);
     b = rig_start(rig, bound, "uuid-1", "127.0.0.2", 120000); /* the verifier attests another machine under this name */
     rig_finish_all(rig);
     expect(rig, a, SP_OUTCOME_PASS, SP_REASON_OK);
-    expect(rig, b, SP_OUTCOME_ERROR, SP_REASON_SECURITY);
+    expect(rig, b, SP_OUTCOME_ERROR, SP_REASON_KEYLIME_AGENT);
     rig_release(rig, check);
     rig_release(rig, by_address);
     rig_release(rig, bound);
@@ -410,7 +410,7 @@ static void one_list_for_all(void **state)
                             : SP_OUTCOME_ERROR,
                !bare        ? SP_REASON_OK
                : i % 2 == 0 ? SP_REASON_REMARK
-                            : SP_REASON_CONTENT);
+                            : SP_REASON_KEYLIME_POLICY);
     }
     assert_int_equal(statistic(&d, "lists"), 2);
     assert_int_equal(statistic(&d, "peak"), 1);

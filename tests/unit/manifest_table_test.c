@@ -130,6 +130,12 @@ static void refuses(void **state)
         "SPICE-TREE 1\ntree /a//b\n",
         "SPICE-TREE 1\nskip /a\n",
         "SPICE-TREE 1\nskip /a/b\ntree /a\n",
+        "SPICE-TREE 1\ntree /a\ntree /a\n",
+        "SPICE-TREE 1\ntree /a\ntree /a/b\n",
+        "SPICE-TREE 1\ntree /a/b\ntree /a\n",
+        "SPICE-TREE 1\ntree /a\nskip /a\n",
+        "SPICE-TREE 1\ntree /a\nskip /b\n",
+        "SPICE-TREE 1\ntree /a x\n",
         HEAD "tree /x\n" /* after a skip */,
         HEAD "x 0755 0 0 /usr\n",
         HEAD "dd 0755 0 0 /usr\n",
@@ -207,13 +213,15 @@ static void many(void **state)
     manifest_table_free(&t);
     sp_buf_reset(&b);
     struct sp_str trees[MANIFEST_TABLE_TREES_MAX + 1];
+    char name[MANIFEST_TABLE_TREES_MAX + 1][8];
     for (unsigned i = 0; i <= MANIFEST_TABLE_TREES_MAX; i++) {
-        trees[i] = tree;
+        (void)snprintf(name[i], sizeof name[i], "/t%u", i);
+        trees[i] = sp_str_of(name[i]);
     }
     manifest_table_put_head(&b, trees, MANIFEST_TABLE_TREES_MAX, NULL, 0);
     assert_true(manifest_table_new(sp_buf_view(&b), &t, why));
     manifest_table_free(&t);
-    sp_buf_text(&b, "tree /t\n");
+    sp_buf_text(&b, "tree /t64\n");
     assert_false(manifest_table_new(sp_buf_view(&b), &t, why));
     sp_buf_fini(&b);
 }

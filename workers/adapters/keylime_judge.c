@@ -180,7 +180,7 @@ static bool judge_state(const struct keylime_ask *a, const struct keylime_status
         break;
     }
     if (a->check->contact_is_address && strcmp(s->ip, a->job->address) != 0) {
-        r->reason = SP_REASON_SECURITY;
+        r->reason = SP_REASON_KEYLIME_AGENT;
         (void)snprintf(detail, size, "the verifier attests %.60s under agent %s, not this node",
                        s->ip[0] != '\0' ? s->ip : "nobody", a->agent);
         return true;
@@ -193,7 +193,7 @@ static void judge_good(const struct keylime_ask *a, const struct keylime_status 
 {
     bool bare = !s->has_runtime && !s->has_boot;
     r->outcome = !bare ? SP_OUTCOME_PASS : a->check->no_policy_is_error ? SP_OUTCOME_ERROR : SP_OUTCOME_WARN;
-    r->reason = r->outcome == SP_OUTCOME_PASS ? SP_REASON_OK : r->outcome == SP_OUTCOME_WARN ? SP_REASON_REMARK : SP_REASON_CONTENT;
+    r->reason = r->outcome == SP_OUTCOME_PASS ? SP_REASON_OK : r->outcome == SP_OUTCOME_WARN ? SP_REASON_REMARK : SP_REASON_KEYLIME_POLICY;
     (void)snprintf(detail, size, "attestation %lld passed%s%s%s", (long long)s->count, s->has_runtime ? ", runtime policy" : "",
                    s->has_boot ? ", boot policy" : "", bare ? "; without any policy: only the quote's signature was checked" : "");
 }
@@ -206,7 +206,7 @@ static bool judge(struct keylime_verifier *v, struct keylime_ask *a, const struc
     char detail[SP_ADAPTER_DETAIL_MAX] = "";
     const char *why = NULL;
     if (canary != NULL) {
-        r.reason = SP_REASON_SECURITY;
+        r.reason = SP_REASON_KEYLIME_CANARY;
         (void)snprintf(detail, sizeof detail, "canary %s does not fail at this verifier: nothing it says is believed", canary);
     } else if (!judge_state(a, s, &r, detail, sizeof detail)) {
         if (!a->based) {
@@ -329,7 +329,7 @@ void keylime_take_list(struct keylime_verifier *v)
         a->proof.date_s = date_s;
         if (found->shared) { /* the lists of one check cannot say so, but two checks can, or two nodes with one address */
             keylime_unlink(v, a);
-            keylime_finish_error(self, a, SP_REASON_SECURITY, "another node has the same agent");
+            keylime_finish_error(self, a, SP_REASON_KEYLIME_AGENT, "another node has the same agent");
         } else {
             (void)judge(v, a, &found->status, canaries_say(self, a->check, agent, count));
         }

@@ -207,23 +207,43 @@ static void digest(struct reader *r, struct sp_str w, uint8_t out[SHA_BYTES])
     }
 }
 
+/* Trees stand beside each other, and a skip lies in one: else a path would be asked for twice, or a skip mean nothing. */
+static bool has_its_place(const struct manifest_table *t, struct sp_str mine, bool skip)
+{
+    bool in = false;
+    for (size_t i = 0; i < t->trees; i++) {
+        struct sp_str other = manifest_table_tree(t, i);
+        bool below = manifest_table_is_below(mine, other);
+        if (!skip && (below || manifest_table_is_below(other, mine))) {
+            return false;
+        }
+        in = in || (below && mine.n > other.n);
+    }
+    return in || !skip;
+}
+
 static void tree_line(struct reader *r, struct sp_str line, bool skip)
 {
     struct manifest_table *t = r->t;
+    size_t i = t->trees + t->skips;
     if (t->rows > 0 || (!skip && t->skips > 0)) {
         refuse(r, "trees come first, then skips, then rows");
-    } else if (t->trees + t->skips == MANIFEST_TABLE_TREES_MAX) {
-        refuse(r, "more than %u trees and skips", MANIFEST_TABLE_TREES_MAX);
-    } else {
-        size_t i = t->trees + t->skips;
-        t->tree[i].at = (uint32_t)t->bytes.n;
-        t->tree[i].n = path(r, word(r, &line));
-        if (line.p != NULL) {
-            refuse(r, "more words than there should be");
-        }
-        t->trees += !skip;
-        t->skips += skip;
+        return;
     }
+    if (i == MANIFEST_TABLE_TREES_MAX) {
+        refuse(r, "more than %u trees and skips", MANIFEST_TABLE_TREES_MAX);
+        return;
+    }
+    t->tree[i].at = (uint32_t)t->bytes.n;
+    t->tree[i].n = path(r, word(r, &line));
+    if (line.p != NULL) {
+        refuse(r, "more words than there should be");
+    }
+    if (!r->failed && !has_its_place(t, manifest_table_tree(t, i), skip)) {
+        refuse(r, skip ? "a skip lies in a tree" : "a tree lies in another");
+    }
+    t->trees += !skip;
+    t->skips += skip;
 }
 
 static struct kept *new_row(struct reader *r)

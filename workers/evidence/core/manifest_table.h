@@ -11,7 +11,7 @@
  *   l UID GID PATH TARGET              symbolic link
  *   p MODE UID GID PATH                pipe; s: socket, c: character device, b: block device
  *
- * MODE is octal; MODE, UID and GID may be "-": not judged. Trees and skips come first, then the rows, ascending by the bytes of
+ * No tree lies in another, and each skip lies in one. MODE is octal; MODE, UID and GID may be "-": not judged. Trees and skips come first, then the rows, ascending by the bytes of
  * their paths. In paths and targets every byte but printable ASCII without % is %XX. There is one way to write each table.
  */
 #ifndef SPICE_MANIFEST_TABLE_H
