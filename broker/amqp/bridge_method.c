@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "base64.h"
+#include "sp_base64.h"
 #include "bridge_rpc.h"
 #include "bridge_trust.h"
 #include "sp_clock.h"
@@ -195,7 +195,7 @@ static void frames(struct bridge *b, const struct oslo_request *r)
         fail(b, r, "SpiceUnavailable", "too many calls wait for an answer; ask again later");
         return;
     }
-    (void)base64_read(sp_str_of(oslo_text(r->args, "nonce")), b->calls[call].nonce,
+    (void)sp_base64_read(sp_str_of(oslo_text(r->args, "nonce")), b->calls[call].nonce,
                       BRIDGE_NONCE_BYTES); /* checked with the arguments */
     if (snapshot ? !bridge_trust_snapshot(b, call) : !bridge_trust_beat(b, call))
         bridge_rpc_fail(b, call, "SpiceUnavailable", "the keeper cannot be asked now; ask again later");
@@ -259,7 +259,7 @@ static bool arg_good(const json_t *args, const char *name, char type)
     case 'h':
         return hosts_good(value);
     default:
-        return text != NULL && base64_read(sp_str_of(text), nonce, sizeof nonce);
+        return text != NULL && sp_base64_read(sp_str_of(text), nonce, sizeof nonce);
     }
 }
 

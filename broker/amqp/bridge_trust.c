@@ -3,7 +3,7 @@
 
 #include <stdlib.h>
 
-#include "base64.h"
+#include "sp_base64.h"
 #include "bridge_cloud.h"
 #include "bridge_exposure.h"
 #include "bridge_note.h"
@@ -68,7 +68,7 @@ static void fan_add(struct bridge *b, const struct sp_bus_message *m)
     if (b->fan.n > 0 && b->fan.n + m->frame_bytes * 4 / 3 > BRIDGE_FAN_BYTES)
         bridge_trust_flush(b);
     sp_buf_text(&b->fan, b->fan.n > 0 ? ", \"" : "\"");
-    base64_write(&b->fan, m->frame, m->frame_bytes);
+    sp_base64_write(&b->fan, m->frame, m->frame_bytes);
     sp_buf_text(&b->fan, "\"");
     b->frames++;
 }
@@ -84,7 +84,7 @@ static void call_add(struct bridge *b, uint32_t i, const struct sp_bus_message *
 {
     struct sp_buf *data = &b->calls[i].data;
     sp_buf_text(data, data->n > 0 ? ", \"" : "{\"frames\": [\"");
-    base64_write(data, m->frame, m->frame_bytes);
+    sp_base64_write(data, m->frame, m->frame_bytes);
     sp_buf_text(data, "\"");
 }
 

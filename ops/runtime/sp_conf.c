@@ -90,6 +90,8 @@ static enum sp_rc resolve_all(struct sp_conf *c, const char *prefix, struct sp_e
         {"bridge.placement.secret_file", c->bridge.placement.login.secret_file},
         {"bridge.compute.ca_file", c->bridge.compute.ca_file},
         {"bridge.compute.secret_file", c->bridge.compute.login.secret_file},
+        {"attester.boot_log", c->attester.boot_log},
+        {"attester.ima_log", c->attester.ima_log},
     };
     enum sp_rc rc = resolve_prefix(c, prefix, err);
     for (size_t i = 0; rc == SP_OK && i < SP_COUNT(rows); i++) {

@@ -5,6 +5,7 @@
 #ifndef SP_CONF_H
 #define SP_CONF_H
 
+#include "sp_conf_attester.h"
 #include "sp_conf_bridge.h"
 #include "sp_conf_inventory.h"
 
@@ -18,13 +19,11 @@
 
 /* Numbers of enum role in schemas/spice.model, in that order; a test compares. */
 enum sp_conf_role {
-    SP_CONF_ROLE_NONE,
-    SP_CONF_ROLE_BROKER,
+    SP_CONF_ROLE_NONE, SP_CONF_ROLE_BROKER,
     SP_CONF_ROLE_SCHEDULER,
     SP_CONF_ROLE_KEEPER,
     SP_CONF_ROLE_WORKER,
-    SP_CONF_ROLE_OPERATOR,
-    SP_CONF_ROLE_READER,
+    SP_CONF_ROLE_OPERATOR, SP_CONF_ROLE_READER,
     SP_CONF_ROLE_ENROL, SP_CONF_ROLE_BRIDGE, SP_CONF_ROLE_ATTESTER
 };
 
@@ -165,6 +164,7 @@ struct sp_conf {
     struct sp_conf_worker workers[SP_CONF_WORKERS_MAX]; /* complete: what a row leaves out comes from `worker` */
     struct sp_conf_reader reader;
     struct sp_conf_bridge bridge;
+    struct sp_conf_attester attester;
     struct sp_yaml *doc;               /* private: holds `settings` */
 };
 

@@ -169,6 +169,7 @@ static const struct sp_bind_key conf_keys[] = {
     {"workers", SP_BIND_LIST, false, SP_BIND_ARRAY(sp_conf, workers, worker_count), .sub = &sp_conf_table_workers, .help = "where single workers differ from the section worker"},
     {"reader", SP_BIND_MAP, false, CONF(reader), .sub = &reader_table, .help = "followers of the pool on this host"},
     {"bridge", SP_BIND_MAP, false, CONF(bridge), .sub = &sp_conf_table_bridge, .help = "link to the cloud's RabbitMQ on this host"},
+    {"attester", SP_BIND_MAP, false, CONF(attester), .sub = &sp_conf_table_attester, .help = "evidence about this host"},
 };
 const struct sp_bind_table sp_conf_table = TABLE(sp_conf, "the configuration", conf_keys);
 

@@ -60,12 +60,12 @@ static void good(struct tpm_device *d, enum sp_rc rc)
 }
 
 /* Effect: reads both keys out of the TPM and computes what its quotes must name. */
-static void enrol(struct tpm_device *d, uint32_t handle, struct enrolled *out)
+static void enrol_below(struct tpm_device *d, uint32_t ek_handle, uint32_t handle, struct enrolled *out)
 {
     struct tpm_device_bytes ek, ak;
     struct tpm_public public;
     struct tpm_name ek_name, ak_name, above;
-    good(d, tpm_device_public(d, TPM_DEVICE_EK_RSA, &ek));
+    good(d, tpm_device_public(d, ek_handle, &ek));
     good(d, tpm_device_public(d, handle, &ak));
     assert_int_equal(evidence_key_new(bed.crypto, sp_str_bytes(ak.p, ak.n), &out->key, &out->ak), EVIDENCE_OK);
     assert_int_equal(tpm_wire_public(sp_str_bytes(ek.p, ek.n), &public), EVIDENCE_OK);
@@ -74,6 +74,11 @@ static void enrol(struct tpm_device *d, uint32_t handle, struct enrolled *out)
     assert_true(tpm_name_of(&public, &bed.ops, &ak_name));
     assert_true(tpm_name_primary(TPM_HANDLE_ENDORSEMENT, &ek_name, &bed.ops, &above));
     assert_true(tpm_name_child(&above, &ak_name, &bed.ops, &out->signer));
+}
+
+static void enrol(struct tpm_device *d, uint32_t handle, struct enrolled *out)
+{
+    enrol_below(d, TPM_DEVICE_EK_RSA, handle, out);
 }
 
 static enum evidence_reason appraise(const struct enrolled *who, const uint8_t nonce[32], const struct tpm_selection *selection,
@@ -287,7 +292,8 @@ static struct ek_roots *roots_of(const char *const *names)
 }
 
 /* Effect: makes a credential for the two keys and lets the TPM open it. */
-static enum sp_rc activate(struct tpm_device *d, const struct tpm_device_bytes *ek, const uint8_t *ak_name, uint32_t ak, bool *same)
+static enum sp_rc activate_at(struct tpm_device *d, const uint32_t handles[2], const struct tpm_device_bytes *ek,
+                              const uint8_t *ak_name, bool *same)
 {
     uint8_t secret[32], opened[32] = {0};
     struct credential_wrapped wrapped;
@@ -296,29 +302,45 @@ static enum sp_rc activate(struct tpm_device *d, const struct tpm_device_bytes *
     assert_int_equal(credential_wrap(bed.crypto, sp_str_bytes(ek->p, ek->n), &what, &wrapped), EVIDENCE_OK);
     const struct tpm_device_credential credential = {sp_str_bytes(wrapped.blob, wrapped.blob_bytes),
                                                      sp_str_bytes(wrapped.secret, wrapped.secret_bytes)};
-    enum sp_rc rc = tpm_device_activate(d, TPM_DEVICE_EK_RSA, ak, &credential, opened);
+    enum sp_rc rc = tpm_device_activate(d, handles[0], handles[1], &credential, opened);
     *same = memcmp(secret, opened, sizeof secret) == 0;
     return rc;
 }
 
+static enum sp_rc activate(struct tpm_device *d, const struct tpm_device_bytes *ek, const uint8_t *ak_name, uint32_t ak, bool *same)
+{
+    const uint32_t handles[] = {TPM_DEVICE_EK_RSA, ak};
+    return activate_at(d, handles, ek, ak_name, same);
+}
+
+/* Where the endorsement key is, and what is made below it. */
+struct kind {
+    uint32_t ek, cert;
+    bool rsa;
+};
+static const struct kind rsa_ecc = {TPM_DEVICE_EK_RSA, TPM_DEVICE_EK_CERT_RSA, false};
+static const struct kind p384_rsa = {TPM_DEVICE_EK_ECC, TPM_DEVICE_EK_CERT_ECC, true};
+
 /* From nothing to a quote: certificate, new key, activation. */
-static void enrol_whole(struct tpm_device *d, const struct ek_roots *roots, int64_t now, struct enrolled *who)
+static void enrol_whole(struct tpm_device *d, const struct kind *kind, const struct ek_roots *roots, int64_t now,
+                        struct enrolled *who)
 {
     static struct tpm_device_bytes certificate, ek;
     struct ek_cert_finding found;
+    const uint32_t handles[] = {kind->ek, AK_NEW};
     bool same = false;
-    good(d, tpm_device_memory(d, TPM_DEVICE_EK_CERT_RSA, &certificate));
-    good(d, tpm_device_public(d, TPM_DEVICE_EK_RSA, &ek));
+    good(d, tpm_device_memory(d, kind->cert, &certificate));
+    good(d, tpm_device_public(d, kind->ek, &ek));
     const struct ek_cert_question question = {
         .roots = roots, .certificate = sp_str_bytes(certificate.p, certificate.n), .key = sp_str_bytes(ek.p, ek.n), .now_s = now};
     enum evidence_reason reason = ek_cert_check(&question, &found);
     if (reason != EVIDENCE_OK) {
         fail_msg("%s: %s", evidence_reason_name(reason), found.chain);
     }
-    good(d, tpm_device_make_ak(d, TPM_DEVICE_EK_RSA, AK_NEW));
-    assert_int_equal(tpm_device_make_ak(d, TPM_DEVICE_EK_RSA, AK_NEW), SP_E_EXISTS);
-    enrol(d, AK_NEW, who);
-    good(d, activate(d, &ek, who->ak.name, AK_NEW, &same));
+    good(d, tpm_device_make_ak(d, kind->ek, AK_NEW, kind->rsa));
+    assert_int_equal(tpm_device_make_ak(d, kind->ek, AK_NEW, kind->rsa), SP_E_EXISTS);
+    enrol_below(d, kind->ek, AK_NEW, who);
+    good(d, activate_at(d, handles, &ek, who->ak.name, &same));
     assert_true(same);
     assert_int_equal(ask(d, AK_NEW, who, "sha256:0-10", NULL), EVIDENCE_OK);
 }
@@ -332,12 +354,58 @@ static void enrolment_of_a_new_key(void **state)
     (void)state;
     swtpm_init(&t, "tpmA.permall");
     struct tpm_device *d = open_device(&t);
-    enrol_whole(d, roots, NOW, &who);
+    enrol_whole(d, &rsa_ecc, roots, NOW, &who);
     evidence_key_destroy(&who.key);
     tpm_device_close(&d);
     assert_empty(&t);
     swtpm_fini(&t);
     ek_roots_destroy(&roots);
+}
+
+/* An endorsement key that is used by password and has another name algorithm, and an RSA key below it. */
+static void enrolment_below_p384(void **state)
+{
+    static const char *const names[] = {"enroll/root.pem", "enroll/issuercert.pem", NULL};
+    struct ek_roots *roots = roots_of(names);
+    struct enrolled who;
+    struct swtpm t;
+    (void)state;
+    swtpm_init(&t, "tpmA.permall");
+    struct tpm_device *d = open_device(&t);
+    enrol_whole(d, &p384_rsa, roots, NOW, &who);
+    assert_int_equal(who.ak.type, TPM_ALG_RSA);
+    evidence_key_destroy(&who.key);
+    tpm_device_close(&d);
+    assert_empty(&t);
+    swtpm_fini(&t);
+    ek_roots_destroy(&roots);
+}
+
+/* A process that died left sessions behind: a TPM without a resource manager is full, until they are flushed. */
+static void d20_what_a_death_left_is_flushed(void **state)
+{
+    const TPMT_SYM_DEF none = {.algorithm = TPM2_ALG_NULL};
+    struct direct x;
+    struct swtpm t;
+    (void)state;
+    swtpm_init(&t, "tpmA.permall");
+    assert_false(tpm_device_is_managed(t.tcti));
+    assert_true(tpm_device_is_managed("device:/dev/tpmrm0"));
+    direct_open(&x, &t);
+    for (unsigned i = 0; i < 3; i++) {
+        ESYS_TR session;
+        assert_int_equal(Esys_StartAuthSession(x.esys, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, NULL,
+                                               TPM2_SE_POLICY, &none, TPM2_ALG_SHA256, &session),
+                         0);
+    }
+    direct_close(&x);
+    struct tpm_device *d = open_device(&t);
+    assert_int_equal(tpm_device_make_ak(d, TPM_DEVICE_EK_RSA, AK_NEW, false), SP_E_FULL);
+    good(d, tpm_device_clean(d));
+    good(d, tpm_device_make_ak(d, TPM_DEVICE_EK_RSA, AK_NEW, false));
+    tpm_device_close(&d);
+    assert_empty(&t);
+    swtpm_fini(&t);
 }
 
 /* A credential is opened only where both keys are. */
@@ -445,7 +513,7 @@ static void enrolment_of_a_new_tpm(void **state)
                                         .key = sp_str_bytes(ek.p, ek.n),
                                         .now_s = (int64_t)time(NULL)};
     assert_int_equal(ek_cert_check(&question, &found), EVIDENCE_EK_CHAIN);
-    enrol_whole(d, roots, (int64_t)time(NULL), &who);
+    enrol_whole(d, &rsa_ecc, roots, (int64_t)time(NULL), &who);
     evidence_key_destroy(&who.key);
     tpm_device_close(&d);
     assert_empty(&t);
@@ -462,6 +530,8 @@ int main(void)
         cmocka_unit_test(a_wrong_measurement_and_a_reboot),
         cmocka_unit_test(t12_a_state_put_back),
         cmocka_unit_test(enrolment_of_a_new_key),
+        cmocka_unit_test(enrolment_below_p384),
+        cmocka_unit_test(d20_what_a_death_left_is_flushed),
         cmocka_unit_test(k2_credentials_for_other_keys),
         cmocka_unit_test(d20_damaged_credentials_leave_nothing),
         cmocka_unit_test(enrolment_of_a_new_tpm),

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Bytes of anybody who may write to the cloud's bus: request, transport URL and base64. The first byte chooses. */
 #include "amqp_url.h"
-#include "base64.h"
+#include "sp_base64.h"
 #include "json_scrub.h"
 #include "oslo_message.h"
 #include "sp_assert.h"
@@ -50,8 +50,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
         uint8_t nonce[16];
         struct sp_buf b;
         sp_buf_init(&b, 64);
-        if (base64_read(sp_str_bytes(p + 1, n - 1), nonce, sizeof nonce)) {
-            base64_write(&b, nonce, sizeof nonce);
+        if (sp_base64_read(sp_str_bytes(p + 1, n - 1), nonce, sizeof nonce)) {
+            sp_base64_write(&b, nonce, sizeof nonce);
             SP_ASSERT(sp_str_eq(sp_buf_view(&b), sp_str_bytes(p + 1, n - 1)));
         }
         sp_buf_fini(&b);

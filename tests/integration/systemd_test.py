@@ -47,8 +47,18 @@ class Units(unittest.TestCase):
             users.add(service["User"])
         self.assertEqual(len(users), len(PROGRAMS))  # a user for each
 
+    def test_attester(self):
+        """It starts with the rights that its two parts need or give up, and with no other; it writes nothing."""
+        service = read(UNITS / "spice-attester@.service")["Service"]
+        for key, value in {**MUST, "CapabilityBoundingSet": "CAP_DAC_READ_SEARCH CAP_SYS_PTRACE CAP_SETUID CAP_SETGID", "PrivateTmp": "no",
+                           "User": "root", "DevicePolicy": "closed", "DeviceAllow": "/dev/tpmrm0 rw", "KillMode": "mixed"}.items():
+            self.assertEqual(service[key].strip(), value, key)
+        for key in ("StateDirectory", "ReadWritePaths", "AmbientCapabilities"):
+            self.assertFalse(service.get(key, "").strip(), key)
+        self.assertIn("u spice-attester ", (UNITS / "spice.sysusers").read_text())
+
     def test_programs_and_manuals(self):
-        for name, program in PROGRAMS.items():
+        for name, program in {**PROGRAMS, "spice-attester@.service": "spice-attester"}.items():
             text = (UNITS / name).read_text()
             self.assertIn(f"ExecStart=/usr/bin/{program} --config /etc/spice/spice.yaml --name ", text)
             self.assertIn(f"man:{program}(8)", text)
@@ -68,7 +78,7 @@ class Units(unittest.TestCase):
     def test_systemd_understands_them(self):
         if shutil.which("systemd-analyze") is None:
             self.skipTest("no systemd-analyze here")
-        done = subprocess.run(["systemd-analyze", "verify", "--man=no", *[str(UNITS / name) for name in PROGRAMS], str(UNITS / "spice.target")],
+        done = subprocess.run(["systemd-analyze", "verify", "--man=no", *[str(UNITS / name) for name in PROGRAMS], str(UNITS / "spice-attester@.service"), str(UNITS / "spice.target")],
                               capture_output=True, text=True, timeout=60)
         # Not installed programs are no fault of the units; RestartSteps is newer than some systemd.
         bad = [line for line in done.stderr.splitlines() if "spice" in line and "is not executable" not in line

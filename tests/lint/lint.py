@@ -29,13 +29,15 @@ MAY = {
     "broker/cloud/core": WORDS, "broker/cloud": RUNTIME + ["broker/cloud/core"],
     "scheduler": CLIENT + ["scheduler/core"],
     "nodes": CLIENT + ["nodes/core"],
-    "workers": CLIENT + ["workers/core", "workers/exec_client", "workers/adapters"],
+    "workers": CLIENT + ["workers/core", "workers/exec_client", "workers/adapters", "workers/enrolment"],
+    "workers/enrolment": CLIENT,
     "workers/adapters": WORDS + ["workers", "workers/core", "workers/exec_client", "ops/runtime"],
     "workers/exec_client": WORDS + ["workers", "workers/exec", "workers/core", "ops/runtime"],
     "workers/exec": RUNTIME + ["workers"],
     "workers/evidence/core": WORDS, "workers/evidence": WORDS + ["ops/runtime", "workers/evidence/core"],
     "workers/files": WORDS + ["ops/runtime", "workers/evidence/core"],
-    "workers/attester": WORDS + ["ops/runtime", "workers/evidence/core"],
+    "workers/attester/core": WORDS,
+    "workers/attester": CLIENT + ["workers/attester/core", "workers/enrolment", "workers/evidence", "workers/evidence/core"],
     "ops/spicectl": CLIENT + ["workers", "workers/exec_client", "workers/adapters", "workers/core"],
 }
 THIRD = {  # header prefix -> files or folders that may use it
@@ -49,7 +51,7 @@ THIRD = {  # header prefix -> files or folders that may use it
     "curl/": ["workers/adapters/", "broker/cloud/cloud_http"],
     "amqp": ["broker/amqp/amqp_link_wire"], "rabbitmq-c/": ["broker/amqp/amqp_link_wire"],
     "msgpack": [],
-    "seccomp.h": ["ops/runtime/", "workers/exec/"],
+    "seccomp.h": ["ops/runtime/", "workers/exec/", "workers/attester/"],
 }
 PURE_SYSTEM = {"assert.h", "inttypes.h", "limits.h", "stdarg.h", "stdbool.h", "stddef.h", "stdint.h", "stdio.h", "stdlib.h", "string.h",
                "stdalign.h", "math.h"}

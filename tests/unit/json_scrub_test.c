@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What Python's json writes and a strict reader does not take; and base64 of frames and nonces. */
-#include "base64.h"
+#include "sp_base64.h"
 #include "json_scrub.h"
 
 #include <setjmp.h>
@@ -87,10 +87,10 @@ static void base64_both_ways(void **state)
         uint8_t back[16] = {0};
         size_t n = strlen(cases[i].plain);
         sp_buf_init(&b, 100);
-        base64_write(&b, cases[i].plain, n);
+        sp_base64_write(&b, cases[i].plain, n);
         assert_int_equal(b.n, strlen(cases[i].text));
         assert_memory_equal(b.p != NULL ? (const char *)b.p : "", cases[i].text, b.n);
-        assert_true(base64_read(sp_str_of(cases[i].text), back, n));
+        assert_true(sp_base64_read(sp_str_of(cases[i].text), back, n));
         assert_memory_equal(back, cases[i].plain, n);
         sp_buf_fini(&b);
     }
@@ -102,7 +102,7 @@ static void base64_takes_one_form_only(void **state)
     uint8_t to[4] = {7, 7, 7, 7};
     (void)state;
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
-        assert_false(base64_read(sp_str_of(bad[i]), to, 1));
+        assert_false(sp_base64_read(sp_str_of(bad[i]), to, 1));
     assert_int_equal(to[0], 7); /* untouched */
 }
 

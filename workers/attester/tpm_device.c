@@ -20,6 +20,13 @@
 #define RC_PARAMETER 0x040u
 #define RC_PLAIN     0x0bfu /* without its number */
 #define RC_NO_HANDLE 0x08bu
+/* Warnings: the first three mean that handles are left over, the others that it is busy, tests itself, or takes no more for now. */
+#define RC_WARNING       0x900u
+#define RC_WARNING_MASK  0xfc0u
+#define RC_NUMBER        0x03fu
+#define RC_LEFT_OVER_MAX 0x03u
+
+#define LEFT_OVER_MAX 64u /* handles flushed of each kind */
 
 struct tpm_device {
     char tcti[256];
@@ -46,16 +53,27 @@ static bool is_link_error(TSS2_RC rc)
     return (rc & TSS2_RC_LAYER_MASK) == TSS2_TCTI_RC_LAYER;
 }
 
+static enum sp_rc code_of(TSS2_RC rc)
+{
+    /* The kernel's and the daemon's resource managers pass the TPM's codes on under a layer of their own. */
+    bool of_tpm = (rc & TSS2_RC_LAYER_MASK) == 0 || (rc & TSS2_RC_LAYER_MASK) == TSS2_RESMGR_TPM_RC_LAYER;
+    uint32_t code = (uint32_t)(rc & ~TSS2_RC_LAYER_MASK);
+    if (of_tpm && (code & RC_FORMAT_1) != 0) {
+        return (code & RC_PLAIN) == RC_NO_HANDLE ? SP_E_NOT_FOUND : (code & RC_PARAMETER) != 0 ? SP_E_INVALID : SP_E_IO;
+    }
+    if (of_tpm && (code & RC_WARNING_MASK) == RC_WARNING) {
+        return (code & RC_NUMBER) <= RC_LEFT_OVER_MAX ? SP_E_FULL : SP_E_AGAIN;
+    }
+    return SP_E_IO;
+}
+
 /* Turns a code of the library into ours; `what` is the command. */
 static enum sp_rc judge(struct tpm_device *d, TSS2_RC rc, const char *what)
 {
     if (rc == TSS2_RC_SUCCESS) {
         return SP_OK;
     }
-    bool of_tpm = (rc & TSS2_RC_LAYER_MASK) == 0 && (rc & RC_FORMAT_1) != 0;
-    enum sp_rc ours = of_tpm && (rc & RC_PLAIN) == RC_NO_HANDLE ? SP_E_NOT_FOUND
-                      : of_tpm && (rc & RC_PARAMETER) != 0      ? SP_E_INVALID
-                                                                : SP_E_IO;
+    enum sp_rc ours = code_of(rc);
     (void)sp_err_set(&d->err, ours, what, "%s (0x%x)", Tss2_RC_Decode(rc), (unsigned)rc);
     if (is_link_error(rc)) {
         drop(d);
@@ -130,19 +148,42 @@ static void let_go(struct tpm_device *d, ESYS_TR *object)
 /* Session or transient object: out of the TPM, whatever happened. */
 static void flush(struct tpm_device *d, ESYS_TR *object)
 {
-    if (*object != ESYS_TR_NONE && d->esys != NULL) {
+    if (*object != ESYS_TR_NONE && *object != ESYS_TR_PASSWORD && d->esys != NULL) {
         (void)Esys_FlushContext(d->esys, *object);
-        *object = ESYS_TR_NONE;
     }
+    *object = ESYS_TR_NONE;
+}
+
+/* An endorsement key, and how it is used: some templates want a policy session, others (P-384 of the high range) a password. */
+struct endorsement {
+    ESYS_TR key;
+    bool by_password;
+};
+
+static enum sp_rc take_endorsement(struct tpm_device *d, uint32_t handle, struct endorsement *out)
+{
+    TPM2B_PUBLIC *public = NULL;
+    out->by_password = false;
+    enum sp_rc rc = take_hold(d, handle, &out->key, "endorsement key");
+    if (rc == SP_OK) {
+        rc = judge(d, Esys_ReadPublic(d->esys, out->key, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, &public, NULL, NULL),
+                   "TPM2_ReadPublic");
+        out->by_password = rc == SP_OK && (public->publicArea.objectAttributes & TPMA_OBJECT_USERWITHAUTH) != 0;
+    }
+    Esys_Free(public);
+    return rc;
 }
 
 /* A session that may use the endorsement key once; ends with flush. */
-static enum sp_rc open_session(struct tpm_device *d, ESYS_TR *out)
+static enum sp_rc open_session(struct tpm_device *d, const struct endorsement *ek, ESYS_TR *out)
 {
     const TPMT_SYM_DEF none = {.algorithm = TPM2_ALG_NULL};
     TPM2B_TIMEOUT *timeout = NULL;
     TPMT_TK_AUTH *ticket = NULL;
-    *out = ESYS_TR_NONE;
+    *out = ek->by_password ? ESYS_TR_PASSWORD : ESYS_TR_NONE;
+    if (ek->by_password) {
+        return SP_OK;
+    }
     enum sp_rc rc = judge(d,
                           Esys_StartAuthSession(d->esys, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, NULL,
                                                 TPM2_SE_POLICY, &none, TPM2_ALG_SHA256, out),
@@ -160,6 +201,42 @@ static enum sp_rc open_session(struct tpm_device *d, ESYS_TR *out)
     }
     return rc;
 }
+
+/* ---- left over ------------------------------------------------------------------------------------------------- */
+
+bool tpm_device_is_managed(const char *tcti)
+{
+    return strstr(tcti, "tpmrm") != NULL || strncmp(tcti, "tabrmd", 6) == 0 || strcmp(tcti, "device") == 0;
+}
+
+static enum sp_rc flush_from(struct tpm_device *d, uint32_t first)
+{
+    TPMI_YES_NO more = 0;
+    TPMS_CAPABILITY_DATA *found = NULL;
+    enum sp_rc rc = judge(d,
+                          Esys_GetCapability(d->esys, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, TPM2_CAP_HANDLES, first,
+                                             LEFT_OVER_MAX, &more, &found),
+                          "TPM2_GetCapability");
+    for (uint32_t i = 0; rc == SP_OK && i < found->data.handles.count; i++) {
+        ESYS_TR left = ESYS_TR_NONE;
+        rc = take_hold(d, found->data.handles.handle[i], &left, "handle left over");
+        flush(d, &left);
+    }
+    Esys_Free(found);
+    return rc;
+}
+
+enum sp_rc tpm_device_clean(struct tpm_device *d)
+{
+    static const uint32_t first[] = {0x80000000u, 0x02000000u, 0x03000000u}; /* transient objects; sessions loaded and saved */
+    enum sp_rc rc = connect_tpm(d);
+    for (size_t i = 0; rc == SP_OK && i < SP_COUNT(first); i++) {
+        rc = flush_from(d, first[i]);
+    }
+    return rc;
+}
+
+/* ---- reading --------------------------------------------------------------------------------------------------- */
 
 enum sp_rc tpm_device_public(struct tpm_device *d, uint32_t handle, struct tpm_device_bytes *out)
 {
@@ -348,43 +425,50 @@ enum sp_rc tpm_device_quote(struct tpm_device *d, uint32_t ak, struct sp_str non
 
 /* ---- enrolment ------------------------------------------------------------------------------------------------- */
 
-static TPM2B_PUBLIC ak_template(void)
+static TPM2B_PUBLIC ak_template(bool rsa)
 {
     TPM2B_PUBLIC t = {0};
     TPMT_PUBLIC *p = &t.publicArea;
-    p->type = TPM2_ALG_ECC;
+    p->type = rsa ? TPM2_ALG_RSA : TPM2_ALG_ECC;
     p->nameAlg = TPM2_ALG_SHA256;
     p->objectAttributes = TPMA_OBJECT_FIXEDTPM | TPMA_OBJECT_FIXEDPARENT | TPMA_OBJECT_SENSITIVEDATAORIGIN |
                           TPMA_OBJECT_USERWITHAUTH | TPMA_OBJECT_NODA | TPMA_OBJECT_RESTRICTED | TPMA_OBJECT_SIGN_ENCRYPT;
-    p->parameters.eccDetail.symmetric.algorithm = TPM2_ALG_NULL;
-    p->parameters.eccDetail.scheme.scheme = TPM2_ALG_ECDSA;
-    p->parameters.eccDetail.scheme.details.ecdsa.hashAlg = TPM2_ALG_SHA256;
-    p->parameters.eccDetail.curveID = TPM2_ECC_NIST_P256;
-    p->parameters.eccDetail.kdf.scheme = TPM2_ALG_NULL;
+    if (rsa) {
+        p->parameters.rsaDetail.symmetric.algorithm = TPM2_ALG_NULL;
+        p->parameters.rsaDetail.scheme.scheme = TPM2_ALG_RSASSA;
+        p->parameters.rsaDetail.scheme.details.rsassa.hashAlg = TPM2_ALG_SHA256;
+        p->parameters.rsaDetail.keyBits = 2048;
+    } else {
+        p->parameters.eccDetail.symmetric.algorithm = TPM2_ALG_NULL;
+        p->parameters.eccDetail.scheme.scheme = TPM2_ALG_ECDSA;
+        p->parameters.eccDetail.scheme.details.ecdsa.hashAlg = TPM2_ALG_SHA256;
+        p->parameters.eccDetail.curveID = TPM2_ECC_NIST_P256;
+        p->parameters.eccDetail.kdf.scheme = TPM2_ALG_NULL;
+    }
     return t;
 }
 
 /* Makes the key and loads it; each use of the endorsement key wants a session of its own. */
-static enum sp_rc create_ak(struct tpm_device *d, ESYS_TR ek, ESYS_TR *out)
+static enum sp_rc create_ak(struct tpm_device *d, const struct endorsement *ek, bool rsa, ESYS_TR *out)
 {
-    const TPM2B_PUBLIC template = ak_template();
+    const TPM2B_PUBLIC template = ak_template(rsa);
     const TPM2B_SENSITIVE_CREATE sensitive = {0};
     const TPM2B_DATA outside = {0};
     const TPML_PCR_SELECTION none = {0};
     TPM2B_PRIVATE *private = NULL;
     TPM2B_PUBLIC *public = NULL;
     ESYS_TR session = ESYS_TR_NONE;
-    enum sp_rc rc = open_session(d, &session);
+    enum sp_rc rc = open_session(d, ek, &session);
     if (rc == SP_OK) {
         rc = judge(d,
-                   Esys_Create(d->esys, ek, session, ESYS_TR_NONE, ESYS_TR_NONE, &sensitive, &template, &outside, &none, &private,
-                               &public, NULL, NULL, NULL),
+                   Esys_Create(d->esys, ek->key, session, ESYS_TR_NONE, ESYS_TR_NONE, &sensitive, &template, &outside, &none,
+                               &private, &public, NULL, NULL, NULL),
                    "TPM2_Create");
     }
     flush(d, &session);
-    rc = rc == SP_OK ? open_session(d, &session) : rc;
+    rc = rc == SP_OK ? open_session(d, ek, &session) : rc;
     if (rc == SP_OK) {
-        rc = judge(d, Esys_Load(d->esys, ek, session, ESYS_TR_NONE, ESYS_TR_NONE, private, public, out), "TPM2_Load");
+        rc = judge(d, Esys_Load(d->esys, ek->key, session, ESYS_TR_NONE, ESYS_TR_NONE, private, public, out), "TPM2_Load");
     }
     flush(d, &session);
     Esys_Free(private);
@@ -392,9 +476,10 @@ static enum sp_rc create_ak(struct tpm_device *d, ESYS_TR ek, ESYS_TR *out)
     return rc;
 }
 
-enum sp_rc tpm_device_make_ak(struct tpm_device *d, uint32_t ek, uint32_t ak)
+enum sp_rc tpm_device_make_ak(struct tpm_device *d, uint32_t ek, uint32_t ak, bool rsa)
 {
-    ESYS_TR parent = ESYS_TR_NONE, key = ESYS_TR_NONE, kept = ESYS_TR_NONE, there = ESYS_TR_NONE;
+    struct endorsement parent = {.key = ESYS_TR_NONE};
+    ESYS_TR key = ESYS_TR_NONE, kept = ESYS_TR_NONE, there = ESYS_TR_NONE;
     enum sp_rc rc = connect_tpm(d);
     if (rc == SP_OK) {
         rc = take_hold(d, ak, &there, "attestation key");
@@ -402,8 +487,8 @@ enum sp_rc tpm_device_make_ak(struct tpm_device *d, uint32_t ek, uint32_t ak)
              : rc == SP_OK        ? sp_err_set(&d->err, SP_E_EXISTS, "attestation key", "handle 0x%x is in use", (unsigned)ak)
                                   : rc;
     }
-    rc = rc == SP_OK ? take_hold(d, ek, &parent, "endorsement key") : rc;
-    rc = rc == SP_OK ? create_ak(d, parent, &key) : rc;
+    rc = rc == SP_OK ? take_endorsement(d, ek, &parent) : rc;
+    rc = rc == SP_OK ? create_ak(d, &parent, rsa, &key) : rc;
     if (rc == SP_OK) {
         rc = judge(d, Esys_EvictControl(d->esys, ESYS_TR_RH_OWNER, key, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE, ak, &kept),
                    "TPM2_EvictControl");
@@ -411,7 +496,7 @@ enum sp_rc tpm_device_make_ak(struct tpm_device *d, uint32_t ek, uint32_t ak)
     flush(d, &key);
     let_go(d, &kept);
     let_go(d, &there);
-    let_go(d, &parent);
+    let_go(d, &parent.key);
     return rc;
 }
 
@@ -430,7 +515,8 @@ static bool decode(const struct tpm_device_credential *credential, TPM2B_ID_OBJE
 enum sp_rc tpm_device_activate(struct tpm_device *d, uint32_t ek, uint32_t ak, const struct tpm_device_credential *credential,
                                uint8_t out[32])
 {
-    ESYS_TR parent = ESYS_TR_NONE, key = ESYS_TR_NONE, session = ESYS_TR_NONE;
+    struct endorsement parent = {.key = ESYS_TR_NONE};
+    ESYS_TR key = ESYS_TR_NONE, session = ESYS_TR_NONE;
     TPM2B_ID_OBJECT blob = {0};
     TPM2B_ENCRYPTED_SECRET secret = {0};
     TPM2B_DIGEST *opened = NULL;
@@ -438,13 +524,13 @@ enum sp_rc tpm_device_activate(struct tpm_device *d, uint32_t ek, uint32_t ak, c
         return sp_err_set(&d->err, SP_E_MALFORMED, "credential", "does not decode");
     }
     enum sp_rc rc = connect_tpm(d);
-    rc = rc == SP_OK ? take_hold(d, ek, &parent, "endorsement key") : rc;
+    rc = rc == SP_OK ? take_endorsement(d, ek, &parent) : rc;
     rc = rc == SP_OK ? take_hold(d, ak, &key, "attestation key") : rc;
-    rc = rc == SP_OK ? open_session(d, &session) : rc;
+    rc = rc == SP_OK ? open_session(d, &parent, &session) : rc;
     if (rc == SP_OK) {
-        rc = judge(d,
-                   Esys_ActivateCredential(d->esys, key, parent, ESYS_TR_PASSWORD, session, ESYS_TR_NONE, &blob, &secret, &opened),
-                   "TPM2_ActivateCredential");
+        rc = judge(
+            d, Esys_ActivateCredential(d->esys, key, parent.key, ESYS_TR_PASSWORD, session, ESYS_TR_NONE, &blob, &secret, &opened),
+            "TPM2_ActivateCredential");
         rc = rc == SP_E_INVALID ? SP_E_SIGNATURE : rc; /* integrity, size, padding: all mean other keys */
     }
     if (rc == SP_OK && opened->size != 32) {
@@ -457,6 +543,6 @@ enum sp_rc tpm_device_activate(struct tpm_device *d, uint32_t ek, uint32_t ak, c
     Esys_Free(opened);
     flush(d, &session);
     let_go(d, &key);
-    let_go(d, &parent);
+    let_go(d, &parent.key);
     return rc;
 }

@@ -12,8 +12,11 @@
 #include "sp_err.h"
 #include "tpm_pcr.h"
 
-#define TPM_DEVICE_EK_RSA      0x81010001u /* where endorsement key and certificate are by convention */
+/* Where endorsement keys and their certificates are by convention. */
+#define TPM_DEVICE_EK_RSA      0x81010001u
 #define TPM_DEVICE_EK_CERT_RSA 0x01c00002u
+#define TPM_DEVICE_EK_ECC      0x81010016u /* P-384 of the high range */
+#define TPM_DEVICE_EK_CERT_ECC 0x01c00016u
 #define TPM_DEVICE_CERT_MAX    4096u
 
 struct tpm_device;
@@ -36,6 +39,9 @@ struct tpm_device_quote {
 SP_MUST_USE enum sp_rc tpm_device_open(const char *tcti, struct tpm_device **out, struct sp_err *err);
 void tpm_device_close(struct tpm_device **device);
 
+/* For all of the following: SP_E_IO, the link is lost or the TPM failed; SP_E_AGAIN, it is busy or takes nothing for now;
+ * SP_E_FULL, it is full of handles that were left over (tpm_device_clean). */
+
 /* Effect: quotes the selection with this nonce under the persistent key at `ak`, and reads the values. SP_E_AGAIN: PCRs change
  * faster than they can be read; SP_E_NOT_FOUND: no key there. */
 SP_MUST_USE enum sp_rc tpm_device_quote(struct tpm_device *device, uint32_t ak, struct sp_str nonce,
@@ -44,9 +50,14 @@ SP_MUST_USE enum sp_rc tpm_device_quote(struct tpm_device *device, uint32_t ak, 
 SP_MUST_USE enum sp_rc tpm_device_public(struct tpm_device *device, uint32_t handle, struct tpm_device_bytes *out);
 /* Effect: the content of an index of the TPM's memory, whole. SP_E_NOT_FOUND; SP_E_LIMIT over TPM_DEVICE_CERT_MAX. */
 SP_MUST_USE enum sp_rc tpm_device_memory(struct tpm_device *device, uint32_t index, struct tpm_device_bytes *out);
-/* Effect: makes an ECC P-256 attestation key below the endorsement key at `ek` and keeps it at `ak`. SP_E_EXISTS: something is
- * there already. */
-SP_MUST_USE enum sp_rc tpm_device_make_ak(struct tpm_device *device, uint32_t ek, uint32_t ak);
+/* Effect: makes an attestation key, RSA-2048 (RSASSA) or ECC P-256, below the endorsement key at `ek` and keeps it at `ak`.
+ * SP_E_EXISTS: something is there already. */
+SP_MUST_USE enum sp_rc tpm_device_make_ak(struct tpm_device *device, uint32_t ek, uint32_t ak, bool rsa);
+/* True when something between us and the TPM cleans up after a death (/dev/tpmrm0, tabrmd). */
+bool tpm_device_is_managed(const char *tcti);
+/* Effect: flushes every transient object and session, whosever: only for a TPM that nobody else uses and nothing manages, after a
+ * death of ours. */
+SP_MUST_USE enum sp_rc tpm_device_clean(struct tpm_device *device);
 
 /* A wrapped credential as it came: foreign bytes, borrowed. */
 struct tpm_device_credential {

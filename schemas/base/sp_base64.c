@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "base64.h"
+#include "sp_base64.h"
 
 static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
-void base64_write(struct sp_buf *b, const void *p, size_t n)
+void sp_base64_write(struct sp_buf *b, const void *p, size_t n)
 {
     const uint8_t *in = p;
     size_t bytes = (n + 2) / 3 * 4;
@@ -32,7 +32,7 @@ static int value(char c)
     return at == NULL ? -1 : (int)(at - letters);
 }
 
-bool base64_read(struct sp_str text, uint8_t *to, size_t n)
+bool sp_base64_read(struct sp_str text, uint8_t *to, size_t n)
 {
     size_t pad = n % 3 == 0 ? 0 : 3 - n % 3, digits = (n + 2) / 3 * 4 - pad, filled = 0;
     uint32_t acc = 0;
@@ -63,4 +63,11 @@ bool base64_read(struct sp_str text, uint8_t *to, size_t n)
             return false; /* another text for the same bytes */
     }
     return filled == n;
+}
+
+size_t sp_base64_bytes(struct sp_str text)
+{
+    size_t pad = text.n == 0 || text.p[text.n - 1] != '=' ? 0 : text.n > 1 && text.p[text.n - 2] == '=' ? 2 : 1;
+    size_t bytes = text.n / 4 * 3u;
+    return bytes > pad ? bytes - pad : 0;
 }

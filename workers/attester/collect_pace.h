@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * collect_pace.h - what making documents may cost a node: a share of one core, and bytes a second. Both are accounts that fill with
+ * time up to a limit and are emptied by work. One account lives over all questions, in the process that starts collectors; each
+ * collector gets what is left of it, sleeps when it is overdrawn, and is charged when it has ended.
+ */
+#ifndef SPICE_COLLECT_PACE_H
+#define SPICE_COLLECT_PACE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define COLLECT_PACE_BURST_US 500000u /* of CPU time; and of I/O: what may be read in so long */
+
+struct collect_pace {
+    uint64_t cpu_permille; /* of one core; 0: no limit */
+    uint64_t bytes_per_s;  /* 0: no limit */
+    int64_t cpu_us;        /* on account; negative: overdrawn */
+    int64_t bytes;
+    uint64_t wall_ns;    /* when it was filled */
+    uint64_t process_ns; /* CPU time of this process that is charged already */
+    uint64_t charged_us; /* CPU time charged in all */
+};
+
+/* Effect: full accounts. */
+void collect_pace_init(struct collect_pace *pace, uint64_t cpu_permille, uint64_t bytes_per_s, uint64_t now_ns);
+/* Effect: fills up to now. */
+void collect_pace_fill(struct collect_pace *pace, uint64_t now_ns);
+/* Returns how long to wait until nothing is overdrawn, in microseconds. */
+uint64_t collect_pace_wait_us(const struct collect_pace *pace);
+/* Effect: charges CPU time. */
+void collect_pace_charge(struct collect_pace *pace, uint64_t cpu_us);
+/* Effect, in a collector: from now on the CPU time of this process counts. */
+void collect_pace_begin(struct collect_pace *pace);
+/* Effect, in a collector: charges these bytes and the CPU time since the last call, and sleeps while an account is overdrawn. */
+void collect_pace_spend(struct collect_pace *pace, uint64_t bytes);
+
+#endif
