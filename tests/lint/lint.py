@@ -157,7 +157,7 @@ def check_source(name, raw):
 def check_manual():
     """Every long option of a program is in its manual page, and every program has one."""
     count = 0
-    for program, page in (("spice-broker", 8), ("spice-scheduler", 8), ("spice-nodes", 8), ("spice-bridge", 8), ("spice-worker", 8), ("spicectl", 1)):
+    for program, page in (("spice-broker", 8), ("spice-scheduler", 8), ("spice-nodes", 8), ("spice-bridge", 8), ("spice-worker", 8), ("spice-attester", 8), ("spicectl", 1)):
         manual = ROOT / f"ops/man/{program}.{page}"
         binary = ROOT / f"build/release/{program}"
         if not manual.exists():

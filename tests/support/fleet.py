@@ -126,7 +126,7 @@ class Fleet:
         raise Failed("no VmRSS")
 
     def stop(self):
-        order = sorted(self.processes, key=lambda n: {"w": 0, "s": 1, "k": 2, "b": 3}[n[0]])
+        order = sorted(self.processes, key=lambda n: {"a": 0, "w": 0, "s": 1, "k": 2, "b": 3}[n[0]])
         for name in order:
             if self.processes[name].poll() is None:
                 with contextlib.suppress(ProcessLookupError):

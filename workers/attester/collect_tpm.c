@@ -26,9 +26,10 @@ static uint16_t reason_of(enum sp_rc rc)
         return SP_REASON_MISSING;
     case SP_E_SIGNATURE:
         return SP_REASON_SECURITY;
+    case SP_E_INVALID:
+        return SP_REASON_REFUSED;
     case SP_E_MALFORMED:
     case SP_E_UNSUPPORTED:
-    case SP_E_INVALID:
         return SP_REASON_BAD_PARAMETERS;
     case SP_E_LIMIT:
         return SP_REASON_LIMIT;

@@ -15,9 +15,8 @@
 #define READ_ROUNDS 32u   /* each answer has up to 8 values */
 #define CHUNK_BYTES 1024u /* of the TPM's memory */
 
-/* Codes of the TPM that speak of a handle, a session or a parameter. */
+/* Codes of the TPM that speak of a handle, a session or a parameter: it works, and refuses this. */
 #define RC_FORMAT_1  0x080u
-#define RC_PARAMETER 0x040u
 #define RC_PLAIN     0x0bfu /* without its number */
 #define RC_NO_HANDLE 0x08bu
 /* Warnings: the first three mean that handles are left over, the others that it is busy, tests itself, or takes no more for now. */
@@ -59,7 +58,7 @@ static enum sp_rc code_of(TSS2_RC rc)
     bool of_tpm = (rc & TSS2_RC_LAYER_MASK) == 0 || (rc & TSS2_RC_LAYER_MASK) == TSS2_RESMGR_TPM_RC_LAYER;
     uint32_t code = (uint32_t)(rc & ~TSS2_RC_LAYER_MASK);
     if (of_tpm && (code & RC_FORMAT_1) != 0) {
-        return (code & RC_PLAIN) == RC_NO_HANDLE ? SP_E_NOT_FOUND : (code & RC_PARAMETER) != 0 ? SP_E_INVALID : SP_E_IO;
+        return (code & RC_PLAIN) == RC_NO_HANDLE ? SP_E_NOT_FOUND : SP_E_INVALID;
     }
     if (of_tpm && (code & RC_WARNING_MASK) == RC_WARNING) {
         return (code & RC_NUMBER) <= RC_LEFT_OVER_MAX ? SP_E_FULL : SP_E_AGAIN;
