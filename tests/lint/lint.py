@@ -37,7 +37,7 @@ MAY = {
     "workers/evidence/core": WORDS, "workers/evidence": WORDS + ["ops/runtime", "workers/evidence/core"],
     "workers/files": WORDS + ["ops/runtime", "workers/evidence/core"],
     "workers/attester/core": WORDS,
-    "workers/attester": CLIENT + ["workers/attester/core", "workers/enrolment", "workers/evidence", "workers/evidence/core"],
+    "workers/attester": CLIENT + ["workers/attester/core", "workers/enrolment", "workers/files", "workers/evidence", "workers/evidence/core"],
     "ops/spicectl": CLIENT + ["workers", "workers/exec_client", "workers/adapters", "workers/core"],
 }
 THIRD = {  # header prefix -> files or folders that may use it
