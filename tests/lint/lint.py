@@ -48,6 +48,7 @@ THIRD = {  # header prefix -> files or folders that may use it
     "tss2/": ["workers/attester/"],
     "sodium": ["ops/runtime/sp_crypto"],
     "jansson.h": ["ops/spicectl/", "scheduler/", "nodes/", "workers/", "broker/"],
+    "pcre2.h": ["workers/evidence/ima_exclude"],
     "curl/": ["workers/adapters/", "broker/cloud/cloud_http"],
     "amqp": ["broker/amqp/amqp_link_wire"], "rabbitmq-c/": ["broker/amqp/amqp_link_wire"],
     "msgpack": [],

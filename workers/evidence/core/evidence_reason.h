@@ -88,7 +88,12 @@
     X(EVIDENCE_PROCMEM_MOVING, "procmem-moving", SP_OUTCOME_ERROR, "a process changed each time it was looked at")                 \
     X(EVIDENCE_PROCMEM_UNREAD, "procmem-unread", SP_OUTCOME_ERROR, "a file or memory of a service could not be read")              \
     X(EVIDENCE_PROCMEM_LIMIT, "procmem-limit", SP_OUTCOME_ERROR, "a service has more than the attester writes down")               \
-    X(EVIDENCE_PROCMEM_UNKNOWN, "procmem-unknown", SP_OUTCOME_ERROR, "the attester does not look at this service")
+    X(EVIDENCE_PROCMEM_UNKNOWN, "procmem-unknown", SP_OUTCOME_ERROR, "the attester does not look at this service")                 \
+    X(EVIDENCE_IMA_UNLISTED, "ima-unlisted", SP_OUTCOME_FAIL, "something was measured that the policy does not list")              \
+    X(EVIDENCE_IMA_DIGEST, "ima-digest", SP_OUTCOME_FAIL, "a measured file has none of the digests of the policy")                 \
+    X(EVIDENCE_IMA_SIGNATURE, "ima-signature", SP_OUTCOME_FAIL, "no known key has signed a measured file")                         \
+    X(EVIDENCE_IMA_KEYRING, "ima-keyring", SP_OUTCOME_FAIL, "a key that the policy does not list was loaded onto a keyring")       \
+    X(EVIDENCE_IMA_PENDING, "ima-pending", SP_OUTCOME_ERROR, "entries of the last check have still not reached PCR 10")
 
 enum evidence_reason {
 #define EVIDENCE_REASON_ENUM(code, name, outcome, text) code,

@@ -131,14 +131,19 @@ static void count(struct ima_progress *p, const struct ima_entry *e)
     p->violations += e->violation;
 }
 
+bool ima_replay_met(const struct ima_replay *r)
+{
+    return r->matched || r->weak_matched;
+}
+
 /* One entry. Behind the match nothing is proven, so there a second beginning of the list is for the next check to see. */
 static enum evidence_reason take(struct ima_replay *r, const struct ima_entry *e)
 {
     enum evidence_reason reason = r->at.bytes + e->record.n > IMA_LIST_BYTES_MAX ? EVIDENCE_IMA_LIMIT : check_entry(r, e);
-    bool proven = r->matched || r->weak_matched;
+    bool met = ima_replay_met(r);
     if (reason == EVIDENCE_OK && r->at.entries == 0) {
         reason = check_aggregate(r, e);
-    } else if (reason == EVIDENCE_OK && !proven && sp_str_is(e->path, "boot_aggregate")) {
+    } else if (reason == EVIDENCE_OK && !met && sp_str_is(e->path, "boot_aggregate")) {
         reason = EVIDENCE_IMA_SECOND;
     }
     if (reason != EVIDENCE_OK) {
@@ -149,7 +154,7 @@ static enum evidence_reason take(struct ima_replay *r, const struct ima_entry *e
     }
     count(&r->at, e);
     count(&r->weak, e);
-    if (!proven) {
+    if (!met) {
         reason = extend_both(r, e) ? EVIDENCE_OK : EVIDENCE_LOG_BANK;
         note_match(r);
     }
@@ -197,7 +202,7 @@ enum evidence_reason ima_replay_end(struct ima_replay *r, size_t left, struct im
     if (r->reason != EVIDENCE_OK) {
         return r->reason;
     }
-    if (!r->matched && !r->weak_matched) {
+    if (!ima_replay_met(r)) {
         return EVIDENCE_IMA_PCR;
     }
     out->padded = !r->matched;

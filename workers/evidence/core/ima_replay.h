@@ -34,7 +34,7 @@ struct ima_options {
 };
 
 /* Called for each entry that decodes and has the right digest, in order; `index` counts from the beginning of the list. Entries
- * from `after.entries` of the finding on are not proven. */
+ * from `after.entries` of the finding on, for which ima_replay_met says so, are not proven. */
 struct ima_visitor {
     void (*fn)(void *ctx, uint32_t index, const struct ima_entry *entry);
     void *ctx;
@@ -75,6 +75,8 @@ SP_MUST_USE enum evidence_reason ima_replay_init(struct ima_replay *r, const str
 /* Effect: takes the next bytes of the list. Returns how many: the rest is the beginning of an entry and has to come again with
  * more. After a refusal everything is taken and nothing looked at. Borrows all. */
 size_t ima_replay_push(struct ima_replay *r, struct sp_str bytes);
+/* True once the quoted value was met: an entry visited from then on is pending. */
+bool ima_replay_met(const struct ima_replay *r);
 /* Effect: the verdict; `left`: bytes of the list that were not taken. IMA_MALFORMED, IMA_LIMIT, IMA_TEMPLATE, IMA_INDEX, IMA_HASH,
  * IMA_BUFFER, IMA_PCR, IMA_AGGREGATE, IMA_SECOND, IMA_VIOLATION, LOG_BANK, REFERENCE_UNQUOTED. */
 SP_MUST_USE enum evidence_reason ima_replay_end(struct ima_replay *r, size_t left, struct ima_finding *out);
