@@ -6,6 +6,7 @@
 
 #include "dispatch_keeper_shell.h"
 #include "keeper_attester.h"
+#include "keeper_identity.h"
 #include "keeper_inventory.h"
 #include "keeper_node_admin.h"
 #include "keeper_people.h"
@@ -126,6 +127,8 @@ static const struct admin_verb admin_verbs[] = {
     {"node.list", false, keeper_views_nodes},       {"node.put", true, keeper_node_put},
     {"node.state", true, keeper_node_state},         {"node.labels", true, keeper_node_labels},
     {"node.inventory", false, keeper_inventory_list}, {"node.accept", true, keeper_inventory_accept},
+    {"node.enroll", true, keeper_identity_enroll},   {"node.approve", true, keeper_identity_approve},
+    {"node.unenroll", true, keeper_identity_unenroll},
     {"node.delete", true, keeper_node_delete},       {"pool.list", false, keeper_views_pools},
     {"pool.put", true, admin_pool_put},             {"pool.delete", true, admin_pool_delete},
     {"result.list", false, keeper_views_results},   {"result.history", false, keeper_views_history},

@@ -19,7 +19,7 @@ struct keeper_act {
     bool dry;
     enum sp_refusal code; /* set with err when it is refused */
     struct sp_err err;
-    char object[132], from[64], to[64], why[200]; /* for the audit row of a write */
+    char object[132], from[72], to[72], why[200]; /* for the audit row of a write */
     uint64_t id;
 };
 

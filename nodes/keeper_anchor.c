@@ -9,11 +9,14 @@
 
 #define ANCHOR_FILE "anchor"
 #define ANCHOR_BYTES_MAX 512u
-#define ANCHOR_FORMAT "SPICE keeper anchor 1 audit %lld %64s journal %lld mac %64s"
+#define ANCHOR_FORMAT "SPICE keeper anchor 2 audit %lld %64s journal %lld identities %llu mac %64s"
+#define ANCHOR_FORMAT_1 "SPICE keeper anchor 1 audit %lld %64s journal %lld mac %64s" /* of a keeper that knew no identities */
 
 /* What the file says. */
 struct anchor {
     long long audit, journal;
+    unsigned long long identities;
+    bool first; /* in the first format */
     char head[65], mac[65];
 };
 
@@ -28,7 +31,13 @@ static bool anchor_path(const struct keeper_store *s, char path[SP_FS_PATH_BYTES
 static void anchor_mac(const struct keeper_store *s, const struct anchor *a, char hex[65])
 {
     uint8_t mac[32];
-    keeper_store_mac(s, "anchor", a->audit, sp_str_of(a->head), sp_str_bytes(&a->journal, sizeof a->journal), mac);
+    const struct sp_str parts[] = {sp_str_of(a->head), sp_str_bytes(&a->journal, sizeof a->journal),
+                                   sp_str_bytes(&a->identities, sizeof a->identities)};
+    if (a->first) {
+        keeper_store_mac(s, "anchor", a->audit, parts[0], parts[1], mac);
+    } else {
+        keeper_store_mac_list(s, "anchor", a->audit, parts, SP_COUNT(parts), mac);
+    }
     sp_hex_write(mac, sizeof mac, hex);
 }
 
@@ -36,13 +45,14 @@ void keeper_store_anchor(struct keeper_store *s)
 {
     char path[SP_FS_PATH_BYTES], text[ANCHOR_BYTES_MAX];
     struct sp_err err = {.text = ""};
-    struct anchor a = {.audit = s->committed_seq, .journal = s->committed_journal};
+    struct anchor a = {.audit = s->committed_seq, .journal = s->committed_journal, .identities = s->committed_identities};
     if (s->anchored && s->anchor_audit == a.audit && s->anchor_journal == a.journal) {
         return;
     }
     sp_hex_write(s->committed_head, sizeof s->committed_head, a.head);
     anchor_mac(s, &a, a.mac);
-    int n = snprintf(text, sizeof text, "SPICE keeper anchor 1 audit %lld %s journal %lld mac %s\n", a.audit, a.head, a.journal, a.mac);
+    int n = snprintf(text, sizeof text, "SPICE keeper anchor 2 audit %lld %s journal %lld identities %llu mac %s\n", a.audit, a.head, a.journal,
+                     a.identities, a.mac);
     if (!anchor_path(s, path) || sp_fs_write(path, text, (size_t)n, 0600, &err) != SP_OK) {
         SP_LOG(SP_LOG_WARNING, "store", "anchor.unwritten", SP_LOG_S("file", path), SP_LOG_S("why", err.text));
         return;
@@ -50,6 +60,7 @@ void keeper_store_anchor(struct keeper_store *s)
     s->anchored = true;
     s->anchor_audit = a.audit;
     s->anchor_journal = a.journal;
+    s->anchor_identities = a.identities;
 }
 
 /* True when the audit of the store has that row with that hash, or had it before it was cut off. */
@@ -87,13 +98,16 @@ enum keeper_anchor keeper_store_anchor_check(struct keeper_store *s, char *why, 
         (void)snprintf(why, size, "%.200s is gone, so nobody can tell whether the store is the latest one", had ? path : "");
         return had ? KEEPER_ANCHOR_LOST : KEEPER_ANCHOR_FITS;
     }
-    bool good = rc == SP_OK && sscanf(text, ANCHOR_FORMAT, &a.audit, a.head, &a.journal, a.mac) == 4;
+    bool good = rc == SP_OK && sscanf(text, ANCHOR_FORMAT, &a.audit, a.head, &a.journal, &a.identities, a.mac) == 5;
+    a.first = rc == SP_OK && !good && sscanf(text, ANCHOR_FORMAT_1, &a.audit, a.head, &a.journal, a.mac) == 4;
+    good = good || a.first;
     free(text);
     anchor_mac(s, &a, hex);
     if (!good || strcmp(hex, a.mac) != 0) {
         (void)snprintf(why, size, "%.200s is not what this keeper wrote", path);
         return KEEPER_ANCHOR_OTHER;
     }
+    s->anchor_identities = a.identities;
     if (s->audit_seq < a.audit || s->journal_seq < a.journal) {
         (void)snprintf(why, size, "the store is older than %.120s: audit row %lld of %lld, journal row %lld of %lld", path,
                        (long long)s->audit_seq, a.audit, (long long)s->journal_seq, a.journal);

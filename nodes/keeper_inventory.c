@@ -87,7 +87,7 @@ struct inventory_ahead {
 static struct node_def inventory_def(const struct inventory_act *a, const struct node_row *row)
 {
     bool fresh = row == NULL || a->kind == INVENTORY_PUT;
-    struct node_def def = fresh ? (struct node_def){.labels = sp_str_of(a->labels), .origin = NODE_ORIGIN_NOVA} : keeper_node_def(row);
+    struct node_def def = fresh ? (struct node_def){.labels = sp_str_of(a->labels), .origin = NODE_ORIGIN_NOVA} : node_registry_def(row);
     def.name = sp_str_of(a->name);
     def.state = a->state;
     memcpy(def.key, a->key, sizeof def.key);

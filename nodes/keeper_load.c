@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Start: the store's rows into a fresh core. Rows that do not fit their MAC count for nothing and are named in the log. */
+#include "keeper_identity_store.h"
 #include "keeper_pool_json.h"
 #include "keeper_store.h"
 #include "sp_log.h"
@@ -201,6 +202,7 @@ enum sp_rc keeper_store_load(struct keeper_store *s, struct keeper_core *core, s
     rc = rc == SP_OK ? load_workers(&l) : rc;
     rc = rc == SP_OK ? load_pools(&l) : rc;
     rc = rc == SP_OK ? load_nodes(&l) : rc;
+    rc = rc == SP_OK ? load_end(&l, keeper_instance_load(s, core), "instance") : rc;
     rc = rc == SP_OK ? load_records(&l) : rc;
     rc = rc == SP_OK ? load_journal(&l) : rc;
     keeper_core_restored(core);

@@ -135,18 +135,6 @@ static bool node_aliases(const json_t *given, char to[NODE_ALIASES_BYTES_MAX + 2
     return json_is_array(given) || json_is_string(given);
 }
 
-struct node_def keeper_node_def(const struct node_row *row)
-{
-    struct node_def def = {.name = sp_str_of(row->name),
-                           .address = sp_str_of(row->address),
-                           .labels = sp_str_of(row->labels),
-                           .aliases = sp_str_of(row->aliases),
-                           .state = row->state,
-                           .origin = row->origin};
-    memcpy(def.key, row->key, 16);
-    return def;
-}
-
 struct node_row *keeper_node_find(struct nodes_shell *s, struct keeper_act *act, const char *key)
 {
     const char *word = keeper_admin_text(act, key);
@@ -210,7 +198,10 @@ static bool node_known_keys(struct keeper_act *act)
             i++;
         }
         if (i == SP_COUNT(known)) {
-            (void)keeper_admin_refuse(act, SP_REFUSAL_BAD_REQUEST, key, "a node has no such key", sp_str_nearest(sp_str_of(key), known, 6));
+            bool identity = strcmp(key, "identity") == 0 || strcmp(key, "enrolment") == 0;
+            (void)keeper_admin_refuse(act, SP_REFUSAL_BAD_REQUEST, key,
+                                      identity ? "is not defined, it is proved: spicectl node enroll" : "a node has no such key",
+                                      identity ? NULL : sp_str_nearest(sp_str_of(key), known, 6));
             return false;
         }
         if (i < 4 && !json_is_string(value)) {
@@ -234,7 +225,7 @@ static bool node_read(struct nodes_shell *s, struct keeper_act *act, struct node
         return false;
     }
     w->row = node_registry_find_name(keeper_core_nodes(s->core), sp_str_of(name));
-    w->def = w->row != NULL ? keeper_node_def(w->row) : (struct node_def){.name = sp_str_of(name), .origin = NODE_ORIGIN_API};
+    w->def = w->row != NULL ? node_registry_def(w->row) : (struct node_def){.name = sp_str_of(name), .origin = NODE_ORIGIN_API};
     if ((w->row == NULL || (key != NULL && key[0] != '\0')) && !node_key(key, name, w->def.key)) {
         (void)keeper_admin_refuse(act, SP_REFUSAL_BAD_REQUEST, "key", "is no UUID", "write 8-4-4-4-12 hexadecimal digits");
         return false;
@@ -321,7 +312,7 @@ json_t *keeper_node_state_to(struct nodes_shell *s, struct keeper_act *act, unsi
     if (row == NULL) {
         return NULL;
     }
-    struct node_def def = keeper_node_def(row);
+    struct node_def def = node_registry_def(row);
     (void)snprintf(act->object, sizeof act->object, "%s", row->name);
     (void)snprintf(act->from, sizeof act->from, "%s", sp_node_state_name(row->state));
     (void)snprintf(act->to, sizeof act->to, "%s", sp_node_state_name(state));
@@ -353,7 +344,7 @@ json_t *keeper_node_labels(struct nodes_shell *s, struct keeper_act *act)
     if (row == NULL) {
         return NULL;
     }
-    struct node_def def = keeper_node_def(row);
+    struct node_def def = node_registry_def(row);
     bool good = json_is_object(given) && node_labels_merge(given, row->labels, labels, sizeof labels);
     def.labels = good ? sp_str_of(labels) : def.labels;
     if (!good || node_registry_fault(&def) != NULL) {

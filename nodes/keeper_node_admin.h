@@ -12,8 +12,6 @@ json_t *keeper_node_labels(struct nodes_shell *s, struct keeper_act *act);
 json_t *keeper_node_delete(struct nodes_shell *s, struct keeper_act *act);
 /* The same for the node of the argument "name" and a state. */
 json_t *keeper_node_state_to(struct nodes_shell *s, struct keeper_act *act, unsigned state);
-/* Gives the definition of a node as it is; lends from the row. */
-struct node_def keeper_node_def(const struct node_row *row);
 /* Lends the node an argument names, by name or alias; NULL and refused when there is none. */
 struct node_row *keeper_node_find(struct nodes_shell *s, struct keeper_act *act, const char *key);
 /* Effect: applies keeper.nodes_file: what is new or differs becomes durable with its audit row. The state of a node the store knows stays as

@@ -8,6 +8,7 @@
 #include "dispatch_keeper_shell.h"
 #include "keeper_admin.h"
 #include "keeper_attester.h"
+#include "keeper_identity.h"
 #include "keeper_invite.h"
 #include "keeper_principals.h"
 #include "sp_conf.h"
@@ -564,5 +565,8 @@ json_t *keeper_people_revoke(struct nodes_shell *s, struct keeper_act *act)
     people_changed(s);
     struct keeper_event ev = {.kind = KEEPER_EV_REVOKED, .u.name = sp_str_of(name)};
     nodes_shell_step(s, &ev); /* what it reported is void; the check runs anew */
+    if (row.role == SP_ROLE_ATTESTER) {
+        keeper_identity_revoked(s, row.name);
+    }
     return json_pack("{s:s, s:b}", "name", name, "revoked", 1);
 }

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "keeper_identity_store.h"
 #include "sp_fs.h"
 
 #define STORE_APPLICATION 0x53504b31u /* "SPK1" */
@@ -30,7 +31,12 @@ static const char store_schema[] =
     "CREATE TABLE invitation(hash BLOB PRIMARY KEY, enrol TEXT NOT NULL, curve BLOB NOT NULL, name TEXT NOT NULL, adapters TEXT NOT NULL,"
     " nodes TEXT NOT NULL, labels TEXT NOT NULL, expires_s INTEGER NOT NULL, mac BLOB NOT NULL) WITHOUT ROWID;"
     "CREATE TABLE request(name TEXT PRIMARY KEY, last INTEGER NOT NULL) WITHOUT ROWID;"
-    "CREATE TABLE audit_cut(id INTEGER PRIMARY KEY, seq INTEGER NOT NULL, hash BLOB NOT NULL, mac BLOB NOT NULL);";
+    "CREATE TABLE audit_cut(id INTEGER PRIMARY KEY, seq INTEGER NOT NULL, hash BLOB NOT NULL, mac BLOB NOT NULL);" KEEPER_IDENTITY_TABLES;
+
+static const char *store_migrate(uint32_t from)
+{
+    return from == 3 ? KEEPER_IDENTITY_TABLES : NULL;
+}
 
 static enum sp_rc store_prepare(struct keeper_store *s)
 {
@@ -81,6 +87,7 @@ static void store_settled(struct keeper_store *s)
 {
     s->committed_seq = s->audit_seq;
     s->committed_journal = s->journal_seq;
+    s->committed_identities = s->identities;
     memcpy(s->committed_head, s->audit_head, sizeof s->committed_head);
 }
 
@@ -106,6 +113,7 @@ static enum sp_rc store_heads(struct keeper_store *s)
         sp_db_reset(q);
     }
     s->folded = (int64_t)keeper_store_meta(s, "folded");
+    s->identities = keeper_store_meta(s, KEEPER_STORE_IDENTITIES);
     s->journal_seq = s->folded > s->journal_seq ? s->folded : s->journal_seq;
     store_settled(s);
     return rc;
@@ -128,7 +136,8 @@ enum sp_rc keeper_store_open(struct keeper_store *s, const struct keeper_store_o
         return sp_err_set(err, SP_E_LIMIT, o->dir, "path is too long");
     }
     struct sp_db_options options = {
-        .path = s->path, .schema = store_schema, .application_id = STORE_APPLICATION, .version = KEEPER_STORE_VERSION, .check = true};
+        .path = s->path, .schema = store_schema, .application_id = STORE_APPLICATION, .version = KEEPER_STORE_VERSION, .migrate = store_migrate,
+        .check = true};
     rc = sp_db_open(&options, &s->db, err);
     if (rc != SP_OK) {
         return rc;
@@ -177,6 +186,7 @@ void keeper_store_rollback(struct keeper_store *s)
     sp_db_rollback(s->db);
     s->audit_seq = s->committed_seq;
     s->journal_seq = s->committed_journal; /* numbers without holes: see load_gap */
+    s->identities = s->committed_identities;
     memcpy(s->audit_head, s->committed_head, sizeof s->audit_head);
 }
 
@@ -312,6 +322,16 @@ static enum sp_rc store_checks(struct keeper_store *s, const struct check_table 
     return rc == SP_OK ? keeper_store_meta_put(s, "catalogue", t->version) : rc;
 }
 
+/* Generation and instance of a node as they are now. */
+static enum sp_rc store_boots(struct keeper_store *s, const struct keeper_core *core, uint32_t id)
+{
+    const struct node_row *row = node_registry_at(keeper_core_nodes((struct keeper_core *)(uintptr_t)core), id);
+    const struct node_def def = node_registry_def(row);
+    const struct keeper_store_node n = {&def, row->id, row->generation, row->version};
+    enum sp_rc rc = keeper_store_node(s, &n);
+    return rc == SP_OK ? keeper_instance_put(s, row) : rc;
+}
+
 enum sp_rc keeper_store_perform(struct keeper_store *s, const struct keeper_core *core, const struct keeper_effect *e)
 {
     const struct keeper_audit *a = &e->u.audit;
@@ -332,6 +352,8 @@ enum sp_rc keeper_store_perform(struct keeper_store *s, const struct keeper_core
         sp_db_int(s->worker, 1, e->u.worker.number);
         sp_db_text(s->worker, 2, sp_str_of(e->u.worker.name));
         return sp_db_run(s->worker);
+    case KEEPER_NODE:
+        return store_boots(s, core, e->u.node);
     case KEEPER_SEND:
         break;
     }

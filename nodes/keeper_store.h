@@ -12,11 +12,14 @@
 #include "sp_crypto.h"
 #include "sp_db.h"
 
-/* 3: journal and records in their short form. 2, which has the long one, and 1, whose rows have no MAC, are refused. */
-#define KEEPER_STORE_VERSION        3u
+/* 4: with identities and instances, of which 3 has none. 3: journal and records in their short form. 2, which has the long one, and 1, whose
+ * rows have no MAC, are refused. */
+#define KEEPER_STORE_VERSION        4u
 #define KEEPER_STORE_PRINCIPALS_MAX 4096u
 
-#define KEEPER_STORE_QUERIES_MAX 48u
+#define KEEPER_STORE_QUERIES_MAX 56u
+#define KEEPER_STORE_IDENTITIES "identities" /* meta: number of the latest change of an identity */
+#define KEEPER_STORE_IDENTITIES_DOUBTED "identities_doubted"
 
 struct keeper_store {
     struct sp_db *db;
@@ -38,6 +41,7 @@ struct keeper_store {
     bool folding;        /* a fold runs */
     bool anchored;       /* the anchor says what follows */
     int64_t anchor_journal, anchor_audit;
+    uint64_t anchor_identities; /* as the file said at the start, or was written */
     uint32_t *fold_ids;  /* ids still to be written, rising */
     uint32_t fold_count, fold_next, fold_size;
     uint64_t history_keep_ms, audit_keep_ms; /* 0: for ever */
@@ -46,6 +50,7 @@ struct keeper_store {
     int64_t committed_seq; /* audit row and hash as of the last commit */
     uint8_t committed_head[32];
     int64_t committed_journal; /* journal row as of the last commit */
+    uint64_t identities, committed_identities; /* number of the latest change of an identity */
     uint64_t edited;   /* rows seen whose MAC does not fit: counted for nothing */
     bool reserve_gone; /* the reserve was given up for a full disk */
 };

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "keeper_identity.h"
 #include "keeper_node_admin.h"
 #include "keeper_pool_json.h"
 #include "sp_hex.h"
@@ -126,7 +127,7 @@ static unsigned views_tier(const struct nodes_shell *s, const struct node_row *r
     return fail ? SP_TIER_FAIL : warn ? SP_TIER_WARN : pass ? SP_TIER_PASS : SP_TIER_NONE;
 }
 
-static json_t *views_node(const struct nodes_shell *s, const struct node_row *row, struct views_now now)
+static json_t *views_node(struct nodes_shell *s, const struct node_row *row, struct views_now now)
 {
     static const char *const origins[] = {"file", "api", "nova"};
     json_t *pools = json_object();
@@ -135,11 +136,11 @@ static json_t *views_node(const struct nodes_shell *s, const struct node_row *ro
             json_object_set_new(pools, keeper_core_pool(s->core, p)->name, views_pool_state(s, row, p, now));
         }
     }
-    return json_pack("{s:s, s:o, s:I, s:o, s:s, s:s, s:s, s:s, s:o, s:I, s:o}", "name", row->name, "key", views_key(row->key), "id",
+    return json_pack("{s:s, s:o, s:I, s:o, s:s, s:s, s:s, s:s, s:o, s:I, s:s, s:o}", "name", row->name, "key", views_key(row->key), "id",
                      (json_int_t)row->id, "aliases", views_aliases(row->aliases), "address", row->address[0] != '\0' ? row->address : row->name, "tier",
                      sp_tier_name(views_tier(s, row, now)), "state", sp_node_state_name(row->state), "origin",
                      origins[row->origin < 3 ? row->origin : 1], "labels", views_labels(row->labels), "generation",
-                     (json_int_t)row->generation, "pools", pools);
+                     (json_int_t)row->generation, "enrolment", keeper_identity_word(s, row), "pools", pools);
 }
 
 static uint64_t views_limit(const struct keeper_act *act)
@@ -161,7 +162,11 @@ json_t *keeper_views_nodes(struct nodes_shell *s, struct keeper_act *act)
         wanted = wanted && (name == NULL || strcmp(name, row->name) == 0);
         wanted = wanted && (selector == NULL || sp_selector_text_match(sp_str_of(selector), sp_str_of(row->name), sp_str_of(row->labels)));
         if (wanted) {
-            json_array_append_new(list, views_node(s, row, now));
+            json_t *one = views_node(s, row, now);
+            if (name != NULL) { /* in full for one; a list of a whole fleet would be mostly keys */
+                json_object_set_new(one, "identity", keeper_identity_show(s, row));
+            }
+            json_array_append_new(list, one);
         }
     }
     return list;
@@ -462,7 +467,8 @@ json_t *keeper_views_explain(struct nodes_shell *s, struct keeper_act *act)
         json_object_set_new(one, "checks", checks);
         json_object_set_new(pools, pool->name, one);
     }
-    return json_pack("{s:s, s:s, s:o}", "node", row->name, "state", sp_node_state_name(row->state), "pools", pools);
+    return json_pack("{s:s, s:s, s:s, s:o}", "node", row->name, "state", sp_node_state_name(row->state), "enrolment",
+                     keeper_identity_word(s, row), "pools", pools);
 }
 
 static void views_stamp(json_t *list, struct views_now now, uint64_t us, const char *what, json_t *more)

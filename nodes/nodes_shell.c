@@ -11,34 +11,16 @@
 #include "dispatch_keeper_shell.h"
 #include "keeper_admin.h"
 #include "keeper_export.h"
+#include "keeper_identity.h"
 #include "keeper_inventory.h"
 #include "keeper_leases.h"
 #include "keeper_node_admin.h"
 #include "keeper_people.h"
+#include "keeper_stats.h"
 #include "sp_clock.h"
 #include "sp_log.h"
 #include "sp_opt.h"
 #include "sp_random.h"
-
-static const struct {
-    const char *name;
-    uint32_t code;
-} shell_gauge_rows[] = {
-    {"keeper.accepted", SP_REFUSAL_NONE},
-    {"keeper.refused.malformed", SP_REFUSAL_MALFORMED},
-    {"keeper.refused.scope", SP_REFUSAL_SCOPE},
-    {"keeper.refused.ticket", SP_REFUSAL_TICKET},
-    {"keeper.refused.epoch", SP_REFUSAL_EPOCH},
-    {"keeper.refused.replay", SP_REFUSAL_REPLAY},
-    {"keeper.refused.late", SP_REFUSAL_LATE},
-    {"keeper.refused.future", SP_REFUSAL_FUTURE},
-    {"keeper.refused.digest", SP_REFUSAL_DIGEST},
-    {"keeper.refused.identity", SP_REFUSAL_IDENTITY},
-    {"keeper.refused.unknown_check", SP_REFUSAL_UNKNOWN_CHECK},
-    {"keeper.refused.unknown_node", SP_REFUSAL_UNKNOWN_NODE},
-    {"keeper.refused.retired", SP_REFUSAL_RETIRED},
-    {"keeper.refused.overload", SP_REFUSAL_OVERLOAD},
-};
 
 struct sp_now nodes_shell_now(const struct nodes_shell *s)
 {
@@ -255,49 +237,6 @@ static void shell_on_link(void *self, unsigned broker, bool up, uint64_t boot)
     }
 }
 
-static void shell_set(struct nodes_shell *s, const char *name, uint64_t value)
-{
-    sp_stats_set(s->stats, sp_stats_gauge(s->stats, name), value);
-}
-
-static void shell_on_stats(void *self)
-{
-    struct nodes_shell *s = self;
-    const struct keeper_counters *c = keeper_core_counters(s->core);
-    for (size_t i = 0; i < SP_COUNT(shell_gauge_rows); i++) {
-        shell_set(s, shell_gauge_rows[i].name, c->refused[shell_gauge_rows[i].code]);
-    }
-    shell_set(s, "keeper.duplicates", c->duplicates);
-    shell_set(s, "keeper.tests", c->tests);
-    shell_set(s, "keeper.batches", c->batches);
-    shell_set(s, "keeper.batches_dropped", c->batches_dropped);
-    shell_set(s, "keeper.malformed", c->malformed);
-    shell_set(s, "keeper.gains", c->gains);
-    shell_set(s, "keeper.losses", c->losses);
-    shell_set(s, "keeper.renewals", c->renewals);
-    shell_set(s, "keeper.events", c->events);
-    shell_set(s, "keeper.audit_lost", c->audit_lost);
-    shell_set(s, "keeper.history_lost", c->history_lost);
-    shell_set(s, "keeper.pairs_forgotten", c->forgotten);
-    shell_set(s, "keeper.audit_cut", s->audit_cut);
-    shell_set(s, "keeper.audit_bad", s->audit_bad);
-    shell_set(s, "keeper.refused.results_max", c->pairs_refused);
-    shell_set(s, "keeper.commits", s->commits);
-    shell_set(s, "keeper.unsent", s->unsent);
-    shell_set(s, "keeper.closed_again", s->closed.again);
-    shell_set(s, "keeper.closed_lost", s->closed.lost);
-    shell_set(s, "keeper.refused.principal", sp_bus_refused(s->bus, SP_REFUSAL_PRINCIPAL));
-    shell_set(s, "keeper.nodes", keeper_core_nodes(s->core)->count);
-    shell_set(s, "keeper.pairs", keeper_core_nodes(s->core)->pairs);
-    shell_set(s, "keeper.text_bytes", keeper_core_texts(s->core)->bytes);
-    shell_set(s, "keeper.text_lost", keeper_core_texts(s->core)->lost);
-    shell_set(s, "keeper.journal_rows", (uint64_t)(s->store.journal_seq - s->store.folded));
-    shell_set(s, "keeper.store_rolled_back", s->store_rolled);
-    shell_set(s, "keeper.rows_edited", s->store.edited);
-    shell_set(s, "keeper.ready", keeper_core_ready(s->core));
-    keeper_inventory_stats(s);
-}
-
 /* ---- time ---- */
 
 static void shell_look(struct nodes_shell *s, const struct sp_now *now)
@@ -431,7 +370,8 @@ static enum sp_rc shell_resume(struct nodes_shell *s, const struct keeper_store_
 {
     char why[400];
     bool same = loaded->clock_boot == clock_boot;
-    bool whole = keeper_store_anchor_check(&s->store, why, sizeof why) == KEEPER_ANCHOR_FITS;
+    enum keeper_anchor anchor = keeper_store_anchor_check(&s->store, why, sizeof why);
+    bool whole = anchor == KEEPER_ANCHOR_FITS;
     enum sp_rc rc = keeper_store_audit_tail(&s->store, err);
     if (rc != SP_OK) {
         return rc;
@@ -456,6 +396,7 @@ static enum sp_rc shell_resume(struct nodes_shell *s, const struct keeper_store_
     rc = keeper_store_begin(&s->store);
     rc = rc == SP_OK ? keeper_store_meta_put(&s->store, "clock_boot", clock_boot) : rc;
     rc = rc == SP_OK ? keeper_store_meta_put(&s->store, "anchored", 1) : rc;
+    rc = rc == SP_OK ? keeper_identity_rolled_back(s, anchor) : rc;
     rc = rc == SP_OK ? keeper_store_audit(&s->store, &row) : rc;
     rc = rc == SP_OK ? keeper_store_commit(&s->store) : rc;
     if (rc != SP_OK) {
@@ -499,6 +440,7 @@ static enum sp_rc shell_open_core(struct nodes_shell *s, struct sp_err *err)
     sp_crypto_wipe(mac_key, sizeof mac_key);
     struct keeper_store_loaded loaded;
     rc = rc == SP_OK ? keeper_store_load(&s->store, s->core, &s->fx, &loaded, err) : rc;
+    rc = rc == SP_OK ? keeper_identity_open(s, err) : rc;
     rc = rc == SP_OK ? shell_resume(s, &loaded, options.clock_boot, err) : rc;
     rc = rc == SP_OK ? keeper_inventory_open(s, err) : rc;
     if (rc != SP_OK) {
@@ -525,7 +467,7 @@ static enum sp_rc shell_open_bus(struct nodes_shell *s, struct sp_err *err)
                                .on_message = shell_on_message,
                                .on_link = shell_on_link,
                                .on_drained = shell_on_drained,
-                               .on_stats = shell_on_stats};
+                               .on_stats = keeper_stats};
     if (!sp_bus_open(&o, &s->bus, why, sizeof why)) {
         return sp_err_set(err, SP_E_IO, "bus", "%s", why);
     }
@@ -541,6 +483,7 @@ static void shell_close(struct nodes_shell *s)
         sp_bus_close(&s->bus, (int)s->conf->bus.linger_ms);
     }
     keeper_closed_fini(&s->closed);
+    enrolment_fini(&s->identities);
     inventory_fini(&s->inventory);
     keeper_core_fini(&s->core);
     keeper_store_close(&s->store);

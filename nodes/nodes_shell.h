@@ -3,6 +3,7 @@
 #ifndef NODES_SHELL_H
 #define NODES_SHELL_H
 
+#include "enrolment.h"
 #include "inventory.h"
 #include "keeper_closed.h"
 #include "keeper_store.h"
@@ -53,6 +54,7 @@ struct nodes_shell {
     struct keeper_closed closed;
     struct sp_crypto_hmac ticket_hmac;
     struct keeper_health health;
+    struct enrolment_table identities;
     struct inventory inventory;
     char inventory_rules[INVENTORY_RULES_MAX][256]; /* pattern, then labels, each terminated */
     uint8_t *hold; /* NODES_HOLD_BYTES, owned */

@@ -144,6 +144,9 @@ static void keeper_on_pool_delete(struct keeper_core *core, struct sp_str name, 
 static void keeper_on_revoked(struct keeper_core *core, struct sp_str name)
 {
     uint32_t number = keeper_intake_worker(core, name, false);
+    if (number != 0) {
+        keeper_boots_revoked(core, number);
+    }
     for (uint32_t id = 1; id <= core->nodes.count && number != 0; id++) {
         struct node_row *row = node_registry_at(&core->nodes, id);
         bool any = false;
@@ -178,6 +181,12 @@ static void keeper_on_operator(struct keeper_core *core, const struct keeper_eve
         break;
     case KEEPER_EV_NODE_RENAME:
         keeper_on_node_rename(core, node_registry_at(&core->nodes, ev->u.rename.id), ev->u.rename.name, ev->u.rename.state);
+        break;
+    case KEEPER_EV_NODE_IDENTITY:
+        row = node_registry_at(&core->nodes, ev->u.id);
+        if (row != NULL) {
+            node_registry_renew(&core->nodes, row);
+        }
         break;
     case KEEPER_EV_POOL_PUT:
         keeper_on_pool_put(core, ev->u.pool);

@@ -46,6 +46,7 @@ enum keeper_event_kind {
     KEEPER_EV_NODE_PUT,     /* an operator's change that is already durable */
     KEEPER_EV_NODE_STATE,
     KEEPER_EV_NODE_RENAME, /* likewise; what it proved is void */
+    KEEPER_EV_NODE_IDENTITY, /* likewise; another or newly proved identity, or none any more */
     KEEPER_EV_POOL_PUT,
     KEEPER_EV_POOL_DELETE,
     KEEPER_EV_REVOKED       /* a worker's key: what it reported is void */
@@ -78,6 +79,7 @@ struct keeper_event {
             uint32_t id;
             uint8_t state;
         } state;
+        uint32_t id; /* NODE_IDENTITY */
         struct {
             uint32_t id;
             uint8_t state;
@@ -113,6 +115,7 @@ struct keeper_counters {
     uint64_t audit_lost;      /* rows that could not be kept for a store that failed */
     uint64_t history_lost;    /* likewise, ends of runs */
     uint64_t forgotten;       /* pairs of checks and nodes that are gone, given back */
+    uint64_t rebooted;        /* generations begun because a node started anew */
     uint64_t judged;
 };
 
@@ -150,6 +153,8 @@ void keeper_core_restore_epoch(struct keeper_core *core, uint64_t epoch, uint64_
 enum sp_rc keeper_core_restore_worker(struct keeper_core *core, uint32_t number, struct sp_str name) SP_MUST_USE;
 enum sp_rc keeper_core_restore_pool(struct keeper_core *core, const struct pool_policy *pool) SP_MUST_USE;
 enum sp_rc keeper_core_restore_node(struct keeper_core *core, const struct node_def *def, uint32_t generation, uint64_t version) SP_MUST_USE;
+/* Effect: how far the node's TPM had counted its starts, and which worker said so. The node was restored before. */
+void keeper_core_restore_instance(struct keeper_core *core, uint32_t node, uint64_t instance, uint32_t worker);
 /* Effect: pairs and hold-downs of one node from its record (node_record.h). */
 enum sp_rc keeper_core_restore_record(struct keeper_core *core, uint32_t node, struct sp_str record) SP_MUST_USE;
 /* Effect: folds a journal row again; results already contained are skipped. May append HISTORY effects. */

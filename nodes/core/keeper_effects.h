@@ -19,7 +19,8 @@ enum keeper_effect_kind {
     KEEPER_HISTORY, /* store: a finished run of equal outcomes */
     KEEPER_EPOCH,   /* store: the highest epoch granted and its holder */
     KEEPER_CHECKS,  /* store: the check table as it is now */
-    KEEPER_WORKER   /* store: number and name of a worker */
+    KEEPER_WORKER,  /* store: number and name of a worker */
+    KEEPER_NODE     /* store: generation and instance of a node, as its row is when the effect is performed */
 };
 
 struct keeper_send {
@@ -63,6 +64,7 @@ struct keeper_effect {
         struct {
             uint64_t epoch, boot;
         } epoch;
+        uint32_t node; /* id */
         struct {
             uint32_t number;
             char name[KEEPER_PEER_BYTES];

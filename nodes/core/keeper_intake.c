@@ -16,6 +16,7 @@ struct keeper_sender {
     struct sp_str adapters, nodes;
     bool any_adapter;
     bool any_node;
+    struct keeper_effects *fx;
 };
 
 uint32_t keeper_intake_worker(struct keeper_core *core, struct sp_str name, bool add)
@@ -164,7 +165,14 @@ static enum sp_refusal keeper_intake_decide(struct keeper_core *core, const stru
         core->counters.shadows++;
         return SP_REFUSAL_NONE; /* was asked before the check counted */
     }
-    return keeper_intake_once(core, p, node);
+    if (r->instance != 0 && r->instance < node->instance && keeper_boots_known_by(check)) {
+        return SP_REFUSAL_IDENTITY; /* found before a start that is known, or by another TPM */
+    }
+    code = keeper_intake_once(core, p, node);
+    if (p->counts && r->instance != 0) {
+        keeper_boots_seen(core, p, check, r->instance, s->fx);
+    }
+    return code;
 }
 
 static void keeper_intake_result(struct keeper_core *core, const struct rec_result *r, const struct keeper_sender *s,
@@ -213,13 +221,20 @@ static void keeper_intake_result(struct keeper_core *core, const struct rec_resu
     }
 }
 
+/* For a batch of any size: its sender's name, its row, and what its results tell of starts. */
+static bool keeper_intake_has_room(const struct keeper_effects *fx)
+{
+    return keeper_effects_room(fx, 2 + KEEPER_BOOTS_EFFECTS * MSG_RESULT_BATCH_RESULTS_MAX,
+                               KEEPER_JOURNAL_HEAD_BYTES + MSG_RESULT_BATCH_RESULTS_MAX * KEEPER_JOURNAL_ENTRY_MAX);
+}
+
 /* The number of the sender, for the journal. Names the store does not have yet go before the row that uses one; those of a commit that
  * failed go again, for a number without a name could become another worker's. */
 static uint32_t keeper_intake_sender(struct keeper_core *core, const struct keeper_message *m, struct keeper_effects *fx)
 {
     uint32_t number = keeper_intake_worker(core, m->from, true);
     for (; core->worker_open < core->worker_count; core->worker_open++) {
-        if (!keeper_effects_room(fx, 2, KEEPER_JOURNAL_HEAD_BYTES + MSG_RESULT_BATCH_RESULTS_MAX * KEEPER_JOURNAL_ENTRY_MAX)) {
+        if (!keeper_intake_has_room(fx)) {
             return 0;
         }
         struct keeper_effect *e = keeper_effects_add(fx, KEEPER_WORKER);
@@ -305,13 +320,14 @@ enum sp_rc keeper_on_result_batch(struct keeper_in *in, struct msg_result_batch 
     const struct keeper_message *m = in->message;
     struct keeper_effects *fx = in->fx;
     bool room = core->pending_count + batch->results.count <= KEEPER_PENDING_MAX && core->batch_count < core->options.batches_max &&
-                core->pending_bytes + m->bytes <= KEEPER_PENDING_BYTES_MAX && keeper_effects_room(fx, 2, KEEPER_JOURNAL_HEAD_BYTES + MSG_RESULT_BATCH_RESULTS_MAX * KEEPER_JOURNAL_ENTRY_MAX);
+                core->pending_bytes + m->bytes <= KEEPER_PENDING_BYTES_MAX &&
+                keeper_intake_has_room(fx);
     uint32_t number = room && core->health.store_good ? keeper_intake_sender(core, m, fx) : 0;
     if (number == 0) {
         core->counters.batches_dropped++; /* not acknowledged: it will come again */
         return SP_OK;
     }
-    struct keeper_sender sender = {number, m->adapters, m->nodes, sp_str_is(m->adapters, "*"), m->nodes.n == 0};
+    struct keeper_sender sender = {number, m->adapters, m->nodes, sp_str_is(m->adapters, "*"), m->nodes.n == 0, fx};
     struct keeper_batch *b = &core->batches[core->batch_count++];
     *b = (struct keeper_batch){.boot = batch->boot, .batch = batch->batch, .first = core->pending_count, .count = batch->results.count};
     (void)sp_str_copy(b->worker, sizeof b->worker, m->from);
@@ -473,6 +489,7 @@ void keeper_intake_committed(struct keeper_core *core, struct keeper_effects *fx
         keeper_intake_ack(core, &core->batches[i], fx);
     }
     keeper_intake_close(core, fx);
+    keeper_boots_committed(core);
     keeper_intake_apply(core);
     keeper_intake_clear(core);
 }
@@ -480,6 +497,7 @@ void keeper_intake_committed(struct keeper_core *core, struct keeper_effects *fx
 void keeper_intake_failed(struct keeper_core *core)
 {
     core->worker_open = core->worker_durable;
+    keeper_boots_failed(core);
     for (uint32_t i = core->pending_count; i > 0; i--) {
         struct keeper_pending *p = &core->pending[i - 1];
         if (!p->counts) {

@@ -6,6 +6,7 @@
 #include "dispatch_keeper.h"
 #include "keeper_core.h"
 
+#define KEEPER_BOOTS_EFFECTS 2u /* of one result that tells of a start */
 #define KEEPER_AHEAD_MAX 32u /* results decoded at once, so that what they will look at is on its way */
 
 /* A result between intake and commit. Views are lent by the RESULT body. */
@@ -20,6 +21,10 @@ struct keeper_pending {
     bool open;      /* the ticket was readable: there is a lease to close */
     bool counts;    /* is to be folded */
     bool duplicate; /* was accepted before */
+    bool boots;     /* the node's instance was not known, or smaller: these are for a store that fails */
+    uint16_t boots_worker;
+    uint32_t boots_generation;
+    uint64_t boots_instance;
     uint16_t index; /* in its batch */
 };
 
@@ -127,6 +132,18 @@ void keeper_intake_failed(struct keeper_core *core);
 bool keeper_intake_fold(struct keeper_core *core, const struct keeper_pending *p, struct keeper_history *ended);
 bool keeper_intake_is_full(const struct keeper_core *core);
 uint32_t keeper_intake_worker(struct keeper_core *core, struct sp_str name, bool add);
+
+/* keeper_boots.c */
+/* True when this check's results may say how often the node was started: the ones whose evidence its TPM signed, and that count. */
+bool keeper_boots_known_by(const struct check_row *check);
+/* Effect: a result that is let in says how often the node was started. More often than known: what was found out before is void, at once (K5). */
+void keeper_boots_seen(struct keeper_core *core, struct keeper_pending *p, const struct check_row *check, uint64_t instance,
+                       struct keeper_effects *fx);
+/* Effect: what pending results said is durable; or is taken back, and then what it voided stays void. */
+void keeper_boots_committed(struct keeper_core *core);
+void keeper_boots_failed(struct keeper_core *core);
+/* Effect: what a revoked worker said about starts is not known any more. */
+void keeper_boots_revoked(struct keeper_core *core, uint32_t worker);
 
 /* keeper_history.c */
 void keeper_history_keep(struct keeper_core *core, const struct keeper_history *row);

@@ -92,6 +92,15 @@ enum sp_rc keeper_core_restore_node(struct keeper_core *core, const struct node_
     return rc;
 }
 
+void keeper_core_restore_instance(struct keeper_core *core, uint32_t node, uint64_t instance, uint32_t worker)
+{
+    struct node_row *row = node_registry_at(&core->nodes, node);
+    if (row != NULL) {
+        row->instance = instance;
+        row->instance_worker = worker <= UINT16_MAX ? (uint16_t)worker : 0;
+    }
+}
+
 enum sp_rc keeper_core_restore_record(struct keeper_core *core, uint32_t node, struct sp_str record)
 {
     const char *names[POOL_ROWS_MAX];

@@ -313,7 +313,7 @@ static enum sp_rc node_registry_bind(struct node_registry *r, struct node_row *r
     return SP_OK;
 }
 
-static void node_registry_touch(struct node_registry *r, struct node_row *row)
+void node_registry_touch(struct node_registry *r, struct node_row *row)
 {
     row->version = ++r->version;
     node_registry_mark_judge(r, row);
@@ -338,6 +338,7 @@ enum sp_rc node_registry_put(struct node_registry *r, const struct node_def *def
         bool back = row->state == SP_NODE_STATE_RETIRED && def->state != SP_NODE_STATE_RETIRED;
         bool other = memcmp(row->key, def->key, 16) != 0;
         row->generation += back || other ? 1 : 0;
+        row->instance = other ? 0 : row->instance; /* another machine counts its own starts */
     }
     rc = node_registry_bind(r, row, def->key);
     rc = rc == SP_OK && !node_registry_rename(r, row, def->aliases) ? SP_E_NOMEM : rc;
@@ -381,6 +382,27 @@ void node_registry_state(struct node_registry *r, struct node_row *row, uint8_t 
     }
     row->state = state;
     node_registry_touch(r, row);
+}
+
+void node_registry_renew(struct node_registry *r, struct node_row *row)
+{
+    row->generation++;
+    row->instance = 0;
+    row->instance_worker = 0;
+    node_registry_touch(r, row);
+    node_registry_mark_fold(r, row);
+}
+
+struct node_def node_registry_def(const struct node_row *row)
+{
+    struct node_def def = {.name = sp_str_of(row->name),
+                           .address = sp_str_of(row->address),
+                           .labels = sp_str_of(row->labels),
+                           .aliases = sp_str_of(row->aliases),
+                           .state = row->state,
+                           .origin = row->origin};
+    memcpy(def.key, row->key, sizeof def.key);
+    return def;
 }
 
 /* Room for `size` pairs, not less than there are. A pair that begins with a line of the cache is one miss; memory from realloc

@@ -35,6 +35,8 @@ struct node_row { /* what every result looks at comes first, in one line of the 
     bool open;      /* private to the keeper's intake: results of it wait for their commit */
     uint8_t key[16];
     uint64_t version; /* registry version of the last change */
+    uint64_t instance; /* reset and restart counter of its TPM as last proved (K5); 0: not known */
+    uint16_t instance_worker; /* number of who reported it */
     char *name;       /* owned, terminated */
     char *address;    /* owned, terminated */
     char *labels;     /* owned, terminated */
@@ -82,6 +84,12 @@ enum sp_rc node_registry_restore(struct node_registry *r, const struct node_def 
                                  struct node_row **out) SP_MUST_USE;
 /* Effect: state changes and the registry's version rises. */
 void node_registry_state(struct node_registry *r, struct node_row *row, uint8_t state);
+/* Effect: all it proved is void: a new generation, and the registry's version rises. Its TPM may count from anywhere. */
+void node_registry_renew(struct node_registry *r, struct node_row *row);
+/* Returns the row as a definition, lent by it. */
+struct node_def node_registry_def(const struct node_row *row);
+/* Effect: the row is told to the scheduler again. */
+void node_registry_touch(struct node_registry *r, struct node_row *row);
 /* Effect: the node has another name and state, and what it proved under the old name is void: a new generation. The name must be free.
  * SP_E_EXISTS, SP_E_INVALID, SP_E_NOMEM: nothing changed. */
 enum sp_rc node_registry_move(struct node_registry *r, struct node_row *row, struct sp_str name, uint8_t state) SP_MUST_USE;

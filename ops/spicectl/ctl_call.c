@@ -12,6 +12,7 @@
 #include "ctl_cmd.h"
 #include "ctl_json.h"
 
+#include "sp_assert.h"
 #include "sp_clock.h"
 #include "sp_str.h"
 
@@ -27,7 +28,12 @@
 /* Verbs that are not the same when done twice. All others state how things shall be. */
 static bool call_repeats(const char *verb)
 {
-    return strcmp(verb, "check.run") != 0 && strcmp(verb, "worker.invite") != 0 && strcmp(verb, "attester.invite") != 0;
+    static const char *const once[] = {"check.run", "worker.invite", "attester.invite", "node.approve"};
+    for (size_t i = 0; i < SP_COUNT(once); i++) {
+        if (strcmp(verb, once[i]) == 0)
+            return false;
+    }
+    return true;
 }
 
 /* Gone already when it is asked for a second time: that is what was wanted. */

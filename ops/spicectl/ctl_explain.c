@@ -7,6 +7,8 @@
 #include "ctl_span.h"
 #include "ctl_table.h"
 
+#include "sp_assert.h"
+
 #include <string.h>
 
 static void explain_checks(struct ctl *ctl, const json_t *checks)
@@ -32,6 +34,27 @@ static void explain_checks(struct ctl *ctl, const json_t *checks)
     }
     ctl_table_print(table, &ctl->out, "  This pool has no check, so it admits nobody.");
     ctl_table_destroy(&table);
+}
+
+/* What stands behind evidence of the node's TPM, when it is less than a maker's certificate. */
+static void explain_enrolment(struct ctl *ctl, const char *word)
+{
+    static const struct {
+        const char *word, *text;
+    } rows[] = {
+        {"first_use", "enrolled at FIRST USE: no maker vouches for its TPM"},
+        {"withdrawn", "no longer enrolled: evidence of its TPM counts for nothing"},
+        {"doubted", "enrolment in doubt, for the keeper's store is not the one it was: enrol it again"},
+        {"foreign", "enrolled under another key of the node: counts for nothing"},
+        {"no_attester", "enrolled, and its attester is revoked, gone or has other keys: counts for nothing"},
+    };
+    for (size_t i = 0; i < SP_COUNT(rows); i++) {
+        if (strcmp(word, rows[i].word) != 0)
+            continue;
+        ctl_out_print(&ctl->out, "identity: ");
+        ctl_out_tone(&ctl->out, CTL_WARN, rows[i].text);
+        ctl_out_print(&ctl->out, "\n");
+    }
 }
 
 static void explain_pool(struct ctl *ctl, const char *name, const json_t *pool)
@@ -71,6 +94,8 @@ int ctl_explain_run(struct ctl *ctl)
         ctl_json_print(&ctl->out, reply);
     else
         ctl_out_print(&ctl->out, "node %s\n", ctl_out_safe(safe, sizeof safe, ctl_json_text(reply, "node")));
+    if (code == CTL_OK && !ctl->json)
+        explain_enrolment(ctl, ctl_json_text(reply, "enrolment"));
     json_object_foreach(pools, name, pool)
     {
         if (code != CTL_OK || ctl->json || (wanted != NULL && strcmp(wanted, name) != 0))

@@ -43,8 +43,12 @@ static void fleet_on_message(void *self, const struct sp_bus_message *message)
     struct ctl_fleet *fleet = self;
     if (message->type == SP_MSG_ADMIN_REPLY)
         fleet_call_on_reply(fleet, message);
-    else if (message->type == SP_MSG_REFUSED)
+    else if (message->type == SP_MSG_EVIDENCE)
+        fleet_evidence_on_part(fleet, message);
+    else if (message->type == SP_MSG_REFUSED) {
         fleet_call_on_refused(fleet, message);
+        fleet_evidence_on_refused(fleet, message);
+    }
 }
 
 static void fleet_on_signal(void *ctx, int signo, const struct sp_now *now)

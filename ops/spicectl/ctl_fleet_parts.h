@@ -39,6 +39,23 @@ struct fleet_call {
     struct sp_buf reply;
 };
 
+/* A document under way: ctl_evidence. One at a time. */
+struct fleet_evidence {
+    bool used;
+    bool heard; /* of the attester */
+    bool ended; /* all of it is here, or a reason */
+    uint64_t id;
+    const char *attester, *node, *kind; /* borrowed */
+    uint8_t nonce[32];
+    size_t max;
+    uint64_t total;
+    uint16_t reason;  /* enum sp_reason */
+    uint16_t refused; /* enum sp_refusal, by the broker */
+    uint64_t sequence;
+    char detail[257];
+    struct sp_buf *document; /* borrowed */
+};
+
 struct ctl_fleet {
     struct sp_keys *keys;
     struct sp_loop *loop;
@@ -51,6 +68,7 @@ struct ctl_fleet {
     bool interrupted;
     bool answered; /* one question at least */
     struct fleet_call calls[FLEET_CALLS_MAX];
+    struct fleet_evidence evidence;
 };
 
 /* Fills fault and returns false. */
@@ -59,6 +77,10 @@ bool fleet_fault(struct ctl_fault *fault, enum ctl_exit code, const char *where,
 
 /* A number above every one used before. */
 uint64_t fleet_id_next(struct ctl_fleet *fleet);
+
+/* Takes a part of a document, or a Refused of the question for it. */
+void fleet_evidence_on_part(struct ctl_fleet *fleet, const struct sp_bus_message *message);
+void fleet_evidence_on_refused(struct ctl_fleet *fleet, const struct sp_bus_message *message);
 
 /* Takes an AdminReply, or a Refused of one of our requests. */
 void fleet_call_on_reply(struct ctl_fleet *fleet, const struct sp_bus_message *message);

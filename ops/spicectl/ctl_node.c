@@ -57,12 +57,19 @@ static bool node_in_pool_asked(const struct ctl *ctl, const json_t *row)
     return pool == NULL || ctl_json_true(json_object_get(json_object_get(row, "pools"), pool), "member");
 }
 
+void ctl_node_enrolment(struct ctl_table *table, const json_t *row)
+{
+    const char *word = ctl_json_text(row, "enrolment");
+    enum ctl_tone tone = strcmp(word, "certified") == 0 ? CTL_GOOD : (word[0] == '\0' || strcmp(word, "none") == 0 ? CTL_PLAIN : CTL_WARN);
+    ctl_table_tone(table, tone, word);
+}
+
 static void node_table(struct ctl *ctl, const json_t *list)
 {
     char text[CTL_JSON_WORDS_MAX];
     size_t i;
     json_t *row;
-    struct ctl_table *table = ctl_table_new("NODE|TIER|STATE|ORIGIN|IN POOLS|LABELS|WHY NOT");
+    struct ctl_table *table = ctl_table_new("NODE|TIER|STATE|ORIGIN|ENROLMENT|IN POOLS|LABELS|WHY NOT");
     json_array_foreach(list, i, row)
     {
         const json_t *pools = json_object_get(row, "pools");
@@ -72,6 +79,7 @@ static void node_table(struct ctl *ctl, const json_t *list)
         ctl_table_tone(table, ctl_out_tone_of(tier), tier);
         ctl_table_tone(table, ctl_out_tone_of(state), state);
         ctl_table_cell(table, ctl_json_text(row, "origin"));
+        ctl_node_enrolment(table, row);
         node_pools(pools, text, NODE_POOLS_TEXT_MAX);
         ctl_table_cell(table, text);
         ctl_table_cell(table, ctl_json_labels(json_object_get(row, "labels"), text, sizeof text));

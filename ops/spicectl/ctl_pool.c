@@ -99,9 +99,10 @@ int ctl_pool_delete(struct ctl *ctl)
     return ctl_pick_delete(ctl, "pool", "keeper");
 }
 
-static void pool_member_add(const char *pool, const char *node, const json_t *state, json_t *to)
+static void pool_member_add(const char *pool, const json_t *node, const json_t *state, json_t *to)
 {
-    json_t *row = ctl_json_need(json_pack("{s:s, s:s}", "node", node, "pool", pool));
+    json_t *row = ctl_json_need(json_pack("{s:s, s:s, s:s}", "node", ctl_json_text(node, "name"), "pool", pool, "enrolment",
+                                          ctl_json_text(node, "enrolment")));
     (void)json_object_update(row, (json_t *)(uintptr_t)state);
     (void)json_array_append_new(to, row);
 }
@@ -111,7 +112,7 @@ static void pool_member_table(struct ctl *ctl, const json_t *rows)
     char span[CTL_SPAN_MAX];
     size_t i;
     json_t *row;
-    struct ctl_table *table = ctl_table_new("NODE|POOL|IN|TIER|>REMAINING|SINCE|WHY");
+    struct ctl_table *table = ctl_table_new("NODE|POOL|IN|TIER|ENROLMENT|>REMAINING|SINCE|WHY");
     json_array_foreach(rows, i, row)
     {
         bool member = ctl_json_true(row, "member");
@@ -120,6 +121,7 @@ static void pool_member_table(struct ctl *ctl, const json_t *rows)
         ctl_table_cell(table, ctl_json_text(row, "pool"));
         ctl_table_tone(table, member ? CTL_GOOD : CTL_BAD, member ? "yes" : "no");
         ctl_table_tone(table, ctl_out_tone_of(tier), tier);
+        ctl_node_enrolment(table, row);
         ctl_table_cell(table, member ? ctl_span_text(ctl_json_int(row, "remaining_ms", -1), span, sizeof span) : "-");
         ctl_table_cell(table, ctl_json_text(row, "since"));
         ctl_table_cell(table, ctl_json_text(row, "why"));
@@ -152,7 +154,7 @@ int ctl_pool_members(struct ctl *ctl)
         json_object_foreach(json_object_get(node, "pools"), pool, state)
         {
             if ((wanted == NULL || strcmp(wanted, pool) == 0) && (all || ctl_json_true(state, "member")))
-                pool_member_add(pool, ctl_json_text(node, "name"), state, rows);
+                pool_member_add(pool, node, state, rows);
         }
     }
     if (ctl->json)

@@ -6,7 +6,13 @@
 #ifndef CTL_RUN_H
 #define CTL_RUN_H
 
+#include <jansson.h>
+
 struct ctl;
+struct ctl_table;
+
+/* The cell of a node's enrolment; row: one of node.list, or with its "enrolment". */
+void ctl_node_enrolment(struct ctl_table *table, const json_t *row);
 
 /* Kinds of differences that node inventory shows: what the keeper calls them. */
 #define CTL_INVENTORY_KINDS(X)                                                                                                     \
@@ -22,6 +28,9 @@ int ctl_node_label(struct ctl *ctl);
 int ctl_node_state(struct ctl *ctl);
 int ctl_node_inventory(struct ctl *ctl);
 int ctl_node_delete(struct ctl *ctl);
+int ctl_node_enroll(struct ctl *ctl);
+int ctl_node_approve(struct ctl *ctl);
+int ctl_node_unenroll(struct ctl *ctl);
 
 int ctl_check_list(struct ctl *ctl);
 int ctl_check_show(struct ctl *ctl);
@@ -61,11 +70,11 @@ int ctl_export_run(struct ctl *ctl);
 
 int ctl_worker_list(struct ctl *ctl);
 int ctl_worker_invite(struct ctl *ctl);
-int ctl_key_invite(struct ctl *ctl);
 int ctl_worker_drain(struct ctl *ctl);
 int ctl_worker_remove(struct ctl *ctl);
 
 int ctl_key_list(struct ctl *ctl);
+int ctl_key_invite(struct ctl *ctl);
 int ctl_key_fingerprint(struct ctl *ctl);
 int ctl_key_rotate(struct ctl *ctl);
 int ctl_key_prepare(struct ctl *ctl);

@@ -35,6 +35,7 @@ struct bed {
     bool dirty;
     bool store_fails;
     struct keeper_audit last_audit;
+    struct keeper_audit rebooted; /* the latest that is about a start of a node */
     struct keeper_journal journal; /* the latest row */
     uint8_t journal_body[4096];
     uint64_t job;
@@ -96,6 +97,7 @@ static inline void bed_perform(struct bed *b)
         if (e->kind == KEEPER_AUDIT) {
             b->audits++;
             b->last_audit = e->u.audit;
+            b->rebooted = strcmp(e->u.audit.what, "node.rebooted") == 0 ? e->u.audit : b->rebooted;
         }
     }
     keeper_effects_reset(&b->fx);

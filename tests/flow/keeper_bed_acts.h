@@ -20,20 +20,26 @@ static inline void bed_ask(struct bed *b)
 }
 
 /* The worker's answer; not committed yet. */
-static inline void bed_tell_as(struct bed *b, const char *worker, uint8_t outcome)
+static inline void bed_tell_instance(struct bed *b, const char *worker, uint8_t outcome, uint64_t instance)
 {
     static uint64_t batch;
     uint8_t body[4096], bytes[SP_TICKET_BYTES];
     struct sp_packer w;
     struct sp_mac mac = {bed_mac, NULL};
     sp_ticket_seal(&b->ticket, &mac, bytes);
-    struct rec_result r = {.ticket = bytes, .outcome = outcome, .detail = sp_str_of("detail"), .measures = sp_str_of("a=1")};
+    struct rec_result r = {.ticket = bytes, .outcome = outcome, .detail = sp_str_of("detail"), .measures = sp_str_of("a=1"),
+                           .instance = instance};
     struct msg_result_batch m = {.boot = 1, .batch = ++batch};
     sp_packer_init(&w, body, sizeof body);
     assert_int_equal(msg_result_batch_begin(&w, &m), SP_OK);
     assert_int_equal(rec_result_put(&w, &r), SP_OK);
     assert_int_equal(msg_result_batch_end(&w), SP_OK);
     bed_message(b, SP_MSG_RESULT_BATCH, SP_ROLE_WORKER, worker, &w);
+}
+
+static inline void bed_tell_as(struct bed *b, const char *worker, uint8_t outcome)
+{
+    bed_tell_instance(b, worker, outcome, 0);
 }
 
 static inline void bed_tell(struct bed *b, uint8_t outcome)

@@ -20,10 +20,12 @@
 #include "sp_rng.h"
 #include "worker_core.h"
 
-#include "sim_truth.h"
-
 enum { SIM_NODES = 7, SIM_CHECKS = 5, SIM_POOLS = 2, SIM_WORKERS = 3, SIM_READERS = 2 };
 enum { SIM_BROKER, SIM_SCHEDULER, SIM_KEEPER, SIM_WORKER, SIM_READER = SIM_WORKER + SIM_WORKERS, SIM_LIAR = SIM_READER + SIM_READERS, SIM_PROCESSES };
+
+#include "sim_store.h"
+#include "sim_truth.h"
+
 #define SIM_EVENTS_MAX 16384u
 #define SIM_RUNS_MAX 200000u
 #define SIM_PERIOD_MS 2000u
@@ -72,50 +74,6 @@ struct sim_knobs {
     unsigned drop, duplicate, reorder, slow; /* per 1000 frames */
     unsigned crash, freeze, partition, clock, disk, operator_act, flip, lie; /* relative weights of faults */
     bool calm;
-};
-
-struct sim_journal {
-    struct keeper_journal row;
-    uint8_t *body;
-    bool folded; /* trimmed: contained in the records */
-};
-
-struct sim_audit {
-    uint32_t node, pool;
-    bool gain;
-};
-
-/* What the keeper's disk holds: committed, and written but not committed. */
-struct sim_store {
-    struct sim_journal *journal;
-    uint32_t journal_count, journal_size, journal_durable;
-    struct sim_audit *audit;
-    uint32_t audit_count, audit_size, audit_durable;
-    uint64_t epoch, epoch_boot, epoch_open, epoch_boot_open;
-    bool epoch_dirty;
-    struct check_row checks[SIM_CHECKS * 2]; /* texts not owned */
-    uint32_t check_count;
-    uint64_t catalogue_boot, catalogue;
-    bool checks_dirty;
-    char workers[16][KEEPER_PEER_BYTES];
-    uint32_t worker_count, worker_durable;
-    uint64_t clock_boot;
-    uint32_t generation[SIM_NODES + 1];
-    uint64_t version[SIM_NODES + 1];
-    uint8_t state[SIM_NODES + 1];
-    uint8_t identity[SIM_NODES + 1];
-    char name[SIM_NODES + 1][NODE_NAME_BYTES_MAX + 1];
-    uint8_t cause[SIM_NODES + 1]; /* enum inventory_cause */
-    uint8_t pool_variant[SIM_POOLS]; /* policies the administrator switches between */
-    struct sp_buf record[SIM_NODES + 1], record_open[SIM_NODES + 1];
-    bool record_dirty[SIM_NODES + 1];
-    struct {
-        uint32_t ids[SIM_NODES], count, next, to;
-        uint32_t trim_open; /* trimmed in the open transaction, up to here */
-        bool on;
-    } fold;
-    uint32_t trimmed;
-    bool full;
 };
 
 struct sim_worker {
@@ -188,6 +146,8 @@ struct sim {
     uint8_t released_key[SIM_NODES + 1][16]; /* as an operator released it */
     char released_name[SIM_NODES + 1][NODE_NAME_BYTES_MAX + 1];
     struct sim_action *action; /* in every third seed: a bridge that acts in the cloud; owned */
+    struct sp_rng boot_rng; /* in every third seed nodes are started anew, with its own source of chance */
+    uint32_t boots[SIM_NODES + 1]; /* the truth */
     bool liar_revoked, crash_again; /* its key, durable; the next start of the keeper does not last */
     /* reference */
     struct sim_run *runs;
@@ -198,6 +158,10 @@ struct sim {
     struct sim_found found[SIM_NODES + 1][SIM_CHECKS + 1];
     uint32_t in_force[SIM_CHECKS + 1]; /* revision in the keeper's memory, since its start */
     uint32_t revision[SIM_CHECKS + 1]; /* of the check in the keeper's table, when a result of it was stored */
+    uint64_t orders;                   /* results let in */
+    uint64_t known[SIM_NODES + 1];     /* starts as told by a result that was let in; 0: none since the identity */
+    uint32_t known_by[SIM_NODES + 1];  /* process that told */
+    uint64_t reborn[SIM_NODES + 1];    /* order of the result that told of the latest start */
     uint64_t clock_boot;
     bool visible[SIM_NODES + 1][SIM_POOLS];
     uint64_t visible_us[SIM_NODES + 1][SIM_POOLS]; /* true time at which the keeper last said member; 0: never */
@@ -282,9 +246,25 @@ void sim_reader_stop(struct sim *s, uint32_t process);
 void sim_liar_learn(struct sim *s, const uint8_t ticket[SP_TICKET_BYTES]);
 void sim_liar_act(struct sim *s);
 
+/* How often the node was started, as its TPM would say; 0 in seeds where nobody tells. */
+static inline bool sim_boots(const struct sim *s)
+{
+    return s->seed % 3 == 1;
+}
+static inline uint64_t sim_instance(const struct sim *s, uint32_t node)
+{
+    return sim_boots(s) && node >= 1 && node <= SIM_NODES ? (uint64_t)(s->boots[node] + 1) << 32 : 0;
+}
+/* What the liar says about it: the same for one job each time. */
+uint64_t sim_liar_instance(const struct sim *s, uint64_t job);
+/* An operator proves the node's identity again. */
+void sim_keeper_enrol(struct sim *s, uint32_t node);
+
 /* sim_ref.c: an independent, naive account of what may be trusted */
 void sim_ref_issued(struct sim *s, const uint8_t ticket[SP_TICKET_BYTES]);
-void sim_ref_executed(struct sim *s, const uint8_t ticket[SP_TICKET_BYTES], uint8_t outcome);
+/* Returns what the run says about starts of the node: of the first time it ran. */
+uint64_t sim_ref_executed(struct sim *s, const uint8_t ticket[SP_TICKET_BYTES], uint8_t outcome);
+void sim_ref_enrolled(struct sim *s, uint32_t node); /* or another identity: nothing is known of its starts */
 void sim_ref_accepted(struct sim *s, const struct keeper_journal *row); /* the moment of intake, before the commit */
 void sim_ref_committed(struct sim *s, const struct keeper_journal *row);
 void sim_ref_taken_back(struct sim *s, const struct keeper_journal *row);

@@ -20,7 +20,7 @@ void sim_broker_start(struct sim *s)
         uint8_t key[32] = {(uint8_t)i};
         uint8_t curve[32] = {(uint8_t)(i + 1), 9};
         struct rec_principal p = {.name = sp_str_of(s->process[i].name), .role = s->process[i].role, .curve = curve, .sign = key,
-                                  .adapters = sp_str_of(s->process[i].role == SP_ROLE_WORKER ? "noop" : ""), .nodes = sp_str_of("")};
+                                  .adapters = sp_str_of(s->process[i].role == SP_ROLE_WORKER ? "tpm" : ""), .nodes = sp_str_of("")};
         uint32_t index;
         SIM_REQUIRE(s, principal_put(&s->broker.who, &p, true, &index) == SP_OK && index == i, "principal %u", i);
     }

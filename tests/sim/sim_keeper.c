@@ -92,6 +92,10 @@ static void perform(struct sim *s)
         case KEEPER_HISTORY:
             plan_commit(s);
             break;
+        case KEEPER_NODE:
+            st->node_dirty[fx->u.node] = true;
+            plan_commit(s);
+            break;
         }
     }
     keeper_effects_reset(&s->keeper_fx);
@@ -166,6 +170,7 @@ static void restore(struct sim *s)
     for (uint32_t i = 1; i <= SIM_NODES; i++) {
         struct node_def d = node_def(s, i);
         SIM_REQUIRE(s, keeper_core_restore_node(s->keeper, &d, st->generation[i], st->version[i]) == SP_OK, "restore node");
+        keeper_core_restore_instance(s->keeper, i, st->instance[i], st->instance_worker[i]);
     }
     for (uint32_t i = 1; i <= SIM_NODES; i++)
         if (st->record[i].n > 0)
@@ -250,6 +255,7 @@ static void roll_back(struct sim *s)
     for (uint32_t i = 1; s->keeper != NULL && st->fold.on && i <= SIM_NODES; i++)
         node_registry_mark_fold(keeper_core_nodes(s->keeper), node_registry_at(keeper_core_nodes(s->keeper), i));
     memset(st->record_dirty, 0, sizeof st->record_dirty);
+    memset(st->node_dirty, 0, sizeof st->node_dirty);
     st->fold.trim_open = st->trimmed;
     st->fold.on = false;
     st->audit_count = st->audit_durable;
@@ -300,6 +306,28 @@ void sim_keeper_stop(struct sim *s)
     s->commit_planned = false;
 }
 
+static void store_node(struct sim *s, uint32_t node)
+{
+    const struct node_row *row = node_registry_at(keeper_core_nodes(s->keeper), node);
+    s->store.version[node] = row->version;
+    s->store.generation[node] = row->generation;
+    s->store.instance[node] = row->instance;
+    s->store.instance_worker[node] = row->instance_worker;
+}
+
+void sim_keeper_enrol(struct sim *s, uint32_t node)
+{
+    struct keeper_event e = event_of(s, KEEPER_EV_NODE_IDENTITY);
+    if (s->commit_planned)
+        return; /* the shell commits what is open first */
+    uint32_t before = s->store.generation[node];
+    e.u.id = node;
+    step(s, &e);
+    store_node(s, node);
+    sim_ref_enrolled(s, node);
+    SIM_REQUIRE(s, s->store.generation[node] > before, "SI-12: another identity and the same generation");
+}
+
 static void make_durable(struct sim *s)
 {
     struct sim_store *st = &s->store;
@@ -311,6 +339,11 @@ static void make_durable(struct sim *s)
             st->record[i] = st->record_open[i];
             st->record_open[i] = was;
             st->record_dirty[i] = false;
+        }
+    for (uint32_t i = 1; i <= SIM_NODES; i++)
+        if (st->node_dirty[i]) {
+            store_node(s, i);
+            st->node_dirty[i] = false;
         }
     for (; st->trimmed < st->fold.trim_open; st->trimmed++)
         st->journal[st->trimmed].folded = true;
@@ -358,6 +391,9 @@ void sim_keeper_wake(struct sim *s)
     struct keeper_event e = event_of(s, KEEPER_EV_TICK);
     step(s, &e);
     sim_bridge_act(s);
+    for (uint32_t n = 1; s->stop_faults && n <= SIM_NODES; n++) /* somebody lied about its starts, and an operator puts it right */
+        if (node_registry_at(keeper_core_nodes(s->keeper), n)->instance > sim_instance(s, n))
+            sim_keeper_enrol(s, n);
 }
 
 /* An administrator: another state, or another identity under the same name. Durable at once, as the shell does it before telling the core. */
@@ -365,6 +401,8 @@ void sim_keeper_operator(struct sim *s)
 {
     uint32_t node = 1 + (uint32_t)sim_below(s, SIM_NODES);
     uint64_t what = sim_below(s, 20);
+    if (sim_boots(s) && s->commit_planned)
+        return; /* the shell commits what is open first: it may hold a generation that can still be taken back */
     struct keeper_event e = event_of(s, KEEPER_EV_NODE_STATE);
     if (what == 19)
         what = 16;
@@ -402,8 +440,9 @@ void sim_keeper_operator(struct sim *s)
         e.u.node = node_def(s, node);
     }
     step(s, &e);
-    s->store.version[node] = node_registry_at(keeper_core_nodes(s->keeper), node)->version;
-    s->store.generation[node] = node_registry_at(keeper_core_nodes(s->keeper), node)->generation;
+    store_node(s, node);
+    if (what >= 12)
+        sim_ref_enrolled(s, node);
     sim_bridge_released(s, node);
     SIM_REQUIRE(s, what < 12 || s->store.generation[node] > 1, "SI-12: another key and the same generation");
 }
@@ -422,7 +461,7 @@ void sim_keeper_message(struct sim *s, const struct sp_envelope *e, uint32_t sen
     s->keeper_bodies[s->keeper_body_count++] = body;
     struct keeper_event ev = event_of(s, KEEPER_EV_MESSAGE);
     ev.u.message = (struct keeper_message){.type = e->type, .role = s->process[sender].role, .from = sp_str_of(s->process[sender].name),
-                                           .adapters = sp_str_of("noop"), .nodes = sp_str_of(sender == SIM_LIAR ? "name=node-1" : ""),
+                                           .adapters = sp_str_of("tpm"), .nodes = sp_str_of(sender == SIM_LIAR ? "name=node-1" : ""),
                                            .body = body, .bytes = e->body.n};
     step(s, &ev);
     plan_commit(s); /* after a drain of messages it commits even when nothing was stored */

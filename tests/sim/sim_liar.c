@@ -21,6 +21,13 @@ static void choose(struct sim *s, uint8_t ticket[SP_TICKET_BYTES])
     }
 }
 
+uint64_t sim_liar_instance(const struct sim *s, uint64_t job)
+{
+    static const uint8_t key[16] = {77};
+    uint64_t hash = sp_hash_sip(key, &job, sizeof job);
+    return !sim_boots(s) || hash % 4 < 3 ? 0 : (1 + (hash >> 8) % 12) << 32; /* now and then more than there were */
+}
+
 /* Sends one batch. first: a ticket to begin with, or NULL. */
 static void lie(struct sim *s, const uint8_t *first)
 {
@@ -36,6 +43,8 @@ static void lie(struct sim *s, const uint8_t *first)
             choose(s, ticket);
         struct rec_result r = {.ticket = ticket, .outcome = (uint8_t)sim_below(s, SP_OUTCOME_LAST + 1), .reason = SP_REASON_OK,
                                .detail = sp_str_of("a lie"), .trace = s->steps};
+        struct sp_ticket t;
+        r.instance = sp_ticket_decode(ticket, &t) == SP_OK ? sim_liar_instance(s, t.job) : 0;
         r.outcome = sim_chance(s, 500) ? (uint8_t)SP_OUTCOME_PASS : r.outcome;
         SIM_REQUIRE(s, rec_result_put(&each, &r) == SP_OK, "a lie does not fit");
     }
@@ -59,7 +68,7 @@ void sim_liar_act(struct sim *s)
     if (s->now_us - s->liar_hello_us > 1000000 || s->liar_hello_us == 0) {
         s->liar_boot = s->process[SIM_LIAR].boot;
         s->liar_hello_us = s->now_us;
-        sim_hello(s, SIM_LIAR, "noop", 0);
+        sim_hello(s, SIM_LIAR, "tpm", 0);
     }
     if (s->ticket_count > 0 && sim_chance(s, 700))
         lie(s, NULL);

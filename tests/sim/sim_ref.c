@@ -36,15 +36,23 @@ void sim_ref_issued(struct sim *s, const uint8_t ticket[SP_TICKET_BYTES])
     SIM_REQUIRE(s, sp_map_put(&s->run_by_job, t.job, s->run_count++), "no memory");
 }
 
-void sim_ref_executed(struct sim *s, const uint8_t ticket[SP_TICKET_BYTES], uint8_t outcome)
+uint64_t sim_ref_executed(struct sim *s, const uint8_t ticket[SP_TICKET_BYTES], uint8_t outcome)
 {
     struct sp_ticket t;
     SIM_REQUIRE(s, sp_ticket_decode(ticket, &t) == SP_OK, "a ticket does not decode");
     struct sim_run *r = find(s, t.job);
     if (r == NULL || r->seal != seal_of(ticket))
-        return; /* bent on the way; the keeper must see that */
+        return sim_instance(s, t.node); /* bent on the way; the keeper must see that */
+    r->instance = r->executed ? r->instance : sim_instance(s, t.node);
     r->executed = true;
     r->outcomes |= (uint8_t)(1u << outcome); /* a repeated frame makes it run twice: either answer may win, both are dated by the ticket */
+    return r->instance;
+}
+
+void sim_ref_enrolled(struct sim *s, uint32_t node)
+{
+    s->known[node] = 0;
+    s->known_by[node] = 0;
 }
 
 /* Calls fn for each result of the row. */
@@ -66,9 +74,35 @@ static struct sim_run *run_of(struct sim *s, const struct keeper_journal_entry *
 {
     struct sim_run *r = find(s, e->result.job);
     SIM_REQUIRE(s, r != NULL, "SI-8: accepted a result for job %" PRIx64 " that nobody issued", e->result.job);
-    SIM_REQUIRE(s, r->node == e->node && r->check == e->check && r->generation == e->result.generation && r->dated_ms == e->result.issued_ms,
+    SIM_REQUIRE(s, r->node == e->node && r->check == e->check && r->dated_ms == e->result.issued_ms,
                 "SI-4: the ticket accepted for job %" PRIx64 " is not the one issued", e->result.job);
     return r;
+}
+
+/* What the result says about starts of its node, and what follows: one from before a start that is known must not be let in, and the first
+ * one after a start begins a new generation. */
+static void tell(struct sim *s, struct sim_run *r, const struct check_row *check, uint32_t generation)
+{
+    uint64_t instance = r->worker == SIM_LIAR ? sim_liar_instance(s, r->job) : r->instance;
+    if (check->stage != SP_STAGE_ENFORCING)
+        instance = 0;
+    SIM_REQUIRE(s, instance == 0 || instance >= s->known[r->node], "SI-12: accepted a result of node-%u from before it was started anew", r->node);
+    bool more = instance > s->known[r->node], anew = more && s->known[r->node] != 0;
+    r->order = ++s->orders;
+    r->generation_counted = generation;
+    SIM_REQUIRE(s, generation == r->generation + (anew ? 1 : 0), "SI-12: node-%u was started anew, and a result counts under generation %u", r->node,
+                generation);
+    r->tells = more;
+    if (!more)
+        return;
+    r->known_before = s->known[r->node];
+    r->known_by_before = s->known_by[r->node];
+    r->reborn_before = s->reborn[r->node];
+    s->known[r->node] = instance;
+    s->known_by[r->node] = r->worker;
+    s->reborn[r->node] = anew ? r->order : s->reborn[r->node];
+    for (uint32_t c = 1; c <= SIM_CHECKS; c++)
+        s->found[r->node][c].valid = false;
 }
 
 static void accepted(struct sim *s, const struct keeper_journal *row, const struct keeper_journal_entry *e)
@@ -81,8 +115,9 @@ static void accepted(struct sim *s, const struct keeper_journal *row, const stru
     SIM_REQUIRE(s, r->epoch >= s->store.epoch, "SI-5: accepted epoch %" PRIu64 " below %" PRIu64, r->epoch, s->store.epoch);
     SIM_REQUIRE(s, r->clock_boot == s->clock_boot, "SI-13: accepted a result dated by another clock");
     SIM_REQUIRE(s, now_ms < r->dated_ms + r->life_ms, "SI-2: accepted an answer %" PRIu64 " ms after its time", now_ms - r->dated_ms - r->life_ms);
-    SIM_REQUIRE(s, r->generation == node_registry_at(keeper_core_nodes(s->keeper), r->node)->generation,
-                "SI-12: accepted a result of node-%u under another identity", r->node);
+    uint32_t generation = node_registry_at(keeper_core_nodes(s->keeper), r->node)->generation;
+    bool before = sim_boots(s) && generation == e->result.generation + 1; /* in the same batch as one that tells of a start */
+    SIM_REQUIRE(s, e->result.generation == generation || before, "SI-12: accepted a result of node-%u under another identity", r->node);
     SIM_REQUIRE(s, index != CHECK_ROW_NONE && memcmp(check_table_at(checks, index)->digest, r->digest, 32) == 0,
                 "SI-12: accepted a result of another definition of check-%u", r->check);
     SIM_REQUIRE(s, s->store.state[r->node] != SP_NODE_STATE_RETIRED, "SI-8: accepted a result of a retired node");
@@ -94,6 +129,7 @@ static void accepted(struct sim *s, const struct keeper_journal *row, const stru
         SIM_REQUIRE(s, r->outcomes >> e->result.outcome & 1, "SI-8: accepted for job %" PRIx64 " what no worker found", r->job);
     r->revision = check_table_at(checks, index)->revision;
     r->accepted = true;
+    tell(s, r, check_table_at(checks, index), e->result.generation);
 }
 
 static void committed(struct sim *s, const struct keeper_journal *row, const struct keeper_journal_entry *e)
@@ -114,8 +150,16 @@ static void committed(struct sim *s, const struct keeper_journal *row, const str
 
 static void taken_back(struct sim *s, const struct keeper_journal *row, const struct keeper_journal_entry *e)
 {
+    struct sim_run *r = run_of(s, e);
     (void)row;
-    run_of(s, e)->accepted = false;
+    r->accepted = false;
+    if (!r->tells || s->known[r->node] <= r->known_before)
+        return;
+    s->known[r->node] = r->known_before;
+    s->known_by[r->node] = r->known_by_before;
+    s->reborn[r->node] = r->reborn_before;
+    for (uint32_t c = 1; c <= SIM_CHECKS; c++)
+        s->found[r->node][c].valid = false;
 }
 
 void sim_ref_accepted(struct sim *s, const struct keeper_journal *row)
@@ -156,6 +200,8 @@ void sim_ref_revoked(struct sim *s)
         s->runs[i].is_void = s->runs[i].accepted && s->runs[i].worker == SIM_LIAR;
     for (uint32_t c = 1; c <= SIM_CHECKS; c++)
         s->found[1][c].valid = false;
+    if (s->known_by[1] == SIM_LIAR)
+        sim_ref_enrolled(s, 1); /* nor is what it said about starts */
 }
 
 /* A pair that knows the number of a job must hold its result, unless something voided it. Bad evidence whose commit failed is not stored
@@ -167,7 +213,7 @@ static void restored(struct sim *s, const struct node_row *row, const struct pai
     SIM_REQUIRE(s, index != CHECK_ROW_NONE && check_table_at(checks, index)->revision >= s->revision[r->check],
                 "SI-12: after the restart the keeper does not know the definition of check-%u under which it stored results", r->check);
     const struct check_row *c = check_table_at(checks, index);
-    bool same = pair->known && pair->job == r->job && pair->policy == c->policy && r->generation == row->generation;
+    bool same = pair->known && pair->job == r->job && pair->policy == c->policy && r->generation_counted == row->generation;
     if (same && r->clock_boot == s->clock_boot && r->flags == 0 && memcmp(r->digest, c->digest, 32) == 0)
         SIM_REQUIRE(s, pair->issued_ms == r->dated_ms || (pair->issued_ms > r->dated_ms && pair->outcome == SP_OUTCOME_FAIL && pair->up == 0),
                     "SI-6: after the restart the stored result of job %" PRIx64 " is not in effect", r->job);
@@ -182,7 +228,7 @@ void sim_ref_restored(struct sim *s)
             uint32_t newest = s->found[n][c].newest;
             /* What was found out about a node that is retired, or under its former identity, may be forgotten. A result under the new
              * identity makes the pair anew, with no job in it until its commit. */
-            bool former = newest != UINT32_MAX && s->runs[newest].generation != row->generation;
+            bool former = newest != UINT32_MAX && s->runs[newest].generation_counted != row->generation;
             bool over = newest != UINT32_MAX && ((pair == NULL && (former || row->state == SP_NODE_STATE_RETIRED)) ||
                                                  (pair != NULL && pair->job == 0 && former));
             SIM_REQUIRE(s, newest == UINT32_MAX || over || (pair != NULL && pair->job >= s->runs[newest].job),
@@ -205,7 +251,7 @@ static void look(const struct sim *s, struct sim_found *f, const struct check_ro
     memcpy(f->digest, c->digest, 32);
     for (uint32_t i = f->newest; i != UINT32_MAX; i = s->runs[i].previous) {
         const struct sim_run *r = &s->runs[i];
-        if (r->flags != 0 || r->generation != generation || r->clock_boot != s->clock_boot || memcmp(r->digest, c->digest, 32) != 0)
+        if (r->flags != 0 || r->generation_counted != generation || r->order < s->reborn[r->node] || r->clock_boot != s->clock_boot || memcmp(r->digest, c->digest, 32) != 0)
             continue;
         if (r->outcome == SP_OUTCOME_FAIL && !r->is_void)
             return;

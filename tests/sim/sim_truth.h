@@ -24,6 +24,12 @@ struct sim_run {
     uint64_t clock_boot;
     uint64_t seal;     /* hash of the whole ticket */
     uint64_t issued_us; /* true time */
+    uint64_t instance;  /* how often the node was started when it was found; of the first time it ran */
+    uint32_t generation_counted; /* under which the keeper let it in: a later one than the ticket's when it told of a start */
+    uint64_t order;     /* of those let in */
+    uint64_t known_before, reborn_before; /* of the node, when it was the first to tell of a start; see tells */
+    uint32_t known_by_before;
+    bool tells;
     uint32_t previous;     /* committed run of the same pair before this one, UINT32_MAX */
 };
 

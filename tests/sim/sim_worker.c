@@ -24,7 +24,7 @@ void sim_worker_start(struct sim *s, uint32_t process)
         struct resend_place place = {.sequence = w->outbox[i].sequence, .bytes = w->outbox[i].bytes, .results = w->outbox[i].count};
         (void)resend_add(&w->resend, &place);
     }
-    sim_hello(s, process, "noop", 6);
+    sim_hello(s, process, "tpm", 6);
     sim_wake_at(s, process, sim_clock(s, process).mono.us);
 }
 
@@ -38,12 +38,12 @@ static void collect(struct sim *s, uint32_t process, const struct worker_slot *s
 {
     struct sim_worker *w = worker(s, process);
     struct sp_packer pack;
-    struct rec_result r = {.ticket = slot->ticket, .outcome = outcome, .reason = reason, .detail = sp_str_of("sim"), .trace = slot->trace};
+    struct rec_result r = {.ticket = slot->ticket, .outcome = outcome, .reason = reason, .detail = sp_str_of("sim"), .trace = slot->trace,
+                           .instance = sim_ref_executed(s, slot->ticket, outcome)};
     sp_packer_init(&pack, w->collected + w->collected_bytes, sizeof w->collected - w->collected_bytes);
     SIM_REQUIRE(s, rec_result_put(&pack, &r) == SP_OK, "result does not fit");
     w->collected_bytes += (uint32_t)sp_packer_bytes(&pack);
     w->collected_count++;
-    sim_ref_executed(s, slot->ticket, outcome);
 }
 
 static void send_due(struct sim *s, uint32_t process)

@@ -131,9 +131,21 @@ static void reboot_keeper(struct sim *s)
         *offset = *offset > 6000000 ? *offset - sim_below(s, 6000000) : *offset + sim_below(s, 1000000);
 }
 
+/* A node is started anew, or an operator proves one again. */
+static void boot_some(struct sim *s)
+{
+    uint32_t node = 1 + (uint32_t)sp_rng_below(&s->boot_rng, SIM_NODES);
+    uint64_t what = sim_boots(s) ? sp_rng_below(&s->boot_rng, 60) : 60;
+    if (what < 4)
+        s->boots[node]++;
+    else if (what == 4 && s->process[SIM_KEEPER].alive)
+        sim_keeper_enrol(s, node);
+}
+
 static void fault(struct sim *s)
 {
     const struct sim_knobs *k = &s->knobs;
+    boot_some(s);
     unsigned sum = k->crash + k->freeze + k->partition + k->clock + k->disk + k->operator_act + k->flip + k->lie;
     uint64_t at = sum > 0 ? sim_below(s, sum) : 0;
     uint32_t process = (uint32_t)sim_below(s, SIM_LIAR);
@@ -200,7 +212,7 @@ static void overhear(struct sim *s, const struct sim_event *e)
 static void greet(struct sim *s, uint32_t process)
 {
     bool works = s->process[process].role == SP_ROLE_WORKER;
-    sim_hello(s, process, works ? "noop" : "", works ? 6 : 0);
+    sim_hello(s, process, works ? "tpm" : "", works ? 6 : 0);
 }
 
 /* The broker does not know our session: begin another, as the bus client does. */
@@ -407,11 +419,11 @@ static void init_checks(struct sim *s)
     for (uint32_t i = 1; i <= SIM_CHECKS; i++) {
         struct check_def *c = &s->check[i];
         struct sp_packer w;
-        *c = (struct check_def){.id = i, .revision = 1, .adapter = "noop", .profile = "normal", .timeout_ms = 1000, .max_age_ms = SIM_MAX_AGE_MS,
+        *c = (struct check_def){.id = i, .revision = 1, .adapter = "tpm", .profile = "normal", .timeout_ms = 1000, .max_age_ms = SIM_MAX_AGE_MS,
                                 .rise = (uint16_t)(i == 2 ? 2 : 1), .fall = 1, .retries = 1, .enabled = true,
                                 .stage = i == 4 ? SP_STAGE_SHADOW : SP_STAGE_ENFORCING};
         (void)snprintf(c->name, sizeof c->name, "check-%u", i);
-        struct rec_definition_body body = {.check = sp_str_of(c->name), .revision = 1, .adapter = sp_str_of("noop"), .params = sp_str_of("{}"),
+        struct rec_definition_body body = {.check = sp_str_of(c->name), .revision = 1, .adapter = sp_str_of("tpm"), .params = sp_str_of("{}"),
                                            .timeout_ms = 1000};
         sp_packer_init(&w, s->definition[i], sizeof s->definition[i]);
         SIM_REQUIRE(s, rec_definition_body_put(&w, &body) == SP_OK, "definition");
@@ -448,6 +460,7 @@ void sim_init(struct sim *s, uint64_t seed, uint64_t steps)
     s->seed = seed;
     s->rng.state = seed * 0x9e3779b97f4a7c15ull + 1;
     s->bridge_rng.state = seed * 0x2545f4914f6cdd1dull + 5;
+    s->boot_rng.state = seed * 0x9fb21c651e98df25ull + 7;
     s->steps_max = steps;
     s->now_us = 1000000;
     s->scheduler = calloc(1, sizeof *s->scheduler);

@@ -360,7 +360,7 @@ static void another_version_is_refused_by_name(void **state)
         assert_int_equal(rig_open(&r), SP_E_VERSION);
         assert_non_null(strstr(r.err.where, "keeper.db"));
         assert_non_null(strstr(r.err.text, rows[i].found));
-        assert_non_null(strstr(r.err.text, "works with version 3"));
+        assert_non_null(strstr(r.err.text, "works with version 4"));
         assert_non_null(strstr(r.err.hint, rows[i].hint));
         rig_fini(&r);
     }
