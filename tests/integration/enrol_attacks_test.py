@@ -31,7 +31,8 @@ class Guest:
         self.context = zmq.Context()
         self.socket = self.context.socket(zmq.DEALER)
         self.socket.linger = 0
-        self.socket.curve_serverkey = z85.encode(bytes.fromhex(known["brokers"][0]["curve"]))
+        self.server = z85.encode(bytes.fromhex(known["brokers"][0]["curve"]))
+        self.socket.curve_serverkey = self.server
         self.socket.curve_secretkey, self.socket.curve_publickey = secret, zmq.curve_public(secret)
         self.socket.connect(known["brokers"][0]["endpoints"][0])
 

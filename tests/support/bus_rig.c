@@ -53,7 +53,7 @@ static void append_principal(struct sp_buf *b, const struct sp_keys *keys, uint8
     sp_buf_format(b, "  - name: %s\n    role: %s\n    curve: \"%s\"\n    sign: \"%s\"\n", keys->pub.name, sp_role_name(role),
                   keys->curve_public_z85, sign);
     if (adapters != NULL)
-        sp_buf_format(b, "    adapters: \"%s\"\n", adapters);
+        sp_buf_format(b, "    %s: \"%s\"\n", role == SP_ROLE_ATTESTER ? "nodes" : "adapters", adapters);
 }
 
 /* Z85 has characters YAML wants quoted, but neither a double quote nor a backslash. */
@@ -275,6 +275,23 @@ void bus_rig_child(struct bus_rig *rig, const char *name)
     snprintf(path, sizeof path, "%s/keys/core.key", rig->dir);
     if (sp_keys_core_load(path, &rig->core, &err) != SP_OK || sp_loop_new(&loop, &rig->loop, &err) != SP_OK)
         die(path, &err);
+}
+
+void bus_rig_conf_alone(struct bus_rig *rig, struct sp_conf *conf)
+{
+    struct sp_buf b;
+
+    sp_buf_init(&b, 1u << 16);
+    sp_buf_text(&b, "principals:\n");
+    for (unsigned i = 0; i < rig->brokers; i++)
+        append_principal(&b, rig->broker_keys[i], SP_ROLE_BROKER, NULL);
+    for (unsigned i = 0; i < rig->count; i++)
+        if (rig->clients[i].role == SP_ROLE_KEEPER)
+            append_principal(&b, rig->clients[i].keys, SP_ROLE_KEEPER, NULL);
+    write_file(rig->dir, "etc/alone.yaml", &b);
+    sp_buf_fini(&b);
+    *conf = *rig->conf;
+    snprintf(conf->principals, sizeof conf->principals, "%s/etc/alone.yaml", rig->dir);
 }
 
 void bus_rig_options(struct bus_rig *rig, const char *name, struct sp_bus_options *o)

@@ -16,7 +16,7 @@
 struct bus_rig_client {
     const char *name;
     uint8_t role;
-    const char *adapters; /* scope and announcement of a worker */
+    const char *adapters; /* scope and announcement of a worker; the node of an attester */
     struct sp_keys *keys;
 };
 
@@ -41,6 +41,8 @@ void bus_rig_fini(struct bus_rig *rig);
 void bus_rig_start(struct bus_rig *rig, unsigned broker);
 /* Effect: kills with this signal and waits. Returns the wait status. */
 int bus_rig_stop(struct bus_rig *rig, unsigned broker, int signo);
+/* Effect: fills *conf for a process that knows brokers and keeper alone, as on a host that was enrolled. */
+void bus_rig_conf_alone(struct bus_rig *rig, struct sp_conf *conf);
 /* Effect: fills the options for a client; set handlers, then sp_bus_open. */
 void bus_rig_options(struct bus_rig *rig, const char *name, struct sp_bus_options *o);
 /* Effect: in a child after fork: keys of this client, the core key and a loop of its own. */

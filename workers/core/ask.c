@@ -228,6 +228,10 @@ const struct identity_row *ask_core_want(struct ask_core *c, uint64_t now_us, un
 static void judge_identity(struct ask_core *c, uint32_t at, const struct msg_identity *m)
 {
     struct ask_row *r = &c->rows[at];
+    struct identity_row *who = &c->identity.rows[r->identity];
+    if (m->code != SP_REFUSAL_NONE) {
+        who->asked_us = 0; /* the next question asks anew, at once */
+    }
     if (m->code == SP_REFUSAL_NOT_FOUND) {
         finish_text(c, at, SP_REASON_NOT_ENROLLED, "no attester is enrolled for this node");
     } else if (m->code != SP_REFUSAL_NONE) {
@@ -239,8 +243,8 @@ static void judge_identity(struct ask_core *c, uint32_t at, const struct msg_ide
     } else if (m->generation == r->generation && !identity_message_ok(m)) {
         broken(c, at, "the keeper's word about this node is not whole");
     } else if (m->generation == r->generation) {
-        if (!c->identity.rows[r->identity].known) {
-            identity_fill(&c->identity.rows[r->identity], m);
+        if (!who->known) {
+            identity_fill(who, m);
         }
         move(c, at, ASK_READY);
     }
