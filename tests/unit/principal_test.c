@@ -52,6 +52,46 @@ static void test_put_and_find(void **state)
     principal_fini(&t);
 }
 
+static void test_an_attester_has_one_node(void **state)
+{
+    static const char *const bad[] = {"", "two,nodes", "name=*", "a b", "n=1"};
+    struct principal_table t;
+    uint8_t a[32] = {1}, b[32] = {2}, c[32] = {3};
+    struct rec_principal pa = row("a1", SP_ROLE_ATTESTER, a), pb = row("a2", SP_ROLE_ATTESTER, b), w = row("w", SP_ROLE_WORKER, c);
+    uint32_t ia, ib, iw;
+
+    (void)state;
+    assert_true(principal_init(&t, 4, seed));
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        pa.nodes = sp_str_of(bad[i]);
+        assert_int_equal(principal_put(&t, &pa, false, &ia), SP_E_INVALID);
+    }
+    pa.nodes = pb.nodes = w.nodes = sp_str_of("n1.example");
+    assert_int_equal(principal_put(&t, &pa, false, &ia), SP_OK);
+    assert_int_equal(principal_put(&t, &w, false, &iw), SP_OK); /* a worker's selector is no node */
+    assert_int_equal(principal_by_node(&t, sp_str_of("n1.example")), ia);
+    assert_int_equal(principal_by_node(&t, sp_str_of("n1")), PRINCIPAL_NONE);
+    assert_int_equal(principal_by_node(&t, sp_str_of("")), PRINCIPAL_NONE);
+    pa.revoked = true; /* another one takes its place */
+    assert_int_equal(principal_put(&t, &pa, false, &ia), SP_OK);
+    assert_int_equal(principal_by_node(&t, sp_str_of("n1.example")), PRINCIPAL_NONE);
+    assert_int_equal(principal_put(&t, &pb, false, &ib), SP_OK);
+    assert_int_equal(principal_put(&t, &pa, false, &ia), SP_OK); /* said again with the next set, in whatever order */
+    assert_int_equal(principal_by_node(&t, sp_str_of("n1.example")), ib);
+    pb.nodes = sp_str_of("n2");
+    assert_int_equal(principal_put(&t, &pb, false, &ib), SP_OK);
+    assert_int_equal(principal_by_node(&t, sp_str_of("n1.example")), PRINCIPAL_NONE);
+    assert_int_equal(principal_by_node(&t, sp_str_of("n2")), ib);
+    principal_check(&t);
+    struct msg_principal_set none = {.version = 1, .part = 0, .last = true};
+    uint32_t left = 0;
+
+    assert_int_equal(principal_set(&t, &none, &left), SP_OK); /* nobody is named: all of them are gone */
+    assert_int_equal(principal_by_node(&t, sp_str_of("n2")), PRINCIPAL_NONE);
+    principal_check(&t);
+    principal_fini(&t);
+}
+
 static void test_user_id_dies_with_the_key(void **state)
 {
     struct principal_table t;
@@ -380,6 +420,7 @@ static void test_adapters(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_an_attester_has_one_node),
         cmocka_unit_test(test_put_and_find),
         cmocka_unit_test(test_user_id_dies_with_the_key),
         cmocka_unit_test(test_validity),
