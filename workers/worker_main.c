@@ -99,14 +99,14 @@ int main(int argc, char **argv)
     int code = 0;
     /* The verb comes first, its options may follow the token. */
     bool enrols = argc > 1 && strcmp(argv[1], "enrol") == 0;
-    const char *token = enrols && argc > 2 && argv[2][0] != '-' ? argv[2] : NULL;
+    const char *token = enrols && argc > 2 && (argv[2][0] != '-' || argv[2][1] == '\0') ? argv[2] : NULL;
     int skip = enrols ? 1 + (token != NULL) : 0;
     sp_opt_common_init(&p.common);
     argv[skip] = argv[0];
     if (!sp_process_options(&needs, argc - skip, argv + skip, &code))
         return code;
     if (enrols) {
-        const struct enrol_options o = {.token = token, .prefix = p.common.prefix, .wait_ms = wait_ms};
+        const struct enrol_options o = {.token = token, .prefix = p.common.prefix, .wait_ms = wait_ms, .program = "spice-worker"};
         return enrol_run(&o, &err) == SP_OK ? SP_OPT_EXIT_OK : sp_process_fail(&needs, &err, SP_OPT_EXIT_FAILED);
     }
     return sp_process_run(&p, &needs);

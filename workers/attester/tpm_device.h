@@ -39,8 +39,8 @@ struct tpm_device_quote {
 SP_MUST_USE enum sp_rc tpm_device_open(const char *tcti, struct tpm_device **out, struct sp_err *err);
 void tpm_device_close(struct tpm_device **device);
 
-/* For all of the following: SP_E_INVALID, the TPM refuses this; SP_E_IO, the link is lost or the TPM failed; SP_E_AGAIN, it is busy or takes nothing for now;
- * SP_E_FULL, it is full of handles that were left over (tpm_device_clean). */
+/* For all of the following: SP_E_INVALID, the TPM refuses this; SP_E_IO, the link is lost or the TPM failed; SP_E_AGAIN, it is busy
+ * or takes nothing for now; SP_E_FULL, it is full of handles that were left over (tpm_device_clean). */
 
 /* Effect: quotes the selection with this nonce under the persistent key at `ak`, and reads the values. SP_E_AGAIN: PCRs change
  * faster than they can be read; SP_E_NOT_FOUND: no key there. */

@@ -21,6 +21,8 @@
 struct enrol {
     struct enrol_token token;
     const char *prefix;
+    const char *program; /* that is started afterwards */
+    bool attester;
     char conf_path[SP_FS_PATH_BYTES], principals_path[SP_FS_PATH_BYTES], key_path[SP_FS_PATH_BYTES];
     bool wrote_conf, wrote_principals, wrote_key;
     struct sp_keys *worker;  /* the new worker's */
@@ -41,9 +43,9 @@ static void conf_text(const struct enrol *e, struct sp_buf *b)
     char hex[2 * sizeof e->token.deployment + 1];
     sp_hex_write(e->token.deployment, sizeof e->token.deployment, hex);
     sp_buf_format(b,
-                  "# SPICE on this host, written by spice-worker enrol. All keys and their defaults: spice.yaml(5).\n"
+                  "# SPICE on this host, written by %s enrol. All keys and their defaults: spice.yaml(5).\n"
                   "prefix: ..\n\ndeployment: \"%s\"\n\nbrokers:\n",
-                  hex);
+                  e->program, hex);
     for (uint32_t i = 0; i < e->token.broker_count; i++) {
         const struct sp_conf_link *l = &e->token.broker[i];
         sp_buf_format(b, "  - name: %s\n    endpoints: [", l->name);
@@ -52,7 +54,10 @@ static void conf_text(const struct enrol *e, struct sp_buf *b)
         }
         sp_buf_text(b, "]\n");
     }
-    if (e->answered) {
+    if (e->attester) {
+        sp_buf_text(b, "\n# What may be read here and what that may cost. trees and services name what files and procmem may ask about.\n"
+                       "attester:\n  tcti: \"device:/dev/tpmrm0\"\n  trees: []\n  services: []\n");
+    } else if (e->answered) {
         sp_buf_format(b, "\nworkers:\n  - name: %s\n    adapters: ", e->token.name);
         sp_yaml_scalar(sp_str_of(e->adapters), b);
         if (e->labels[0] != '\0') {
@@ -63,7 +68,7 @@ static void conf_text(const struct enrol *e, struct sp_buf *b)
     }
 }
 
-/* Before the answer the temporary principal is one of the rows, afterwards the worker is. */
+/* Before the answer the temporary principal is one of the rows, afterwards the new one is. */
 static void principals_text(const struct enrol *e, struct sp_buf *b)
 {
     struct sp_conf_principals *p = calloc(1, sizeof *p);
@@ -77,10 +82,11 @@ static void principals_text(const struct enrol *e, struct sp_buf *b)
         struct sp_conf_principal *w = &p->rows[p->count - 1];
         memset(w, 0, sizeof *w);
         (void)sp_str_copy(w->name, sizeof w->name, sp_str_of(e->token.name));
-        w->role = SP_CONF_ROLE_WORKER;
+        w->role = e->attester ? SP_CONF_ROLE_ATTESTER : SP_CONF_ROLE_WORKER;
+        (void)sp_str_copy(w->nodes, sizeof w->nodes, sp_str_of(e->attester ? e->token.node : ""));
         memcpy(w->curve, e->worker->pub.curve, sizeof w->curve);
         memcpy(w->sign, e->worker->pub.sign, sizeof w->sign);
-        (void)sp_str_copy(w->adapters, sizeof w->adapters, sp_str_of(e->adapters));
+        (void)sp_str_copy(w->adapters, sizeof w->adapters, sp_str_of(e->attester ? "" : e->adapters));
     }
     sp_buf_text(b, "# Whom this host knows: the brokers it talks to, and whose signatures it believes.\n");
     sp_conf_principals_print(p, b);
@@ -241,7 +247,8 @@ static void on_link(void *ctx, unsigned broker, bool up, uint64_t boot)
 
 static enum sp_rc talk(struct enrol *e, uint64_t wait_ms, struct sp_err *err)
 {
-    char why[SP_ERR_TEXT_BYTES];
+    char why[SP_ERR_TEXT_BYTES], software[32];
+    (void)snprintf(software, sizeof software, "%s " SPICE_VERSION, e->program);
     struct sp_loop_options lo = {.ctx = e, .deadline = on_deadline, .tick = on_tick};
     enum sp_rc rc = sp_loop_new(&lo, &e->loop, err);
     if (rc != SP_OK) {
@@ -254,7 +261,7 @@ static enum sp_rc talk(struct enrol *e, uint64_t wait_ms, struct sp_err *err)
                                 .keys = e->session,
                                 .name = e->token.enrol,
                                 .role = SP_ROLE_ENROL,
-                                .software = "spice-worker " SPICE_VERSION,
+                                .software = software,
                                 .self = e,
                                 .on_message = on_message,
                                 .on_link = on_link};
@@ -320,11 +327,28 @@ static const char *token_text(const char *token, char *line, size_t size)
     return line;
 }
 
+/* An invitation says what for; the other program would make keys that nobody can use. */
+static enum sp_rc is_for_us(const struct enrol *e, struct sp_err *err)
+{
+    bool attester = e->token.node[0] != '\0';
+    if (attester == e->attester) {
+        return SP_OK;
+    }
+    if (attester) {
+        (void)sp_err_set(err, SP_E_INVALID, "enrol", "this invitation is for the attester of %s", e->token.node);
+        sp_err_hint(err, "on that node: spice-attester enrol TOKEN; a worker's comes from spicectl worker invite");
+    } else {
+        (void)sp_err_set(err, SP_E_INVALID, "enrol", "this invitation is for a worker");
+        sp_err_hint(err, "spice-worker enrol TOKEN; an attester's comes from spicectl key invite --attester NODE");
+    }
+    return SP_E_INVALID;
+}
+
 enum sp_rc enrol_run(const struct enrol_options *options, struct sp_err *err)
 {
     if (options->token == NULL || options->prefix == NULL) {
         enum sp_rc usage = sp_err_set(err, SP_E_USAGE, "enrol", "a token and --prefix are wanted");
-        sp_err_hint(err, "spice-worker enrol TOKEN --prefix /var/lib/spice");
+        sp_err_hint(err, "%s enrol TOKEN --prefix /var/lib/spice", options->program);
         return usage;
     }
     struct enrol *e = calloc(1, sizeof *e);
@@ -333,6 +357,8 @@ enum sp_rc enrol_run(const struct enrol_options *options, struct sp_err *err)
         return sp_err_set(err, SP_E_NOMEM, "enrol", "cannot start");
     }
     e->prefix = options->prefix;
+    e->program = options->program;
+    e->attester = options->attester;
     char *line = calloc(1, ENROL_TOKEN_CHARS_MAX + 2);
     enum sp_rc rc = line == NULL ? sp_err_set(err, SP_E_NOMEM, "enrol", "no memory")
                                  : enrol_token_parse(token_text(options->token, line, ENROL_TOKEN_CHARS_MAX + 2), &e->token, err);
@@ -340,14 +366,11 @@ enum sp_rc enrol_run(const struct enrol_options *options, struct sp_err *err)
         sp_crypto_wipe(line, ENROL_TOKEN_CHARS_MAX + 2);
         free(line);
     }
-    if (rc == SP_OK && e->token.node[0] != '\0') {
-        rc = sp_err_set(err, SP_E_INVALID, "enrol", "this invitation is for the attester of %s", e->token.node);
-        sp_err_hint(err, "on that node: spice-attester enrol TOKEN; a worker's comes from spicectl worker invite");
-    }
+    rc = rc == SP_OK ? is_for_us(e, err) : rc;
     rc = rc == SP_OK ? perform(e, options->wait_ms, err) : rc;
     if (rc == SP_OK) {
-        (void)printf("%s is a worker of this fleet now. Start it:\n  spice-worker --config %s --name %s\n", e->token.name, e->conf_path,
-                     e->token.name);
+        (void)printf("%s is %s%s of this fleet now. Start it:\n  %s --config %s --name %s\n", e->token.name,
+                     e->attester ? "the attester of " : "a worker", e->token.node, e->program, e->conf_path, e->token.name);
     } else {
         undo(e);
     }
