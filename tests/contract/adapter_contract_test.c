@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Every adapter of the build against the same rules: it ends each job exactly once, leaves the deadline to the worker, can be cancelled at
- * any instant, keeps its output within bounds, refuses bad parameters, and describes itself. An adapter without a row here fails.
+ * Every adapter of the build against the same rules: it ends each job exactly once, leaves the deadline to the worker, can be
+ * cancelled at any instant, keeps its output within bounds, refuses bad parameters, and describes itself. An adapter without a row
+ * here fails.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -15,9 +16,11 @@
 #include "adapter_rig.h"
 #include "http_double.h"
 #include "msg.h"
+#include "scratch.h"
 #include "sp_rng.h"
 
-/* $PORT and $BUILD are replaced. quick ends by itself; hang does not end within the test; flood has endless output, or is NULL. */
+/* $PORT, $BUILD and $DIR (where policies are) are replaced. quick ends by itself; hang does not end within the test; flood has
+ * endless output, or is NULL. */
 struct contract {
     const char *name, *settings, *quick, *hang, *flood;
 };
@@ -33,11 +36,32 @@ static const struct contract contracts[] = {
      "{\"verifier\":\"http://127.0.0.1:$PORT/flood\",\"insecure\":true,\"max_bytes\":4096}"},
     {"exec", "{\"plugin_dirs\":[\"$BUILD/plugins\"],\"manifest_required\":false,\"helpers\":1}",
      "{\"plugin\":\"status\",\"args\":[\"0\",\"well\"]}", "{\"plugin\":\"hang\"}", "{\"plugin\":\"flood\"}"},
+    {"tpm", "{\"policy_dir\":\"$DIR\"}", "{\"reference\":\"quick.yaml\"}", "{\"reference\":\"hang.yaml\"}", NULL},
 };
+
+/* Policies of adapters that ask attesters: file, content. */
+static const char *const policies[][2] = {
+    {"quick.yaml",
+     "{reference: 1, boot_log: {judge: ignored}, profiles: [{name: a, pcrs: {sha1: {1: $SHA1}, sha256: {1: $SHA256}}}]}"},
+    {"hang.yaml", "{reference: 1, boot_log: {judge: ignored}, profiles: [{name: a, pcrs: {sha256: {15: $SHA256}}}]}"},
+};
+
+/* An attester that never answers a question about PCR 15, and answers others with bytes that are no evidence. */
+static void attester(void *arg, const struct rig_question *q, struct rig_answer *out)
+{
+    static const struct sp_adapter_identity who = {.generation = 1, .mode = SP_ENROLMENT_CERTIFIED};
+    (void)arg;
+    out->silent = strstr(q->args, "sha256:15") != NULL;
+    out->who = &who;
+    out->bytes = (const uint8_t *)"no evidence";
+    out->n = 11;
+    out->part = 4;
+}
 
 #define LONG_MS 60000u /* nothing that goes well takes so long, on no machine */
 
 static struct http_double server;
+static struct scratch scratch;
 
 static char *fill(const char *text)
 {
@@ -52,6 +76,13 @@ static char *fill(const char *text)
         } else if (strncmp(text, "$BUILD", 6) == 0) {
             n += (size_t)snprintf(to + n, 4096 - n, "%s", SPICE_BINARY_DIR);
             text += 6;
+        } else if (strncmp(text, "$DIR", 4) == 0) {
+            n += (size_t)snprintf(to + n, 4096 - n, "%s", scratch.dir);
+            text += 4;
+        } else if (strncmp(text, "$SHA", 4) == 0) {
+            bool sha1 = text[4] == '1';
+            n += (size_t)snprintf(to + n, 4096 - n, "%0*u", sha1 ? 40 : 64, 1u);
+            text += sha1 ? 5 : 7;
         } else {
             to[n++] = *text++;
         }
@@ -85,7 +116,7 @@ static void for_each(void (*test)(const struct sp_adapter *, const struct contra
 {
     for (size_t i = 0; sp_adapters[i] != NULL; i++) {
         const struct contract *c = contract_of(sp_adapters[i]);
-        struct rig *rig = rig_open(sp_adapters[i], fill(c->settings));
+        struct rig *rig = rig_open_attested(sp_adapters[i], fill(c->settings), attester, NULL);
         test(sp_adapters[i], c, rig);
         rig_close(&rig);
     }
@@ -250,7 +281,8 @@ static void test_bounded_output(void **state)
 
 static void bad_parameters_refused(const struct sp_adapter *a, const struct contract *c, struct rig *rig)
 {
-    static const char *const bad[] = {"[]", "{", "{}x", "{\"no_such_parameter\":1}", "{\"a\":\"\\u0000\"}", "\"x\"", "{\"a\":1,\"a\":2}"};
+    static const char *const bad[] = {
+        "[]", "{", "{}x", "{\"no_such_parameter\":1}", "{\"a\":\"\\u0000\"}", "\"x\"", "{\"a\":1,\"a\":2}"};
     (void)a;
     (void)c;
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
@@ -295,6 +327,10 @@ static int setup(void **state)
 {
     (void)state;
     http_double_open(&server);
+    scratch_init(&scratch);
+    for (size_t i = 0; i < sizeof policies / sizeof policies[0]; i++) {
+        scratch_file(&scratch, policies[i][0], fill(policies[i][1]), SIZE_MAX, 0600);
+    }
     return 0;
 }
 
@@ -302,14 +338,15 @@ static int teardown(void **state)
 {
     (void)state;
     http_double_close(&server);
+    scratch_fini(&scratch);
     return 0;
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(descriptors),         cmocka_unit_test(test_one_result_each), cmocka_unit_test(test_deadline),
-        cmocka_unit_test(test_cancel),         cmocka_unit_test(test_bounded_output),  cmocka_unit_test(test_bad_parameters),
+        cmocka_unit_test(descriptors),      cmocka_unit_test(test_one_result_each), cmocka_unit_test(test_deadline),
+        cmocka_unit_test(test_cancel),      cmocka_unit_test(test_bounded_output),  cmocka_unit_test(test_bad_parameters),
         cmocka_unit_test(test_definitions),
     };
     return cmocka_run_group_tests_name("adapter contract", tests, setup, teardown);

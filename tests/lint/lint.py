@@ -31,9 +31,11 @@ MAY = {
     "nodes": CLIENT + ["nodes/core"],
     "workers": CLIENT + ["workers/core", "workers/exec_client", "workers/adapters", "workers/enrolment"],
     "workers/enrolment": CLIENT,
-    "workers/adapters": WORDS + ["workers", "workers/core", "workers/exec_client", "ops/runtime"],
+    "workers/adapters": WORDS + ["workers", "workers/core", "workers/exec_client", "workers/evidence_client", "ops/runtime"],
     "workers/exec_client": WORDS + ["workers", "workers/exec", "workers/core", "ops/runtime"],
     "workers/exec": RUNTIME + ["workers"],
+    "workers/evidence_client": WORDS + ["workers", "workers/adapters", "workers/exec_client", "workers/evidence", "workers/evidence/core", "ops/runtime"],
+    "workers/appraise": RUNTIME + ["workers", "workers/exec", "workers/evidence", "workers/evidence/core"],
     "workers/evidence/core": WORDS, "workers/evidence": WORDS + ["ops/runtime", "workers/evidence/core"],
     "workers/files": WORDS + ["ops/runtime", "workers/evidence/core"],
     "workers/attester/core": WORDS,
@@ -52,7 +54,7 @@ THIRD = {  # header prefix -> files or folders that may use it
     "curl/": ["workers/adapters/", "broker/cloud/cloud_http"],
     "amqp": ["broker/amqp/amqp_link_wire"], "rabbitmq-c/": ["broker/amqp/amqp_link_wire"],
     "msgpack": [],
-    "seccomp.h": ["ops/runtime/", "workers/exec/", "workers/attester/"],
+    "seccomp.h": ["ops/runtime/", "workers/exec/", "workers/appraise/", "workers/attester/"],
 }
 PURE_SYSTEM = {"assert.h", "inttypes.h", "limits.h", "stdarg.h", "stdbool.h", "stddef.h", "stdint.h", "stdio.h", "stdlib.h", "string.h",
                "stdalign.h", "math.h"}

@@ -21,6 +21,16 @@ struct rig_job {
     struct rig_result result;
 };
 
+/* A question that waits for its answer. Parts may be asked for while others are told: nothing is lent over a call of part(). */
+struct rig_asked {
+    struct sp_adapter_ask *ask; /* NULL: over */
+    char node[65];
+    char kind[33];
+    char *args;
+    uint8_t nonce[32];
+    bool silent;
+};
+
 struct rig {
     struct worker_host host; /* first: `self` of the services */
     struct sp_adapter_host services;
@@ -33,6 +43,9 @@ struct rig {
     char why[SP_ADAPTER_WHY_MAX];
     char dir[64];
     char build[512]; /* the build tree: tests are in its folder tests/ */
+    rig_attester *attester;
+    void *attester_arg;
+    struct rig_asked *asked; /* by index of the question - 1 */
 };
 
 SP_STATIC_ASSERT(offsetof(struct rig, host) == 0, "services pass the host as self");
@@ -56,14 +69,102 @@ static void on_finish(void *self, struct sp_adapter_job *job, const struct sp_ad
         memcpy(j->result.checkpoint, r->checkpoint, r->checkpoint_len);
     }
     j->result.checkpoint_len = r->checkpoint_len;
+    j->result.instance = r->instance;
     j->result.took_us = sp_clock_read().mono.us - j->started_us;
     rig->open--;
 }
 
+/* ---- attester -------------------------------------------------------------------------------------------------- */
+
+static void on_ask(void *self, const struct sp_adapter_job *job, struct sp_adapter_ask *ask, const struct sp_adapter_question *question)
+{
+    struct rig *rig = self;
+    uint32_t i = 0;
+    SP_ASSERT(ask->index == 0 && job == &rig->row[job->slot].job && !rig->row[job->slot].result.done);
+    while (rig->asked[i].ask != NULL) {
+        SP_ASSERT(++i < RIG_JOBS);
+    }
+    struct rig_asked *a = &rig->asked[i];
+    *a = (struct rig_asked){.ask = ask, .args = strdup(question->args)};
+    (void)snprintf(a->node, sizeof a->node, "%s", job->node);
+    (void)snprintf(a->kind, sizeof a->kind, "%s", question->kind);
+    memcpy(a->nonce, question->nonce, sizeof a->nonce);
+    ask->index = i + 1;
+}
+
+static void on_ask_stop(void *self, struct sp_adapter_ask *ask)
+{
+    struct rig *rig = self;
+    if (ask->index > 0) {
+        struct rig_asked *a = &rig->asked[ask->index - 1];
+        SP_ASSERT(a->ask == ask);
+        free(a->args);
+        *a = (struct rig_asked){0};
+        ask->index = 0;
+    }
+}
+
+/* Tells one part; true: it was not the last one, and the question is still open. */
+static bool tell(struct rig *rig, uint32_t i, const struct rig_answer *answer, size_t at)
+{
+    struct sp_adapter_ask *ask = rig->asked[i].ask;
+    size_t left = answer->n - at;
+    size_t n = answer->part > 0 && answer->part < left ? answer->part : left;
+    bool last = answer->reason != SP_REASON_OK || at + n == answer->n;
+    uint8_t *copy = malloc(n > 0 ? n : 1); /* of exactly this size: a sanitizer sees what reads on */
+    SP_ASSERT(copy != NULL);
+    if (n > 0) {
+        memcpy(copy, answer->bytes + at, n);
+    }
+    const struct sp_adapter_part part = {.reason = answer->reason,
+                                         .detail = answer->detail,
+                                         .who = answer->who,
+                                         .bytes = copy,
+                                         .n = answer->reason == SP_REASON_OK ? n : 0,
+                                         .offset = at,
+                                         .total = answer->n,
+                                         .last = last};
+    if (last) {
+        on_ask_stop(rig, ask);
+    }
+    ask->part(ask, &part);
+    free(copy);
+    return !last && rig->asked[i].ask == ask;
+}
+
+static void answer_all(struct rig *rig)
+{
+    for (uint32_t i = 0; rig->attester != NULL && i < RIG_JOBS; i++) {
+        struct rig_asked *a = &rig->asked[i];
+        if (a->ask == NULL || a->silent) {
+            continue;
+        }
+        const struct rig_question q = {.node = a->node, .kind = a->kind, .args = a->args, .nonce = a->nonce};
+        struct rig_answer answer = {0};
+        rig->attester(rig->attester_arg, &q, &answer);
+        a->silent = answer.silent;
+        for (size_t at = 0; !answer.silent && tell(rig, i, &answer, at); at += answer.part) {
+            continue;
+        }
+    }
+}
+
+static bool has_questions(const struct rig *rig)
+{
+    for (uint32_t i = 0; rig->attester != NULL && i < rig->count; i++) { /* one question a job at most */
+        if (rig->asked[i].ask != NULL && !rig->asked[i].silent) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* ---- loop ------------------------------------------------------------------------------------------------------ */
+
 static struct sp_mono on_deadline(void *ctx)
 {
     struct rig *rig = ctx;
-    uint64_t next = worker_host_deadline(&rig->host);
+    uint64_t next = has_questions(rig) ? 0 : worker_host_deadline(&rig->host);
     for (unsigned i = 0; i < rig->count; i++) {
         if (!rig->row[i].result.done && rig->row[i].job.deadline_us < next) {
             next = rig->row[i].job.deadline_us;
@@ -76,6 +177,7 @@ static void on_tick(void *ctx, const struct sp_now *now)
 {
     struct rig *rig = ctx;
     worker_host_tick(&rig->host, now->mono.us);
+    answer_all(rig);
     for (unsigned i = 0; i < rig->count; i++) {
         if (!rig->row[i].result.done && rig->row[i].job.deadline_us <= now->mono.us) {
             rig_cancel(rig, i);
@@ -84,6 +186,11 @@ static void on_tick(void *ctx, const struct sp_now *now)
 }
 
 struct rig *rig_open(const struct sp_adapter *adapter, const char *settings)
+{
+    return rig_open_attested(adapter, settings, NULL, NULL);
+}
+
+struct rig *rig_open_attested(const struct sp_adapter *adapter, const char *settings, rig_attester *attester, void *arg)
 {
     struct rig *rig = calloc(1, sizeof *rig);
     struct param_values values;
@@ -106,6 +213,14 @@ struct rig *rig_open(const struct sp_adapter *adapter, const char *settings)
     rig->services.run_dir = rig->dir;
     rig->services.libexec_dir = rig->build;
     rig->services.finish = on_finish;
+    rig->attester = attester;
+    rig->attester_arg = arg;
+    rig->asked = calloc(RIG_JOBS, sizeof *rig->asked);
+    SP_ASSERT(rig->asked != NULL);
+    if (attester != NULL) {
+        rig->services.ask = on_ask;
+        rig->services.ask_stop = on_ask_stop;
+    }
     if (!param_parse(adapter->settings, adapter->settings_count, sp_str_of(settings), &values, rig->why) ||
         !adapter->init(&rig->services, values.row, &rig->instance, rig->why)) {
         (void)fprintf(stderr, "%s: %s\n", adapter->name, rig->why);
@@ -123,6 +238,10 @@ void rig_close(struct rig **rig_p)
     worker_host_fini(&rig->host);
     sp_loop_destroy(&rig->loop);
     (void)rmdir(rig->dir);
+    for (uint32_t i = 0; i < RIG_JOBS; i++) {
+        SP_ASSERT(rig->asked[i].ask == NULL); /* a question outlived its job */
+    }
+    free(rig->asked);
     free(rig->row);
     free(rig);
     *rig_p = NULL;
@@ -231,6 +350,11 @@ const struct rig_result *rig_result(const struct rig *rig, unsigned job)
 struct sp_loop *rig_loop(struct rig *rig)
 {
     return rig->loop;
+}
+
+const char *rig_dir(const struct rig *rig)
+{
+    return rig->dir;
 }
 
 unsigned rig_open_jobs(const struct rig *rig)

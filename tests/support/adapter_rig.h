@@ -22,15 +22,37 @@ struct rig_result {
     bool has_evidence;
     uint8_t checkpoint[SP_ADAPTER_CHECKPOINT_MAX];
     size_t checkpoint_len;
+    uint64_t instance;
     uint64_t took_us;
 };
 
 struct rig;
 
+/* A question to the attester of a node, and what it answers. */
+struct rig_question {
+    const char *node, *kind, *args;
+    const uint8_t *nonce; /* 32 bytes */
+};
+struct rig_answer {
+    bool silent;        /* nothing comes, for ever */
+    uint16_t reason;    /* not ok: the question ends with it */
+    const char *detail;
+    const struct sp_adapter_identity *who;
+    const uint8_t *bytes; /* lent until the next answer */
+    size_t n;
+    size_t part;        /* bytes of one part; 0: all at once */
+};
+/* Fills *out, which is zeroed. Called from the loop, never from within ask(). */
+typedef void rig_attester(void *arg, const struct rig_question *question, struct rig_answer *out);
+
+/* Gives a rig as rig_open does, whose questions this attester answers. */
+struct rig *rig_open_attested(const struct sp_adapter *adapter, const char *settings, rig_attester *attester, void *arg);
 /* Gives a rig with the adapter started; settings is JSON ("{}"). libexec: directory of helper programs, NULL: the build's. Aborts with the
  * adapter's words when it does not start. */
 struct rig *rig_open(const struct sp_adapter *adapter, const char *settings);
 void rig_close(struct rig **rig);
+/* Lends: the private directory of the rig, its prefix; what a test puts there it takes away. */
+const char *rig_dir(const struct rig *rig);
 /* Gives the compiled form of JSON parameters; NULL: refused, *why lends the reason until the next call. */
 void *rig_compile(struct rig *rig, const char *json, const char **why);
 void rig_release(struct rig *rig, void *check);

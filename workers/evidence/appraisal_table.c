@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "appraisal.h"
 
+/* One declaration and one row for each kind of evidence. */
+extern const struct appraisal_module appraisal_tpm;
+
 const struct appraisal_module *const appraisal_modules[] = {
+    &appraisal_tpm,
     NULL,
 };

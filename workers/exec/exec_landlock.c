@@ -153,14 +153,14 @@ bool exec_landlock_enter(const struct exec_sandbox_options *o, uint32_t *abi, in
         return false;
     size_t size = have >= ABI_SCOPE ? sizeof attr : have >= 4 ? 16 : 8;
     w->ruleset = (int)syscall(SYS_landlock_create_ruleset, &attr, size, 0);
-    bool ok = w->ruleset >= 0 && add_rules(w, o, attr.fs) && syscall(SYS_landlock_restrict_self, w->ruleset, 0) == 0;
+    bool ok = w->ruleset >= 0 && (o->closed || add_rules(w, o, attr.fs)) && syscall(SYS_landlock_restrict_self, w->ruleset, 0) == 0;
     if (w->ruleset >= 0)
         (void)close(w->ruleset);
     free(w);
     if (!ok)
         return false;
     *abi = have;
-    if (have >= ABI_SCOPE) {
+    if (have >= ABI_SCOPE && !o->closed) {
         struct ruleset_attr alone = {.fs = 0, .net = 0, .scoped = SCOPE_SIGNAL};
         *isolation_fd = (int)syscall(SYS_landlock_create_ruleset, &alone, sizeof alone, 0);
     }

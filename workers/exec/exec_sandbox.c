@@ -29,8 +29,8 @@ static bool limit(int what, uint64_t most)
     return setrlimit((__rlimit_resource_t)what, &wanted) == 0;
 }
 
-/* Address sanitizer reserves terabytes of addresses: with it, the limit would end the helper itself. */
-#if defined(__SANITIZE_ADDRESS__)
+/* Sanitizers reserve terabytes of addresses: with them, the limit would end the helper itself. */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define SANDBOX_LIMITS_MEMORY 0
 #elif defined(__has_feature)
 #if __has_feature(address_sanitizer)
@@ -85,7 +85,7 @@ bool exec_sandbox_enter(const struct exec_sandbox_options *o, struct exec_sandbo
         return false;
     }
     if (!drop_user(o) || !drop_capabilities()) {
-        *why = "cannot change to the plugins' user (it must exist and must not be root)";
+        *why = "cannot become the user of the sandbox (it must exist and must not be root)";
         return false;
     }
     if (chdir(o->tmp != NULL ? o->tmp : "/") != 0) {
@@ -100,5 +100,5 @@ bool exec_sandbox_enter(const struct exec_sandbox_options *o, struct exec_sandbo
         *why = "Landlock rules cannot be set";
         return false;
     }
-    return exec_filter_load(o->network, out->cookies, why);
+    return o->closed || exec_filter_load(o->network, out->cookies, why);
 }

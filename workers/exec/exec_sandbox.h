@@ -18,6 +18,7 @@
 
 struct exec_sandbox_options {
     bool network;
+    bool closed; /* nothing of the file tree can be opened or made; the caller loads a filter of its own */
     uid_t uid; /* used when the helper starts as root */
     gid_t gid;
     const char *tmp; /* the one writable directory; exists; NULL: none */
@@ -37,7 +38,7 @@ struct exec_sandbox {
 };
 
 /* Effect: drops everything, in this order: limits, user, capabilities, Landlock, filter. Irreversible. Borrows options; what they
- * point to is needed no longer. False: *why is a constant text and the helper must exit. */
+ * point to is needed no longer. False: *why is a constant text and the helper must exit. With `closed` no filter is loaded. */
 bool exec_sandbox_enter(const struct exec_sandbox_options *options, struct exec_sandbox *out, const char **why);
 
 #endif

@@ -2,87 +2,37 @@
 #include "exec_helper.h"
 
 #include <errno.h>
-#include <poll.h>
-#include <signal.h>
-#include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/pidfd.h>
 #include <sys/socket.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
+#include "exec_child.h"
 #include "sp_assert.h"
-
-static int spawn(pid_t *pid, const char *program, char *const argv[], int socket)
-{
-    static char *const environment[] = {"PATH=/usr/bin:/bin", "LANG=C.UTF-8", NULL};
-    posix_spawn_file_actions_t actions;
-    posix_spawnattr_t attributes;
-    sigset_t none;
-    sigset_t all;
-    if (posix_spawn_file_actions_init(&actions) != 0)
-        return ENOMEM;
-    if (posix_spawnattr_init(&attributes) != 0) {
-        (void)posix_spawn_file_actions_destroy(&actions);
-        return ENOMEM;
-    }
-    (void)sigemptyset(&none);
-    (void)sigfillset(&all);
-    int rc = posix_spawn_file_actions_adddup2(&actions, socket, EXEC_SOCKET_FD);
-    if (rc == 0)
-        rc = posix_spawnattr_setsigmask(&attributes, &none);
-    if (rc == 0)
-        rc = posix_spawnattr_setsigdefault(&attributes, &all);
-    if (rc == 0)
-        rc = posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
-    if (rc == 0)
-        rc = posix_spawn(pid, program, &actions, &attributes, argv, environment);
-    (void)posix_spawnattr_destroy(&attributes);
-    (void)posix_spawn_file_actions_destroy(&actions);
-    return rc;
-}
 
 bool exec_helper_start(struct exec_helper *h, const char *program, char *const argv[], int *error)
 {
-    int ends[2];
+    static char *const environment[] = {"PATH=/usr/bin:/bin", "LANG=C.UTF-8", NULL};
+    struct exec_child child;
     uint8_t *out = h->out != NULL ? h->out : malloc(EXEC_PACKET_MAX);
     *h = (struct exec_helper){.fd = -1, .out = out};
-    if (out == NULL || socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0) {
-        *error = errno;
+    if (out == NULL) {
+        *error = ENOMEM;
         return false;
     }
-    /* dup2 onto itself would leave close-on-exec set. */
-    int other = ends[1] == EXEC_SOCKET_FD ? dup(ends[1]) : ends[1];
-    *error = other < 0 ? errno : spawn(&h->pid, program, argv, other);
-    if (other != ends[1] && other >= 0)
-        (void)close(other);
-    (void)close(ends[1]);
-    if (*error != 0) {
-        (void)close(ends[0]);
-        h->pid = 0;
-        return false;
-    }
-    h->fd = ends[0];
-    return true;
+    bool ok = exec_child_start(&child, program, argv, environment, error);
+    h->fd = child.fd;
+    h->pid = child.pid;
+    return ok;
 }
 
 void exec_helper_stop(struct exec_helper *h)
 {
-    if (h->fd >= 0)
-        (void)close(h->fd);
+    struct exec_child child = {.pid = h->pid, .fd = h->fd};
+    exec_child_stop(&child, EXEC_HELPER_END_MS);
     h->fd = -1;
-    h->out_bytes = 0;
-    if (h->pid <= 0)
-        return;
-    struct pollfd ended = {.fd = pidfd_open(h->pid, 0), .events = POLLIN};
-    if (ended.fd < 0 || poll(&ended, 1, EXEC_HELPER_END_MS) <= 0)
-        (void)kill(h->pid, SIGKILL);
-    if (ended.fd >= 0)
-        (void)close(ended.fd);
-    while (waitpid(h->pid, NULL, 0) < 0 && errno == EINTR)
-        continue;
     h->pid = 0;
+    h->out_bytes = 0;
 }
 
 void exec_helper_flush(struct exec_helper *h)
