@@ -96,8 +96,11 @@ static bool warm_up(struct appraise_runs *self)
         return false;
     }
     memcpy(area + 2, rsa_head, sizeof rsa_head - 1);
-    memset(area + 2 + sizeof rsa_head - 1, 0xff, 256);
-    area[2 + sizeof rsa_head - 1 + 255] = 0xe9; /* 2^2048 - 23 has no small factor and is no prime, as a modulus must be */
+    uint8_t *n = area + 2 + sizeof rsa_head - 1; /* (2^1024 - 105)(2^1024 - 179), two primes: a modulus as it must be */
+    memset(n, 0xff, 126);
+    memcpy(n + 126, "\xfe\xe4", 2);
+    memset(n + 128, 0, 126);
+    memcpy(n + 254, "\x49\x6b", 2);
     const struct tpm_signature rsa = {.scheme = TPM_ALG_RSASSA, .hash = TPM_ALG_SHA256, .rsa = sp_str_bytes(number, 256)};
     return verify_once(self, area, sizeof rsa_head - 1 + 256, &rsa);
 }
