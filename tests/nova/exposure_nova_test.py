@@ -28,9 +28,10 @@ def bridge_section(cloud):
     secret = cloud.fleet.prefix / "etc/nova_token"
     secret.touch(mode=0o600)
     secret.write_text(TOKEN + "\n")
-    # the pages are small, so that the list of this cloud has several; share: one of four nodes is no mass failure, two are
+    # the pages are small, so that the list of this cloud has several; share: one of four nodes is no mass failure, two are;
+    # delay: on a busy machine two nodes that turn bad together are seen seconds apart
     return (f"  compute:\n    url: {cloud.api.url}\n    auth: token\n    secret_file: etc/nova_token\n    page: 10\n    inventory: false\n"
-            f"  exposure:\n    interval: 5s\n    action: disable\n    delay: 1s\n    window: {WINDOW_S}s\n    action_interval: 0s\n")
+            f"  exposure:\n    interval: 5s\n    action: disable\n    delay: 4s\n    window: {WINDOW_S}s\n    action_interval: 0s\n")
 
 
 class Case:

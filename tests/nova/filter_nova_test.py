@@ -16,7 +16,7 @@ from cloud_soak import soak  # noqa: E402
 from fleet import wait  # noqa: E402
 
 WORKERS = 2
-SEEN_S = 60.0  # how long a change may take on a busy machine
+SEEN_S = 120.0  # how long a change may take on a busy machine
 
 
 def say(text):
@@ -35,14 +35,14 @@ def flavors_go_where_they_may(cloud):
         cloud.fleet.wait_member(node, True)
     cloud.until_chosen(TRUSTED, {"cmp-1", "cmp-2"})
     cloud.until_all_follow(WORKERS)
-    assert cloud.chosen(TRUSTED, 10) <= {"cmp-1", "cmp-2", None}
+    cloud.never_but(TRUSTED, {"cmp-1", "cmp-2"}, 10)
     cloud.until_chosen({"spice:pool": "special"}, {"cmp-1"})
     cloud.until_chosen({"spice:pool": "special", **TRUSTED}, {"cmp-1"})
     cloud.until_chosen({"trust:trusted_host": "unknown"}, {"cmp-3"})
     assert cloud.chosen({"trust:trusted_host": "untrusted"}) == {None}
     for slip in ({"trust:trusted_host": "yes"}, {"spice:pool": ""}, {"spice:pol": "special"}, {"spice:pool": "nowhere"}):
         assert cloud.chosen(slip, 4) == {None}, slip
-    wait("plain servers go anywhere", lambda: cloud.chosen(PLAIN, 10) == every, SEEN_S)
+    cloud.until_chosen(PLAIN, every)
 
 
 def a_failing_node_is_avoided(cloud):
@@ -92,7 +92,7 @@ def forged_and_replayed_fanout_changes_nothing(cloud):
     cloud.until_chosen(TRUSTED, {"cmp-1"})
     cloud.double.order("forge")
     cloud.double.order("replay")  # also the events that called cmp-2 a member
-    assert cloud.chosen(TRUSTED, 10) <= {"cmp-1", None}
+    cloud.never_but(TRUSTED, {"cmp-1"}, 10)
     cloud.until_chosen(TRUSTED, {"cmp-1"})
     wait("the forgery was counted", lambda: all(s["refused_frames"] for s in cloud.nova.filter_states().values()), SEEN_S)
     cloud.say("cmp-2", "pass")
@@ -106,7 +106,7 @@ def events_that_are_kept_back_are_missed(cloud):
         cloud.fleet.wait_member("cmp-2", False)
         cloud.until_chosen(TRUSTED, {"cmp-1"})  # answers to the reader's own questions tell of the missing event
         cloud.double.order("release")
-        assert cloud.chosen(TRUSTED, 10) <= {"cmp-1", None}
+        cloud.never_but(TRUSTED, {"cmp-1"}, 10)
         cloud.say("cmp-2", "pass")
         cloud.until_chosen(TRUSTED, {"cmp-1", "cmp-2"})
 
@@ -114,10 +114,11 @@ def events_that_are_kept_back_are_missed(cloud):
 def without_answers_there_is_no_trust(cloud):
     cloud.double.order("deaf")
     cloud.until_chosen(TRUSTED, {None})
-    assert cloud.chosen(PLAIN, 4) <= set(cloud.nova.hosts)
+    cloud.never_but(PLAIN, cloud.nova.hosts, 4)
     cloud.bridge.start()
     cloud.until_chosen(TRUSTED, {"cmp-1", "cmp-2"})
     cloud.double.kill()
+    cloud.until_all_follow(WORKERS)
 
 
 def a_killed_bridge(cloud):
@@ -125,6 +126,7 @@ def a_killed_bridge(cloud):
     cloud.say("cmp-2", "fail")
     cloud.until_chosen(TRUSTED, {None})
     cloud.bridge.start()
+    cloud.until_all_follow(WORKERS)
     cloud.until_chosen(TRUSTED, {"cmp-1"})
     cloud.say("cmp-2", "pass")
     cloud.until_chosen(TRUSTED, {"cmp-1", "cmp-2"})
@@ -135,7 +137,8 @@ def a_killed_keeper(cloud):
     cloud.until_chosen(TRUSTED, {None})
     cloud.say("cmp-2", "fail")
     cloud.fleet.start("keeper")
-    wait("cmp-1 is back and cmp-2 is not", lambda: cloud.chosen(TRUSTED) == {"cmp-1"}, 2 * SEEN_S)
+    cloud.until_all_follow(WORKERS)
+    cloud.until_chosen(TRUSTED, {"cmp-1"})
     cloud.say("cmp-2", "pass")
     cloud.until_chosen(TRUSTED, {"cmp-1", "cmp-2"})
 
@@ -146,7 +149,8 @@ def a_killed_rabbitmq(cloud):
     cloud.fleet.wait_member("cmp-2", False)
     cloud.nova.rabbit.start()
     wait("decisions are made again", lambda: cloud.nova.select(PLAIN), 2 * SEEN_S)
-    wait("only cmp-1 is chosen", lambda: cloud.chosen(TRUSTED) == {"cmp-1"}, 2 * SEEN_S)
+    cloud.until_all_follow(WORKERS)
+    cloud.until_chosen(TRUSTED, {"cmp-1"})
     cloud.say("cmp-2", "pass")
     cloud.until_chosen(TRUSTED, {"cmp-1", "cmp-2"})
 
@@ -195,8 +199,7 @@ def main():
                 case(cloud)
                 ran += 1
                 say("%4.0f s  %s" % (time.monotonic() - start, case.__name__.replace("_", " ")))
-        for state in cloud.nova.filter_states().values():
-            assert state["version"] and state["pools"]["trusted"]["nodes"] == 3, state
+        wait("every process has all nodes", lambda: all(s["version"] and s["pools"]["trusted"]["nodes"] == 3 for s in cloud.nova.filter_states().values()))
     say("%d cases passed" % ran)
 
 

@@ -49,7 +49,8 @@ def main():
             print("2. members only; a forced host too")
             fleet.label("cmp-1", gold=False)
             wait("cmp-1 lost it", lambda: holders(bed, GOLD) == {"cmp-2"}, 180, 0.1)
-            assert chosen(bed, GOLDEN) == {"cmp-2"}
+            assert chosen(bed, GOLDEN) <= {"cmp-2", None}  # on a busy machine a proof may lapse, and the trait with it
+            wait("cmp-2 is chosen", lambda: chosen(bed, GOLDEN) == {"cmp-2"}, 180)
             fleet.kill("keeper")
             wait("nobody has it", lambda: not holders(bed, GOLD) and not holders(bed, IRON), 180, 0.1)
             assert chosen(bed, GOLDEN) == {None}
