@@ -124,8 +124,8 @@ enum sp_rc keeper_shell_on_view_request(struct keeper_shell_in *in, struct msg_v
 
 /* ---- what a bridge did in Nova ---- */
 
-/* True when there is room for one more row of this bridge, and the report is none of before. */
-static bool report_is_due(struct nodes_shell *s, const char *bridge, uint64_t id)
+/* Whether there is room for one more row of this bridge, and the report is none of before. Gives what is known of the bridge. */
+static enum sp_refusal report_look(struct nodes_shell *s, const char *bridge, uint64_t id, struct nodes_reports **of)
 {
     struct nodes_reports *r = NULL;
     uint64_t now_ms = sp_mono_ms(nodes_shell_now(s).mono);
@@ -134,8 +134,12 @@ static bool report_is_due(struct nodes_shell *s, const char *bridge, uint64_t id
             r = &s->reports[i];
         }
     }
-    if (r == NULL || id <= r->id) {
-        return false;
+    if (r == NULL || id == 0) {
+        return SP_REFUSAL_BAD_REQUEST;
+    }
+    *of = r;
+    if (id <= r->id) {
+        return SP_REFUSAL_REPLAY;
     }
     if (r->bridge[0] == '\0') {
         (void)sp_str_copy(r->bridge, sizeof r->bridge, sp_str_of(bridge));
@@ -146,26 +150,42 @@ static bool report_is_due(struct nodes_shell *s, const char *bridge, uint64_t id
     r->room_ms += more * REPORTS_EVERY_MS;
     r->room = more + r->room > REPORTS_AT_ONCE ? REPORTS_AT_ONCE : r->room + (uint32_t)more;
     if (r->room == 0) {
-        return false;
+        return SP_REFUSAL_OVERLOAD; /* it comes again */
     }
     r->room--;
-    r->id = id;
-    return true;
+    return SP_REFUSAL_NONE;
 }
 
-/* One row of the audit and nothing else: what is reported here changes no node, pool or result (SI-10). */
+static void report_answer(struct nodes_shell *s, const struct sp_bus_message *m, uint64_t id, enum sp_refusal code, uint64_t highest)
+{
+    char actor[SP_BUS_NAME_BYTES], text[128];
+    (void)sp_str_copy(actor, sizeof actor, sp_str_of(m->from->name));
+    struct keeper_act act = {.actor = actor, .id = id, .code = code};
+    (void)snprintf(text, sizeof text, "{\"error\": \"%s\", \"where\": \"report\", \"highest\": %llu}", sp_refusal_name((uint8_t)code),
+                   (unsigned long long)highest);
+    bridge_reply(s, m, &act, code == SP_REFUSAL_NONE ? "{}" : text);
+    s->reports_refused += code != SP_REFUSAL_NONE;
+}
+
+/* One row of the audit and nothing else: what is reported here changes no node, pool or result (SI-10). The bridge is answered when the row is
+ * committed, and sends again what it got no answer to. */
 enum sp_rc keeper_shell_on_action_report(struct keeper_shell_in *in, struct msg_action_report *r)
 {
     static const char *const words[] = {"disabled", "enabled", "released", "refused", "held"};
     struct nodes_shell *s = in->shell;
     const char *what = NULL;
+    struct nodes_reports *of = NULL;
     char verb[32], node[MSG_ACTION_REPORT_NODE_MAX + 1], pool[MSG_ACTION_REPORT_POOL_MAX + 1], detail[MSG_ACTION_REPORT_DETAIL_MAX + 1];
     for (size_t i = 0; i < SP_COUNT(words); i++) {
         what = sp_str_is(r->what, words[i]) ? words[i] : what;
     }
-    if (what == NULL || node_registry_find(keeper_core_nodes(s->core), r->node) == NULL || !sp_str_is_name(r->pool, sizeof pool - 1) ||
-        !report_is_due(s, in->message->from->name, r->id)) {
-        s->reports_refused++;
+    bool known = node_registry_find(keeper_core_nodes(s->core), r->node) != NULL;
+    enum sp_refusal code = what == NULL || !sp_str_is_name(r->pool, sizeof pool - 1) ? SP_REFUSAL_BAD_REQUEST
+                           : !known                                                  ? SP_REFUSAL_UNKNOWN_NODE
+                                                                                     : SP_REFUSAL_NONE;
+    code = code == SP_REFUSAL_NONE ? report_look(s, in->message->from->name, r->id, &of) : code;
+    if (code != SP_REFUSAL_NONE) {
+        report_answer(s, in->message, r->id, code, of != NULL ? of->id : 0);
         return SP_E_INVALID;
     }
     (void)snprintf(verb, sizeof verb, "action.%s", what);
@@ -174,8 +194,8 @@ enum sp_rc keeper_shell_on_action_report(struct keeper_shell_in *in, struct msg_
     (void)sp_str_copy(detail, sizeof detail, r->detail);
     struct keeper_store_audit row = {.wall_ms = nodes_shell_now(s).wall.ms, .actor = in->message->from->name, .what = verb, .object = node,
                                      .from = pool, .to = "", .why = detail};
-    if (!nodes_shell_rows(s) || !nodes_shell_commit_rows(s, keeper_store_audit(&s->store, &row))) {
-        s->reports_refused++;
-    }
+    bool kept = nodes_shell_rows(s) && nodes_shell_commit_rows(s, keeper_store_audit(&s->store, &row));
+    of->id = kept ? r->id : of->id; /* else it may come again */
+    report_answer(s, in->message, r->id, kept ? SP_REFUSAL_NONE : SP_REFUSAL_STORE, of->id);
     return SP_OK;
 }

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "bridge_exposure.h"
+#include "bridge_traits.h"
 
 struct act {
     struct bridge *b;
@@ -40,10 +41,20 @@ static json_t *exposure_list(struct act *a)
     return bridge_exposure_view(a->b, pool, node);
 }
 
+static json_t *trait_list(struct act *a)
+{
+    const char *pool, *node;
+    if (a->b->place == NULL)
+        return refuse(a, SP_REFUSAL_NOT_FOUND, "trait", "this bridge keeps no traits", "set bridge.placement.url");
+    if (!text_arg(a, "pool", &pool) || !text_arg(a, "node", &node))
+        return refuse(a, SP_REFUSAL_BAD_REQUEST, "args", "pool and node are texts", "");
+    return bridge_traits_view(a->b, pool, node);
+}
+
 static const struct verb {
     const char *name;
     json_t *(*fn)(struct act *a);
-} verbs[] = {{"exposure.list", exposure_list}};
+} verbs[] = {{"exposure.list", exposure_list}, {"trait.list", trait_list}};
 
 static json_t *look(struct act *a, struct sp_str verb)
 {
@@ -52,7 +63,7 @@ static json_t *look(struct act *a, struct sp_str verb)
     for (size_t i = 0; i < SP_COUNT(verbs); i++)
         if (sp_str_is(verb, verbs[i].name))
             return verbs[i].fn(a);
-    return refuse(a, SP_REFUSAL_NOT_FOUND, "verb", "a bridge has no such verb", "exposure.list");
+    return refuse(a, SP_REFUSAL_NOT_FOUND, "verb", "a bridge has no such verb", "exposure.list, trait.list");
 }
 
 static void reply(const struct act *a, const struct bridge_in *in, uint64_t id, const char *text)

@@ -8,6 +8,7 @@
 #include "bridge_cloud.h"
 #include "bridge_method.h"
 #include "bridge_note.h"
+#include "bridge_report.h"
 #include "bridge_rpc.h"
 #include "oslo_message.h"
 #include "sp_clock.h"
@@ -195,20 +196,6 @@ static void note_place(struct bridge *b, uint32_t place)
 
 /* ---- actions: log, notification, audit ---- */
 
-static bool report(struct bridge *b, const struct action_event *e, const char *detail)
-{
-    uint8_t body[1024];
-    struct sp_packer w;
-    struct msg_action_report m = {.id = bridge_shell_wall(b).ms * 1000 + ++b->report_serial % 1000,
-                                  .what = sp_str_of(action_core_what_text(e->what)),
-                                  .node = sp_str_of(e->node),
-                                  .pool = sp_str_of(e->pool),
-                                  .detail = sp_str_of(detail)};
-    sp_packer_init(&w, body, sizeof body);
-    return msg_action_report_encode(&w, &m) == SP_OK &&
-           bridge_shell_send(b, SP_MSG_ACTION_REPORT, "", sp_str_bytes(body, sp_packer_bytes(&w)));
-}
-
 static void tell_event(struct bridge *b, const struct action_event *e)
 {
     char detail[MSG_ACTION_REPORT_DETAIL_MAX + 1];
@@ -225,8 +212,7 @@ static void tell_event(struct bridge *b, const struct action_event *e)
     note_send(b, "spice.exposure.action", hash_of(b, what, e->host, e->pool),
               json_pack("{s:s, s:s, s:s, s:s, s:s, s:s}", "what", what, "node", e->node, "compute_host", e->host, "pool", e->pool,
                         "reason", e->reason, "hold", held ? hold : ""));
-    if (!report(b, e, detail))
-        SP_LOG(SP_LOG_WARNING, SUB, "report.lost", SP_LOG_S("what", what), SP_LOG_S("node", e->node));
+    bridge_report_add(b, e, detail);
 }
 
 /* ---- for operators ---- */

@@ -30,6 +30,12 @@ void bridge_inventory_heard(struct bridge *b, const char *host, bool service)
         inventory_core_hint(&b->inventory.core, bridge_shell_now(b));
 }
 
+void bridge_inventory_look(struct bridge *b)
+{
+    if (b->inventory_on)
+        inventory_core_hint(&b->inventory.core, bridge_shell_now(b));
+}
+
 static bool part_send(struct bridge *b, const struct inventory_core_part *part)
 {
     struct msg_inventory_report m = {

@@ -14,6 +14,8 @@ void bridge_inventory_tick(struct bridge *b);
 /* Effect: Nova said something about this host: service says that it is about a compute service, and so always news. Elsewhere only
  * a host that no reading has shown is news: instances come and go at the tenants' will. */
 void bridge_inventory_heard(struct bridge *b, const char *host, bool service);
+/* Effect: notifications may have been missed: the list is read soon. */
+void bridge_inventory_look(struct bridge *b);
 void bridge_inventory_stats(struct bridge *b);
 uint64_t bridge_inventory_deadline_us(const struct bridge *b);
 

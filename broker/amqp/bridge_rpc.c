@@ -3,9 +3,11 @@
 
 #include <stdlib.h>
 
+#include "bridge_canary.h"
 #include "bridge_cloud.h"
 #include "bridge_exposure.h"
 #include "bridge_method.h"
+#include "bridge_report.h"
 #include "bridge_result.h"
 #include "bridge_trust.h"
 #include "oslo_message.h"
@@ -212,7 +214,7 @@ static const char *class_of(unsigned code)
 enum sp_rc bridge_on_view_reply(struct bridge_in *in, struct msg_view_reply *m)
 {
     struct bridge *b = in->b;
-    if (bridge_result_on_view_reply(b, m))
+    if (bridge_result_on_view_reply(b, m) || bridge_report_on_view_reply(b, m))
         return SP_OK;
     for (uint32_t i = 0; i < BRIDGE_CALLS_MAX; i++) {
         struct bridge_call *c = &b->calls[i];
@@ -254,6 +256,9 @@ void bridge_rpc_on_delivery(struct bridge *b, const struct amqp_link_event *d)
         static const char *const why[] = {"", "no JSON of ours", "envelope", "request", "reply queue"};
         b->malformed++;
         SP_LOG(SP_LOG_WARNING, "bridge", "request.refused", SP_LOG_S("queue", d->key), SP_LOG_S("why", why[bad]));
+    } else if (bridge_canary_is(&r)) {
+        b->requests--; /* nobody asked for anything */
+        bridge_canary_heard(b, &r);
     } else if (bridge_seen_add(&b->seen, bridge_shell_now(b), sp_str_of(r.unique_id))) {
         b->duplicates++;
     } else {

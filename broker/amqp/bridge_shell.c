@@ -6,13 +6,16 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "bridge_canary.h"
 #include "bridge_cloud.h"
 #include "bridge_exposure.h"
 #include "bridge_hint.h"
 #include "bridge_inventory.h"
 #include "bridge_note.h"
+#include "bridge_report.h"
 #include "bridge_result.h"
 #include "bridge_rpc.h"
+#include "bridge_stats.h"
 #include "bridge_trust.h"
 #include "oslo_message.h"
 #include "sp_clock.h"
@@ -68,7 +71,7 @@ static void out_free(struct bridge *b, uint32_t i)
 }
 
 /* Exchange and key behind each other; the message's content changes hands. */
-static uint32_t out_make(struct bridge *b, const char *exchange, const char *key, struct sp_buf *inner)
+static uint32_t out_make(struct bridge *b, enum bridge_class class, const char *exchange, const char *key, struct sp_buf *inner)
 {
     size_t first = strlen(exchange) + 1, second = strlen(key) + 1;
     char *names = malloc(first + second);
@@ -82,7 +85,8 @@ static uint32_t out_make(struct bridge *b, const char *exchange, const char *key
     memcpy(names, exchange, first);
     memcpy(names + first, key, second);
     *o = (struct bridge_out){
-        .exchange = names, .key = names + first, .inner = *inner, .used = true, .mandatory = exchange[0] == '\0'};
+        .exchange = names, .key = names + first, .inner = *inner, .used = true, .canary = class == BRIDGE_CANARY};
+    o->mandatory = o->canary || exchange[0] == '\0';
     *inner = (struct sp_buf){.max = inner->max};
     return i;
 }
@@ -134,7 +138,11 @@ static void step(struct bridge *b, struct bridge_event *ev)
             publish(b, e);
             break;
         case BRIDGE_FX_PUBLISHED:
+            out_free(b, e->handle);
+            break;
         case BRIDGE_FX_DROP:
+            if (b->outs[e->handle].canary && e->why == BRIDGE_WHY_GONE)
+                canary_core_returned(&b->canary);
             out_free(b, e->handle);
             break;
         case BRIDGE_FX_SNAPSHOT:
@@ -148,7 +156,7 @@ void bridge_shell_offer(struct bridge *b, enum bridge_class class, uint64_t key,
                         struct sp_buf *inner)
 {
     uint32_t bytes = (uint32_t)inner->n;
-    uint32_t handle = inner->failed ? BRIDGE_NONE : out_make(b, exchange, routing_key, inner);
+    uint32_t handle = inner->failed ? BRIDGE_NONE : out_make(b, class, exchange, routing_key, inner);
     struct bridge_event ev = {.kind = BRIDGE_EV_OFFER};
     if (handle == BRIDGE_NONE) {
         if (class == BRIDGE_TRUST)
@@ -197,6 +205,9 @@ static void on_link_event(struct bridge *b, enum bridge_link link, struct amqp_l
         return;
     ev.kind = kinds[e->kind];
     step(b, &ev);
+    bridge_canary_links(b);
+    if (e->kind == AMQP_LINK_UP && link == BRIDGE_CONSUMER && b->core.counters.lost > 0)
+        bridge_inventory_look(b); /* notifications were missed */
 }
 
 static void on_wake(void *ctx, uint32_t events, const struct sp_now *now)
@@ -364,92 +375,6 @@ static void on_link(void *self, unsigned broker, bool up, uint64_t boot)
     bridge_trust_turn(b);
 }
 
-static void gauge(struct bridge *b, const char *name, uint64_t value)
-{
-    sp_stats_set(b->stats, sp_stats_gauge(b->stats, name), value);
-}
-
-static void exposure_stats(struct bridge *b)
-{
-    const struct exposure_core *c = &b->exposure->core;
-    const struct action_core *a = &b->exposure->action;
-    uint32_t exposed = 0;
-    for (uint32_t i = 0; i < c->place_count; i++)
-        exposed += exposure_core_exposed(c, i);
-    gauge(b, "exposure.servers", exposed);
-    gauge(b, "exposure.demanding", c->current.count);
-    gauge(b, "exposure.lists", c->counters.lists);
-    gauge(b, "exposure.hosts", c->counters.hosts);
-    gauge(b, "exposure.failures", c->counters.failures);
-    gauge(b, "exposure.dropped", c->counters.dropped);
-    gauge(b, "exposure.disabled", a->disabled);
-    gauge(b, "exposure.enabled", a->enabled);
-    gauge(b, "exposure.released", a->released);
-    gauge(b, "exposure.held", a->held);
-    gauge(b, "exposure.running", action_core_running(a));
-}
-
-static void on_stats(void *self)
-{
-    struct bridge *b = self;
-    const struct bridge_counters *c = &b->core.counters;
-    gauge(b, "bridge.following", b->told_following);
-    gauge(b, "bridge.sequence", b->reader.sequence);
-    gauge(b, "bridge.up", bridge_shell_is_up(b));
-    gauge(b, "bridge.blocked", b->core.blocked);
-    gauge(b, "bridge.outbox", b->core.used);
-    gauge(b, "bridge.outbox_bytes", b->core.bytes);
-    gauge(b, "bridge.unconfirmed", b->core.sent.count);
-    gauge(b, "bridge.connects", c->connects);
-    gauge(b, "bridge.lost", c->lost);
-    gauge(b, "bridge.aborts", c->aborts);
-    gauge(b, "bridge.returned", c->returned);
-    gauge(b, "bridge.refused", c->refused);
-    gauge(b, "bridge.replies", c->published[BRIDGE_REPLY]);
-    gauge(b, "bridge.fanouts", c->published[BRIDGE_TRUST]);
-    gauge(b, "bridge.notifications", c->published[BRIDGE_NOTE]);
-    gauge(b, "bridge.dropped.away", c->dropped[BRIDGE_WHY_AWAY]);
-    gauge(b, "bridge.dropped.full", c->dropped[BRIDGE_WHY_FULL]);
-    gauge(b, "bridge.dropped.newer", c->dropped[BRIDGE_WHY_NEWER]);
-    gauge(b, "bridge.dropped.gone", c->dropped[BRIDGE_WHY_GONE]);
-    gauge(b, "bridge.dropped.late", c->dropped[BRIDGE_WHY_LATE]);
-    gauge(b, "bridge.frames", b->frames);
-    gauge(b, "bridge.requests", b->requests);
-    gauge(b, "bridge.malformed", b->malformed);
-    gauge(b, "bridge.duplicates", b->duplicates);
-    gauge(b, "bridge.answered", b->answered);
-    gauge(b, "bridge.failed", b->failed);
-    gauge(b, "bridge.calls", b->call_count);
-    gauge(b, "bridge.nova", b->hints.seen);
-    gauge(b, "bridge.hints", b->hints.sent);
-    gauge(b, "bridge.hints_spared", b->hints.spared);
-    if (b->nova != NULL) {
-        gauge(b, "nova.malformed", cloud_nova_malformed(b->nova));
-        gauge(b, "nova.tokens", cloud_nova_tokens(b->nova));
-    }
-    bridge_inventory_stats(b);
-    if (b->exposure != NULL)
-        exposure_stats(b);
-    if (b->place == NULL)
-        return;
-    const struct trait_counters *t = &b->place->core.counters;
-    uint64_t on = 0, wanted = 0;
-    trait_core_count(&b->place->core, bridge_shell_now(b), &on, &wanted);
-    gauge(b, "traits.on", on);
-    gauge(b, "traits.wanted", wanted);
-    gauge(b, "traits.providers", b->place->core.provider_count);
-    gauge(b, "traits.waiting", b->place->core.queued[0] + b->place->core.queued[1]);
-    gauge(b, "traits.put_on", t->put_on);
-    gauge(b, "traits.taken_off", t->taken_off);
-    gauge(b, "traits.conflicts", t->conflicts);
-    gauge(b, "traits.failures", t->failures);
-    gauge(b, "traits.breaks", t->breaks);
-    gauge(b, "traits.rounds", t->rounds);
-    gauge(b, "traits.dropped", t->dropped);
-    gauge(b, "traits.malformed", b->place->malformed);
-    gauge(b, "traits.tokens", b->place->auth.renewals);
-}
-
 /* ---- life ---- */
 
 static enum sp_rc open_core(struct bridge *b, struct sp_err *err)
@@ -467,6 +392,7 @@ static enum sp_rc open_core(struct bridge *b, struct sp_err *err)
                                     .bytes_max = (uint64_t)c->outbox_mb << 20};
     uint8_t key[16];
     sp_random_bytes(key, sizeof key);
+    canary_core_init(&b->canary, c->rpc ? c->canary_ms : 0, c->confirm_ms);
     b->stats = sp_stats_new();
     bool good = b->stats != NULL && bridge_core_init(&b->core, &o, bridge_shell_now(b)) && bridge_seen_init(&b->seen, key) &&
                 bridge_note_init(b) && bridge_trust_init(b);
@@ -488,7 +414,7 @@ static enum sp_rc open_bus(struct bridge *b, struct sp_err *err)
                                .on_message = on_message,
                                .on_link = on_link,
                                .on_drained = on_drained,
-                               .on_stats = on_stats};
+                               .on_stats = bridge_stats};
     return sp_bus_open(&o, &b->bus, why, sizeof why) ? SP_OK : sp_err_set(err, SP_E_INVALID, b->name, "%s", why);
 }
 
@@ -562,9 +488,10 @@ void bridge_shell_reload(struct bridge *b)
 struct sp_mono bridge_shell_deadline(const struct bridge *b)
 {
     uint64_t at = bridge_core_next_deadline(&b->core, bridge_shell_now(b)).us;
-    uint64_t others[] = {bridge_rpc_deadline_us(b),       bridge_result_deadline_us(b),  bridge_hint_deadline_us(b),
-                         bridge_inventory_deadline_us(b), bridge_trust_deadline_us(b),   sp_notify_deadline(b->notify).us,
-                         bridge_cloud_deadline_us(b),     bridge_exposure_deadline_us(b)};
+    uint64_t others[] = {bridge_rpc_deadline_us(b),       bridge_result_deadline_us(b),   bridge_hint_deadline_us(b),
+                         bridge_inventory_deadline_us(b), bridge_trust_deadline_us(b),    sp_notify_deadline(b->notify).us,
+                         bridge_cloud_deadline_us(b),     bridge_exposure_deadline_us(b), bridge_canary_deadline_us(b),
+                         bridge_report_deadline_us(b)};
     for (size_t i = 0; i < SP_COUNT(others); i++)
         at = others[i] < at ? others[i] : at;
     return (struct sp_mono){at};
@@ -580,6 +507,8 @@ void bridge_shell_tick(struct bridge *b, const struct sp_now *now)
     bridge_trust_turn(b);
     bridge_cloud_tick(b);
     bridge_inventory_tick(b);
+    bridge_canary_tick(b);
+    bridge_report_tick(b);
     sp_log_tick(*now);
     sp_notify_watchdog(b->notify, now->mono, sp_loop_turns(b->loop));
 }

@@ -9,12 +9,14 @@
 #include "bridge_core.h"
 #include "bridge_options.h"
 #include "bridge_seen.h"
+#include "canary_core.h"
 #include "cloud_exposure.h"
 #include "cloud_inventory.h"
 #include "cloud_nova.h"
 #include "cloud_place.h"
 #include "dispatch_bridge.h"
 #include "reader_core.h"
+#include "report_core.h"
 #include "sp_buf.h"
 #include "sp_bus.h"
 #include "sp_keys.h"
@@ -34,7 +36,7 @@
 struct bridge_out {
     char *exchange, *key; /* owned, one allocation */
     struct sp_buf inner;
-    bool mandatory, used;
+    bool mandatory, canary, used;
     uint32_t next; /* free list */
 };
 
@@ -107,6 +109,7 @@ struct bridge {
     struct bridge_out *outs;
     uint32_t out_count, out_free;
     struct bridge_seen seen;
+    struct canary_core canary;
     /* trust */
     struct reader_core reader;
     char keeper[SP_BUS_NAME_BYTES];
@@ -133,7 +136,7 @@ struct bridge {
     /* exposure */
     struct cloud_exposure *exposure; /* NULL: servers are not looked at */
     char evidence_node[EXPOSURE_NAME_BYTES], evidence_pool[EXPOSURE_POOL_BYTES];
-    uint64_t report_serial;
+    struct report_core reports;
     uint8_t *members; /* by entry of the reader, owned */
     uint32_t members_size;
     /* calls */

@@ -25,7 +25,7 @@ _spicectl() {
       *) if [[ -z $noun ]]; then noun="$word"; elif [[ -z $verb ]]; then verb="$word"; fi ;;
     esac
   done
-  nouns="init host node check profile pool result audit explain exposure events reader stats top trace doctor apply export worker key manifest completion help"
+  nouns="init host node check profile pool result audit explain exposure events reader trait stats top trace doctor apply export worker key manifest completion help"
   case "$noun" in
     host) verbs="export" ;;
     node) verbs="list show add label inventory resume maintenance quarantine retire delete" ;;
@@ -35,6 +35,7 @@ _spicectl() {
     result) verbs="list history" ;;
     audit) verbs="list verify" ;;
     reader) verbs="status" ;;
+    trait) verbs="status" ;;
     worker) verbs="list invite drain remove" ;;
     key) verbs="list invite fingerprint rotate prepare switch revoke" ;;
     manifest) verbs="sign show" ;;
@@ -77,6 +78,7 @@ _spicectl() {
     "exposure") kind=""; opts="--config --name --json --timeout --help --version --node --pool" ;;
     "events") kind=""; opts="--config --name --json --timeout --help --version --node --limit --pool --for" ;;
     "reader status") kind=""; opts="--config --name --json --timeout --help --version --pool" ;;
+    "trait status") kind=""; opts="--config --name --json --timeout --help --version --node --pool" ;;
     "stats") kind="principal"; opts="--config --name --json --timeout --help --version" ;;
     "top") kind=""; opts="--config --name --json --timeout --help --version --once --for" ;;
     "trace") kind=""; opts="--config --name --json --timeout --help --version" ;;

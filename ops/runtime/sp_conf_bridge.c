@@ -151,6 +151,10 @@ static const struct sp_bind_key bridge_keys[] = {
      .help = "how long a reply is tried whose queue is not there"},
     {"confirm", SP_BIND_SPAN, false, BRIDGE(confirm_ms), .min = 500, .max = 10 * MINUTE, .def = "20s",
      .help = "a confirm that takes longer ends the connection"},
+    {"canary", SP_BIND_SPAN, false, BRIDGE(canary_ms), .min = 0, .max = HOUR, .def = "60s",
+     .help = "between messages of our own through RabbitMQ that must come back within the time of confirm, or it is connected "
+             "anew; 0s: "
+             "none"},
     {"window", SP_BIND_U32, false, BRIDGE(window), .min = 1, .max = 4096, .def = "256",
      .help = "most messages sent and not yet confirmed"},
     {"outbox_messages", SP_BIND_U32, false, BRIDGE(outbox_messages), .min = 256, .max = 1048576, .def = "65536",

@@ -109,6 +109,7 @@ struct sp_conf_bridge {
     uint64_t retry_max_ms;     /* rabbit_interval_max */
     uint64_t reply_retry_ms;   /* kombu_missing_consumer_retry_timeout */
     uint64_t confirm_ms;       /* a confirm that takes longer ends the connection */
+    uint64_t canary_ms;        /* between messages of our own that must come back; 0: none */
     uint32_t window;           /* most messages without confirm */
     uint32_t outbox_messages;
     uint32_t outbox_mb;

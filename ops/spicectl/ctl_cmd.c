@@ -105,6 +105,10 @@ static const char cmd_more_exposure[] =
     "Asks the bridges, which read Nova's servers. Shown is what the bridge with the newest list sees; --json prints the answer of each.\n"
     "What a bridge disabled in Nova because of it follows.";
 
+static const char cmd_more_trait[] =
+    "Asks the bridges: each node's provider, on, off or on its way, and how long it may stay without anything new being heard.\n"
+    "Shown is what the bridge that can prove most sees; --json prints the answer of each.";
+
 static const struct ctl_cmd cmd_table[] = {
     {"init", NULL, "", 0, 0, true, CTL_BIT(CTL_OPT_PREFIX) | CTL_BIT(CTL_OPT_BROKER_TCP) | CTL_BIT(CTL_OPT_WORKERS) | CTL_BIT(CTL_OPT_BRIDGES), "",
      "make keys, configuration and directories of a new fleet", NULL, ctl_init_run},
@@ -169,6 +173,8 @@ static const struct ctl_cmd cmd_table[] = {
      "", "follow nodes as they enter and leave", NULL, ctl_events_run},
     {"reader", "status", "", 0, 0, false, CTL_BIT(CTL_OPT_POOL), "", "the pool as a reader of the bus sees it", NULL,
      ctl_reader_status},
+    {"trait", "status", "", 0, 0, false, CTL_BIT(CTL_OPT_POOL) | CTL_BIT(CTL_OPT_NODE), "",
+     "the pools' traits in placement, and until when", cmd_more_trait, ctl_trait_status},
     {"stats", NULL, "[PRINCIPAL...]", 0, CTL_MANY, false, 0, "principal", "messages, queues and latencies", NULL, ctl_stats_run},
     {"top", NULL, "", 0, 0, false, CTL_BIT(CTL_OPT_ONCE) | CTL_BIT(CTL_OPT_FOR), "", "live view of the fleet", NULL, ctl_top_run},
     {"trace", NULL, "JOB", 1, 1, false, 0, "", "time stamps of one job at every hop", NULL, ctl_trace_run},

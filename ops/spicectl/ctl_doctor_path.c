@@ -135,7 +135,7 @@ static void path_look(struct ctl_doctor *doctor, const struct ctl_doctor_goal *g
             if (json_object_get(g, "bridge.sequence") == NULL)
                 continue;
             bool follows = ctl_json_int(g, "bridge.following", 0) == 1 && ctl_json_int(g, "bridge.up", 0) == 1 &&
-                           ctl_json_int(g, "bridge.sequence", -1) >= goal->sequence;
+                           ctl_json_int(g, "bridge.deaf", 0) == 0 && ctl_json_int(g, "bridge.sequence", -1) >= goal->sequence;
             bool places = json_object_get(g, "traits.wanted") != NULL;
             int64_t on = ctl_json_int(g, "traits.on", -1), wanted = ctl_json_int(g, "traits.wanted", 0);
             bool settled = ctl_json_int(g, "traits.rounds", 0) > 0 && ctl_json_int(g, "traits.waiting", 1) == 0 && on == wanted;

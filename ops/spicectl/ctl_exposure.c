@@ -2,7 +2,6 @@
 #include "ctl_run.h"
 
 #include "ctl.h"
-#include "ctl_fleet.h"
 #include "ctl_gather.h"
 #include "ctl_json.h"
 #include "ctl_span.h"
@@ -20,36 +19,6 @@ static bool exposure_better(const json_t *a, const json_t *b)
     if (recent != also)
         return recent;
     return ctl_json_int(a, "list_age_ms", INT64_MAX) < ctl_json_int(b, "list_age_ms", INT64_MAX);
-}
-
-/* Gives the answers of all bridges that look at servers. Returns the exit code, error printed. */
-static int exposure_ask(struct ctl *ctl, json_t **views)
-{
-    struct ctl_fault fault;
-    const char *pool = ctl->args.values[CTL_OPT_POOL], *node = ctl->args.values[CTL_OPT_NODE], *name;
-    json_t *row;
-    json_t *peers = ctl_gather_peers(ctl, &fault);
-    if (peers == NULL)
-        return ctl_fleet_fail(ctl, &fault);
-    fault = (struct ctl_fault){.exit = CTL_FAILED,
-                               .error = "no bridge is connected",
-                               .hint = "servers are seen by a spice-bridge with bridge.compute.url"};
-    *views = ctl_json_need(json_array());
-    json_object_foreach(peers, name, row)
-    {
-        json_t *reply;
-        json_t *args = ctl_json_need(json_pack("{s:s, s:s}", "pool", pool != NULL ? pool : "", "node", node != NULL ? node : ""));
-        if (strcmp(ctl_json_text(row, "role"), "bridge") != 0)
-            json_decref(args);
-        else if (ctl_fleet_try(ctl, name, "exposure.list", args, &reply, &fault))
-            (void)json_array_append_new(*views, reply);
-    }
-    json_decref(peers);
-    if (json_array_size(*views) > 0)
-        return CTL_OK;
-    json_decref(*views);
-    *views = NULL;
-    return ctl_fleet_fail(ctl, &fault);
 }
 
 static void exposure_head(struct ctl *ctl, const json_t *view)
@@ -124,7 +93,7 @@ static void exposure_actions(struct ctl *ctl, const json_t *views)
 int ctl_exposure_run(struct ctl *ctl)
 {
     json_t *views;
-    int code = exposure_ask(ctl, &views);
+    int code = ctl_gather_bridges(ctl, "exposure.list", "servers are seen by a spice-bridge with bridge.compute.url", &views);
     if (code != CTL_OK)
         return code;
     const json_t *best = json_array_get(views, 0);

@@ -6,6 +6,7 @@
 #include "sp_bus.h"
 #include "sp_clock.h"
 
+#include <stdio.h>
 #include <string.h>
 
 void ctl_gather_open(struct ctl_gather *gather)
@@ -80,6 +81,34 @@ json_t *ctl_gather_peers(struct ctl *ctl, struct ctl_fault *fault)
     }
     json_decref(all);
     return peers;
+}
+
+int ctl_gather_bridges(struct ctl *ctl, const char *verb, const char *hint, json_t **views)
+{
+    struct ctl_fault fault;
+    const char *pool = ctl->args.values[CTL_OPT_POOL], *node = ctl->args.values[CTL_OPT_NODE], *name;
+    json_t *row;
+    json_t *peers = ctl_gather_peers(ctl, &fault);
+    if (peers == NULL)
+        return ctl_fleet_fail(ctl, &fault);
+    fault = (struct ctl_fault){.exit = CTL_FAILED, .error = "no bridge is connected"};
+    (void)snprintf(fault.hint, sizeof fault.hint, "%s", hint);
+    *views = ctl_json_need(json_array());
+    json_object_foreach(peers, name, row)
+    {
+        json_t *reply;
+        json_t *args = ctl_json_need(json_pack("{s:s, s:s}", "pool", pool != NULL ? pool : "", "node", node != NULL ? node : ""));
+        if (strcmp(ctl_json_text(row, "role"), "bridge") != 0)
+            json_decref(args);
+        else if (ctl_fleet_try(ctl, name, verb, args, &reply, &fault))
+            (void)json_array_append_new(*views, reply);
+    }
+    json_decref(peers);
+    if (json_array_size(*views) > 0)
+        return CTL_OK;
+    json_decref(*views);
+    *views = NULL;
+    return ctl_fleet_fail(ctl, &fault);
 }
 
 static int64_t gather_messages(const json_t *process, const char *direction)

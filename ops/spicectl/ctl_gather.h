@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The latest statistics of every process, as the brokers keep them (stats.get) and the peers they are connected to (peers.list),
- * each process once whichever broker heard it last.
+ * each process once whichever broker heard it last; what all bridges say.
  */
 #ifndef CTL_GATHER_H
 #define CTL_GATHER_H
@@ -25,6 +25,10 @@ bool ctl_gather_refresh(struct ctl *ctl, struct ctl_gather *gather, struct ctl_f
 
 /* Gives the rows of peers.list of all brokers in one object {name: row}; NULL: none answered. */
 json_t *ctl_gather_peers(struct ctl *ctl, struct ctl_fault *fault);
+
+/* Asks every bridge with what --pool and --node say; hint: what such a bridge needs. Gives their answers, one at the least. Returns
+ * the exit code, error printed. */
+int ctl_gather_bridges(struct ctl *ctl, const char *verb, const char *hint, json_t **views);
 
 void ctl_gather_close(struct ctl_gather *gather);
 

@@ -60,6 +60,7 @@ int ctl_explain_run(struct ctl *ctl);
 int ctl_exposure_run(struct ctl *ctl);
 int ctl_events_run(struct ctl *ctl);
 int ctl_reader_status(struct ctl *ctl);
+int ctl_trait_status(struct ctl *ctl);
 int ctl_stats_run(struct ctl *ctl);
 int ctl_top_run(struct ctl *ctl);
 int ctl_trace_run(struct ctl *ctl);

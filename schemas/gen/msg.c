@@ -639,7 +639,7 @@ static const struct msg_info infos[SP_MSG_COUNT] = {
      1 << SP_ROLE_BRIDGE,
      1 << SP_ROLE_KEEPER,
      SP_AUTH_SIGN, 64, false, 75809u},
-    {"ActionReport", SP_MSG_ACTION_REPORT, 1, 0,
+    {"ActionReport", SP_MSG_ACTION_REPORT, 1, SP_MSG_VIEW_REPLY,
      1 << SP_ROLE_BRIDGE,
      1 << SP_ROLE_KEEPER,
      SP_AUTH_SIGN, 64, false, 418u},

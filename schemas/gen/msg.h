@@ -1012,14 +1012,14 @@ enum sp_rc msg_inventory_report_encode(struct sp_packer *w, const struct msg_inv
 enum sp_rc msg_inventory_report_begin(struct sp_packer *w, const struct msg_inventory_report *m) SP_MUST_USE;
 enum sp_rc msg_inventory_report_end(struct sp_packer *w) SP_MUST_USE;
 
-/* 49 ActionReport: bridge -> keeper; auth sign; repeat harmless; reply none. */
+/* 49 ActionReport: bridge -> keeper; auth sign; repeat harmless; reply ViewReply. */
 #define MSG_ACTION_REPORT_WHAT_MAX 16u
 #define MSG_ACTION_REPORT_NODE_MAX 64u
 #define MSG_ACTION_REPORT_POOL_MAX 64u
 #define MSG_ACTION_REPORT_DETAIL_MAX 256u
 #define MSG_ACTION_REPORT_BYTES_MAX 418u
 struct msg_action_report {
-    uint64_t id; /* wall clock in us, rising per bridge; one at or below the last is refused */
+    uint64_t id; /* wall clock in us, rising per bridge; one at or below the last is answered replay, and becomes nothing */
     struct sp_str what; /* text, at most 16: disabled, enabled, released, refused or held */
     struct sp_str node; /* text, at most 64: node the compute service belongs to */
     struct sp_str pool; /* text, at most 64: pool it is about */

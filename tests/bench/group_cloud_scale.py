@@ -132,7 +132,7 @@ def run_scheduler(args):
 
 def busiest(path):
     """Most requests that began within one second, by placement's own note of each."""
-    times = sorted(float(line) for line in path.read_text().split())
+    times = sorted(float(line.split()[0]) for line in path.read_text().splitlines())
     most, first = 0, 0
     for i, at in enumerate(times):
         while at - times[first] >= 1.0:

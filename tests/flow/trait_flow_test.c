@@ -154,6 +154,29 @@ static enum trait_result deed(struct bridge *b, struct flight *f, uint64_t *has)
     }
 }
 
+/* ---- what is shown ---- */
+
+/* The end of what backs it, as the twin knows it; 0: nothing. */
+static uint64_t twin_end(uint32_t p, uint32_t k)
+{
+    uint64_t end = truth[p][k].until_us < proof_us ? truth[p][k].until_us : proof_us;
+    return truth[p][k].member && end > now_us ? end : 0;
+}
+
+/* Nothing is ever shown as backed, or for longer, than it is. */
+static void leases_are_no_promise(struct bridge *b)
+{
+    for (uint32_t i = 0; i < b->core.provider_count; i++)
+        for (uint32_t k = 0; k < POOLS && b->core.providers[i].known; k++) {
+            struct trait_lease lease;
+            trait_core_lease(&b->core, (struct sp_mono){now_us}, i, k, &lease);
+            uint32_t p = provider_of(b->core.providers[i].uuid);
+            assert_true(lease.until_us <= twin_end(p, k));
+            if (lease.state == TRAIT_IS_ON || lease.state == TRAIT_COMES)
+                assert_true(lease.until_us > now_us && (twin(p) >> k & 1) != 0);
+        }
+}
+
 /* ---- time ---- */
 
 static void proof_tell(struct bridge *b)
@@ -192,6 +215,7 @@ static void asks(struct bridge *b)
         b->most_in_flight = b->in_flight > b->most_in_flight ? b->in_flight : b->most_in_flight;
     }
     assert_true(trait_core_check(&b->core));
+    leases_are_no_promise(b);
 }
 
 static void answers(struct bridge *b)
@@ -347,6 +371,44 @@ static void traits_follow_the_pool(void **state)
     pass(5 * S);
     assert_int_equal(server[2].ours, 0); /* the end of a lifetime needs no message */
     assert_right();
+}
+
+static struct trait_lease lease_of(uint32_t p, uint32_t k)
+{
+    struct trait_lease lease = {.node = TRAIT_NONE};
+    struct trait_core *c = &bridges[0].core;
+    for (uint32_t i = 0; i < c->provider_count; i++)
+        if (memcmp(c->providers[i].uuid, server[p].uuid, 16) == 0)
+            trait_core_lease(c, (struct sp_mono){now_us}, i, k, &lease);
+    return lease;
+}
+
+static void the_lease_is_shown(void **state)
+{
+    (void)state;
+    world(14, 1);
+    leave(5, 1); /* of a bridge that died */
+    pass(S);
+    assert_int_equal(lease_of(5, 0).state, TRAIT_HELD);
+    follow(true);
+    member(0, 0, true, 10 * S);
+    member(1, 0, true, 2 * S); /* by name */
+    assert_int_equal(lease_of(0, 0).state, TRAIT_COMES);
+    assert_int_equal(lease_of(5, 0).state, TRAIT_GOES);
+    pass(S);
+    struct trait_lease lease = lease_of(0, 0);
+    assert_int_equal(lease.state, TRAIT_IS_ON);
+    assert_int_equal(lease.until_us, proof_us - 5000); /* as it was told last: the proof ends before the membership */
+    assert_int_equal(lease_of(1, 0).until_us, truth[1][0].until_us);
+    assert_int_equal(lease_of(2, 0).state, TRAIT_IS_OFF);
+    assert_int_equal(lease_of(5, 0).state, TRAIT_IS_OFF);
+    uint32_t own = trait_core_provider_of(&bridges[0].core, lease.node);
+    assert_in_range(own, 0, bridges[0].core.provider_count - 1);
+    assert_memory_equal(bridges[0].core.providers[own].uuid, server[0].uuid, 16);
+    server[0].gone = true;
+    pass(30 * S);
+    assert_int_equal(trait_core_provider_of(&bridges[0].core, lease.node), TRAIT_NONE);
+    assert_string_equal(trait_core_state_text(TRAIT_COMES), "coming");
 }
 
 static void the_start_reconciles_first(void **state)
@@ -604,6 +666,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(traits_follow_the_pool, done),
+        cmocka_unit_test_teardown(the_lease_is_shown, done),
         cmocka_unit_test_teardown(the_start_reconciles_first, done),
         cmocka_unit_test_teardown(who_hears_nothing_takes_off, done),
         cmocka_unit_test_teardown(nothing_is_put_on_without_following, done),

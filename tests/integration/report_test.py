@@ -3,6 +3,7 @@
 """A bridge with a stolen key and a real keeper (SI-10): whatever it reports of actions becomes rows of the audit, so many and no more, and no node,
 pool or result is another than before. What is malformed, of another sender, repeated, or about a node that is not there becomes nothing. What a
 bridge is asked by operators it cannot turn into something they did not ask."""
+import json
 import os
 import pathlib
 import sys
@@ -136,6 +137,50 @@ class Report(unittest.TestCase):
         most = 32 + (time.monotonic() - start) / 10 + 1
         self.assertLessEqual(len(self.rows()) - rows, most)
         self.assertEqual(self.state(), before)
+
+
+    def answer(self, report):
+        """(code, highest) of the keeper's answer to the report of this number."""
+        def heard():
+            for kind, values, _ in self.bridge.frames(0.05):
+                if kind == "ViewReply" and values["id"] == report:
+                    return values
+        values = wait(f"an answer to report {report}", heard)
+        return values["code"], json.loads(values["data"]).get("highest")
+
+    def test_5_each_is_answered(self):
+        """So that a bridge can keep what the keeper does not have, and sends it again when the keeper is back: it is one row then."""
+        code = wire.ENUMS["refusal"]
+        self.fleet.restart("keeper", 9)  # its limit of rows is fresh
+        self.fleet.ready()
+        rows = len(self.rows())
+        first = time.time_ns() + 1000000
+        self.bridge.report(id=first)
+        self.assertEqual(self.answer(first), (code["none"], None))
+        self.bridge.report(id=first)
+        self.assertEqual(self.answer(first), (code["replay"], first))
+        self.bridge.report(id=first + 1, node="n2")
+        self.assertEqual(self.answer(first + 1)[0], code["unknown_node"])
+        self.bridge.report(id=first + 1, what="trusted")
+        self.assertEqual(self.answer(first + 1)[0], code["bad_request"])
+        self.assertEqual(len(self.rows()), rows + 1)
+        self.fleet.kill("keeper")
+        self.bridge.report(id=first + 2, what="held")
+        self.bridge.frames(0.2)
+        self.fleet.start("keeper")
+
+        def again():
+            self.bridge.report(id=first + 2, what="held")
+            return [r for r in self.rows() if r["what"] == "action.held"]
+        wait("the keeper is back and has it", again, every=0.3)
+        for _ in range(3):
+            self.bridge.report(id=first + 2, what="held")
+        self.bridge.report(id=first + 3, what="enabled")
+        self.assertEqual(self.answer(first + 3)[0], code["none"])
+        self.assertEqual(len(self.rows()), rows + 3)
+        for n in range(64):
+            self.bridge.report(id=first + 10 + n)
+        self.assertEqual(self.answer(first + 10 + 63)[0], code["overload"], "it may come again later")
 
 
 def wire_signer():

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """spice-bridge and its placement traits against a fake placement that refuses, hangs, talks nonsense and lets tokens expire. After each fault
 the traits are those of the pool, traits of others are untouched, and neither rate nor number of requests at once was exceeded."""
+import json
 import os
 import pathlib
 import subprocess
@@ -37,6 +38,50 @@ def fill(placement):
             placement.add(name, NODES.get(name), traits)
     placement.add("stranger-2", traits=[GOLD, IRON])  # of a bridge that died
     FOREIGN["stranger-2"] = []
+
+
+def shown(fleet, *args):
+    """{(node, trait): row} of `spicectl trait status`."""
+    view, = fleet.json("trait", "status", *args)
+    assert set(view) == {"bridge", "following", "pools_known", "reconciled", "failing", "cut", "proof_remaining_ms", "providers", "waiting", "entries"}, view
+    for row in view["entries"]:
+        assert set(row) == {"node", "provider", "trait", "pools", "state", "unsure", "remaining_ms", "why"}, row
+    return view, {(row["node"], row["trait"]): row for row in view["entries"]}
+
+
+def leases_are_shown(fleet, placement):
+    """As JSON, at the last hop as at the others: keeper, reader, filter."""
+    settle(placement, NODES)
+    wait("everything was looked at", lambda: shown(fleet)[0]["reconciled"], 60)
+    view, rows = wait("nothing is under way", lambda: got if (got := shown(fleet)) and {r["state"] for r in got[1].values()} <= {"on", "off", "no_provider"} else None, 60)
+    assert view["following"] and view["pools_known"] and not view["failing"] and not view["cut"] and view["providers"] == len(placement.providers)
+    keys = {p.name: p.uuid for p in placement.providers.values()}
+    for name in NODES:
+        row = rows[name, GOLD]
+        assert (row["state"], row["provider"], row["pools"], row["unsure"], row["why"]) == ("on", keys[name], ["gold"], False, ""), row
+        left = fleet.node(name)["pools"]["gold"]["remaining_ms"]
+        assert 0 < row["remaining_ms"] <= left + 60000, (row, left)  # the keeper was asked later
+        assert row["remaining_ms"] <= 30000, "the lease is never longer than a result lives"
+    row = rows["stranger", GOLD]
+    assert (row["state"], row["remaining_ms"], row["why"]) == ("off", 0, "no such node in a pool of this trait"), row
+    assert rows["taken", GOLD]["state"] == "no_provider" and rows["taken", GOLD]["provider"] is None, "another's name is no provider"
+    assert {key[1] for key in shown(fleet, "--pool", "gold")[1]} == {GOLD} and {key[0] for key in shown(fleet, "--node", "n1")[1]} == {"n1"}
+    table = fleet.ctl("trait", "status", "--node", "n2").stdout
+    assert GOLD in table and "follows the keeper" in table and "n1" not in table, table
+    fleet.label("n2", gold=False)
+    row = wait("the loss is shown", lambda: r if (r := shown(fleet, "--node", "n2")[1]["n2", GOLD])["state"] == "off" else None, 60)
+    assert row["remaining_ms"] == 0 and row["why"] == "not a member of each pool of this trait", row
+    fleet.label("n2", gold=True)
+    settle(placement, NODES)
+
+
+def nobody_proves(fleet):
+    """Called when the keeper is dead and every trait is off."""
+    done = fleet.ctl("--json", "trait", "status", check=False)
+    view, = json.loads(done.stdout)
+    assert done.returncode == 3 and not view["following"] and view["proof_remaining_ms"] == 0, (done.returncode, view)
+    assert all(row["remaining_ms"] == 0 and row["state"] in ("off", "no_provider") for row in view["entries"]), view
+    assert {row["why"] for row in view["entries"] if row["node"] == "n3"} == {"the pool is not proven now"}, view
 
 
 def follows_the_pool(fleet, placement):
@@ -90,6 +135,7 @@ def dead_man(fleet, placement):
     """No keeper: nothing can be proven."""
     fleet.kill("keeper")
     settle(placement, set(), set())
+    wait("and it is shown so", lambda: nobody_proves(fleet) is None, 60)
     fleet.start("keeper")
     settle(placement, {"n3", "n4"})
     foreign_lives(placement)
@@ -124,6 +170,7 @@ def fixed_token():
         fleet.secret(PASSWORD)
         with fleet:
             fleet.start("bridge-1")
+            leases_are_shown(fleet, placement)
             follows_the_pool(fleet, placement)
             print("1. traits follow the pool; those a dead bridge left are gone")
             faults(fleet, placement)

@@ -11,7 +11,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 from fleet import Fleet  # noqa: E402
 from nova_bed import HERE, PYTHON, Failed, NovaBed, wait  # noqa: E402
 
-MAX_AGE_S, STALE_S, FIRST_WAIT_S = 20, 4.0, 25.0  # the last: shorter than the patience of who asks the scheduler
+MAX_AGE_S, STALE_S = 20, 4.0
 PLUGIN = '#!/bin/sh\nread -r said <"$1"\n[ "$said" = pass ] && { echo "OK"; exit 0; }\necho "BAD"\nexit 2\n'
 TRUSTED, PLAIN = {"trust:trusted_host": "trusted"}, {}
 
@@ -93,7 +93,7 @@ class CloudBed:
         the bridge keeps it in the real placement."""
         self.trait = trait
         self.fleet, self.nova = Fleet(workers=1), NovaBed(computes=computes, workers=workers, log=log)
-        self.spice_options, self.log, self.bridge_more = {"first_wait": FIRST_WAIT_S, **(spice or {})}, log or (lambda text: None), bridge
+        self.spice_options, self.log, self.bridge_more = spice or {}, log or (lambda text: None), bridge
 
     def __enter__(self):
         try:

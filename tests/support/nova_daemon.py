@@ -5,8 +5,9 @@
     nova_daemon.py conductor|scheduler --config-file F...
     nova_daemon.py computes --config-file F HOST...      several nova-compute services in one process
     nova_daemon.py placement PORT [PROCESSES REQUESTS]   placement behind a plain WSGI server; the time of each request goes to a file
-    nova_daemon.py api --config-file F PORT              the compute API behind a plain WSGI server, without Keystone: token admin:PROJECT
-    nova_daemon.py manage-tool|placement-tool ARGS...
+    nova_daemon.py api --config-file F PORT [keystone]   the compute API behind a plain WSGI server; without Keystone: token admin:PROJECT
+    nova_daemon.py keystone PORT REQUESTS                Keystone behind a plain WSGI server; each request goes to a file
+    nova_daemon.py manage-tool|placement-tool|keystone-tool ARGS...
     nova_daemon.py client --config-file F                lines of JSON in and out: asks the scheduler as nova-conductor does"""
 
 import json
@@ -33,14 +34,19 @@ def placement_tool():
     return main()
 
 
+def keystone_tool():
+    from keystone.cmd.manage import main
+    return main()
+
+
 def noting(application, path):
-    """The same, with the time of each request in a file of lines."""
+    """The same, with the time, method and path of each request in a file of lines."""
     import os
     import time
     fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
 
     def noted(environ, start_response):
-        os.write(fd, b"%.6f\n" % time.monotonic())
+        os.write(fd, f"{time.monotonic():.6f} {environ['REQUEST_METHOD']} {environ['PATH_INFO']}\n".encode())
         return application(environ, start_response)
     return noted
 
@@ -82,7 +88,18 @@ def placement():
     serve(port, make, True, processes)
 
 
+def keystone():
+    port, requests = int(sys.argv[1]), sys.argv[2]
+    del sys.argv[1:]
+
+    def make():
+        from keystone.server.wsgi import initialize_public_application
+        return noting(initialize_public_application(), requests)
+    serve(port, make, True)
+
+
 def api():
+    checked = sys.argv[-1] == "keystone" and sys.argv.pop()
     port = int(sys.argv.pop())
     import nova.cmd.api_os_compute  # noqa: F401  patches what eventlet needs
     from nova import config, objects, rpc
@@ -92,7 +109,14 @@ def api():
     config.parse_args(sys.argv)
     objects.register_all()
     rpc.init(config.CONF)
-    serve(port, lambda: openstack.FaultWrapper(auth.NoAuthMiddleware(compute.APIRouterV21())), False)
+
+    def make():
+        if not checked:
+            return openstack.FaultWrapper(auth.NoAuthMiddleware(compute.APIRouterV21()))
+        from keystonemiddleware import auth_token
+        context = auth.NovaKeystoneContext(compute.APIRouterV21())
+        return openstack.FaultWrapper(auth_token.AuthProtocol(context, {"oslo_config_config": config.CONF}))
+    serve(port, make, False)
 
 
 def split_hosts():
@@ -184,4 +208,4 @@ if __name__ == "__main__":
     WHAT = sys.argv.pop(1)
     sys.argv[0] = "nova-" + WHAT
     sys.exit({"conductor": conductor, "scheduler": scheduler, "computes": computes, "placement": placement, "manage-tool": manage_tool,
-              "placement-tool": placement_tool, "client": client, "api": api}[WHAT]())
+              "placement-tool": placement_tool, "client": client, "api": api, "keystone": keystone, "keystone-tool": keystone_tool}[WHAT]())

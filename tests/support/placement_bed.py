@@ -18,9 +18,9 @@ TOKEN = "admin"  # what noauth2 takes for an administrator
 
 
 class PlacementBed:
-    def __init__(self, workers=1):
-        """workers: processes of the service."""
-        self.workers = workers
+    def __init__(self, workers=1, keystone=None):
+        """workers: processes of the service. keystone: a KeystoneBed that its tokens are checked with; else the token is TOKEN."""
+        self.workers, self.keystone = workers, keystone
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="spice-placement-"))
         self.processes = Processes(self.folder)
         self.port = free_port()
@@ -34,7 +34,8 @@ class PlacementBed:
             database.ready()
             database.sql("CREATE DATABASE placement CHARACTER SET utf8")
             config = self.folder / "placement.conf"
-            config.write_text(f"[api]\nauth_strategy = noauth2\n[placement_database]\nconnection = {database.url('placement')}\n")
+            config.write_text(f"[api]\nauth_strategy = {'keystone' if self.keystone else 'noauth2'}\n[placement_database]\n"
+                              f"connection = {database.url('placement')}\n{self.keystone.middleware() if self.keystone else ''}")
             made = self.processes.start("schema", [PYTHON, HERE / "nova_daemon.py", "placement-tool", "--config-file", config, "db", "sync"])
             if made.wait(timeout=START_S) != 0:
                 raise Failed("placement db sync: " + self.processes.tail("schema"))
@@ -60,7 +61,7 @@ class PlacementBed:
 
     def call(self, method, path, body=None, good=(200, 201, 204)):
         request = urllib.request.Request(self.url + path, method=method, data=None if body is None else json.dumps(body).encode(), headers={
-            "X-Auth-Token": TOKEN, "OpenStack-API-Version": "placement 1.39", "Content-Type": "application/json"})
+            "X-Auth-Token": self.keystone.administrator() if self.keystone else TOKEN, "OpenStack-API-Version": "placement 1.39", "Content-Type": "application/json"})
         try:
             with urllib.request.urlopen(request, timeout=60) as answer:
                 status, text = answer.status, answer.read()

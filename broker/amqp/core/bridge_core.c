@@ -166,6 +166,7 @@ static enum bridge_why unwanted(struct bridge_core *b, const struct bridge_event
     bool up = b->links[BRIDGE_PUBLISHER].state == BRIDGE_UP;
     switch (ev->offer.class) {
     case BRIDGE_BEAT:
+    case BRIDGE_CANARY:
         return up && !b->blocked ? BRIDGE_WHYS : BRIDGE_WHY_AWAY;
     case BRIDGE_TRUST:
         if (!up || b->purging || b->want_snapshot) { /* a whole one follows: deltas before it are for nobody */
@@ -237,7 +238,7 @@ static void unsend(struct bridge_core *b, uint32_t i, struct bridge_effects *fx)
 {
     struct bridge_slot *s = &b->slots[i];
     bool newer = s->class == BRIDGE_NOTE && s->key != 0 && sp_map_get(&b->notes, s->key) != SP_MAP_NONE;
-    if (s->class == BRIDGE_TRUST || s->class == BRIDGE_BEAT || newer) {
+    if (s->class == BRIDGE_TRUST || s->class == BRIDGE_BEAT || s->class == BRIDGE_CANARY || newer) {
         end(b, i, BRIDGE_FX_DROP, newer ? BRIDGE_WHY_NEWER : BRIDGE_WHY_AWAY, fx);
         return;
     }
@@ -308,7 +309,7 @@ static void on_returned(struct bridge_core *b, uint32_t i, uint64_t now_us, stru
 {
     struct bridge_slot *s = &b->slots[i];
     b->counters.returned++;
-    if (s->class != BRIDGE_REPLY) { /* a notification without a queue: nobody wants it now */
+    if (s->class != BRIDGE_REPLY) { /* a notification without a queue: nobody wants it now; a canary: the shell looks at why */
         end(b, i, BRIDGE_FX_DROP, BRIDGE_WHY_GONE, fx);
         return;
     }

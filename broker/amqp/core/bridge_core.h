@@ -8,7 +8,7 @@
  *
  * The outbox keeps newest state, not a backlog: what goes to all readers (TRUST) waits nowhere: while RabbitMQ is away or too slow
  * it is dropped, and on return a SNAPSHOT is asked for; a notification (NOTE) replaces the older one with its key; replies wait for
- * the callers who may still be there; heartbeats are never late. Everything is bounded in number and bytes.
+ * the callers who may still be there; heartbeats and canaries are never late. Everything is bounded in number and bytes.
  *
  * Messages stay the shell's: the core knows a handle, a class, a key and a size. A handle comes back in exactly one PUBLISHED or
  * DROP. */
@@ -30,7 +30,7 @@
 
 enum bridge_link { BRIDGE_CONSUMER, BRIDGE_PUBLISHER, BRIDGE_LINKS };
 enum bridge_link_state { BRIDGE_WAITING, BRIDGE_CONNECTING, BRIDGE_UP };
-enum bridge_class { BRIDGE_BEAT, BRIDGE_REPLY, BRIDGE_TRUST, BRIDGE_NOTE, BRIDGE_CLASSES }; /* sent in this order */
+enum bridge_class { BRIDGE_BEAT, BRIDGE_CANARY, BRIDGE_REPLY, BRIDGE_TRUST, BRIDGE_NOTE, BRIDGE_CLASSES }; /* sent in this order */
 
 struct bridge_core_options {
     uint64_t seed;

@@ -102,6 +102,19 @@ struct trait_provider { /* private */
     bool known, unsure, busy, listed, queued[2];
     uint32_t next[2];
 };
+enum trait_state { /* of a trait on a provider */
+                   TRAIT_IS_OFF,
+                   TRAIT_IS_ON,
+                   TRAIT_COMES, /* backed, and not yet on */
+                   TRAIT_GOES,  /* on, and not backed */
+                   TRAIT_HELD   /* on since before the start, and not yet judged */
+};
+struct trait_lease {
+    enum trait_state state;
+    bool unsure;       /* a write had no clear answer: it may be the other way round until it is read again */
+    uint64_t until_us; /* end of what backs it; 0: nothing does */
+    uint32_t node;     /* whose provider it is; TRAIT_NONE */
+};
 struct trait_slot { /* private */
     bool used, flying;
     enum trait_ask_kind kind;
@@ -168,6 +181,12 @@ void trait_core_look(struct trait_core *c, struct sp_mono now);
 struct sp_mono trait_core_next_deadline(const struct trait_core *c, struct sp_mono now);
 /* Returns bits of the traits that a provider may have at this moment. */
 uint64_t trait_core_target(struct trait_core *c, struct sp_mono now, uint32_t provider);
+/* Query: one trait on one known provider, as placement told it last, and until when it may stay without anything new being heard.
+ */
+void trait_core_lease(struct trait_core *c, struct sp_mono now, uint32_t provider, uint32_t name, struct trait_lease *out);
+const char *trait_core_state_text(enum trait_state state);
+/* Index of the known provider that is this node's; TRAIT_NONE. */
+uint32_t trait_core_provider_of(struct trait_core *c, uint32_t node);
 /* Lends the uuid of the provider of that name; NULL: there is none. */
 const uint8_t *trait_core_provider_uuid(const struct trait_core *c, const char *name);
 /* Query: traits of ours on all providers as placement told them last, and those that may be on at this moment. */

@@ -231,6 +231,50 @@ uint64_t trait_core_target(struct trait_core *c, struct sp_mono now, uint32_t pr
     return target;
 }
 
+/* ---- what is to be seen ---- */
+
+/* The end of a membership in every pool of the trait, or of the proof, whichever is first. */
+static uint64_t backed_until(const struct trait_core *c, struct sp_mono now, uint32_t node, const struct trait_name *x)
+{
+    uint64_t until = node != TRAIT_NONE && x->pools != 0 ? c->proof_us : 0;
+    for (uint32_t i = 0; i < c->pool_count && until != 0; i++)
+        if ((x->pools >> i & 1) != 0 && c->nodes[node].until_us[i] < until)
+            until = c->nodes[node].until_us[i];
+    return until > now.us ? until : 0;
+}
+
+void trait_core_lease(struct trait_core *c, struct sp_mono now, uint32_t provider, uint32_t name, struct trait_lease *out)
+{
+    struct trait_provider *p = &c->providers[provider];
+    bool has = (p->has & BIT(name)) != 0, may = (trait_core_target(c, now, provider) & BIT(name)) != 0;
+    *out = (struct trait_lease){.unsure = p->unsure, .node = node_of(c, p)};
+    out->until_us = backed_until(c, now, out->node, &c->names[name]);
+    if (has && is_held(c, now))
+        out->state = TRAIT_HELD;
+    else if (has)
+        out->state = may ? TRAIT_IS_ON : TRAIT_GOES;
+    else
+        out->state = may ? TRAIT_COMES : TRAIT_IS_OFF;
+}
+
+const char *trait_core_state_text(enum trait_state state)
+{
+    static const char *const texts[] = {"off", "on", "coming", "going", "held"};
+    return texts[state];
+}
+
+uint32_t trait_core_provider_of(struct trait_core *c, uint32_t node)
+{
+    const struct trait_node *n = &c->nodes[node];
+    uint32_t found[] = {provider_by_uuid(c, n->key), n->named ? provider_by_name(c, n->name) : TRAIT_NONE};
+    for (unsigned i = 0; i < 2; i++)
+        if (found[i] != TRAIT_NONE && c->providers[found[i]].known && node_of(c, &c->providers[found[i]]) == node)
+            return found[i];
+    return TRAIT_NONE;
+}
+
+/* ---- queues ---- */
+
 void trait_enqueue(struct trait_core *c, uint32_t i, unsigned q)
 {
     struct trait_provider *p = &c->providers[i];
