@@ -64,15 +64,15 @@ static const char *why(const struct look *l, uint32_t name, const struct trait_l
     return c->names[name].refused ? "placement refuses the trait's name" : "placement does not have the trait yet";
 }
 
-static void row(struct look *l, const char *node, const uint8_t *uuid, uint32_t name, const struct trait_lease *lease,
-                const char *text)
+static void row(struct look *l, const char *node, const uint8_t *uuid, uint32_t name, const struct trait_lease *lease)
 {
     if (json_array_size(l->list) == ROWS_MAX) {
         l->cut = true;
         return;
     }
     bool placed = uuid != NULL;
-    const char *state = placed ? trait_core_state_text(lease->state) : "no_provider";
+    const char *state = placed ? trait_core_state_text(lease->state) : "no_provider",
+               *text = placed ? why(l, name, lease) : "placement lists no provider of this node";
     (void)json_array_append_new(l->list,
                                 json_pack("{s:s, s:o, s:s, s:o, s:s, s:b, s:I, s:s}", "node", node, "provider",
                                           placed ? bridge_method_key(uuid) : json_null(), "trait", l->core->names[name].name,
@@ -92,7 +92,7 @@ static void rows_of_providers(struct look *l)
             const char *node = lease.node != TRAIT_NONE ? l->core->nodes[lease.node].name : p->name;
             bool asked = is_of_pool(l, t) && (l->node[0] == '\0' || strcmp(l->node, node) == 0 || strcmp(l->node, p->name) == 0);
             if (asked && (l->core->names[t].pools != 0 || lease.state != TRAIT_IS_OFF))
-                row(l, node, p->uuid, t, &lease, why(l, t, &lease));
+                row(l, node, p->uuid, t, &lease);
         }
     }
 }
@@ -107,7 +107,7 @@ static void rows_of_nodes(struct look *l)
             continue;
         for (uint32_t t = 0; t < l->core->name_count; t++)
             if (l->core->names[t].pools != 0 && is_of_pool(l, t))
-                row(l, n->name, NULL, t, &none, "placement lists no provider of this node");
+                row(l, n->name, NULL, t, &none);
     }
 }
 

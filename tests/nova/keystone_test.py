@@ -16,7 +16,7 @@ from trait_fleet import GOLD, IRON, TraitFleet  # noqa: E402
 
 NODES = ("n1", "n2", "n3")
 PASSWORD, SECOND = 'spice\'s "pass:wörd"', "another one"
-LIFE_S = 10  # of a token; shorter than the bridge expects, so that each end of one is found by a refusal
+LIFE_S = 40  # of a token; shorter than the bridge expects, so that each end of one is found by a refusal
 SEEN_S = 180
 
 

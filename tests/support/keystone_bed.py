@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """A real Keystone from Debian's library package, with SQLite in a temporary directory, on a free loopback port. Ends with the test."""
+import contextlib
 import grp
 import json
 import os
 import pathlib
 import pwd
 import shutil
+import sqlite3
 import sys
 import tempfile
 import urllib.error
@@ -40,8 +42,10 @@ class KeystoneBed:
     def __enter__(self):
         try:
             for words in (("db_sync",), ("fernet_setup",), ("credential_setup",),
-                          ("bootstrap", "--bootstrap-password", ADMIN, "--bootstrap-region-id", "RegionOne", "--bootstrap-public-url", self.url)):
+                          ("bootstrap", "--bootstrap-password", ADMIN, "--bootstrap-region-id", "RegionOne", "--bootstrap-public-url", self.url, "--bootstrap-internal-url", self.url)):
                 self._tool(*words)
+            with contextlib.closing(sqlite3.connect(self.folder / "keystone.db")) as database:
+                database.execute("PRAGMA journal_mode=WAL")  # Keystone leaves readers open, which a writer would wait for
             self.start()
             self.project = self.call("POST", "/projects", {"project": {"name": "service"}})["project"]["id"]
             self.roles = {r["name"]: r["id"] for r in self.call("GET", "/roles")["roles"]}
@@ -126,9 +130,9 @@ class KeystoneBed:
         self.call("POST", "/endpoints", {"endpoint": {"service_id": made, "interface": "public", "url": url, "region_id": "RegionOne"}})
 
     def middleware(self):
-        """[keystone_authtoken] of a service; nothing is believed for longer than one request, so that each refusal shows at once."""
+        """[keystone_authtoken] of a service; what was good is believed for three seconds."""
         return (f"[keystone_authtoken]\nwww_authenticate_uri = {self.url}\nauth_url = {self.url}\nauth_type = password\nusername = checker\n"
-                f"password = {SERVICE}\nuser_domain_name = Default\nproject_name = service\nproject_domain_name = Default\ntoken_cache_time = -1\n"
+                f"password = {SERVICE}\nuser_domain_name = Default\nproject_name = service\nproject_domain_name = Default\ntoken_cache_time = 3\n"
                 "service_token_roles_required = true\nhttp_request_max_retries = 1\n")
 
     def logins(self):

@@ -95,7 +95,7 @@ def keystone():
     def make():
         from keystone.server.wsgi import initialize_public_application
         return noting(initialize_public_application(), requests)
-    serve(port, make, True)
+    serve(port, make, False)
 
 
 def api():
