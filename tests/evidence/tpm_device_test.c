@@ -381,6 +381,40 @@ static void enrolment_below_p384(void **state)
     ek_roots_destroy(&roots);
 }
 
+/* A machine that came with the certificate alone: the key of the template is the one that the certificate is of. */
+static void an_endorsement_key_is_made_again(void **state)
+{
+    static const char *const names[] = {"enroll/root.pem", "enroll/issuercert.pem", NULL};
+    static struct tpm_device_bytes before, after;
+    struct ek_roots *roots = roots_of(names);
+    struct enrolled who;
+    struct direct x;
+    struct swtpm t;
+    ESYS_TR key, none;
+    (void)state;
+    swtpm_init(&t, "tpmA.permall");
+    struct tpm_device *d = open_device(&t);
+    assert_int_equal(tpm_device_make_ek(d), SP_E_EXISTS);
+    good(d, tpm_device_public(d, TPM_DEVICE_EK_RSA, &before));
+    direct_open(&x, &t);
+    assert_int_equal(Esys_TR_FromTPMPublic(x.esys, TPM_DEVICE_EK_RSA, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, &key), 0);
+    assert_int_equal(
+        Esys_EvictControl(x.esys, ESYS_TR_RH_OWNER, key, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE, TPM_DEVICE_EK_RSA, &none),
+        0);
+    direct_close(&x);
+    assert_int_equal(tpm_device_public(d, TPM_DEVICE_EK_RSA, &after), SP_E_NOT_FOUND);
+    good(d, tpm_device_make_ek(d));
+    good(d, tpm_device_public(d, TPM_DEVICE_EK_RSA, &after));
+    assert_int_equal(before.n, after.n);
+    assert_memory_equal(before.p, after.p, before.n);
+    enrol_whole(d, &rsa_ecc, roots, NOW, &who);
+    evidence_key_destroy(&who.key);
+    tpm_device_close(&d);
+    assert_empty(&t);
+    swtpm_fini(&t);
+    ek_roots_destroy(&roots);
+}
+
 /* A process that died left sessions behind: a TPM without a resource manager is full, until they are flushed. */
 static void d20_what_a_death_left_is_flushed(void **state)
 {
@@ -525,15 +559,11 @@ static void enrolment_of_a_new_tpm(void **state)
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
-        cmocka_unit_test(quotes_of_each_kind_of_key),
-        cmocka_unit_test(what_this_tpm_cannot_quote),
-        cmocka_unit_test(a_wrong_measurement_and_a_reboot),
-        cmocka_unit_test(t12_a_state_put_back),
-        cmocka_unit_test(enrolment_of_a_new_key),
-        cmocka_unit_test(enrolment_below_p384),
-        cmocka_unit_test(d20_what_a_death_left_is_flushed),
-        cmocka_unit_test(k2_credentials_for_other_keys),
-        cmocka_unit_test(d20_damaged_credentials_leave_nothing),
+        cmocka_unit_test(quotes_of_each_kind_of_key),       cmocka_unit_test(what_this_tpm_cannot_quote),
+        cmocka_unit_test(a_wrong_measurement_and_a_reboot), cmocka_unit_test(t12_a_state_put_back),
+        cmocka_unit_test(enrolment_of_a_new_key),           cmocka_unit_test(enrolment_below_p384),
+        cmocka_unit_test(an_endorsement_key_is_made_again), cmocka_unit_test(d20_what_a_death_left_is_flushed),
+        cmocka_unit_test(k2_credentials_for_other_keys),    cmocka_unit_test(d20_damaged_credentials_leave_nothing),
         cmocka_unit_test(enrolment_of_a_new_tpm),
     };
     evidence_bed_init(&bed);

@@ -22,7 +22,7 @@ struct enroll_work {
     uint8_t opened[CREDENTIAL_BYTES];
 };
 
-/* RSA-2048 if it is there, else P-384. */
+/* RSA-2048 if it is there, else P-384; if neither is, RSA-2048 is made. */
 static enum sp_rc read_ek(struct tpm_device *device, struct enroll_work *w, uint32_t *ek)
 {
     uint32_t cert = TPM_DEVICE_EK_CERT_RSA;
@@ -32,6 +32,12 @@ static enum sp_rc read_ek(struct tpm_device *device, struct enroll_work *w, uint
         *ek = TPM_DEVICE_EK_ECC;
         cert = TPM_DEVICE_EK_CERT_ECC;
         rc = tpm_device_public(device, *ek, &w->ek);
+    }
+    if (rc == SP_E_NOT_FOUND) {
+        *ek = TPM_DEVICE_EK_RSA;
+        cert = TPM_DEVICE_EK_CERT_RSA;
+        rc = tpm_device_make_ek(device);
+        rc = rc == SP_OK ? tpm_device_public(device, *ek, &w->ek) : rc;
     }
     if (rc == SP_OK) {
         rc = tpm_device_memory(device, cert, &w->cert);

@@ -1,15 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "tpm_device.h"
+#include "tpm_device_parts.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
-#include <tss2/tss2_esys.h>
 #include <tss2/tss2_mu.h>
 #include <tss2/tss2_rc.h>
 #include <tss2/tss2_tctildr.h>
-
-#include "sp_crypto.h"
 
 #define QUOTE_TRIES 3u    /* values must be those of the quote */
 #define READ_ROUNDS 32u   /* each answer has up to 8 values */
@@ -26,13 +23,6 @@
 #define RC_LEFT_OVER_MAX 0x03u
 
 #define LEFT_OVER_MAX 64u /* handles flushed of each kind */
-
-struct tpm_device {
-    char tcti[256];
-    TSS2_TCTI_CONTEXT *link;
-    ESYS_CONTEXT *esys; /* NULL: connection lost, the next call opens it */
-    struct sp_err err;
-};
 
 /* ---- connection ------------------------------------------------------------------------------------------------ */
 
@@ -66,8 +56,7 @@ static enum sp_rc code_of(TSS2_RC rc)
     return SP_E_IO;
 }
 
-/* Turns a code of the library into ours; `what` is the command. */
-static enum sp_rc judge(struct tpm_device *d, TSS2_RC rc, const char *what)
+enum sp_rc tpm_part_judge(struct tpm_device *d, TSS2_RC rc, const char *what)
 {
     if (rc == TSS2_RC_SUCCESS) {
         return SP_OK;
@@ -80,14 +69,14 @@ static enum sp_rc judge(struct tpm_device *d, TSS2_RC rc, const char *what)
     return ours;
 }
 
-static enum sp_rc connect_tpm(struct tpm_device *d)
+enum sp_rc tpm_part_connect(struct tpm_device *d)
 {
     if (d->esys != NULL) {
         return SP_OK;
     }
-    enum sp_rc rc = judge(d, Tss2_TctiLdr_Initialize(d->tcti, &d->link), d->tcti);
+    enum sp_rc rc = tpm_part_judge(d, Tss2_TctiLdr_Initialize(d->tcti, &d->link), d->tcti);
     if (rc == SP_OK) {
-        rc = judge(d, Esys_Initialize(&d->esys, d->link, NULL), d->tcti);
+        rc = tpm_part_judge(d, Esys_Initialize(&d->esys, d->link, NULL), d->tcti);
     }
     if (rc != SP_OK) {
         drop(d);
@@ -102,7 +91,7 @@ enum sp_rc tpm_device_open(const char *tcti, struct tpm_device **out, struct sp_
         return SP_E_NOMEM;
     }
     (void)setenv("TSS2_LOG", "all+none", 0); /* the library writes to standard error by itself otherwise */
-    enum sp_rc rc = sp_str_copy(d->tcti, sizeof d->tcti, sp_str_of(tcti)) ? connect_tpm(d) : SP_E_LIMIT;
+    enum sp_rc rc = sp_str_copy(d->tcti, sizeof d->tcti, sp_str_of(tcti)) ? tpm_part_connect(d) : SP_E_LIMIT;
     if (rc != SP_OK) {
         if (err != NULL) {
             *err = d->err;
@@ -130,75 +119,25 @@ const struct sp_err *tpm_device_error(const struct tpm_device *device)
 
 /* ---- keys and sessions ----------------------------------------------------------------------------------------- */
 
-/* Gives a reference to a persistent object or an index; ends with let_go. */
-static enum sp_rc take_hold(struct tpm_device *d, uint32_t handle, ESYS_TR *out, const char *what)
+enum sp_rc tpm_part_take(struct tpm_device *d, uint32_t handle, ESYS_TR *out, const char *what)
 {
     *out = ESYS_TR_NONE;
-    return judge(d, Esys_TR_FromTPMPublic(d->esys, handle, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, out), what);
+    return tpm_part_judge(d, Esys_TR_FromTPMPublic(d->esys, handle, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, out), what);
 }
 
-static void let_go(struct tpm_device *d, ESYS_TR *object)
+void tpm_part_let_go(struct tpm_device *d, ESYS_TR *object)
 {
     if (*object != ESYS_TR_NONE && d->esys != NULL) {
         (void)Esys_TR_Close(d->esys, object);
     }
 }
 
-/* Session or transient object: out of the TPM, whatever happened. */
-static void flush(struct tpm_device *d, ESYS_TR *object)
+void tpm_part_flush(struct tpm_device *d, ESYS_TR *object)
 {
     if (*object != ESYS_TR_NONE && *object != ESYS_TR_PASSWORD && d->esys != NULL) {
         (void)Esys_FlushContext(d->esys, *object);
     }
     *object = ESYS_TR_NONE;
-}
-
-/* An endorsement key, and how it is used: some templates want a policy session, others (P-384 of the high range) a password. */
-struct endorsement {
-    ESYS_TR key;
-    bool by_password;
-};
-
-static enum sp_rc take_endorsement(struct tpm_device *d, uint32_t handle, struct endorsement *out)
-{
-    TPM2B_PUBLIC *public = NULL;
-    out->by_password = false;
-    enum sp_rc rc = take_hold(d, handle, &out->key, "endorsement key");
-    if (rc == SP_OK) {
-        rc = judge(d, Esys_ReadPublic(d->esys, out->key, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, &public, NULL, NULL),
-                   "TPM2_ReadPublic");
-        out->by_password = rc == SP_OK && (public->publicArea.objectAttributes & TPMA_OBJECT_USERWITHAUTH) != 0;
-    }
-    Esys_Free(public);
-    return rc;
-}
-
-/* A session that may use the endorsement key once; ends with flush. */
-static enum sp_rc open_session(struct tpm_device *d, const struct endorsement *ek, ESYS_TR *out)
-{
-    const TPMT_SYM_DEF none = {.algorithm = TPM2_ALG_NULL};
-    TPM2B_TIMEOUT *timeout = NULL;
-    TPMT_TK_AUTH *ticket = NULL;
-    *out = ek->by_password ? ESYS_TR_PASSWORD : ESYS_TR_NONE;
-    if (ek->by_password) {
-        return SP_OK;
-    }
-    enum sp_rc rc = judge(d,
-                          Esys_StartAuthSession(d->esys, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, NULL,
-                                                TPM2_SE_POLICY, &none, TPM2_ALG_SHA256, out),
-                          "TPM2_StartAuthSession");
-    if (rc == SP_OK) {
-        rc = judge(d,
-                   Esys_PolicySecret(d->esys, ESYS_TR_RH_ENDORSEMENT, *out, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE, NULL,
-                                     NULL, NULL, 0, &timeout, &ticket),
-                   "TPM2_PolicySecret");
-        Esys_Free(timeout);
-        Esys_Free(ticket);
-    }
-    if (rc != SP_OK) {
-        flush(d, out);
-    }
-    return rc;
 }
 
 /* ---- left over ------------------------------------------------------------------------------------------------- */
@@ -212,14 +151,14 @@ static enum sp_rc flush_from(struct tpm_device *d, uint32_t first)
 {
     TPMI_YES_NO more = 0;
     TPMS_CAPABILITY_DATA *found = NULL;
-    enum sp_rc rc = judge(d,
-                          Esys_GetCapability(d->esys, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, TPM2_CAP_HANDLES, first,
-                                             LEFT_OVER_MAX, &more, &found),
-                          "TPM2_GetCapability");
+    enum sp_rc rc = tpm_part_judge(d,
+                                   Esys_GetCapability(d->esys, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, TPM2_CAP_HANDLES, first,
+                                                      LEFT_OVER_MAX, &more, &found),
+                                   "TPM2_GetCapability");
     for (uint32_t i = 0; rc == SP_OK && i < found->data.handles.count; i++) {
         ESYS_TR left = ESYS_TR_NONE;
-        rc = take_hold(d, found->data.handles.handle[i], &left, "handle left over");
-        flush(d, &left);
+        rc = tpm_part_take(d, found->data.handles.handle[i], &left, "handle left over");
+        tpm_part_flush(d, &left);
     }
     Esys_Free(found);
     return rc;
@@ -228,7 +167,7 @@ static enum sp_rc flush_from(struct tpm_device *d, uint32_t first)
 enum sp_rc tpm_device_clean(struct tpm_device *d)
 {
     static const uint32_t first[] = {0x80000000u, 0x02000000u, 0x03000000u}; /* transient objects; sessions loaded and saved */
-    enum sp_rc rc = connect_tpm(d);
+    enum sp_rc rc = tpm_part_connect(d);
     for (size_t i = 0; rc == SP_OK && i < SP_COUNT(first); i++) {
         rc = flush_from(d, first[i]);
     }
@@ -242,18 +181,18 @@ enum sp_rc tpm_device_public(struct tpm_device *d, uint32_t handle, struct tpm_d
     ESYS_TR key = ESYS_TR_NONE;
     TPM2B_PUBLIC *public = NULL;
     size_t n = 0;
-    enum sp_rc rc = connect_tpm(d);
-    rc = rc == SP_OK ? take_hold(d, handle, &key, "public area") : rc;
+    enum sp_rc rc = tpm_part_connect(d);
+    rc = rc == SP_OK ? tpm_part_take(d, handle, &key, "public area") : rc;
     if (rc == SP_OK) {
-        rc = judge(d, Esys_ReadPublic(d->esys, key, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, &public, NULL, NULL),
-                   "TPM2_ReadPublic");
+        rc = tpm_part_judge(d, Esys_ReadPublic(d->esys, key, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, &public, NULL, NULL),
+                            "TPM2_ReadPublic");
     }
     if (rc == SP_OK) {
-        rc = judge(d, Tss2_MU_TPM2B_PUBLIC_Marshal(public, out->p, sizeof out->p, &n), "public area");
+        rc = tpm_part_judge(d, Tss2_MU_TPM2B_PUBLIC_Marshal(public, out->p, sizeof out->p, &n), "public area");
     }
     out->n = (uint32_t)n;
     Esys_Free(public);
-    let_go(d, &key);
+    tpm_part_let_go(d, &key);
     return rc;
 }
 
@@ -263,11 +202,11 @@ enum sp_rc tpm_device_memory(struct tpm_device *d, uint32_t index, struct tpm_de
     TPM2B_NV_PUBLIC *about = NULL;
     uint32_t size = 0;
     out->n = 0;
-    enum sp_rc rc = connect_tpm(d);
-    rc = rc == SP_OK ? take_hold(d, index, &nv, "memory") : rc;
+    enum sp_rc rc = tpm_part_connect(d);
+    rc = rc == SP_OK ? tpm_part_take(d, index, &nv, "memory") : rc;
     if (rc == SP_OK) {
-        rc =
-            judge(d, Esys_NV_ReadPublic(d->esys, nv, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, &about, NULL), "TPM2_NV_ReadPublic");
+        rc = tpm_part_judge(d, Esys_NV_ReadPublic(d->esys, nv, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, &about, NULL),
+                            "TPM2_NV_ReadPublic");
         size = rc == SP_OK ? about->nvPublic.dataSize : 0;
         Esys_Free(about);
     }
@@ -277,8 +216,9 @@ enum sp_rc tpm_device_memory(struct tpm_device *d, uint32_t index, struct tpm_de
     while (rc == SP_OK && out->n < size) {
         TPM2B_MAX_NV_BUFFER *part = NULL;
         uint16_t wanted = (uint16_t)(size - out->n < CHUNK_BYTES ? size - out->n : CHUNK_BYTES);
-        rc = judge(d, Esys_NV_Read(d->esys, nv, nv, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE, wanted, (uint16_t)out->n, &part),
-                   "TPM2_NV_Read");
+        rc = tpm_part_judge(
+            d, Esys_NV_Read(d->esys, nv, nv, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE, wanted, (uint16_t)out->n, &part),
+            "TPM2_NV_Read");
         if (rc == SP_OK && (part->size == 0 || part->size > wanted)) {
             rc = sp_err_set(&d->err, SP_E_IO, "memory", "%u bytes came, %u were asked", part->size, wanted);
         }
@@ -288,7 +228,7 @@ enum sp_rc tpm_device_memory(struct tpm_device *d, uint32_t index, struct tpm_de
         }
         Esys_Free(part);
     }
-    let_go(d, &nv);
+    tpm_part_let_go(d, &nv);
     return rc;
 }
 
@@ -353,8 +293,8 @@ static enum sp_rc read_values(struct tpm_device *d, const struct tpm_selection *
         TPML_DIGEST *values = NULL;
         uint32_t counter = 0;
         to_library(&left, &wanted);
-        rc = judge(d, Esys_PCR_Read(d->esys, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, &wanted, &counter, &which, &values),
-                   "TPM2_PCR_Read");
+        rc = tpm_part_judge(d, Esys_PCR_Read(d->esys, ESYS_TR_NONE, ESYS_TR_NONE, ESYS_TR_NONE, &wanted, &counter, &which, &values),
+                            "TPM2_PCR_Read");
         if (rc == SP_OK && round > 0 && counter != *changes) {
             rc = sp_err_set(&d->err, SP_E_AGAIN, "TPM2_PCR_Read", "PCRs changed while they were read");
         } else if (rc == SP_OK && (round == READ_ROUNDS || !take_values(which, values, &left, pcrs))) {
@@ -379,11 +319,12 @@ static enum sp_rc quote_once(struct tpm_device *d, ESYS_TR key, struct sp_str no
     size_t n = 0;
     memcpy(data.buffer, nonce.p, nonce.n);
     to_library(selection, &wanted);
-    enum sp_rc rc = judge(
+    enum sp_rc rc = tpm_part_judge(
         d, Esys_Quote(d->esys, key, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE, &data, &scheme, &wanted, &attest, &signature),
         "TPM2_Quote");
     if (rc == SP_OK) {
-        rc = judge(d, Tss2_MU_TPMT_SIGNATURE_Marshal(signature, out->signature.p, sizeof out->signature.p, &n), "signature");
+        rc = tpm_part_judge(d, Tss2_MU_TPMT_SIGNATURE_Marshal(signature, out->signature.p, sizeof out->signature.p, &n),
+                            "signature");
     }
     if (rc == SP_OK) {
         out->signature.n = (uint32_t)n;
@@ -403,8 +344,8 @@ enum sp_rc tpm_device_quote(struct tpm_device *d, uint32_t ak, struct sp_str non
     if (nonce.n == 0 || nonce.n > TPM_NONCE_MAX || is_empty(selection)) {
         return sp_err_set(&d->err, SP_E_MALFORMED, "quote", "a nonce of %u bytes, or no PCR", (unsigned)nonce.n);
     }
-    enum sp_rc rc = connect_tpm(d);
-    rc = rc == SP_OK ? take_hold(d, ak, &key, "attestation key") : rc;
+    enum sp_rc rc = tpm_part_connect(d);
+    rc = rc == SP_OK ? tpm_part_take(d, ak, &key, "attestation key") : rc;
     bool same = false;
     for (unsigned i = 0; rc == SP_OK && !same && i < QUOTE_TRIES; i++) {
         uint32_t before = 0, after = 0;
@@ -418,130 +359,6 @@ enum sp_rc tpm_device_quote(struct tpm_device *d, uint32_t ak, struct sp_str non
         rc = sp_err_set(&d->err, SP_E_AGAIN, "quote", "PCRs change faster than they can be quoted");
     }
     out->pcrs_bytes = rc == SP_OK ? tpm_pcrs_write(&pcrs, out->pcrs) : 0;
-    let_go(d, &key);
-    return rc;
-}
-
-/* ---- enrolment ------------------------------------------------------------------------------------------------- */
-
-static TPM2B_PUBLIC ak_template(bool rsa)
-{
-    TPM2B_PUBLIC t = {0};
-    TPMT_PUBLIC *p = &t.publicArea;
-    p->type = rsa ? TPM2_ALG_RSA : TPM2_ALG_ECC;
-    p->nameAlg = TPM2_ALG_SHA256;
-    p->objectAttributes = TPMA_OBJECT_FIXEDTPM | TPMA_OBJECT_FIXEDPARENT | TPMA_OBJECT_SENSITIVEDATAORIGIN |
-                          TPMA_OBJECT_USERWITHAUTH | TPMA_OBJECT_NODA | TPMA_OBJECT_RESTRICTED | TPMA_OBJECT_SIGN_ENCRYPT;
-    if (rsa) {
-        p->parameters.rsaDetail.symmetric.algorithm = TPM2_ALG_NULL;
-        p->parameters.rsaDetail.scheme.scheme = TPM2_ALG_RSASSA;
-        p->parameters.rsaDetail.scheme.details.rsassa.hashAlg = TPM2_ALG_SHA256;
-        p->parameters.rsaDetail.keyBits = 2048;
-    } else {
-        p->parameters.eccDetail.symmetric.algorithm = TPM2_ALG_NULL;
-        p->parameters.eccDetail.scheme.scheme = TPM2_ALG_ECDSA;
-        p->parameters.eccDetail.scheme.details.ecdsa.hashAlg = TPM2_ALG_SHA256;
-        p->parameters.eccDetail.curveID = TPM2_ECC_NIST_P256;
-        p->parameters.eccDetail.kdf.scheme = TPM2_ALG_NULL;
-    }
-    return t;
-}
-
-/* Makes the key and loads it; each use of the endorsement key wants a session of its own. */
-static enum sp_rc create_ak(struct tpm_device *d, const struct endorsement *ek, bool rsa, ESYS_TR *out)
-{
-    const TPM2B_PUBLIC template = ak_template(rsa);
-    const TPM2B_SENSITIVE_CREATE sensitive = {0};
-    const TPM2B_DATA outside = {0};
-    const TPML_PCR_SELECTION none = {0};
-    TPM2B_PRIVATE *private = NULL;
-    TPM2B_PUBLIC *public = NULL;
-    ESYS_TR session = ESYS_TR_NONE;
-    enum sp_rc rc = open_session(d, ek, &session);
-    if (rc == SP_OK) {
-        rc = judge(d,
-                   Esys_Create(d->esys, ek->key, session, ESYS_TR_NONE, ESYS_TR_NONE, &sensitive, &template, &outside, &none,
-                               &private, &public, NULL, NULL, NULL),
-                   "TPM2_Create");
-    }
-    flush(d, &session);
-    rc = rc == SP_OK ? open_session(d, ek, &session) : rc;
-    if (rc == SP_OK) {
-        rc = judge(d, Esys_Load(d->esys, ek->key, session, ESYS_TR_NONE, ESYS_TR_NONE, private, public, out), "TPM2_Load");
-    }
-    flush(d, &session);
-    Esys_Free(private);
-    Esys_Free(public);
-    return rc;
-}
-
-enum sp_rc tpm_device_make_ak(struct tpm_device *d, uint32_t ek, uint32_t ak, bool rsa)
-{
-    struct endorsement parent = {.key = ESYS_TR_NONE};
-    ESYS_TR key = ESYS_TR_NONE, kept = ESYS_TR_NONE, there = ESYS_TR_NONE;
-    enum sp_rc rc = connect_tpm(d);
-    if (rc == SP_OK) {
-        rc = take_hold(d, ak, &there, "attestation key");
-        rc = rc == SP_E_NOT_FOUND ? SP_OK
-             : rc == SP_OK        ? sp_err_set(&d->err, SP_E_EXISTS, "attestation key", "handle 0x%x is in use", (unsigned)ak)
-                                  : rc;
-    }
-    rc = rc == SP_OK ? take_endorsement(d, ek, &parent) : rc;
-    rc = rc == SP_OK ? create_ak(d, &parent, rsa, &key) : rc;
-    if (rc == SP_OK) {
-        rc = judge(d, Esys_EvictControl(d->esys, ESYS_TR_RH_OWNER, key, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE, ak, &kept),
-                   "TPM2_EvictControl");
-    }
-    flush(d, &key);
-    let_go(d, &kept);
-    let_go(d, &there);
-    let_go(d, &parent.key);
-    return rc;
-}
-
-/* Both parts of a credential, whole and with nothing after them. */
-static bool decode(const struct tpm_device_credential *credential, TPM2B_ID_OBJECT *blob, TPM2B_ENCRYPTED_SECRET *secret)
-{
-    size_t a = 0, b = 0;
-    return Tss2_MU_TPM2B_ID_OBJECT_Unmarshal((const uint8_t *)credential->blob.p, credential->blob.n, &a, blob) ==
-               TSS2_RC_SUCCESS &&
-           a == credential->blob.n &&
-           Tss2_MU_TPM2B_ENCRYPTED_SECRET_Unmarshal((const uint8_t *)credential->secret.p, credential->secret.n, &b, secret) ==
-               TSS2_RC_SUCCESS &&
-           b == credential->secret.n;
-}
-
-enum sp_rc tpm_device_activate(struct tpm_device *d, uint32_t ek, uint32_t ak, const struct tpm_device_credential *credential,
-                               uint8_t out[32])
-{
-    struct endorsement parent = {.key = ESYS_TR_NONE};
-    ESYS_TR key = ESYS_TR_NONE, session = ESYS_TR_NONE;
-    TPM2B_ID_OBJECT blob = {0};
-    TPM2B_ENCRYPTED_SECRET secret = {0};
-    TPM2B_DIGEST *opened = NULL;
-    if (credential->blob.n == 0 || credential->secret.n == 0 || !decode(credential, &blob, &secret)) {
-        return sp_err_set(&d->err, SP_E_MALFORMED, "credential", "does not decode");
-    }
-    enum sp_rc rc = connect_tpm(d);
-    rc = rc == SP_OK ? take_endorsement(d, ek, &parent) : rc;
-    rc = rc == SP_OK ? take_hold(d, ak, &key, "attestation key") : rc;
-    rc = rc == SP_OK ? open_session(d, &parent, &session) : rc;
-    if (rc == SP_OK) {
-        rc = judge(
-            d, Esys_ActivateCredential(d->esys, key, parent.key, ESYS_TR_PASSWORD, session, ESYS_TR_NONE, &blob, &secret, &opened),
-            "TPM2_ActivateCredential");
-        rc = rc == SP_E_INVALID ? SP_E_SIGNATURE : rc; /* integrity, size, padding: all mean other keys */
-    }
-    if (rc == SP_OK && opened->size != 32) {
-        rc = sp_err_set(&d->err, SP_E_MALFORMED, "credential", "has %u bytes", opened->size);
-    }
-    if (rc == SP_OK) {
-        memcpy(out, opened->buffer, 32);
-        sp_crypto_wipe(opened, sizeof *opened);
-    }
-    Esys_Free(opened);
-    flush(d, &session);
-    let_go(d, &key);
-    let_go(d, &parent.key);
+    tpm_part_let_go(d, &key);
     return rc;
 }

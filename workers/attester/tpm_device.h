@@ -50,6 +50,9 @@ SP_MUST_USE enum sp_rc tpm_device_quote(struct tpm_device *device, uint32_t ak, 
 SP_MUST_USE enum sp_rc tpm_device_public(struct tpm_device *device, uint32_t handle, struct tpm_device_bytes *out);
 /* Effect: the content of an index of the TPM's memory, whole. SP_E_NOT_FOUND; SP_E_LIMIT over TPM_DEVICE_CERT_MAX. */
 SP_MUST_USE enum sp_rc tpm_device_memory(struct tpm_device *device, uint32_t index, struct tpm_device_bytes *out);
+/* Effect: makes the RSA-2048 endorsement key of the specification's template, which is the same key each time as long as the
+ * hierarchy's seed is, and keeps it at TPM_DEVICE_EK_RSA: many machines come with the certificate alone. SP_E_EXISTS. */
+SP_MUST_USE enum sp_rc tpm_device_make_ek(struct tpm_device *device);
 /* Effect: makes an attestation key, RSA-2048 (RSASSA) or ECC P-256, below the endorsement key at `ek` and keeps it at `ak`.
  * SP_E_EXISTS: something is there already. */
 SP_MUST_USE enum sp_rc tpm_device_make_ak(struct tpm_device *device, uint32_t ek, uint32_t ak, bool rsa);
