@@ -32,6 +32,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         SP_ASSERT(manifest_table_find(t, row.path, &at) && at == i && manifest_table_covers(t, row.path));
         manifest_table_put_row(&b, &row);
     }
+    size_t signed_n = 0;
+    const uint8_t *signature = manifest_table_signature(t, &signed_n);
+    SP_ASSERT((signature != NULL) == (signed_n > 0) && (signature == NULL || signed_n == b.n));
+    if (signature != NULL) {
+        manifest_table_put_signature(&b, signature);
+    }
     SP_ASSERT(!b.failed && b.n == size && memcmp(b.p, data, size) == 0);
     sp_buf_fini(&b);
     manifest_table_free(&t);

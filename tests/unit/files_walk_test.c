@@ -21,7 +21,6 @@
 #include <cmocka.h>
 
 #include "scratch.h"
-#include "sp_clock.h"
 #include "sp_crypto.h"
 
 #define MANY 128
@@ -299,22 +298,33 @@ static void sparse_and_huge(void **state)
     walk();
     assert_int_equal(bed.sum.end, FILES_END_LIMIT);
     bed.o.max_bytes = (uint64_t)1 << 50;
-    bed.o.bytes_per_s = 1; /* and the time */
-    bed.o.max_us = 1000000;
+    bed.o.max_us = 1000; /* and the time */
     walk();
     assert_int_equal(bed.sum.end, FILES_END_TIME);
 }
 
-static void pace(void **state)
+static uint64_t spent, spendings;
+
+static void on_spend(void *arg, uint64_t bytes)
 {
-    static char text[262145];
+    (void)arg;
+    spent += bytes;
+    spendings++;
+}
+
+/* Whoever has a budget hears of every byte, and not only once at the end. */
+static void budget(void **state)
+{
+    static char text[1u << 20];
     (void)state;
     memset(text, 'x', sizeof text - 1);
     file("t/a", text);
-    bed.o.bytes_per_s = 1u << 20;
-    uint64_t before = sp_clock_read().mono.us;
+    file("t/b", "b");
+    bed.o.spend = on_spend;
     walk();
-    assert_true(sp_clock_read().mono.us - before >= 250000); /* a quarter of a second for a quarter of what a second allows */
+    assert_int_equal(spent, sizeof text);
+    assert_int_equal(spent, bed.sum.bytes);
+    assert_true(spendings >= 8);
     expect_text("/t/a", text);
 }
 
@@ -501,7 +511,7 @@ int main(void)
         T(unreadable),
         T(bounds),
         T(sparse_and_huge),
-        T(pace),
+        T(budget),
         T(deep),
         T(once),
         T(again_and_again),

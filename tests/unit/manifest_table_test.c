@@ -110,6 +110,43 @@ static void one_way_to_write(void **state)
     manifest_table_free(&t);
 }
 
+/* The signature is of what stands before it, byte for byte, and nothing stands after it. */
+static void signatures(void **state)
+{
+    uint8_t signature[64];
+    struct sp_buf b;
+    struct manifest_table *t;
+    char why[MANIFEST_TABLE_WHY_MAX] = "";
+    size_t n = 1;
+    (void)state;
+    t = table_of(whole);
+    assert_null(manifest_table_signature(t, &n));
+    assert_int_equal(n, 0);
+    manifest_table_free(&t);
+    for (unsigned i = 0; i < sizeof signature; i++) {
+        signature[i] = (uint8_t)(i * 5);
+    }
+    sp_buf_init(&b, 65536);
+    sp_buf_text(&b, whole);
+    manifest_table_put_signature(&b, signature);
+    assert_true(manifest_table_new(sp_buf_view(&b), &t, why));
+    assert_memory_equal(manifest_table_signature(t, &n), signature, sizeof signature);
+    assert_int_equal(n, sizeof whole - 1);
+    assert_int_equal(manifest_table_count(t), 5);
+    manifest_table_free(&t);
+    manifest_table_put_signature(&b, signature); /* two of them */
+    assert_false(manifest_table_new(sp_buf_view(&b), &t, why));
+    sp_buf_reset(&b);
+    sp_buf_text(&b, HEAD);
+    manifest_table_put_signature(&b, signature);
+    sp_buf_text(&b, "d 0755 0 0 /usr\n"); /* a row behind it */
+    assert_false(manifest_table_new(sp_buf_view(&b), &t, why));
+    sp_buf_reset(&b);
+    sp_buf_text(&b, HEAD "sign 00\n");
+    assert_false(manifest_table_new(sp_buf_view(&b), &t, why));
+    sp_buf_fini(&b);
+}
+
 static void refuses(void **state)
 {
     static const char *const bad[] = {
@@ -228,7 +265,7 @@ static void many(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(reads), cmocka_unit_test(covers), cmocka_unit_test(one_way_to_write),
-                                       cmocka_unit_test(refuses), cmocka_unit_test(many)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(reads),      cmocka_unit_test(covers),  cmocka_unit_test(one_way_to_write),
+                                       cmocka_unit_test(signatures), cmocka_unit_test(refuses), cmocka_unit_test(many)};
     return cmocka_run_group_tests_name("tree manifest", tests, NULL, NULL);
 }

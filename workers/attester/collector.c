@@ -15,7 +15,7 @@
 
 /* One row for each kind of document. */
 const struct collector *const collectors[] = {
-    &collector_quote, &collector_bootlog, &collector_ima, &collector_enroll, &collector_activate, NULL,
+    &collector_quote, &collector_bootlog, &collector_ima, &collector_enroll, &collector_activate, &collector_files, NULL,
 };
 
 const struct collector *collector_find(struct sp_str kind)

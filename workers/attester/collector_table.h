@@ -5,6 +5,7 @@
 
 #include "collector.h"
 
-extern const struct collector collector_quote, collector_bootlog, collector_ima, collector_enroll, collector_activate;
+extern const struct collector collector_quote, collector_bootlog, collector_ima, collector_enroll, collector_activate,
+    collector_files;
 
 #endif

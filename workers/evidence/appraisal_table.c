@@ -3,8 +3,10 @@
 
 /* One declaration and one row for each kind of evidence. */
 extern const struct appraisal_module appraisal_tpm;
+extern const struct appraisal_module appraisal_files;
 
 const struct appraisal_module *const appraisal_modules[] = {
     &appraisal_tpm,
+    &appraisal_files,
     NULL,
 };

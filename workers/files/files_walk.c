@@ -13,18 +13,19 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
-#include "files_pace.h"
+#include "sp_clock.h"
 #include "sp_crypto.h"
 #include "sp_fs.h"
 
-#define BUFFER_BYTES (1u << 20) /* of the document, before it is written */
-#define FLUSH_BYTES  (256u << 10)
-#define CHUNK_BYTES  (128u << 10)
-#define NAMES_MAX    (32u << 20) /* bytes of the names of one directory */
+#define BUFFER_BYTES  (1u << 20) /* of the document, before it is written */
+#define FLUSH_BYTES   (256u << 10)
+#define CHUNK_BYTES   (128u << 10)
+#define ENTRIES_SPENT 32u
+#define NAMES_MAX     (32u << 20) /* bytes of the names of one directory */
 
 struct walk {
     const struct files_walk_options *o;
-    struct files_pace pace;
+    uint64_t until_us;
     struct sp_buf b; /* not written yet */
     uint64_t written;
     struct files_last last;
@@ -69,6 +70,20 @@ static bool stopped(const struct walk *w)
     return w->failed || w->ended;
 }
 
+/* Some work was done. */
+static void spend(struct walk *w, uint64_t bytes)
+{
+    w->sum.bytes += bytes;
+    if (w->o->spend != NULL) {
+        w->o->spend(w->o->arg, bytes);
+    }
+    if (w->sum.bytes > w->o->max_bytes) {
+        end_with(w, FILES_END_LIMIT);
+    } else if (sp_clock_read().mono.us >= w->until_us) {
+        end_with(w, FILES_END_TIME);
+    }
+}
+
 static void step(const struct walk *w, enum files_walk_step what)
 {
     if (w->o->step != NULL) {
@@ -91,8 +106,8 @@ static void put(struct walk *w, const struct files_entry *e)
 {
     if (w->sum.entries == w->o->max_entries || w->written + w->b.n + 2 * FILES_DOC_ENTRY_MAX > w->o->out_max) {
         end_with(w, FILES_END_LIMIT);
-    } else if (!files_pace_spend(&w->pace, 0)) {
-        end_with(w, FILES_END_TIME);
+    } else if (w->sum.entries % ENTRIES_SPENT == 0) {
+        spend(w, 0);
     }
     if (stopped(w)) {
         return;
@@ -194,12 +209,7 @@ static enum files_state hash(struct walk *w, int fd, uint64_t size, uint8_t sha2
         }
         sp_crypto_sha256_update(&h, w->chunk, (size_t)n);
         left -= (uint64_t)n;
-        w->sum.bytes += (uint64_t)n;
-        if (w->sum.bytes > w->o->max_bytes) {
-            end_with(w, FILES_END_LIMIT);
-        } else if (!files_pace_spend(&w->pace, (uint64_t)n)) {
-            end_with(w, FILES_END_TIME);
-        }
+        spend(w, (uint64_t)n);
         if (stopped(w)) {
             return FILES_UNREADABLE;
         }
@@ -508,7 +518,7 @@ bool files_walk(const struct files_walk_options *o, struct files_walk_sum *sum)
     }
     w->o = o;
     sp_buf_init(&w->b, BUFFER_BYTES);
-    files_pace_init(&w->pace, o->bytes_per_s, o->max_us);
+    w->until_us = sp_clock_read().mono.us + o->max_us;
     w->root = open(o->root != NULL && o->root[0] != '\0' ? o->root : "/", O_PATH | O_DIRECTORY | O_CLOEXEC);
     w->failed = w->root < 0;
     files_doc_put_head(&w->b);
@@ -523,6 +533,7 @@ bool files_walk(const struct files_walk_options *o, struct files_walk_sum *sum)
         (void)close(w->root);
     }
     bool ok = !w->failed;
+    w->sum.written = w->written;
     *sum = w->sum;
     sp_buf_fini(&w->b);
     free(w);

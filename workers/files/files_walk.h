@@ -8,7 +8,7 @@
  * a device is ever opened, and nothing can be put in between.
  * - A file is looked at before and after it is read, and its name must still lead to it. A directory must not have changed between
  *   its listing and the end of its files. What changed is read again, three times in all; then the document says "unstable".
- * - Everything is bounded: entries, bytes in all, bytes of a file, depth, time, bytes per second. What hits a bound ends the
+ * - Everything is bounded: entries, bytes in all, bytes of a file, depth, time. What hits a bound ends the
  * document with it.
  * - Files below proc, sys and FUSE are not read: reading them can block or do something.
  *
@@ -30,10 +30,11 @@ struct files_walk_options {
     size_t tree_count;
     const struct sp_str *skips;
     size_t skip_count;
-    uint64_t bytes_per_s; /* 0: as fast as it goes */
     uint64_t max_entries, max_bytes, max_file, max_us;
     int out; /* descriptor the document is written to, from its beginning */
     uint64_t out_max;
+    /* Called after each piece of work with the bytes that were read: it may take its time. NULL: not. */
+    void (*spend)(void *arg, uint64_t bytes);
     /* For tests: called after an entry was opened, after a file was read, after a directory was listed. NULL: not. */
     void (*step)(void *arg, enum files_walk_step step, const char *path);
     void *arg;
@@ -42,6 +43,7 @@ struct files_walk_options {
 struct files_walk_sum {
     enum files_end end;
     uint64_t entries, bytes;
+    uint64_t written; /* bytes of the document */
 };
 
 /* Effect: fills o with the bounds an attester keeps. */

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define SHOWN_BYTES 8u /* of a digest, for people */
+
 bool files_judge_init(struct files_judge *j, const struct manifest_table *table)
 {
     memset(j, 0, sizeof *j);
@@ -111,9 +113,13 @@ static void not_read(struct files_judge *j, const struct files_entry *e)
 static void compare_content(struct files_judge *j, const struct manifest_row *row, const struct files_entry *e)
 {
     if (e->type == 'f' && (e->size != row->size || memcmp(e->sha256, row->sha256, FILES_DOC_SHA_BYTES) != 0)) {
-        const uint8_t *a = e->sha256, *b = row->sha256;
-        found(j, FILES_FOUND_DIGEST, e->path, "sha256 %02x%02x%02x%02x..., not %02x%02x%02x%02x...", a[0], a[1], a[2], a[3], b[0],
-              b[1], b[2], b[3]);
+        char is[2 * SHOWN_BYTES + 1], must_be[2 * SHOWN_BYTES + 1];
+        for (size_t i = 0; i < SHOWN_BYTES; i++) {
+            (void)snprintf(is + 2 * i, 3, "%02x", e->sha256[i]);
+            (void)snprintf(must_be + 2 * i, 3, "%02x", row->sha256[i]);
+        }
+        found(j, FILES_FOUND_DIGEST, e->path, "%llu bytes with sha256 %s..., not %llu with %s...", (unsigned long long)e->size, is,
+              (unsigned long long)row->size, must_be);
     }
     if (e->type == 'l' && !sp_str_eq(e->target, row->target)) {
         found(j, FILES_FOUND_TARGET, e->path, "links to %.*s", e->target.n < 100 ? (int)e->target.n : 100, e->target.p);

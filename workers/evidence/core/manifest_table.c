@@ -6,7 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SHA_BYTES 32u
+#define SHA_BYTES  32u
+#define SIGN_BYTES 64u
 
 /* A row as it is kept; texts and digests lie in `bytes` of the table: path, target or digest. */
 struct kept {
@@ -27,6 +28,8 @@ struct manifest_table {
         uint16_t n;
     } tree[MANIFEST_TABLE_TREES_MAX];
     size_t trees, skips;
+    size_t signed_n; /* bytes before the signature; 0: there is none */
+    uint8_t signature[SIGN_BYTES];
 };
 
 struct reader {
@@ -194,16 +197,17 @@ static uint16_t path(struct reader *r, struct sp_str w)
     return n;
 }
 
-static void digest(struct reader *r, struct sp_str w, uint8_t out[SHA_BYTES])
+/* Takes a word of exactly 2 n digits. */
+static void digits(struct reader *r, struct sp_str w, uint8_t *out, uint32_t n)
 {
-    bool ok = w.n == 2 * SHA_BYTES;
-    for (uint32_t i = 0; i < SHA_BYTES && ok; i++) {
+    bool ok = w.n == 2 * n;
+    for (uint32_t i = 0; i < n && ok; i++) {
         int high = hex_of(w.p[2 * i]), low = hex_of(w.p[2 * i + 1]);
         ok = high >= 0 && low >= 0;
         out[i] = (uint8_t)(high << 4 | low);
     }
     if (!ok) {
-        refuse(r, "a digest is 64 hexadecimal digits in small letters");
+        refuse(r, "%u hexadecimal digits in small letters are wanted", 2 * n);
     }
 }
 
@@ -294,7 +298,7 @@ static void row_line(struct reader *r, char type, struct sp_str line)
         if (!sp_str_u64(size, INT64_MAX, &k->size) || (size.n > 1 && size.p[0] == '0')) {
             refuse(r, "a size is wrong");
         }
-        digest(r, word(r, &line), sha256);
+        digits(r, word(r, &line), sha256, SHA_BYTES);
     }
     k->path_n = path(r, word(r, &line));
     if (type == 'l') {
@@ -315,14 +319,28 @@ static void row_line(struct reader *r, char type, struct sp_str line)
     }
 }
 
-static void one_line(struct reader *r, struct sp_str line)
+static void sign_line(struct reader *r, struct sp_str line, size_t before)
+{
+    digits(r, word(r, &line), r->t->signature, SIGN_BYTES);
+    r->t->signed_n = before;
+    if (line.p != NULL) {
+        refuse(r, "more words than there should be");
+    }
+}
+
+/* before: bytes of the text before this line */
+static void one_line(struct reader *r, struct sp_str line, size_t before)
 {
     static const char types[] = "dflpscb";
     struct sp_str kind = word(r, &line);
     if (r->line == 1) {
         return; /* the head; the caller compared it */
     }
-    if (sp_str_is(kind, "tree") || sp_str_is(kind, "skip")) {
+    if (r->t->signed_n > 0) {
+        refuse(r, "nothing follows the signature");
+    } else if (sp_str_is(kind, "sign")) {
+        sign_line(r, line, before);
+    } else if (sp_str_is(kind, "tree") || sp_str_is(kind, "skip")) {
         tree_line(r, line, kind.p[0] == 's');
     } else if (kind.n == 1 && strchr(types, kind.p[0]) != NULL && kind.p[0] != '\0') {
         row_line(r, kind.p[0], line);
@@ -334,6 +352,7 @@ static void one_line(struct reader *r, struct sp_str line)
 static void read_all(struct reader *r, struct sp_str all)
 {
     struct sp_str line;
+    const char *from = all.p;
     size_t head = strlen(MANIFEST_TABLE_HEAD);
     if (all.n > MANIFEST_TABLE_BYTES_MAX || all.n <= head || memcmp(all.p, MANIFEST_TABLE_HEAD "\n", head + 1) != 0) {
         r->line = 1;
@@ -347,7 +366,7 @@ static void read_all(struct reader *r, struct sp_str all)
     }
     while (!r->failed && sp_str_next(&all, '\n', &line)) {
         r->line++;
-        one_line(r, line);
+        one_line(r, line, (size_t)(line.p - from));
     }
     if (!r->failed && r->t->trees == 0) {
         refuse(r, "there is no tree");
@@ -447,6 +466,12 @@ bool manifest_table_covers(const struct manifest_table *t, struct sp_str wanted)
     return in;
 }
 
+const uint8_t *manifest_table_signature(const struct manifest_table *t, size_t *n)
+{
+    *n = t->signed_n;
+    return t->signed_n > 0 ? t->signature : NULL;
+}
+
 /* ---- writing --------------------------------------------------------------------------------------------------- */
 
 static void put_text(struct sp_buf *b, struct sp_str s)
@@ -502,6 +527,15 @@ void manifest_table_put_row(struct sp_buf *b, const struct manifest_row *row)
     if (row->type == 'l') {
         sp_buf_text(b, " ");
         put_text(b, row->target);
+    }
+    sp_buf_text(b, "\n");
+}
+
+void manifest_table_put_signature(struct sp_buf *b, const uint8_t signature[SIGN_BYTES])
+{
+    sp_buf_text(b, "sign ");
+    for (unsigned i = 0; i < SIGN_BYTES; i++) {
+        sp_buf_format(b, "%02x", signature[i]);
     }
     sp_buf_text(b, "\n");
 }

@@ -10,9 +10,11 @@
  *   f MODE UID GID SIZE SHA256 PATH    regular file
  *   l UID GID PATH TARGET              symbolic link
  *   p MODE UID GID PATH                pipe; s: socket, c: character device, b: block device
+ *   sign SIGNATURE                     Ed25519 over all bytes before this line, 128 hexadecimal digits; the last line, or not there
  *
- * No tree lies in another, and each skip lies in one. MODE is octal; MODE, UID and GID may be "-": not judged. Trees and skips come first, then the rows, ascending by the bytes of
- * their paths. In paths and targets every byte but printable ASCII without % is %XX. There is one way to write each table.
+ * No tree lies in another, and each skip lies in one. MODE is octal; MODE, UID and GID may be "-": not judged. Trees and skips come
+ * first, then the rows, ascending by the bytes of their paths. In paths and targets every byte but printable ASCII without % is
+ * %XX. There is one way to write each table.
  */
 #ifndef SPICE_MANIFEST_TABLE_H
 #define SPICE_MANIFEST_TABLE_H
@@ -58,11 +60,16 @@ size_t manifest_table_trees(const struct manifest_table *t);
 size_t manifest_table_skips(const struct manifest_table *t);
 struct sp_str manifest_table_tree(const struct manifest_table *t, size_t i);
 
+/* Lends the 64 bytes of the signature; NULL: there is none. *n: how many bytes of the text it is of, from the first on. */
+const uint8_t *manifest_table_signature(const struct manifest_table *t, size_t *n);
+
 /* Effect: appends the head, the trees and skips (in that order) and their line ends. */
 void manifest_table_put_head(struct sp_buf *b, const struct sp_str *trees, size_t tree_count, const struct sp_str *skips,
                              size_t skip_count);
 /* Effect: appends the line of a row. */
 void manifest_table_put_row(struct sp_buf *b, const struct manifest_row *row);
+/* Effect: appends the last line. */
+void manifest_table_put_signature(struct sp_buf *b, const uint8_t signature[64]);
 /* True for absolute paths without empty, "." and ".." parts and without a slash at the end, except "/" itself. */
 bool manifest_table_is_path(struct sp_str path);
 /* True when path is `tree` or below it. */
