@@ -6,9 +6,11 @@ import hashlib
 import hmac
 import os
 import pathlib
+import pwd
 import signal
 import struct
 import sys
+import time
 import unittest
 
 SOURCE = pathlib.Path(os.environ.get("SPICE_SOURCE", pathlib.Path(__file__).resolve().parents[2]))
@@ -39,11 +41,13 @@ class Attester(unittest.TestCase):
         cls.fleet, cls.tpm = Fleet(workers=3), Swtpm()
         cls.addClassCleanup(cls.fleet.__exit__, None, None, None)
         cls.addClassCleanup(cls.tpm.close)
+        cls.addClassCleanup(cls.no_findings)
         for name, data in (("boot", BOOT_LOG), ("ima", IMA_LOG)):
             (cls.fleet.prefix / name).write_bytes(data)
         common = {"boot_log": str(cls.fleet.prefix / "boot"), "ima_log": str(cls.fleet.prefix / "ima"), "cpu_percent": 100, "per_minute": 600}
         add_attester(cls.fleet, "attester-1", "node1", {**common, "tcti": cls.tpm.tcti, "timeout": "5s"})
-        add_attester(cls.fleet, "attester-2", "node2", {**common, "tcti": "swtpm:path=/nowhere", "per_minute": 3})
+        add_attester(cls.fleet, "attester-2", "node2", {**common, "tcti": "swtpm:path=/nowhere", "per_minute": 3, "read_mb": 1})
+        add_attester(cls.fleet, "attester-4", "node4", {**common, "tcti": "swtpm:path=/nowhere", "user": "nobody"})
         add_attester(cls.fleet, "attester-3", "node3", {**common, "tcti": "swtpm:path=/nowhere"})
         forget(cls.fleet, "attester-3", "worker-3")
         cls.fleet.start("broker-1")
@@ -52,6 +56,13 @@ class Attester(unittest.TestCase):
         cls.admin = Asker(cls.fleet.prefix, "admin")
         cls.addClassCleanup(cls.worker.close)
         cls.addClassCleanup(cls.admin.close)
+
+    @classmethod
+    def no_findings(cls):
+        for log in cls.fleet.prefix.glob("attester-*.log"):
+            for word in ("Sanitizer", "runtime error", "assertion"):
+                if word in (text := log.read_text(errors="replace")):
+                    raise AssertionError(f"{log.name}: {text[text.index(word) - 200:][:3000]}")
 
     @classmethod
     def start(cls, name):
@@ -164,12 +175,19 @@ class Attester(unittest.TestCase):
         self.assertEqual(self.code(other, other.question("node1", "ima")), REASON["ok"])  # there the host knows it
 
     def test_limits(self):
-        """Questions a minute, of one asker; the others are not hindered."""
+        """Questions a minute of one asker, and the others are not hindered; bytes a second of all."""
         self.start("attester-2")
         self.addCleanup(self.fleet.kill, "attester-2", signal.SIGTERM)
         codes = [self.code(self.worker, self.worker.question("node2", "ima")) for _ in range(4)]
         self.assertEqual(codes, [REASON["ok"]] * 3 + [REASON["busy"]])
         self.assertEqual(self.code(self.admin, self.admin.question("node2", "ima")), REASON["ok"])
+        # Bytes a second: half a second's are free, for the others one waits.
+        large = self.fleet.prefix / "boot"
+        large.write_bytes(bytes(2 << 20))
+        begun = time.monotonic()
+        self.assertEqual(len(self.admin.document(self.admin.question("node2", "bootlog"))), 2 << 20)
+        self.assertGreaterEqual(time.monotonic() - begun, 1.4)
+        large.write_bytes(BOOT_LOG)
 
     # ---- what dies ------------------------------------------------------------------------------------------
 
@@ -251,6 +269,26 @@ class Attester(unittest.TestCase):
         for line in pathlib.Path(f"/proc/{front}/net/unix").read_text().splitlines()[1:]:
             if int(line.split()[3], 16) & 0x10000:
                 self.assertNotIn(f"socket:[{line.split()[6]}]", inodes)
+
+    def test_another_user(self):
+        """Started by root, the part on the bus becomes another user before it reads its keys; the part that reads keeps two rights."""
+        if os.geteuid() != 0:
+            self.skipTest("needs root")
+        nobody = pwd.getpwnam("nobody")
+        for path in (self.fleet.prefix, self.fleet.prefix / "keys", self.fleet.prefix / "etc"):
+            path.chmod(0o755)
+        for path, mode in (("etc/principals.yaml", 0o644), ("etc/attester-4.yaml", 0o644), ("keys/attester-4.key", 0o600)):
+            os.chown(self.fleet.prefix / path, nobody.pw_uid if "keys" in path else 0, 0)
+            (self.fleet.prefix / path).chmod(mode)
+        self.start("attester-4")
+        self.addCleanup(self.fleet.kill, "attester-4", signal.SIGTERM)
+        front, back = self.fleet.pid("attester-4"), self.back("attester-4")
+        wait("the front has locked itself in", lambda: status(front, "Seccomp") == "2", PATIENCE)
+        self.assertEqual(status(front, "Uid").split(), [str(nobody.pw_uid)] * 4)
+        self.assertEqual(int(status(front, "CapPrm"), 16), 0)
+        wait("the back has locked itself in", lambda: status(back, "Seccomp") == "2", PATIENCE)
+        self.assertEqual(status(back, "Uid").split(), ["0"] * 4)
+        self.assertEqual(int(status(back, "CapPrm"), 16), 1 << CAP_DAC_READ_SEARCH | 1 << CAP_SYS_PTRACE)
 
     def test_size(self):
         """Both parts together, when they have worked and are idle: at most 16 MiB, pages they share counted twice."""
