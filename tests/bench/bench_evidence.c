@@ -3,12 +3,15 @@
  * on both sides. Bare is the least OpenSSL can do: one EVP_PKEY_verify with a context set up once, over a digest that is there
  * already, the signature in the form OpenSSL wants. Appraisal starts from the bytes a node sends: decode, digest, signature, nonce,
  * signer, selection, values, counters.
- * 2. Replay of a measurement list (decode, SHA-1 that the list names, SHA-256 of the same bytes, extend) against the bare hashing
- * of the same bytes by libcrypto's low-level functions, which nothing is faster than here.
+ * 2. Replay of a measurement list (decode, SHA-1 that the list names, SHA-256 of the same bytes, extend) with each entry judged by
+ * a policy of POLICY digests, and without, against the bare hashing of the same bytes by libcrypto's low-level functions, which
+ * nothing is faster than here.
+ * 3. Memory that policy takes once it is read, by what malloc says.
  *
  * Rounds are interleaved; each figure is CPU time. Output: a JSON array of objects with both lists of microseconds. */
 #define OPENSSL_SUPPRESS_DEPRECATED /* low-level hashing as the yardstick */
 
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,9 +25,10 @@
 #include <openssl/sha.h>
 
 #include "evidence_bed.h"
-#include "ima_replay.h"
+#include "ima_rules.h"
 #include "sp_assert.h"
 #include "sp_crypto.h"
+#include "sp_hex.h"
 
 #define ROUNDS   31
 #define ROUND_NS 20000000.0
@@ -199,15 +203,94 @@ static void make_list(void)
     }
 }
 
-static void replay(void)
+/* ---- policy ---------------------------------------------------------------------------------------------------- */
+
+#define POLICY 100000u
+
+static struct ima_rules *rules;
+static double policy_bytes; /* of memory, a digest */
+static struct ima_judge judge;
+
+static bool nothing(void *ctx, struct sp_str path)
+{
+    (void)ctx;
+    (void)path;
+    return false;
+}
+
+static enum ima_signer nobody(void *ctx, const struct ima_signature *signature, struct sp_str digest)
+{
+    (void)ctx;
+    (void)signature;
+    (void)digest;
+    return IMA_NO_KEYS;
+}
+
+static void visit(void *ctx, uint32_t index, const struct ima_entry *entry)
+{
+    (void)ctx;
+    ima_judge_entry(&judge, index, entry, false);
+}
+
+static void soon(void *ctx, const struct ima_entry *entry)
+{
+    (void)ctx;
+    ima_judge_soon(&judge, entry);
+}
+
+static size_t in_use(void)
+{
+    struct mallinfo2 m = mallinfo2();
+    return m.uordblks + m.hblkhd;
+}
+
+/* A runtime policy as Keylime writes it: the entries of the list among many others. */
+static void make_policy(void)
+{
+    char *text = malloc((size_t)POLICY * 160), why[IMA_RULES_WHY_BYTES], hex[65], path[64];
+    uint8_t digest[32];
+    SP_ASSERT(text != NULL);
+    size_t n = (size_t)sprintf(text, "{\"meta\": {\"version\": 1}, \"digests\": {");
+    for (unsigned i = 1; i <= POLICY; i++) {
+        (void)snprintf(path, sizeof path, "/usr/lib/x86_64-linux-gnu/libexample-%u.so.%u", i, i % 7);
+        sp_crypto_sha256(path, strlen(path), digest);
+        sp_hex_write(digest, sizeof digest, hex);
+        n += (size_t)sprintf(text + n, "%s\"%s\": [\"%s\"]", i > 1 ? ", " : "", path, hex);
+    }
+    n += (size_t)sprintf(text + n, "}}");
+    size_t before = in_use();
+    if (!ima_rules_new(bed.crypto, sp_str_bytes(text, n), &rules, why) || ima_table_digests(rules->table) != POLICY) {
+        abort();
+    }
+    policy_bytes = (double)(in_use() - before) / POLICY;
+    free(text);
+}
+
+static void follow(const struct ima_visitor *visitor)
 {
     static const struct ima_progress beginning;
     static const struct ima_options options = {.digest_bytes = 20};
-    const struct ima_question q = {&pcrs, TPM_ALG_SHA256, &beginning, &options, NULL};
+    const struct ima_question q = {&pcrs, TPM_ALG_SHA256, &beginning, &options, visitor};
     struct ima_replay r;
     struct ima_finding found;
     if (ima_replay_init(&r, &q, &bed.ops) != EVIDENCE_OK || ima_replay_push(&r, sp_str_bytes(list, list_bytes)) != list_bytes ||
         ima_replay_end(&r, 0, &found) != EVIDENCE_OK || found.after.entries != ENTRIES) {
+        abort();
+    }
+}
+
+static void replay(void)
+{
+    follow(NULL);
+}
+
+static void replay_and_judge(void)
+{
+    static const struct ima_judge_ops ops = {nothing, nobody, nothing, nothing, NULL};
+    static const struct ima_visitor visitor = {visit, NULL, soon};
+    ima_judge_init(&judge, &rules->judge, &ops, 0);
+    follow(&visitor);
+    if (judge.proven.files != ENTRIES - 1 || judge.proven.refused > 0) {
         abort();
     }
 }
@@ -260,16 +343,23 @@ static void measure(const char *label, const char *id)
 
 static void measure_list(void)
 {
-    static double mine[ROUNDS], other[ROUNDS];
+    static double judged[ROUNDS], mine[ROUNDS], other[ROUNDS];
     make_list();
+    make_policy();
     for (unsigned i = 0; i < ROUNDS; i++) {
+        judged[i] = round_of(replay_and_judge);
         mine[i] = round_of(replay);
         other[i] = round_of(hash_only);
     }
-    (void)printf("{\"what\":\"list\"");
+    (void)printf("{\"what\":\"judged list\"");
+    print_list("mine_us", judged, ENTRIES);
+    print_list("bare_us", other, ENTRIES);
+    (void)printf("},\n {\"what\":\"list\"");
     print_list("mine_us", mine, ENTRIES);
     print_list("bare_us", other, ENTRIES);
-    (void)printf("}");
+    (void)printf("},\n {\"what\":\"policy\",\"bytes\":%.2f,\"table_bytes\":%.2f}", policy_bytes,
+                 (double)ima_table_bytes(rules->table) / POLICY);
+    ima_rules_destroy(&rules);
 }
 
 int main(int argc, char **argv)

@@ -53,7 +53,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct sp_str list = sp_str_bytes(data + 2, size - 2);
     const struct ima_options options = {
         .digest_bytes = (data[0] & 1u) != 0 ? 32 : 20, .aggregate_0_7 = (data[0] & 2u) != 0, .padded = (data[0] & 4u) != 0};
-    const struct ima_visitor visitor = {see, &list};
+    const struct ima_visitor visitor = {see, &list, NULL};
     const struct ima_question question = {&pcrs, TPM_ALG_SHA256, &beginning, &options, &visitor};
     enum evidence_reason whole = judge(list, &question, size, &ops);
     SP_ASSERT(whole != EVIDENCE_OK && judge(list, &question, 1u + data[1], &ops) == whole);

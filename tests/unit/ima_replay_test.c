@@ -167,7 +167,7 @@ static void see(void *ctx, uint32_t index, const struct ima_entry *entry)
 static void what_a_policy_gets_to_see(void **state)
 {
     struct seen s = {0};
-    const struct ima_visitor visitor = {see, &s};
+    const struct ima_visitor visitor = {see, &s, NULL};
     (void)state;
     assert_int_equal(judge(find("k61-p1-ecc")->list, &plain, &beginning, &visitor, 100), EVIDENCE_OK);
     assert_int_equal(s.entries, 23);

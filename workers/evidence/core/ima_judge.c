@@ -3,6 +3,8 @@
 
 #include <stdio.h>
 
+#define DIGEST_LEAST 20u /* bytes of the shortest that a policy can list */
+
 void ima_judge_init(struct ima_judge *j, const struct ima_judge_rules *rules, const struct ima_judge_ops *ops, uint32_t learned)
 {
     *j = (struct ima_judge){.rules = rules, .ops = ops, .learned = learned, .learned_before = learned};
@@ -33,11 +35,34 @@ static enum ima_signer signer_of(const struct ima_judge *j, const struct ima_ent
     return j->ops->signer(j->ops->ctx, &s, e->file);
 }
 
+static enum ima_class class_of(const struct ima_entry *e)
+{
+    return e->verity ? IMA_VERITY : IMA_FILE;
+}
+
+void ima_judge_soon(struct ima_judge *j, const struct ima_entry *entry)
+{
+    j->soon = entry->path.p;
+    j->soon_tag = ima_table_soon(j->rules->table, class_of(entry), entry->path, entry->file.n);
+}
+
+static enum ima_listed find_file(const struct ima_judge *j, const struct ima_entry *e)
+{
+    const struct ima_table *table = j->rules->table;
+    if (e->file.n < DIGEST_LEAST) {
+        return IMA_ABSENT;
+    }
+    if (j->soon != e->path.p) {
+        return ima_table_find(table, class_of(e), e->path, e->file);
+    }
+    const struct ima_wanted wanted = {class_of(e), e->path, e->file, j->soon_tag};
+    return ima_table_find_soon(table, &wanted);
+}
+
 static enum evidence_reason judge_file(struct ima_judge *j, struct ima_tally *t, const struct ima_entry *e)
 {
     bool must = begins(&j->rules->must_be_signed, e->path);
-    enum ima_class class = e->verity ? IMA_VERITY : IMA_FILE;
-    enum ima_listed listed = must || e->file.n < 20 ? IMA_ABSENT : ima_table_find(j->rules->table, class, e->path, e->file);
+    enum ima_listed listed = must ? IMA_ABSENT : find_file(j, e);
     t->files++;
     if (listed == IMA_LISTED) {
         return EVIDENCE_OK;
@@ -74,8 +99,8 @@ static enum evidence_reason judge_buffer(struct ima_judge *j, struct ima_tally *
 {
     bool skip = ignored(j, e->path);
     t->buffers++;
-    enum ima_listed key = e->file.n < 20 ? IMA_ABSENT : ima_table_find(j->rules->table, IMA_KEYRING, e->path, e->file);
-    enum ima_listed other = e->file.n < 20 ? IMA_ABSENT : ima_table_find(j->rules->table, IMA_BUFFER, e->path, e->file);
+    enum ima_listed key = e->file.n < DIGEST_LEAST ? IMA_ABSENT : ima_table_find(j->rules->table, IMA_KEYRING, e->path, e->file);
+    enum ima_listed other = e->file.n < DIGEST_LEAST ? IMA_ABSENT : ima_table_find(j->rules->table, IMA_BUFFER, e->path, e->file);
     if (key == IMA_LISTED && !skip) {
         j->learned += j->ops->learn(j->ops->ctx, e->buffer);
         return EVIDENCE_OK;
@@ -117,6 +142,7 @@ void ima_judge_entry(struct ima_judge *j, uint32_t index, const struct ima_entry
     if (pending) {
         j->lost = lost;
     }
+    j->soon = NULL;
 }
 
 size_t ima_judge_print(struct sp_str bytes, char *to, size_t size)

@@ -70,10 +70,15 @@ struct ima_judge {
     uint32_t learned;        /* keys, those of before included */
     uint32_t learned_before; /* in earlier checks, which are not known any more */
     bool lost;               /* an entry was refused that one of those might have signed: begin the list again */
+    const char *soon;        /* path of the entry that is fetched; NULL: none */
+    uint64_t soon_tag;
 };
 
 /* Effect: begins; `learned` keys were learned from the part of the list that is not read again. Borrows all. */
 void ima_judge_init(struct ima_judge *j, const struct ima_judge_rules *rules, const struct ima_judge_ops *ops, uint32_t learned);
+/* Effect: begins to fetch what judging this entry as the next one will look at; not needed, but faster when there is work between.
+ */
+void ima_judge_soon(struct ima_judge *j, const struct ima_entry *entry);
 /* Effect: judges one entry; `pending`: it is behind the quoted value and proves nothing; index from 0. */
 void ima_judge_entry(struct ima_judge *j, uint32_t index, const struct ima_entry *entry, bool pending);
 

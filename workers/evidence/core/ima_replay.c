@@ -139,6 +139,9 @@ bool ima_replay_met(const struct ima_replay *r)
 /* One entry. Behind the match nothing is proven, so there a second beginning of the list is for the next check to see. */
 static enum evidence_reason take(struct ima_replay *r, const struct ima_entry *e)
 {
+    if (r->q.visitor != NULL && r->q.visitor->soon != NULL) {
+        r->q.visitor->soon(r->q.visitor->ctx, e);
+    }
     enum evidence_reason reason = r->at.bytes + e->record.n > IMA_LIST_BYTES_MAX ? EVIDENCE_IMA_LIMIT : check_entry(r, e);
     bool met = ima_replay_met(r);
     if (reason == EVIDENCE_OK && r->at.entries == 0) {

@@ -38,6 +38,8 @@ struct ima_options {
 struct ima_visitor {
     void (*fn)(void *ctx, uint32_t index, const struct ima_entry *entry);
     void *ctx;
+    /* Called before that, when the entry is decoded and its digest not checked yet: only to fetch memory. NULL: nothing to do. */
+    void (*soon)(void *ctx, const struct ima_entry *entry);
 };
 
 /* All borrowed until the end. */

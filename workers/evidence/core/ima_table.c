@@ -6,7 +6,7 @@
 #include "sp_hash.h"
 
 #define DIGEST     32u
-#define PER_BUCKET 8u
+#define PER_BUCKET 4u
 
 /* One listing while the table is filled. */
 struct raw {
@@ -14,22 +14,25 @@ struct raw {
     uint64_t tag;
 };
 
-/* One listing while the table is sealed. */
+/* One listing of a sealed table: 12 bytes, so that a bucket is a line or two of the processor's cache. */
 struct row {
-    uint64_t tag;
+    uint32_t tag[2]; /* the upper half first */
     uint32_t digest;
 };
 
-/* Sealed: tag[i] and at[i] are row i, ordered by both; rows whose tag begins with the bits b are from first[b] up to first[b + 1].
- */
+/* Where the rows begin whose tags begin with the same bits, and the digests that are not of rows before them. */
+struct bucket {
+    uint32_t row, digest;
+};
+
+/* Sealed: rows are ordered by tag and digest, digests by the first row that has them, so both can be fetched at once. */
 struct ima_table {
-    uint8_t key[16];
+    uint64_t key[2];
     struct raw *raw;
     uint32_t raws, raws_size;
     uint8_t (*digest)[DIGEST];
-    uint64_t *tag;
-    uint32_t *at;
-    uint32_t *first;
+    struct row *row;
+    struct bucket *first; /* one more than there are */
     uint32_t digests, rows, buckets;
     unsigned shift;
 };
@@ -46,12 +49,11 @@ struct ima_table *ima_table_new(const uint8_t key[16])
 static void drop_sealed(struct ima_table *t)
 {
     free(t->digest);
-    free(t->tag);
-    free(t->at);
+    free(t->row);
     free(t->first);
     t->digest = NULL;
-    t->tag = NULL;
-    t->at = t->first = NULL;
+    t->row = NULL;
+    t->first = NULL;
 }
 
 void ima_table_destroy(struct ima_table **t)
@@ -104,40 +106,70 @@ bool ima_table_add(struct ima_table *t, enum ima_class class, struct sp_str name
 
 /* ---- sealing --------------------------------------------------------------------------------------------------- */
 
+static uint64_t bucket_of(const struct ima_table *t, uint64_t tag)
+{
+    return t->shift == 64 ? 0 : tag >> t->shift;
+}
+
 static int by_digest(const void *a, const void *b)
 {
     return memcmp(((const struct raw *)a)->digest, ((const struct raw *)b)->digest, DIGEST);
 }
 
+static uint64_t tag_in(const struct row *r)
+{
+    return (uint64_t)r->tag[0] << 32 | r->tag[1];
+}
+
 static int by_tag(const void *a, const void *b)
 {
     const struct row *x = a, *y = b;
-    if (x->tag != y->tag) {
-        return x->tag < y->tag ? -1 : 1;
+    uint64_t of_x = tag_in(x), of_y = tag_in(y);
+    if (of_x != of_y) {
+        return of_x < of_y ? -1 : 1;
     }
     return x->digest < y->digest ? -1 : x->digest > y->digest;
 }
 
-/* Numbers the digests, each once, and gives the rows. */
-static void number_digests(struct ima_table *t, struct row *rows)
+/* Effect: a row for each listing, its digest by number in the order of their bytes; start[number] is a listing with it. */
+static uint32_t make_rows(struct ima_table *t, uint32_t *start)
 {
+    uint32_t digests = 0;
     qsort(t->raw, t->raws, sizeof *t->raw, by_digest);
     for (uint32_t i = 0; i < t->raws; i++) {
         if (i == 0 || by_digest(&t->raw[i - 1], &t->raw[i]) != 0) {
-            memcpy(t->digest[t->digests++], t->raw[i].digest, DIGEST);
+            start[digests++] = i;
         }
-        rows[i] = (struct row){t->raw[i].tag, t->digests - 1};
+        t->row[i] = (struct row){{(uint32_t)(t->raw[i].tag >> 32), (uint32_t)t->raw[i].tag}, digests - 1};
     }
+    qsort(t->row, t->raws, sizeof *t->row, by_tag);
+    for (uint32_t i = 0; i < t->raws; i++) {
+        if (t->rows == 0 || by_tag(&t->row[t->rows - 1], &t->row[i]) != 0) {
+            t->row[t->rows++] = t->row[i];
+        }
+    }
+    return digests;
 }
 
-static void index_rows(struct ima_table *t)
+/* Effect: keeps the digests in the order of the rows; number[] is of those of before. */
+static void keep_digests(struct ima_table *t, const uint32_t *start, uint32_t *number)
 {
-    uint32_t row = 0;
-    for (uint32_t bucket = 0; bucket <= t->buckets; bucket++) {
-        while (row < t->rows && (t->shift == 64 ? 0 : t->tag[row] >> t->shift) < bucket) {
-            row++;
+    uint32_t bucket = 0;
+    memset(number, 0xff, t->raws * sizeof *number);
+    for (uint32_t i = 0; i <= t->rows; i++) {
+        uint64_t last = i < t->rows ? bucket_of(t, tag_in(&t->row[i])) : t->buckets;
+        for (; bucket <= last; bucket++) {
+            t->first[bucket] = (struct bucket){i, t->digests};
         }
-        t->first[bucket] = row;
+        if (i == t->rows) {
+            return;
+        }
+        uint32_t before = t->row[i].digest;
+        if (number[before] == UINT32_MAX) {
+            number[before] = t->digests;
+            memcpy(t->digest[t->digests++], t->raw[start[before]].digest, DIGEST);
+        }
+        t->row[i].digest = number[before];
     }
 }
 
@@ -158,34 +190,29 @@ bool ima_table_seal(struct ima_table *t)
         t->buckets *= 2;
         t->shift--;
     }
-    struct row *rows = malloc(most * sizeof *rows);
-    t->digest = malloc(most * sizeof *t->digest);
-    t->tag = malloc(most * sizeof *t->tag);
-    t->at = malloc(most * sizeof *t->at);
+    uint32_t *start = malloc(most * sizeof *start), *number = malloc(most * sizeof *number);
+    t->row = malloc(most * sizeof *t->row);
     t->first = malloc((t->buckets + (size_t)1) * sizeof *t->first);
-    if (rows == NULL || t->digest == NULL || t->tag == NULL || t->at == NULL || t->first == NULL) {
-        free(rows);
+    bool made = start != NULL && number != NULL && t->row != NULL && t->first != NULL;
+    if (made) {
+        uint32_t digests = t->raws > 0 ? make_rows(t, start) : 0;
+        t->digest = malloc((digests > 0 ? digests : 1) * sizeof *t->digest);
+        made = t->digest != NULL;
+    }
+    if (made) {
+        keep_digests(t, start, number);
+    }
+    free(start);
+    free(number);
+    if (!made) {
+        t->rows = 0;
         drop_sealed(t);
         return false;
     }
-    if (t->raws > 0) {
-        number_digests(t, rows);
-        qsort(rows, t->raws, sizeof *rows, by_tag);
-    }
-    for (uint32_t i = 0; i < t->raws; i++) {
-        if (i == 0 || by_tag(&rows[i - 1], &rows[i]) != 0) {
-            t->tag[t->rows] = rows[i].tag;
-            t->at[t->rows++] = rows[i].digest;
-        }
-    }
-    free(rows);
     free(t->raw);
     t->raw = NULL;
     t->raws = t->raws_size = 0;
-    index_rows(t);
-    t->digest = shrink(t->digest, (t->digests > 0 ? t->digests : 1) * sizeof *t->digest);
-    t->tag = shrink(t->tag, (t->rows > 0 ? t->rows : 1) * sizeof *t->tag);
-    t->at = shrink(t->at, (t->rows > 0 ? t->rows : 1) * sizeof *t->at);
+    t->row = shrink(t->row, (t->rows > 0 ? t->rows : 1) * sizeof *t->row);
     return true;
 }
 
@@ -194,13 +221,12 @@ bool ima_table_seal(struct ima_table *t)
 /* Returns the first row of this tag; t->rows when there is none. */
 static uint32_t find_tag(const struct ima_table *t, uint64_t tag)
 {
-    uint64_t bucket = t->shift == 64 ? 0 : tag >> t->shift;
-    for (uint32_t i = t->first[bucket]; i < t->first[bucket + 1]; i++) {
-        if (t->tag[i] >= tag) {
-            return t->tag[i] == tag ? i : t->rows;
-        }
+    const struct bucket *bucket = &t->first[bucket_of(t, tag)];
+    uint32_t end = bucket[1].row, i = bucket->row;
+    while (i < end && tag_in(&t->row[i]) < tag) {
+        i++;
     }
-    return t->rows;
+    return i < end && tag_in(&t->row[i]) == tag ? i : t->rows;
 }
 
 /* A name may be listed with digests of several hashes. */
@@ -215,18 +241,39 @@ static bool named(const struct ima_table *t, enum ima_class class, struct sp_str
     return false;
 }
 
-enum ima_listed ima_table_find(const struct ima_table *t, enum ima_class class, struct sp_str name, struct sp_str digest)
+uint64_t ima_table_soon(const struct ima_table *t, enum ima_class class, struct sp_str name, uint32_t digest_bytes)
 {
+    uint64_t tag = tag_of(t, class, name, digest_bytes);
+    /* Not in a function of its own: GCC 12 takes one that only fetches for one without effect. */
+    const struct bucket *bucket = &t->first[bucket_of(t, tag)];
+    __builtin_prefetch(&t->row[bucket->row]);
+    for (uint32_t k = 0; k < PER_BUCKET; k += 2) { /* two share a line */
+        __builtin_prefetch(&t->digest[bucket->digest + k < t->digests ? bucket->digest + k : 0]);
+    }
+    return tag;
+}
+
+enum ima_listed ima_table_find_soon(const struct ima_table *t, const struct ima_wanted *w)
+{
+    uint8_t shortened[DIGEST];
+    const void *kept = w->digest.p; /* all of it */
     SP_ASSERT(t->first != NULL);
-    uint8_t wanted[DIGEST];
-    uint64_t tag = tag_of(t, class, name, digest.n);
-    shorten(digest, wanted);
-    for (uint32_t i = find_tag(t, tag); i < t->rows && t->tag[i] == tag; i++) {
-        if (memcmp(t->digest[t->at[i]], wanted, DIGEST) == 0) {
+    if (w->digest.n != DIGEST) {
+        shorten(w->digest, shortened);
+        kept = shortened;
+    }
+    for (uint32_t i = find_tag(t, w->tag); i < t->rows && tag_in(&t->row[i]) == w->tag; i++) {
+        if (memcmp(t->digest[t->row[i].digest], kept, DIGEST) == 0) {
             return IMA_LISTED;
         }
     }
-    return named(t, class, name) ? IMA_OTHER : IMA_ABSENT;
+    return named(t, w->class, w->name) ? IMA_OTHER : IMA_ABSENT;
+}
+
+enum ima_listed ima_table_find(const struct ima_table *t, enum ima_class class, struct sp_str name, struct sp_str digest)
+{
+    const struct ima_wanted wanted = {class, name, digest, tag_of(t, class, name, digest.n)};
+    return ima_table_find_soon(t, &wanted);
 }
 
 uint32_t ima_table_digests(const struct ima_table *t)
@@ -241,6 +288,5 @@ uint32_t ima_table_rows(const struct ima_table *t)
 
 size_t ima_table_bytes(const struct ima_table *t)
 {
-    return sizeof *t + (size_t)t->digests * DIGEST + (size_t)t->rows * (sizeof *t->tag + sizeof *t->at) +
-           (t->buckets + (size_t)1) * sizeof *t->first;
+    return sizeof *t + (size_t)t->digests * DIGEST + (size_t)t->rows * sizeof *t->row + (t->buckets + (size_t)1) * sizeof *t->first;
 }
