@@ -4,9 +4,11 @@
 /* One declaration and one row for each kind of evidence. */
 extern const struct appraisal_module appraisal_tpm;
 extern const struct appraisal_module appraisal_files;
+extern const struct appraisal_module appraisal_ima;
 
 const struct appraisal_module *const appraisal_modules[] = {
     &appraisal_tpm,
     &appraisal_files,
+    &appraisal_ima,
     NULL,
 };
