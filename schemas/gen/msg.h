@@ -177,7 +177,6 @@ enum sp_reason {
     SP_REASON_FILES_MODE = 158, /* a file has another mode */
     SP_REASON_FILES_OWNER = 159, /* a file has another owner or group */
     SP_REASON_FILES_MISSING = 160, /* a file of the manifest is missing */
-    SP_REASON_FILES_MANIFEST = 161, /* the tree manifest cannot be used */
     SP_REASON_KEYLIME_CANARY = 170, /* an agent that is known to be bad does not fail at this verifier */
     SP_REASON_KEYLIME_AGENT = 171, /* the verifier attests another machine under this node's name, or one for two nodes */
     SP_REASON_KEYLIME_POLICY = 172, /* the verifier holds this node against no policy */
