@@ -136,7 +136,7 @@ struct sp_adapter_host {
      * within ask(). Why it ended otherwise:
      *   not_enrolled  the keeper knows no attester for this node
      *   unreachable   the attester is not connected, or did not answer before the job's deadline was near
-     *   busy          too many questions at once, here or there
+     *   busy          the attester had too many questions at once, until the deadline was near
      *   protocol      an answer that is signed by the node's attester and does not fit the question
      *   others        as the attester said
      * An answer that is not signed by the node's attester for this question is dropped and counted; it ends nothing. */

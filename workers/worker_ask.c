@@ -94,7 +94,7 @@ void worker_ask_on_evidence(struct worker_ask *self, const struct sp_bus_princip
 {
     const struct ask_answer a = {.from = sp_str_of(from->name), .sign = from->sign, .m = m};
     uint32_t at = ASK_NONE;
-    enum ask_verdict verdict = ask_core_answer(&self->core, &a, &at);
+    enum ask_verdict verdict = ask_core_answer(&self->core, &a, &at, now_us(self));
     if (verdict == ASK_DROP) {
         return;
     }

@@ -106,7 +106,7 @@ static enum ask_verdict answer_from(const char *from, const uint8_t *sign, const
 {
     const struct ask_answer a = {.from = sp_str_of(from), .sign = sign, .m = m};
     uint32_t at = ASK_NONE;
-    enum ask_verdict v = ask_core_answer(&c, &a, &at);
+    enum ask_verdict v = ask_core_answer(&c, &a, &at, now);
     assert_int_equal(v == ASK_DROP, at == ASK_NONE);
     ask_core_check(&c);
     return v;
@@ -254,11 +254,38 @@ static void the_attesters_own_reason(void **state)
     (void)state;
     uint32_t at = fly();
     struct msg_evidence m = part_of(at, 0, 0, 0);
-    m.code = SP_REASON_BUSY;
+    m.code = SP_REASON_INTERNAL;
     m.detail = sp_str_of("the TPM is locked out");
     assert_int_equal(answer(&m), ASK_DROP);
-    assert_int_equal(ended(detail, sizeof detail), SP_REASON_BUSY);
+    assert_int_equal(ended(detail, sizeof detail), SP_REASON_INTERNAL);
     assert_string_equal(detail, "the TPM is locked out");
+}
+
+static void a_busy_attester_is_asked_again(void **state)
+{
+    (void)state;
+    uint32_t at = fly();
+    for (unsigned i = 0; i < 3; i++) {
+        struct msg_evidence m = part_of(at, 0, 0, 0);
+        m.code = SP_REASON_BUSY;
+        assert_int_equal(answer(&m), ASK_DROP);
+        assert_int_equal(send_all(NULL), 0);
+        now = ask_core_deadline(&c);
+        ask_core_tick(&c, now);
+        assert_int_equal(send_all(NULL), 1);
+    }
+    now += 30 * S;
+    ask_core_tick(&c, now);
+    assert_int_equal(ended(NULL, 0), SP_REASON_BUSY);
+    at = fly();
+    struct msg_evidence m = part_of(at, 0, 8, 4);
+    assert_int_equal(answer(&m), ASK_GIVE);
+    ask_core_go_on(&c, at, m.id, 4);
+    assert_int_equal(send_all(NULL), 1);
+    m = part_of(at, 4, 8, 0);
+    m.code = SP_REASON_BUSY; /* it has forgotten the document: what came is of no use */
+    assert_int_equal(answer(&m), ASK_DROP);
+    assert_int_equal(ended(NULL, 0), SP_REASON_BUSY);
 }
 
 static void the_keeper_is_asked_once_for_all(void **state)
@@ -528,6 +555,7 @@ int main(void)
         CASE(a_broken_answer_ends_the_question),
         CASE(oversized),
         CASE(the_attesters_own_reason),
+        CASE(a_busy_attester_is_asked_again),
         CASE(the_keeper_is_asked_once_for_all),
         CASE(nobody_is_enrolled),
         CASE(the_keeper_is_silent),

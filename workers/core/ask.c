@@ -266,6 +266,14 @@ void ask_core_identity(struct ask_core *c, const struct msg_identity *m)
 
 /* ---- out ---- */
 
+static void wait_a_while(struct ask_core *c, uint32_t at, uint64_t now_us)
+{
+    struct ask_row *r = &c->rows[at];
+    r->again_us = now_us + r->pause_us;
+    r->pause_us = r->pause_us * 2 < ASK_PAUSE_MAX_US ? r->pause_us * 2 : ASK_PAUSE_MAX_US;
+    move(c, at, ASK_PAUSED);
+}
+
 /* Every broker refused: later, and not for ever when none of them knows the attester. */
 static void pause_round(struct ask_core *c, uint32_t at, uint64_t now_us)
 {
@@ -277,9 +285,7 @@ static void pause_round(struct ask_core *c, uint32_t at, uint64_t now_us)
     }
     r->refused = 0;
     r->only_absent = true;
-    r->again_us = now_us + r->pause_us;
-    r->pause_us = r->pause_us * 2 < ASK_PAUSE_MAX_US ? r->pause_us * 2 : ASK_PAUSE_MAX_US;
-    move(c, at, ASK_PAUSED);
+    wait_a_while(c, at, now_us);
 }
 
 struct ask_row *ask_core_next(struct ask_core *c, uint64_t now_us)
@@ -393,7 +399,7 @@ static bool is_of(const struct identity_row *who, const struct ask_answer *a)
     return sp_str_is(a->from, who->attester) && memcmp(a->sign, who->sign, sizeof who->sign) == 0;
 }
 
-enum ask_verdict ask_core_answer(struct ask_core *c, const struct ask_answer *a, uint32_t *at)
+enum ask_verdict ask_core_answer(struct ask_core *c, const struct ask_answer *a, uint32_t *at, uint64_t now_us)
 {
     const struct msg_evidence *m = a->m;
     uint32_t i = (uint32_t)(m->id & ((1u << ASK_PLACE_BITS) - 1u));
@@ -416,6 +422,11 @@ enum ask_verdict ask_core_answer(struct ask_core *c, const struct ask_answer *a,
         c->counts.stray++;
         return ASK_DROP;
     }
+    if (m->code == SP_REASON_BUSY && !r->begun) {
+        r->busy = true;
+        wait_a_while(c, i, now_us);
+        return ASK_DROP;
+    }
     if (m->code != SP_REASON_OK) {
         finish(c, i, m->code, m->detail);
         return ASK_DROP;
@@ -425,6 +436,7 @@ enum ask_verdict ask_core_answer(struct ask_core *c, const struct ask_answer *a,
         return ASK_DROP;
     }
     r->begun = true;
+    r->busy = false;
     r->total = m->total;
     c->counts.parts++;
     c->counts.bytes += m->part.n;
@@ -455,10 +467,11 @@ static void on_time(struct ask_core *c, uint32_t at, uint64_t now_us)
     struct ask_row *r = &c->rows[at];
     if (now_us >= r->deadline_us) {
         bool keeper = r->state == ASK_WANT || r->state == ASK_IDENTITY;
-        finish_text(c, at, SP_REASON_UNREACHABLE,
-                    keeper              ? "the keeper did not say who the attester is"
+        finish_text(c, at, r->busy ? SP_REASON_BUSY : SP_REASON_UNREACHABLE,
+                    r->busy                   ? "attester has too many questions at once"
+                    : keeper                  ? "the keeper did not say who the attester is"
                     : !r->asked && c->up == 0 ? "no broker is connected"
-                                        : "attester did not answer in time");
+                                              : "attester did not answer in time");
         return;
     }
     switch (r->state) {

@@ -61,6 +61,7 @@ struct ask_row {
     uint32_t absent;    /* rounds in which no broker knew the attester */
     uint32_t refused;   /* mask of brokers that refused in this round */
     bool only_absent;   /* in this round: all of them for want of the attester */
+    bool busy;          /* the attester said so last */
     unsigned broker;    /* FLYING: where it went; else where to try first */
     uint64_t sequence;  /* FLYING: of the request */
     uint16_t reason;    /* ENDED */
@@ -128,8 +129,8 @@ void ask_core_link(struct ask_core *c, unsigned broker, bool up);
 void ask_core_refused(struct ask_core *c, unsigned broker, uint64_t sequence, uint16_t code);
 /* Effect: the keeper's word, verified. */
 void ask_core_identity(struct ask_core *c, const struct msg_identity *m);
-/* Effect: looks at an answer. *at is its question. */
-enum ask_verdict ask_core_answer(struct ask_core *c, const struct ask_answer *a, uint32_t *at);
+/* Effect: looks at an answer. *at is its question. An attester that is busy is asked again, until the deadline. */
+enum ask_verdict ask_core_answer(struct ask_core *c, const struct ask_answer *a, uint32_t *at, uint64_t now_us);
 /* Effect: a part of n bytes was taken; if the question (id) is still there the next part is asked for. */
 void ask_core_go_on(struct ask_core *c, uint32_t at, uint64_t id, uint32_t n);
 /* Effect: deadlines and repetitions. */
