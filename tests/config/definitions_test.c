@@ -259,7 +259,7 @@ static void test_configurations(void **state)
         }
         globfree(&found);
     }
-    assert_int_equal(loaded, 6);
+    assert_int_equal(loaded, 7);
     sp_conf_principals_destroy(&principals);
 }
 
