@@ -16,7 +16,7 @@ _spicectl_names() {
 _spicectl() {
   local cur="${COMP_WORDS[COMP_CWORD]}" prev="${COMP_WORDS[COMP_CWORD-1]}"
   local noun="" verb="" nouns="" verbs="" kind="" opts="" word i conf=()
-  local valued=" --config -c --name -n --timeout -t --selector -l --file -f --prefix -p --broker-tcp --workers --bridges --to -o --key -k --address --labels --node --check --limit --after --kind --pool --adapters --nodes --ttl --for --arguments --overlap --filter-state --attester "
+  local valued=" --config -c --name -n --timeout -t --selector -l --file -f --prefix -p --broker-tcp --workers --bridges --to -o --key -k --address --labels --node --check --limit --after --kind --pool --adapters --nodes --ttl --for --arguments --overlap --filter-state --attester --roots --pin "
   for ((i = 1; i < COMP_CWORD; i++)); do
     word="${COMP_WORDS[i]}"
     case "$word" in
@@ -28,7 +28,7 @@ _spicectl() {
   nouns="init host node check profile pool result audit explain exposure events reader trait stats top trace doctor apply export worker key manifest completion help"
   case "$noun" in
     host) verbs="export" ;;
-    node) verbs="list show add label inventory resume maintenance quarantine retire delete" ;;
+    node) verbs="list show add label inventory resume maintenance quarantine retire delete enroll approve unenroll" ;;
     check) verbs="list show enable disable stage run delete verify" ;;
     profile) verbs="list show select delete" ;;
     pool) verbs="list show members delete" ;;
@@ -54,6 +54,9 @@ _spicectl() {
     "node quarantine") kind="node"; opts="--config --name --json --timeout --help --version --dry-run --yes --all --selector" ;;
     "node retire") kind="node"; opts="--config --name --json --timeout --help --version --dry-run --yes --all --selector" ;;
     "node delete") kind="node"; opts="--config --name --json --timeout --help --version --dry-run --yes --all --selector" ;;
+    "node enroll") kind="node"; opts="--config --name --json --timeout --help --version --dry-run --yes --all --selector --roots --pin --first-use --replace" ;;
+    "node approve") kind="node"; opts="--config --name --json --timeout --help --version --dry-run --yes --roots --pin --first-use" ;;
+    "node unenroll") kind="node"; opts="--config --name --json --timeout --help --version --dry-run --yes --all --selector" ;;
     "check list") kind="check"; opts="--config --name --json --timeout --help --version --selector" ;;
     "check show") kind="check"; opts="--config --name --json --timeout --help --version" ;;
     "check enable") kind="check"; opts="--config --name --json --timeout --help --version --dry-run --yes --all --selector" ;;

@@ -59,6 +59,10 @@ enum ctl_opt {
     CTL_OPT_ACCEPT,
     CTL_OPT_PATH,
     CTL_OPT_ATTESTER,
+    CTL_OPT_ROOTS,
+    CTL_OPT_PIN,
+    CTL_OPT_FIRST_USE,
+    CTL_OPT_REPLACE,
     CTL_OPT_COUNT
 };
 

@@ -57,6 +57,10 @@ static const struct ctl_opt_row cmd_options[] = {
     [CTL_OPT_ACCEPT] = {"accept", 0, NULL, "say yes: nodes that wait go into service, what the brake held back is carried out", false},
     [CTL_OPT_PATH] = {"path", 0, NULL, "also run one check now and follow its result to bridge, filter and trait", false},
     [CTL_OPT_ATTESTER] = {"attester", 0, "NODE", "of this node", false},
+    [CTL_OPT_ROOTS] = {"roots", 0, "DIR", "certificates of TPM makers, PEM (default: /etc/spice/ek-roots)", false},
+    [CTL_OPT_PIN] = {"pin", 0, "SHA256", "the one certificate the node's TPM must have", false},
+    [CTL_OPT_FIRST_USE] = {"first-use", 0, NULL, "take the TPM's key as it comes; shown everywhere as such", false},
+    [CTL_OPT_REPLACE] = {"replace", 0, NULL, "ask for another identity, which another operator has to approve", false},
 };
 SP_STATIC_ASSERT(SP_COUNT(cmd_options) == CTL_OPT_COUNT, "one row per option");
 SP_STATIC_ASSERT(CTL_OPT_COUNT <= 64, "options are bits of a 64-bit word");
@@ -67,6 +71,15 @@ static const char cmd_more_inventory[] =
     "Without --accept: what is new, renamed, in conflict, missing or gone. With it: NAMEs go into service, or --all that wait for it.\n"
     "What the brake held back is carried out for NAMEs, or with --all --kind held_back (or renamed, conflict).\n"
     "  spicectl node inventory --accept cmp-17 'cmp-2*'";
+static const char cmd_more_enroll[] =
+    "The attester of the node is asked, and this host judges: certificate of the TPM's maker, attestation key, and that both live in one TPM\n"
+    "beside the attester's own keys. A node that is enrolled can be confirmed, and has another identity only with --replace and the yes of\n"
+    "another operator.\n"
+    "  spicectl node enroll cmp-17 --roots /etc/spice/ek-roots --pin 9f2c...";
+static const char cmd_more_approve[] =
+    "Who asked cannot approve. With --roots, --pin or --first-use this host asks the node itself and refuses when it finds another TPM.";
+static const char cmd_more_unenroll[] =
+    "The node proves nothing from now on. The same identity can be enrolled again; another one still needs --replace and an approval.";
 static const char cmd_more_apply[] =
     "A file is checked whole before anything is sent; with one mistake in it nothing of it is applied.\n"
     "What is already so is left alone, so applying twice changes nothing. After an error what is under way ends and later "
@@ -131,6 +144,14 @@ static const struct ctl_cmd cmd_table[] = {
     {"node", "quarantine", "[NAME...]", 0, CTL_MANY, true, PICK, "node", "out of every pool by order", NULL, ctl_node_state},
     {"node", "retire", "[NAME...]", 0, CTL_MANY, true, PICK, "node", "no longer checked", NULL, ctl_node_state},
     {"node", "delete", "[NAME...]", 0, CTL_MANY, true, PICK, "node", "forget nodes", NULL, ctl_node_delete},
+
+    {"node", "enroll", "[NAME...]", 0, CTL_MANY, true,
+     PICK | CTL_BIT(CTL_OPT_ROOTS) | CTL_BIT(CTL_OPT_PIN) | CTL_BIT(CTL_OPT_FIRST_USE) | CTL_BIT(CTL_OPT_REPLACE), "node",
+     "prove which TPM and attester a node has, and bind them to it", cmd_more_enroll, ctl_node_enroll},
+    {"node", "approve", "NAME", 1, 1, true, SURE | CTL_BIT(CTL_OPT_ROOTS) | CTL_BIT(CTL_OPT_PIN) | CTL_BIT(CTL_OPT_FIRST_USE), "node",
+     "say yes to another identity that an operator asked for", cmd_more_approve, ctl_node_approve},
+    {"node", "unenroll", "[NAME...]", 0, CTL_MANY, true, PICK, "node", "take an identity, or a request for one, away", cmd_more_unenroll,
+     ctl_node_unenroll},
 
     {"check", "list", "[NAME...]", 0, CTL_MANY, false, SELECT, "check", "checks, how often and where they run", NULL,
      ctl_check_list},

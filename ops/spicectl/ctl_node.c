@@ -98,9 +98,32 @@ int ctl_node_list(struct ctl *ctl)
     return code == CTL_OK ? ctl_pick_list(ctl, "node", "keeper", &look) : code;
 }
 
+/* The list of all nodes says little about each identity: who is shown is asked for by name. */
 int ctl_node_show(struct ctl *ctl)
 {
-    return ctl_pick_show(ctl, "node", "keeper");
+    struct ctl_pick pick = {.noun = "node", .role = "keeper", .resolve = true};
+    json_t *rows = ctl_json_need(json_array());
+    json_t *row;
+    size_t n;
+    int code = ctl_pick_open(ctl, &pick, 0);
+    for (size_t i = 0; code == CTL_OK && i < pick.count; i++) {
+        json_t *found = NULL;
+        code = ctl_fleet_ask(ctl, "keeper", "node.list", ctl_pick_name_args(ctl, pick.names[i], NULL), &found);
+        (void)json_array_extend(rows, found);
+        json_decref(found);
+    }
+    if (code == CTL_OK && ctl->json)
+        ctl_json_print(&ctl->out, rows);
+    json_array_foreach(rows, n, row)
+    {
+        if (code != CTL_OK || ctl->json)
+            break;
+        ctl_out_print(&ctl->out, n > 0 ? "\n" : "");
+        ctl_json_show(&ctl->out, row, 0);
+    }
+    json_decref(rows);
+    ctl_pick_close(&pick);
+    return code;
 }
 
 /* "k=v,k=v" to an object; false: error printed. */
