@@ -22,7 +22,7 @@ static const struct sp_bind_key attester_keys[] = {
     {"trees", SP_BIND_TEXTS, false, SP_BIND_ARRAY(sp_conf_attester, trees, tree_count),
      .help = "absolute paths that files may ask about, with everything below; none: no files"},
     {"services", SP_BIND_TEXTS, false, SP_BIND_ARRAY(sp_conf_attester, services, service_count),
-     .help = "services that procmem may ask about; none: no memory"},
+     .help = "services that procmem may ask about, NAME or NAME=HOW, see spice-attester(8); none: no memory"},
     {"cpu_percent", SP_BIND_U32, false, ATTESTER(cpu_percent), .min = 1, .max = 100, .def = "5",
      .help = "of one core, for making documents; half a second may be used at once"},
     {"read_mb", SP_BIND_U32, false, ATTESTER(read_mb), .min = 0, .max = 100000, .def = "50",

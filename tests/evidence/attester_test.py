@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A real attester, a real broker and a software TPM: what it answers, to whom, what a stolen key gets, and what happens when something dies."""
 import base64
+import ctypes.util
 import hashlib
 import hmac
 import os
@@ -9,6 +10,7 @@ import pathlib
 import pwd
 import signal
 import struct
+import subprocess
 import sys
 import time
 import unittest
@@ -24,7 +26,7 @@ from fleet import Fleet, wait  # noqa: E402
 
 PART = 196608
 PROOF = b"SPICE1 attestation key:\0"
-CAP_DAC_READ_SEARCH, CAP_SYS_PTRACE = 2, 19
+CAP_DAC_READ_SEARCH, CAP_SYS_PTRACE, CAP_CHECKPOINT_RESTORE = 2, 19, 40
 BOOT_LOG, IMA_LOG = os.urandom(2 * PART + 1000), os.urandom(5000)
 SANITIZED = bool(os.environ.get("SPICE_ATTESTER"))  # its processes are larger and slower
 
@@ -45,7 +47,8 @@ class Attester(unittest.TestCase):
         for name, data in (("boot", BOOT_LOG), ("ima", IMA_LOG)):
             (cls.fleet.prefix / name).write_bytes(data)
         common = {"boot_log": str(cls.fleet.prefix / "boot"), "ima_log": str(cls.fleet.prefix / "ima"), "cpu_percent": 100, "per_minute": 600}
-        add_attester(cls.fleet, "attester-1", "node1", {**common, "tcti": cls.tpm.tcti, "timeout": "5s"})
+        add_attester(cls.fleet, "attester-1", "node1", {**common, "tcti": cls.tpm.tcti, "timeout": "5s",
+                                                     "services": [f"victim=script:{cls.fleet.prefix}/victim.py"]})
         add_attester(cls.fleet, "attester-2", "node2", {**common, "tcti": "swtpm:path=/nowhere", "per_minute": 3, "read_mb": 1})
         add_attester(cls.fleet, "attester-4", "node4", {**common, "tcti": "swtpm:path=/nowhere", "user": "nobody"})
         add_attester(cls.fleet, "attester-3", "node3", {**common, "tcti": "swtpm:path=/nowhere"})
@@ -133,6 +136,28 @@ class Attester(unittest.TestCase):
         self.assertEqual(self.code(self.worker, {**q, "offset": len(BOOT_LOG) + 1}), REASON["protocol"])
         self.assertEqual(self.worker.document(self.worker.question("node1", "ima", {"from": 4000})), IMA_LOG[4000:])
         self.assertEqual(self.worker.document(self.worker.question("node1", "ima", {"from": 9000})), b"")
+
+    def test_procmem(self):
+        """Memory and files of a process, one of them without a name by now, with the rights that are left to the part that reads."""
+        script, copy = self.fleet.prefix / "victim.py", self.fleet.prefix / "libgone.so"
+        library = ctypes.util.find_library("m")
+        script.write_text("import ctypes, os, sys\nlib = ctypes.CDLL(sys.argv[1])\nos.unlink(sys.argv[1])\nprint(os.getpid(), flush=True)\nsys.stdin.read()\n")
+        known = subprocess.run(["/sbin/ldconfig", "-p"], capture_output=True, text=True, check=True).stdout.splitlines()
+        path = next(line.split()[-1] for line in known if line.split() and line.split()[0] == library)
+        copy.write_bytes(pathlib.Path(path).read_bytes())
+        with subprocess.Popen(["/usr/bin/python3", str(script), str(copy)], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as victim:
+            try:
+                victim.stdout.readline()
+                document = self.worker.document(self.worker.question("node1", "procmem", {"services": ["victim", "other"]}))
+            finally:
+                victim.kill()
+        self.assertTrue(document.startswith(b"SPICE procmem 1\n\0\x02\x06victim\0" + struct.pack(">II", 1, 0) + b"\x05other\x01" + bytes(8)))
+        digest = hashlib.sha256(pathlib.Path(path).read_bytes()).digest()
+        at = document.index(struct.pack(">H", len(str(copy))) + str(copy).encode()) + 2 + len(str(copy))
+        self.assertEqual(document[at], 1)  # deleted, and digested all the same
+        self.assertEqual(document[at + 17:at + 49], digest)
+        at = document.index(struct.pack(">BI", 0, victim.pid))  # no flag: all of it was read
+        self.assertEqual(self.code(self.worker, self.worker.question("node1", "procmem", {"pid": 1})), REASON["bad_parameters"])
 
     # ---- a stolen key ---------------------------------------------------------------------------------------
 
@@ -256,7 +281,7 @@ class Attester(unittest.TestCase):
         for pid in (front, back):
             self.assertEqual((status(pid, "NoNewPrivs"), status(pid, "Seccomp")), ("1", "2"), pid)
         self.assertEqual([int(status(front, f), 16) for f in ("CapEff", "CapPrm", "CapInh", "CapAmb")], [0] * 4)
-        rights = 1 << CAP_DAC_READ_SEARCH | 1 << CAP_SYS_PTRACE
+        rights = 1 << CAP_DAC_READ_SEARCH | 1 << CAP_SYS_PTRACE | 1 << CAP_CHECKPOINT_RESTORE
         self.assertEqual([int(status(back, f), 16) & ~rights for f in ("CapEff", "CapPrm", "CapInh", "CapAmb")], [0] * 4)
         if os.geteuid() == 0:
             self.assertEqual(int(status(back, "CapBnd"), 16) & ~rights, 0)

@@ -176,7 +176,7 @@ enum sp_rc attester_sandbox_front(struct sp_err *err)
 
 enum sp_rc attester_sandbox_back(bool network, struct sp_err *err)
 {
-    enum sp_rc rc = keep_capabilities(1ull << CAP_DAC_READ_SEARCH | 1ull << CAP_SYS_PTRACE, err);
+    enum sp_rc rc = keep_capabilities(1ull << CAP_DAC_READ_SEARCH | 1ull << CAP_SYS_PTRACE | 1ull << CAP_CHECKPOINT_RESTORE, err);
     rc = rc == SP_OK ? sp_privs_harden(err) : rc;
     if (rc != SP_OK) {
         return rc;

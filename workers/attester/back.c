@@ -18,6 +18,7 @@
 
 #include "attester_sandbox.h"
 #include "collect_pace.h"
+#include "procmem_find.h"
 #include "sp_clock.h"
 #include "sp_crypto.h"
 #include "sp_log.h"
@@ -275,11 +276,30 @@ static void run(struct back *b, const char *name)
     _exit(0);
 }
 
+/* A service that cannot be looked for would be taken for one that this host does not have. */
+static bool services_ok(const struct sp_conf_attester *conf, struct sp_err *err)
+{
+    struct procmem_service_spec spec;
+    for (uint32_t i = 0; i < conf->service_count; i++) {
+        if (!procmem_find_parse(conf->services[i], &spec)) {
+            (void)sp_err_set(err, SP_E_INVALID, "attester.services",
+                             "%s: it is NAME, NAME=unit:PATTERN, NAME=exe:/PATH or NAME=script:/PATH", conf->services[i]);
+            return false;
+        }
+    }
+    return true;
+}
+
 enum sp_rc back_start(const struct sp_conf_attester *conf, const char *name, int *fd, pid_t *pid, struct sp_err *err)
 {
     int ends[2];
     struct back *b = calloc(1, sizeof *b);
     struct sp_conf_attester *own = malloc(sizeof *own); /* the whole configuration is of no use there */
+    if (!services_ok(conf, err)) {
+        free(own);
+        free(b);
+        return SP_E_INVALID;
+    }
     if (b == NULL || own == NULL || socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0) {
         free(own);
         free(b);

@@ -15,7 +15,8 @@
 
 /* One row for each kind of document. */
 const struct collector *const collectors[] = {
-    &collector_quote, &collector_bootlog, &collector_ima, &collector_enroll, &collector_activate, &collector_files, NULL,
+    &collector_quote,    &collector_bootlog, &collector_ima,     &collector_enroll,
+    &collector_activate, &collector_files,   &collector_procmem, NULL,
 };
 
 const struct collector *collector_find(struct sp_str kind)

@@ -6,6 +6,6 @@
 #include "collector.h"
 
 extern const struct collector collector_quote, collector_bootlog, collector_ima, collector_enroll, collector_activate,
-    collector_files;
+    collector_files, collector_procmem;
 
 #endif
