@@ -63,6 +63,9 @@ enum ctl_opt {
     CTL_OPT_PIN,
     CTL_OPT_FIRST_USE,
     CTL_OPT_REPLACE,
+    CTL_OPT_SKIP,
+    CTL_OPT_DPKG,
+    CTL_OPT_ANY_OWNER,
     CTL_OPT_COUNT
 };
 

@@ -61,6 +61,9 @@ static const struct ctl_opt_row cmd_options[] = {
     [CTL_OPT_PIN] = {"pin", 0, "SHA256", "the one certificate the node's TPM must have", false},
     [CTL_OPT_FIRST_USE] = {"first-use", 0, NULL, "take the TPM's key as it comes; shown everywhere as such", false},
     [CTL_OPT_REPLACE] = {"replace", 0, NULL, "ask for another identity, which another operator has to approve", false},
+    [CTL_OPT_SKIP] = {"skip", 0, "PATH,...", "leave out these paths and what is below them", false},
+    [CTL_OPT_DPKG] = {"dpkg", 0, NULL, "refuse when a file is not as its Debian package brought it", false},
+    [CTL_OPT_ANY_OWNER] = {"any-owner", 0, NULL, "owners and groups are not judged", false},
 };
 SP_STATIC_ASSERT(SP_COUNT(cmd_options) == CTL_OPT_COUNT, "one row per option");
 SP_STATIC_ASSERT(CTL_OPT_COUNT <= 64, "options are bits of a 64-bit word");
@@ -109,7 +112,13 @@ static const char cmd_more_manifest[] =
     "PLUGIN is the plugin, or NAME.manifest.yaml (or NAME, when it has one) to sign that as it is. The manifest and its signature "
     "are written to\n"
     "the directory the configuration names (worker: manifest_dir), or to --to DIR. What an older manifest says is kept.\n"
-    "The key is the operator's unless --key names another; its public half must be among worker: manifest_keys.";
+    "The key is the operator's unless --key names another; its public half must be among worker: manifest_keys.\n"
+    "FILE is a tree manifest: the signature goes into it, and checks name the key.";
+static const char cmd_more_tree[] =
+    "For checks of the adapter files. Reads the trees on this machine, or with --prefix in the image of one, and writes what they must be to --to FILE.\n"
+    "Run it as root on a machine that was never in service. --dpkg compares with the lists of the package database: they lie unsigned on the same\n"
+    "machine and are MD5, so that finds accidents and carelessness, not somebody who rewrote them. Then: manifest sign FILE.\n"
+    "  spicectl manifest make /etc/nova /usr/lib/python3/dist-packages/nova --skip /etc/nova/cache --dpkg --to nova.tree";
 static const char cmd_more_host[] =
     "A role is broker, scheduler, keeper, worker, reader, bridge or operator, or the name of one principal.\n"
     "The archive holds secret keys: unpack it on the other host with tar -xpf FILE -C PREFIX, then delete it.";
@@ -227,10 +236,13 @@ static const struct ctl_cmd cmd_table[] = {
     {"key", "switch", "PRINCIPAL", 1, 1, true, CTL_BIT(CTL_OPT_OVERLAP), "principal", "use the next keys, and let the old ones end",
      cmd_more_switch, ctl_key_switch},
     {"key", "revoke", "NAME...", 1, CTL_MANY, true, SURE, "principal", "refuse a principal from now on", NULL, ctl_key_revoke},
-    {"manifest", "sign", "PLUGIN", 1, 1, true,
+    {"manifest", "make", "TREE...", 1, CTL_MANY, true,
+     CTL_BIT(CTL_OPT_TO) | CTL_BIT(CTL_OPT_PREFIX) | CTL_BIT(CTL_OPT_SKIP) | CTL_BIT(CTL_OPT_DPKG) | CTL_BIT(CTL_OPT_ANY_OWNER), "file",
+     "what trees of this machine must be, for nodes", cmd_more_tree, ctl_tree_make},
+    {"manifest", "sign", "PLUGIN|FILE", 1, 1, true,
      CTL_BIT(CTL_OPT_KEY) | CTL_BIT(CTL_OPT_TO) | CTL_BIT(CTL_OPT_NETWORK) | CTL_BIT(CTL_OPT_RESIDENT) | CTL_BIT(CTL_OPT_ARGUMENTS),
-     "file", "sign a plugin so that workers start it", cmd_more_manifest, ctl_manifest_sign},
-    {"manifest", "show", "PLUGIN", 1, 1, false, 0, "file", "what a manifest says and whether the plugin is still that one", NULL,
+     "file", "sign a plugin so that workers start it, or a tree manifest", cmd_more_manifest, ctl_manifest_sign},
+    {"manifest", "show", "PLUGIN|FILE", 1, 1, false, 0, "file", "what a manifest says; whether the plugin is still that one, or who signed it", NULL,
      ctl_manifest_show},
 
     {"completion", NULL, "", 0, 0, false, 0, "", "print the completion script for bash", NULL, ctl_help_complete},

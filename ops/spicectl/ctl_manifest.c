@@ -4,6 +4,7 @@
 #include "ctl_host.h"
 #include "ctl_json.h"
 #include "ctl_run.h"
+#include "ctl_tree.h"
 
 #include "sp_crypto.h"
 #include "sp_fs.h"
@@ -172,8 +173,8 @@ static enum sp_rc manifest_fill(struct ctl *ctl, const struct manifest_place *pl
     return manifest_digest(m->plugin, m->sha256, err);
 }
 
-static enum sp_rc manifest_signer(const struct ctl_manifest_key *key, char public_hex[65], struct sp_crypto_signer **signer,
-                                  struct sp_err *err)
+enum sp_rc ctl_manifest_signer(const struct ctl_manifest_key *key, char public_hex[65], struct sp_crypto_signer **signer,
+                               struct sp_err *err)
 {
     struct sp_keys *keys = NULL;
     enum sp_rc rc = sp_keys_load(key->path, key->name, &keys, err);
@@ -191,7 +192,7 @@ enum sp_rc ctl_manifest_seal(const struct ctl_manifest_key *key, const char *pat
                              struct sp_err *err)
 {
     struct sp_crypto_signer *signer = NULL;
-    enum sp_rc rc = manifest_signer(key, public_hex, &signer, err);
+    enum sp_rc rc = ctl_manifest_signer(key, public_hex, &signer, err);
     if (rc == SP_OK)
         rc = manifest_seal(path, m, signer, err);
     sp_crypto_signer_destroy(&signer);
@@ -209,7 +210,7 @@ static enum sp_rc manifest_put(const struct manifest_place *place, const struct 
         rc = sp_fs_mkdirs(dirname(folder), 0755, err);
         return rc == SP_OK ? ctl_manifest_seal(&place->key, place->path, m, public_hex, err) : rc;
     }
-    rc = manifest_signer(&place->key, public_hex, &signer, err);
+    rc = ctl_manifest_signer(&place->key, public_hex, &signer, err);
     if (rc == SP_OK)
         rc = manifest_sign(place->path, signer, err);
     sp_crypto_signer_destroy(&signer);
@@ -262,6 +263,8 @@ int ctl_manifest_sign(struct ctl *ctl)
     struct manifest_place place = {0};
     struct sp_err err = {0};
     char public_hex[65] = "";
+    if (ctl_tree_is(ctl->args.names[0]))
+        return ctl_tree_sign(ctl);
     int code = manifest_find(ctl, &place);
     if (code == CTL_OK)
         code = ctl_manifest_key(ctl, &place.key);
@@ -300,6 +303,8 @@ int ctl_manifest_show(struct ctl *ctl)
     struct manifest_place place = {0};
     struct sp_err err = {0};
     const struct sp_conf *conf;
+    if (ctl_tree_is(ctl->args.names[0]))
+        return ctl_tree_show(ctl);
     int code = manifest_find(ctl, &place);
     if (code != CTL_OK)
         return code;
