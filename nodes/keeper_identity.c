@@ -129,6 +129,11 @@ json_t *keeper_identity_show(struct nodes_shell *s, const struct node_row *node)
     const struct enrolment_row *row = enrolment_at(&s->identities, node->id);
     enum enrolment_state state = enrolment_state(&s->identities, row, node);
     json_t *one = state != ENROLMENT_NOBODY ? identity_json(&row->is, &row->act) : json_object();
+    if (state != ENROLMENT_NOBODY) {
+        char hex[2 * ENROLMENT_AK_MAX + 1];
+        sp_hex_write(row->is.ak, row->is.ak_bytes, hex);
+        json_object_set_new(one, "ak_public", json_string(hex));
+    }
     const char *fault = state == ENROLMENT_HELD ? identity_fault(s, node, &row->is) : NULL;
     bool waits = enrolment_waits(row, node, nodes_shell_now(s).wall.ms);
     char starts[32] = "";

@@ -66,6 +66,7 @@ enum ctl_opt {
     CTL_OPT_SKIP,
     CTL_OPT_DPKG,
     CTL_OPT_ANY_OWNER,
+    CTL_OPT_PCRS,
     CTL_OPT_COUNT
 };
 

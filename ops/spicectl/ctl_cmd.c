@@ -60,6 +60,7 @@ static const struct ctl_opt_row cmd_options[] = {
     [CTL_OPT_ROOTS] = {"roots", 0, "DIR", "certificates of TPM makers, PEM (default: /etc/spice/ek-roots)", false},
     [CTL_OPT_PIN] = {"pin", 0, "SHA256", "the one certificate the node's TPM must have", false},
     [CTL_OPT_FIRST_USE] = {"first-use", 0, NULL, "take the TPM's key as it comes; shown everywhere as such", false},
+    [CTL_OPT_PCRS] = {"pcrs", 0, "SELECTION", "PCRs to be learnt (default: sha256:0-9)", false},
     [CTL_OPT_REPLACE] = {"replace", 0, NULL, "ask for another identity, which another operator has to approve", false},
     [CTL_OPT_SKIP] = {"skip", 0, "PATH,...", "leave out these paths and what is below them", false},
     [CTL_OPT_DPKG] = {"dpkg", 0, NULL, "refuse when a file is not as its Debian package brought it", false},
@@ -83,6 +84,9 @@ static const char cmd_more_approve[] =
     "Who asked cannot approve. With --roots, --pin or --first-use this host asks the node itself and refuses when it finds another TPM.";
 static const char cmd_more_unenroll[] =
     "The node proves nothing from now on. The same identity can be enrolled again; another one still needs --replace and an approval.";
+static const char cmd_more_learn[] =
+    "The node has to be enrolled: what is written was signed by its TPM. Writes reference-NODE.yaml, or --to FILE, and never over a file that is\n"
+    "there; prints the check that runs it in shadow. That the node was in a good state is yours to know.";
 static const char cmd_more_apply[] =
     "A file is checked whole before anything is sent; with one mistake in it nothing of it is applied.\n"
     "What is already so is left alone, so applying twice changes nothing. After an error what is under way ends and later "
@@ -236,6 +240,8 @@ static const struct ctl_cmd cmd_table[] = {
     {"key", "switch", "PRINCIPAL", 1, 1, true, CTL_BIT(CTL_OPT_OVERLAP), "principal", "use the next keys, and let the old ones end",
      cmd_more_switch, ctl_key_switch},
     {"key", "revoke", "NAME...", 1, CTL_MANY, true, SURE, "principal", "refuse a principal from now on", NULL, ctl_key_revoke},
+    {"reference", "learn", "NODE", 1, 1, true, CTL_BIT(CTL_OPT_TO) | CTL_BIT(CTL_OPT_PCRS), "node",
+     "a draft of reference values from a golden node", cmd_more_learn, ctl_reference_learn},
     {"manifest", "make", "TREE...", 1, CTL_MANY, true,
      CTL_BIT(CTL_OPT_TO) | CTL_BIT(CTL_OPT_PREFIX) | CTL_BIT(CTL_OPT_SKIP) | CTL_BIT(CTL_OPT_DPKG) | CTL_BIT(CTL_OPT_ANY_OWNER), "file",
      "what trees of this machine must be, for nodes", cmd_more_tree, ctl_tree_make},

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Enrolment of nodes through real programs and software TPMs: the good way, and the attacks on it (K2, K3, K35). The operator's process judges;
 the keeper binds, and asks for a second operator where something is replaced."""
+import hashlib
 import json
 import pathlib
 import shutil
@@ -11,6 +12,8 @@ import subprocess
 import sys
 import time
 import unittest
+
+import yaml
 
 sys.dont_write_bytecode = True
 HERE = pathlib.Path(__file__).resolve().parent
@@ -109,7 +112,7 @@ class Enrolment(unittest.TestCase):
         principals.write_text(principals.read_text() + new_principal(cls.fleet.prefix, "second", "operator"))
         common = {"cpu_percent": 100, "per_minute": 600, "timeout": "20s"}
         for node, tpm in (("made1", "made"), ("a1", "tpmA"), ("b1", "tpmB"), ("old1", "tpmA")):
-            add_attester(cls.fleet, "attester-" + node, node, {**common, "tcti": cls.tpm[tpm].tcti})
+            add_attester(cls.fleet, "attester-" + node, node, {**common, "tcti": cls.tpm[tpm].tcti, "boot_log": str(cls.fleet.prefix / f"{node}.log")})
         for node in ("false1", "false2"):
             principals.write_text(principals.read_text() + new_principal(cls.fleet.prefix, "attester-" + node, "attester", nodes=node))
         cls.fleet.start("broker-1", "keeper", "scheduler")
@@ -181,6 +184,40 @@ class Enrolment(unittest.TestCase):
         self.assertIn("certified", self.fleet.ctl("node", "list").stdout)
         text = self.fleet.ctl("node", "enroll", "made1", "--roots", roots).stdout
         self.assertIn("node made1: confirmed, fingerprint " + row["fingerprint"], text)
+        self.learn()
+
+    def learn(self):
+        """reference learn: what the enrolled TPM signed, a check in shadow, and never over what is there."""
+        draft = self.fleet.prefix / "draft.yaml"
+        dry = self.fleet.json("reference", "learn", "made1", "--to", str(draft), "--dry-run")
+        self.assertEqual((dry["dry_run"], draft.exists()), (True, False))
+        done = self.fleet.json("reference", "learn", "made1", "--to", str(draft))
+        self.assertEqual(set(done), {"name", "enrolment", "file", "profile", "quote", "boot_log", "log_events", "sha256", "check", "dry_run"})
+        self.assertEqual((done["name"], done["enrolment"], done["quote"], done["boot_log"]), ("made1", "certified", "sha256:0-9", "ignored"))
+        self.assertEqual(done["sha256"], hashlib.sha256(draft.read_bytes()).hexdigest())
+        self.assertEqual(done["check"], {"kind": "check", "name": "boot-made1", "adapter": "tpm", "stage": "shadow", "selector": "name=made1",
+                                         "params": {"reference": "draft.yaml", "sha256": done["sha256"]}})
+        self.assertTrue(draft.read_text().startswith("# DRAFT"))
+        written = yaml.safe_load(draft.read_text())
+        values = written["profiles"][0]["pcrs"]["sha256"]
+        self.assertEqual((written["reference"], written["quote"], written["boot_log"], sorted(values)), (1, "sha256:0-9", {"judge": "ignored"}, list(range(10))))
+        self.assertEqual(set(values.values()), {"00" * 32})  # a software TPM that nothing measured into
+        draft.write_text("mine")
+        again = self.fleet.ctl("reference", "learn", "made1", "--to", str(draft), check=False)
+        self.assertEqual((again.returncode, "exists already" in again.stderr, draft.read_text()), (1, True, "mine"))
+        check = self.fleet.ctl("reference", "learn", "made1", "--pcrs", "sha256:0-7+sha1:0", "--to", str(self.fleet.prefix / "second.yaml")).stdout
+        self.fleet.apply(check)
+        self.assertEqual([(c["name"], c["stage"]) for c in self.fleet.json("check", "list", "boot-made1")], [("boot-made1", "shadow")])
+        (self.fleet.prefix / "made1.log").write_bytes(b"\xff" * 100)
+        self.no_reference("made1", "boot log does not decode")
+        (self.fleet.prefix / "made1.log").unlink()
+        self.no_reference("false1", "is not enrolled (none)")
+
+    def no_reference(self, node, text):
+        path = self.fleet.prefix / "none.yaml"
+        done = self.fleet.ctl("reference", "learn", node, "--to", str(path), check=False)
+        self.assertEqual((done.returncode, path.exists()), (1, False))
+        self.assertIn(text, done.stderr)
 
     def test_first_use_then_certified_then_another(self):
         """What was taken without a certificate says so wherever the node is shown; another TPM needs two operators."""
@@ -206,6 +243,7 @@ class Enrolment(unittest.TestCase):
         config = self.fleet.prefix / "etc/attester-a1.yaml"
         config.write_text(config.read_text().replace(self.tpm["tpmA"].tcti, self.tpm["tpmB"].tcti))
         self.attester("a1")
+        self.no_reference("a1", "does not verify under the enrolled key")  # a good quote of another TPM
         self.refused("a1", "is enrolled with another identity", "--roots", roots)
         asked = self.enroll("a1", "--roots", roots, "--replace")
         self.assertEqual((asked["what"], asked["done"]), ("waits", True))
