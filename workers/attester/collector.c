@@ -174,16 +174,6 @@ bool collect_tree_allowed(const struct collect_site *site, struct sp_str path)
     return false;
 }
 
-bool collect_service_allowed(const struct collect_site *site, struct sp_str name)
-{
-    for (uint32_t i = 0; i < site->service_count; i++) {
-        if (sp_str_is(name, site->services[i])) {
-            return true;
-        }
-    }
-    return false;
-}
-
 void collect_spend(const struct collect_request *request, uint64_t bytes)
 {
     if (request->site->pace != NULL) {

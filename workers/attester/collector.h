@@ -39,7 +39,7 @@ struct collect_site {
     const char *proc;               /* "/proc", or a directory of a test */
     const char *const *trees;       /* absolute paths; `files` reads these and what is below */
     uint32_t tree_count;
-    const char *const *services; /* names; `procmem` looks at these */
+    const char *const *services; /* texts of procmem_find.h; `procmem` looks at these */
     uint32_t service_count;
     bool unclean;              /* the collector before this one died: its handles may be left in the TPM */
     uint64_t bytes_per_s;      /* of files and memory; 0: no limit */
@@ -97,8 +97,6 @@ bool collect_args_only(const json_t *args, const char *const *names, struct coll
 bool collect_path(const struct collect_site *site, const char *path, char *to);
 /* True when the absolute path is one of the site's trees or below one, and has no "." or ".." in it. */
 bool collect_tree_allowed(const struct collect_site *site, struct sp_str path);
-/* True when the site names this service. */
-bool collect_service_allowed(const struct collect_site *site, struct sp_str name);
 /* Effect: call it after each piece of work with the bytes read; it sleeps as long as the budgets of I/O and CPU say. */
 void collect_spend(const struct collect_request *request, uint64_t bytes);
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * procmem_policy.h - the policy file of `procmem` as rules and digests. A JSON object; behind it may stand one line "--- digests"
- * and lines as sha256sum(1) and Debian's md5sums have them. Format and an example: spice-procmem-policy in spice-attestation(7).
+ * procmem_policy.h - the policy file of `procmem` as rules and digests: a JSON object, then any number of parts that begin with a
+ * line of their own, "--- digests" (procmem_digests.h) or "--- manifest" (manifest_table.h). What each name of the object means
+ * stands in spice-procmem-policy(5).
  */
 #ifndef SPICE_PROCMEM_POLICY_H
 #define SPICE_PROCMEM_POLICY_H
