@@ -294,10 +294,44 @@ static void names(void **state)
                  keylime_is_id("\xc3\xa4"));
 }
 
+/* A fleet of 10,000: each agent finds its own words, in a list of nine megabytes. */
+static void ten_thousand(void **state)
+{
+    enum { MANY = 10000 };
+    size_t n = 0, size = 12u << 20;
+    char *body = malloc(size);
+    struct keylime_agent *all = calloc(MANY, sizeof *all);
+    char(*id)[16] = calloc(MANY, sizeof *id);
+    (void)state;
+    assert_true(body != NULL && all != NULL && id != NULL);
+    n += (size_t)snprintf(body + n, size - n, "{\"code\": 200, \"status\": \"Success\", \"results\": {");
+    for (unsigned i = 0; i < MANY; i++) {
+        (void)snprintf(id[i], sizeof id[i], "agent-%05u", i);
+        all[i].id = id[i];
+        n += (size_t)snprintf(
+            body + n, size - n,
+            "%s\"%s\": {\"operational_state\": %u, \"ip\": \"10.0.0.1\", \"port\": 9002, \"tpm_policy\": \"{\\\"mask\\\": "
+            "\\\"0x400\\\"}\", "
+            "\"accept_tpm_hash_algs\": [\"sha512\", \"sha256\"], \"has_runtime_policy\": 1, \"attestation_count\": %u, "
+            "\"meta_data\": \"%0600u\"}",
+            i > 0 ? ", " : "", id[i], i % 3 == 0 ? 9 : 3, i, i);
+    }
+    n += (size_t)snprintf(body + n, size - n, "}}");
+    assert_in_range(n, 7u << 20, size - 1);
+    assert_true(keylime_answer(sp_str_bytes(body, n), all, MANY, why));
+    for (unsigned i = 0; i < MANY; i++) {
+        assert_int_equal(all[i].status.count, i);
+        assert_int_equal(keylime_level(&all[i].status), i % 3 == 0 ? KEYLIME_BAD : KEYLIME_GOOD);
+    }
+    free(body);
+    free(all);
+    free(id);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(recorded),      cmocka_unit_test(contradictions),
-                                       cmocka_unit_test(hostile_lists), cmocka_unit_test(faults),
-                                       cmocka_unit_test(k23_advance),   cmocka_unit_test(names)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(recorded),    cmocka_unit_test(contradictions), cmocka_unit_test(hostile_lists), cmocka_unit_test(faults),
+        cmocka_unit_test(k23_advance), cmocka_unit_test(names),          cmocka_unit_test(ten_thousand)};
     return cmocka_run_group_tests_name("keylime words", tests, NULL, NULL);
 }

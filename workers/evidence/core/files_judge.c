@@ -157,7 +157,7 @@ bool files_judge_entry(struct files_judge *j, const struct files_entry *e)
         found(j, FILES_FOUND_EXTRA, e->path, "%s that should not be there", type_word(e->type));
         return true;
     }
-    bool again = (j->seen[i / 8] >> (i % 8) & 1u) != 0;
+    bool again = ((unsigned)j->seen[i / 8] >> (i % 8) & 1u) != 0;
     if (again && (e->type != 'd' || e->state == FILES_READ)) {
         j->malformed = true;
         return false;
@@ -180,7 +180,7 @@ void files_judge_end(struct files_judge *j, enum files_end end, uint64_t entries
     j->entries = entries;
     j->bytes = bytes;
     for (size_t i = 0; end == FILES_END_WHOLE && i < manifest_table_count(j->table); i++) {
-        if ((j->seen[i / 8] >> (i % 8) & 1u) != 0) {
+        if (((unsigned)j->seen[i / 8] >> (i % 8) & 1u) != 0) {
             continue;
         }
         manifest_table_row(j->table, i, &row);
