@@ -69,12 +69,13 @@ def copy_providers(database, first, count):
 
 def apply_nodes(fleet, names):
     for first in range(0, len(names), 2000):
+        report.progress(f"nodes registered: {first:,} of {len(names):,}")
         fleet.ctl("apply", "-f", "-", timeout=900,
                   input="---\n".join(f"kind: node\nname: {name}\nkey: {key}\n" for name, key in names[first:first + 2000]))
 
 
-def members(fleet, count):
-    return sum(1 for n in fleet.json("node", "list", timeout=600) if n["pools"]["trusted"]["member"]) >= count
+def wait_members(fleet, count):
+    report.wait_progress("members of the pool", lambda: next(p for p in fleet.json("pool", "list") if p["name"] == "trusted")["members"], count, 900)
 
 
 # ---- the scheduler's request ----
@@ -99,10 +100,11 @@ def run_scheduler(args):
     import cloud_bed
     with cloud_bed.CloudBed(computes=1, workers=1, log=report.progress) as cloud:
         bed, fleet = cloud.nova, cloud.fleet
+        report.progress(f"copying rows of {HOSTS:,} hosts into Nova's and placement's databases")
         names = grow(bed)
         fleet.apply(CHECK)
         apply_nodes(fleet, names)
-        wait("all nodes are members", lambda: members(fleet, HOSTS), 600, 3)
+        wait_members(fleet, HOSTS)
         bed.filter_class, times = "timed_filter.TrustedFilterTimed", bed.folder / "filter-times"
         bed.python_path += f":{pathlib.Path(cloud_bed.HERE)}"
         bed.write_filter_config()
@@ -113,6 +115,7 @@ def run_scheduler(args):
         wanted = {"trust:trusted_host": "trusted"}
         wait("the first request is placed", lambda: bed.select(wanted, patience=900), 1800, 1)
         took = []
+        report.progress("the scheduler places; measuring")
         for _ in range(REQUESTS):
             times.write_text("")
             start = time.monotonic()
@@ -157,13 +160,11 @@ def run_traits(args):
             c.fleet.kill("bridge-1")
             c.fleet.apply(CHECK)
             apply_nodes(c.fleet, [("copy-0", first)] + [(f"copy-{n}", uuid_of(1, n)) for n in range(1, HOSTS)])
-            wait("all nodes are members", lambda: members(c.fleet, HOSTS), 600, 3)
+            wait_members(c.fleet, HOSTS)
             notes.write_text("")
-            start = time.monotonic()
             c.fleet.start("bridge-1")
             count = (f"SELECT COUNT(*) FROM placement.resource_provider_traits t JOIN placement.traits n ON n.id=t.trait_id WHERE n.name='{TRAIT}'")
-            wait("every provider has it", lambda: int(bed.database.sql(count)) == HOSTS, 1500, 0.5)
-            took = time.monotonic() - start
+            took = report.wait_progress("providers with the trait", lambda: int(bed.database.sql(count)), HOSTS, 1800, 0.5)
             most, requests = busiest(notes)
             others = int(bed.database.sql(count.replace(TRAIT, "COMPUTE_NODE")))
             assert others == HOSTS, "a trait of others is gone"

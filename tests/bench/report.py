@@ -36,6 +36,22 @@ def progress(text):
     print(f"... {time.monotonic() - started:6.0f} s  {text}", file=sys.stderr, flush=True)
 
 
+def wait_progress(what, count, wanted, seconds, every=2.0):
+    """Until count() has reached wanted; tells how far it is each ten seconds. Gives the seconds it took."""
+    start = told = time.monotonic()
+    while True:
+        have, now = count(), time.monotonic()
+        if have >= wanted:
+            progress(f"{what}: {have:,} after {now - start:.0f} s")
+            return now - start
+        if now - told >= 10:
+            told = now
+            progress(f"{what}: {have:,} of {wanted:,} after {now - start:.0f} s")
+        if now - start > seconds:
+            raise Failed(f"{what}: {have:,} of {wanted:,} after {seconds:g} s")
+        time.sleep(every)
+
+
 def note(text):
     """A figure that has no bar, shown under the table."""
     notes.append(text)

@@ -30,7 +30,7 @@ def main():
         cloud.until_chosen(TRUSTED, NODES)
         report = soak(cloud, options.seconds, options.seed)
     print(f"killed {report.kills}; {report.changes} verdicts turned; {report.asked} decisions, {report.placed} of them placed, none on a forbidden host")
-    print(f"after the last kill: decisions possible {report.possible_s:.1f} s, filter and keeper agree {report.agreed_s:.1f} s")
+    print(f"after the last kill ({report.last}, started anew): decisions possible {report.possible_s:.1f} s, filter and keeper agree {report.agreed_s:.1f} s")
 
 
 if __name__ == "__main__":

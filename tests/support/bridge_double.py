@@ -8,6 +8,7 @@ It spreads the keeper's events and the beats that answer its own questions, and 
 make it misbehave, for the tests of the filter; each is answered with a line:
     hold      events are kept back          release   and let go       drop      events are lost from now on
     deaf      no answers                    honest    back to normal   replay    every former event and beat once more
+    slow      snapshots come after seconds
     forge     an event of our own making, signed by nobody we know"""
 
 import argparse
@@ -29,6 +30,7 @@ from oslo_config import cfg  # noqa: E402
 
 ANSWER_S = 10.0
 BEAT_S = 1.0
+SLOW_S = 5.0  # longer than the filter of the tests waits without a sign
 
 
 class Question:
@@ -69,6 +71,8 @@ class Double:
         self.questions.put(question)
         if self.mode == "deaf" or not question.done.wait(ANSWER_S):
             raise TimeoutError("no answer of the keeper")
+        if self.mode == "slow" and kind == "Snapshot":
+            time.sleep(SLOW_S)  # what a large one takes; the library's server gives signs of life meanwhile
         return {"frames": question.frames}
 
     def spread(self, frames):
@@ -101,7 +105,7 @@ class Double:
             self.spread([base64.b64encode(frame).decode(), "no base64", "", base64.b64encode(b"\xc1").decode()])
         if word in ("release", "honest"):
             self.mode, self.held = "honest", []
-        elif word in ("hold", "drop", "deaf"):
+        elif word in ("hold", "drop", "deaf", "slow"):
             self.mode = word
         print(word, flush=True)
 

@@ -103,8 +103,9 @@ class CloudBed:
             raise
 
     def _start(self):
+        self.fleet.start("broker-1", "keeper", "scheduler", "worker-1")  # comes up while Nova's base does
         self.nova.start_base()
-        self.fleet.start("broker-1", "keeper", "scheduler", "worker-1").ready()
+        self.fleet.ready()
         self._truth()
         self.double = BridgeDouble(self.nova.processes, self.fleet, self.nova.url)  # for what an honest bridge does not do
         more = (self.bridge_more(self) if self.bridge_more else "") + (self._placement() if self.trait else "")

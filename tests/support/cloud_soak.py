@@ -11,7 +11,7 @@ from fleet import Failed, wait
 
 SEEN_S = 120.0
 NODES = ("cmp-1", "cmp-2")
-Report = collections.namedtuple("Report", "kills changes asked placed possible_s agreed_s")
+Report = collections.namedtuple("Report", "kills changes asked placed last possible_s agreed_s")
 
 
 def decision(cloud, extra_specs=TRUSTED):
@@ -41,7 +41,8 @@ def judge(cloud, host, asked, bad_since):
 
 
 def agreement(cloud):
-    """Filter and keeper say the same, and the keeper did not change its mind meanwhile."""
+    """Filter and keeper say the same, and the keeper did not change its mind meanwhile. What is asked shows the state at the first question: all
+    answers but the first only make it sure."""
     def members():
         return {n for n in NODES if cloud.fleet.member(n)}
     before = members()
@@ -53,7 +54,7 @@ def soak(cloud, seconds, seed):
     chance, bad_since = random.Random(seed), {}
     kills = {"bridge": lambda: (cloud.bridge.kill(), cloud.bridge.start()), "scheduler": cloud.nova.restart_scheduler,
              "rabbit": lambda: (cloud.nova.rabbit.kill(), cloud.nova.rabbit.start())}
-    counts, turn, asked, placed, changes, last_kill = dict.fromkeys(kills, 0), [], 0, 0, 0, time.monotonic()
+    counts, turn, asked, placed, changes, last, last_kill = dict.fromkeys(kills, 0), [], 0, 0, 0, "", time.monotonic()
     end, next_kill = time.monotonic() + seconds, 0.0
     while time.monotonic() < end:
         if time.monotonic() >= next_kill:
@@ -61,7 +62,7 @@ def soak(cloud, seconds, seed):
             name = turn.pop()
             kills[name]()
             counts[name] += 1
-            last_kill = time.monotonic()
+            last_kill, last = time.monotonic(), name
             next_kill = last_kill + chance.uniform(2, 10)
         node = chance.choice(NODES)
         if chance.random() < 0.3:
@@ -74,9 +75,8 @@ def soak(cloud, seconds, seed):
         asked, placed = asked + 1, placed + (host is not None)
     wait("decisions are made again", lambda: decision(cloud, PLAIN), 2 * SEEN_S, 0.05)
     possible = time.monotonic()
-    wait("filter and keeper agree", lambda: agreement(cloud), 2 * SEEN_S, 0.05)
-    agreed = time.monotonic()
+    agreed = wait("filter and keeper agree", lambda: (began if (began := time.monotonic()) and agreement(cloud) else None), 2 * SEEN_S, 0.05)
     for node in NODES:
         cloud.say(node, "pass" if node == "cmp-2" else "fail")
     wait("and with the truth", lambda: {decision(cloud) for _ in range(6)} == {"cmp-2"}, 2 * SEEN_S)
-    return Report(counts, changes, asked, placed, possible - last_kill, agreed - last_kill)
+    return Report(counts, changes, asked, placed, last, possible - last_kill, agreed - last_kill)

@@ -22,8 +22,9 @@ OPTIONS = [
                  help="Seconds between questions to the keeper."),
     cfg.FloatOpt("stale_after", default=6.0, min=0.2, max=300.0,
                  help="Seconds after which a proof is too old: every node is unknown from then on."),
-    cfg.FloatOpt("call_timeout", default=3.0, min=0.1, max=60.0,
-                 help="Seconds to wait for an answer of the bridge. Nobody but the reader's own thread waits."),
+    cfg.FloatOpt("call_timeout", default=2.0, min=0.1, max=60.0,
+                 help="Seconds to wait for an answer of the bridge; for a snapshot, which takes longer in a large cloud, also for a sign that it works on it "
+                      "(each second, when this is 2 or more). Nobody but the reader's own thread waits."),
     cfg.FloatOpt("first_wait", default=2.0, min=0.0, max=10.0,
                  help="A scheduler process starts its reader with its first request. Requests that demand trust wait so many seconds at most for "
                       "the reader's first snapshot, once in the life of a process; 0: they are refused until it is there."),
