@@ -64,6 +64,7 @@ enum sp_rc keeper_shell_on_identity_get(struct keeper_shell_in *in, struct msg_i
     static const uint8_t none[32];
     uint8_t body[MSG_IDENTITY_BYTES_MAX];
     struct sp_packer w;
+    (void)nodes_shell_flush(s); /* a generation that a result has begun is told when it is durable */
     const struct node_row *node = node_registry_find_name(keeper_core_nodes(s->core), m->node);
     const struct enrolled *id = node != NULL ? identity_told(s, node) : NULL;
     struct msg_identity reply = {.node = m->node,
@@ -81,7 +82,6 @@ enum sp_rc keeper_shell_on_identity_get(struct keeper_shell_in *in, struct msg_i
         reply.ek = sp_str_bytes(id->ek, sizeof id->ek);
         reply.mode = id->mode;
     }
-    (void)nodes_shell_flush(s); /* a generation that a result has begun is told when it is durable */
     sp_packer_init(&w, body, sizeof body);
     if (msg_identity_encode(&w, &reply) == SP_OK) {
         nodes_shell_send(s, SP_MSG_IDENTITY, in->message->from->name, (int)in->message->broker, sp_str_bytes(body, sp_packer_bytes(&w)));
@@ -145,6 +145,23 @@ json_t *keeper_identity_show(struct nodes_shell *s, const struct node_row *node)
     json_object_set_new(one, "starts", starts[0] != '\0' ? json_string(starts) : json_null());
     json_object_set_new(one, "request", waits ? identity_json(&row->ask, &row->asked) : json_null());
     return one;
+}
+
+json_t *keeper_identity_count(struct nodes_shell *s)
+{
+    const struct node_registry *nodes = keeper_core_nodes(s->core);
+    json_t *counts = json_object();
+    json_int_t waiting = 0;
+    for (uint32_t id = 1; id <= nodes->count; id++) {
+        const struct node_row *node = node_registry_at(nodes, id);
+        if (node->state != SP_NODE_STATE_RETIRED) {
+            const char *word = keeper_identity_word(s, node);
+            json_object_set_new(counts, word, json_integer(json_integer_value(json_object_get(counts, word)) + 1));
+            waiting += enrolment_waits(enrolment_at(&s->identities, id), node, nodes_shell_now(s).wall.ms);
+        }
+    }
+    json_object_set_new(counts, "waits", json_integer(waiting));
+    return counts;
 }
 
 /* ---- verbs ---- */

@@ -21,6 +21,8 @@ json_t *keeper_identity_unenroll(struct nodes_shell *s, struct keeper_act *act);
 /* Lends one word about the enrolment of a node: certified or first_use when somebody is told; none, withdrawn, doubted, foreign or
  * no_attester when nobody is. */
 const char *keeper_identity_word(struct nodes_shell *s, const struct node_row *node);
+/* Gives {WORD: number of nodes that are not retired, ..., "waits": requests}. */
+json_t *keeper_identity_count(struct nodes_shell *s);
 /* Gives all there is to say about it, for people. */
 json_t *keeper_identity_show(struct nodes_shell *s, const struct node_row *node);
 

@@ -517,9 +517,9 @@ json_t *keeper_views_status(struct nodes_shell *s, struct keeper_act *act)
     char head[65], boot[17];
     sp_hex_write(s->store.committed_head, 32, head);
     (void)snprintf(boot, sizeof boot, "%016llx", (unsigned long long)keeper_core_boot(s->core));
-    return json_pack("{s:b, s:b, s:b, s:I, s:I, s:I, s:I, s:s, s:I, s:s, s:I}", "ready", keeper_core_ready(s->core), "store_good",
+    return json_pack("{s:b, s:b, s:b, s:I, s:I, s:I, s:I, s:s, s:I, s:s, s:I, s:o}", "ready", keeper_core_ready(s->core), "store_good",
                      s->health.store_good, "clock_good", s->health.clock_good, "epoch", (json_int_t)keeper_core_epoch(s->core), "nodes",
                      (json_int_t)keeper_core_nodes(s->core)->count, "pairs", (json_int_t)keeper_core_nodes(s->core)->pairs, "checks",
                      (json_int_t)keeper_core_checks(s->core)->version, "boot", boot, "sequence", (json_int_t)keeper_core_sequence(s->core),
-                     "audit_head", head, "audit_rows", (json_int_t)s->store.committed_seq);
+                     "audit_head", head, "audit_rows", (json_int_t)s->store.committed_seq, "enrolment", keeper_identity_count(s));
 }

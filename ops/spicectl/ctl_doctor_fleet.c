@@ -181,6 +181,30 @@ static void fleet_issuing(struct ctl_doctor *doctor)
     json_decref(stats);
 }
 
+/* Nodes whose evidence rests on less than a maker's certificate, or counts for nothing although they were enrolled. */
+static void fleet_enrolment(struct ctl_doctor *doctor, const json_t *counts)
+{
+    static const struct {
+        const char *word, *text, *hint;
+    } rows[] = {
+        {"first_use", "enrolled at first use: no maker vouches for their TPMs", "spicectl node enroll NODE --roots DIR"},
+        {"doubted", "doubted: the keeper's store is not the one it was", "look for who put it back; then enrol them again: spicectl node enroll"},
+        {"foreign", "enrolled under another key of the node", "enrol the machine that has the name now: spicectl node enroll NODE --replace"},
+        {"no_attester", "enrolled, and the attester is revoked, gone or has other keys", "spicectl node show NODE says why; invite and enrol again"},
+        {"waits", "wait for another identity to be approved", "spicectl node show NODE; spicectl node approve NODE"},
+    };
+    long certified = (long)ctl_json_int(counts, "certified", 0);
+    size_t found = 0;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        long n = (long)ctl_json_int(counts, rows[i].word, 0);
+        found += n > 0 ? 1 : 0;
+        if (n > 0)
+            ctl_doctor_add(doctor, CTL_DOCTOR_WARN, "enrolment", rows[i].hint, "%ld nodes %s", n, rows[i].text);
+    }
+    if (found == 0 && certified > 0)
+        ctl_doctor_add(doctor, CTL_DOCTOR_OK, "enrolment", "", "%ld nodes certified", certified);
+}
+
 /* Returns how many rows the audit has. */
 static int64_t fleet_keeper(struct ctl_doctor *doctor)
 {
@@ -200,6 +224,7 @@ static int64_t fleet_keeper(struct ctl_doctor *doctor)
     ctl_doctor_add(doctor, ready ? CTL_DOCTOR_OK : CTL_DOCTOR_FAIL, "keeper", hint, "%s, %ld nodes, %ld pairs",
                    ready ? "ready" : "not ready", (long)ctl_json_int(status, "nodes", 0), (long)ctl_json_int(status, "pairs", 0));
     int64_t rows = ctl_json_int(status, "audit_rows", 0);
+    fleet_enrolment(doctor, json_object_get(status, "enrolment"));
     json_decref(status);
     return rows;
 }

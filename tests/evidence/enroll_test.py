@@ -213,6 +213,10 @@ class Enrolment(unittest.TestCase):
         (self.fleet.prefix / "made1.log").unlink()
         self.no_reference("false1", "is not enrolled (none)")
 
+    def doctor(self):
+        report = json.loads(self.fleet.ctl("--json", "doctor", check=False).stdout)
+        return "; ".join(f["detail"] for f in report["findings"] if f["check"] == "enrolment")
+
     def no_reference(self, node, text):
         path = self.fleet.prefix / "none.yaml"
         done = self.fleet.ctl("reference", "learn", node, "--to", str(path), check=False)
@@ -234,6 +238,7 @@ class Enrolment(unittest.TestCase):
         members = self.fleet.json("pool", "members", "trusted", "--all")
         self.assertEqual([m["enrolment"] for m in members if m["node"] == "a1"], ["first_use"])
         self.assertIn("FIRST USE", self.fleet.ctl("node", "enroll", "a1", "--first-use").stdout)
+        self.assertIn("1 nodes enrolled at first use", self.doctor())
         row = self.enroll("a1", "--roots", roots)
         self.assertEqual((row["what"], row["mode"], self.row("a1")["enrolment"]), ("strengthened", "certified", "certified"))
         self.refused("a1", "is enrolled with another identity", "--first-use")  # back to less is another identity
@@ -250,6 +255,7 @@ class Enrolment(unittest.TestCase):
         node = self.node("a1")
         self.assertEqual((node["identity"]["fingerprint"], node["identity"]["request"]["fingerprint"], node["enrolment"]),
                          (row["fingerprint"], asked["fingerprint"], "certified"))
+        self.assertIn("1 nodes wait for another identity", self.doctor())
         done = self.fleet.ctl("node", "approve", "a1", "--yes", check=False)  # whoever asked
         self.assertEqual(done.returncode, 1)
         self.assertIn("who asked for another identity cannot approve it", done.stderr)

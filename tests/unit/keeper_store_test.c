@@ -10,8 +10,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "keeper_identity_store.h"
 #include "keeper_journal.h"
-#include "keeper_store.h"
+#include "sp_hex.h"
 
 struct rig {
     char dir[256];
@@ -641,6 +642,211 @@ static void k35_a_store_in_use_without_an_anchor_shows(void **state)
     rig_fini(&r);
 }
 
+/* ---- identities and starts -------------------------------------------------------------------------------------------------------- */
+
+static struct enrolment_row an_identity(uint8_t number, uint64_t change)
+{
+    struct enrolment_row row = {.node = 1, .key = {1}, .number = change};
+    row.is = (struct enrolled){.attester = "attester-n1", .mode = SP_ENROLMENT_CERTIFIED, .ak_bytes = 40};
+    memset(row.is.sign, number, 32);
+    memset(row.is.ek, number + 1, 32);
+    memset(row.is.ek_public, number + 2, 32);
+    memset(row.is.ak, number + 3, row.is.ak_bytes);
+    row.act = (struct enrolment_act){.by = "ada", .approved = "eve", .wall_ms = 5};
+    keeper_identity_print(row.key, &row.is);
+    return row;
+}
+
+/* As the keeper's verb does it: the row, and what the audit says about it. */
+static void put_identity(struct rig *r, const struct enrolment_row *row)
+{
+    char to[65];
+    sp_hex_write(row->is.print, 32, to);
+    const struct keeper_store_audit said = {.wall_ms = 1, .actor = "ada", .what = "node.enroll", .object = "n1", .from = "",
+                                            .to = row->withdrawn ? "withdrawn" : to,
+                                            .why = KEEPER_IDENTITY_WHY "01000000-0000-0000-0000-000000000000 1 certified"};
+    assert_int_equal(keeper_store_begin(&r->store), SP_OK);
+    assert_int_equal(keeper_identity_put(&r->store, row), SP_OK);
+    assert_int_equal(keeper_store_audit(&r->store, &said), SP_OK);
+    assert_int_equal(keeper_store_commit(&r->store), SP_OK);
+}
+
+/* State of node 1 after a restart; *t is the table, to be given back. */
+static enum enrolment_state identity_after(struct rig *r, struct enrolment_table *t)
+{
+    rig_close(r);
+    assert_int_equal(rig_open(r), SP_OK);
+    struct node_registry *nodes = keeper_core_nodes(r->core);
+    assert_int_equal(keeper_identity_load(&r->store, nodes, t), SP_OK);
+    return enrolment_state(t, enrolment_at(t, 1), node_registry_at(nodes, 1));
+}
+
+static enum enrolment_state identity_state_after(struct rig *r)
+{
+    struct enrolment_table t;
+    enum enrolment_state state = identity_after(r, &t);
+    enrolment_fini(&t);
+    return state;
+}
+
+static void identities_come_back(void **state)
+{
+    static struct rig r;
+    struct enrolment_table t;
+    (void)state;
+    rig_init(&r);
+    put_node(&r);
+    assert_int_equal(keeper_store_commit(&r.store), SP_OK);
+    assert_int_equal(identity_state_after(&r), ENROLMENT_NOBODY);
+    struct enrolment_row row = an_identity(7, 1);
+    row.ask = an_identity(20, 0).is;
+    row.ask_key[0] = 1;
+    row.asked = (struct enrolment_act){.by = "eve", .wall_ms = 6};
+    put_identity(&r, &row);
+    assert_int_equal(identity_after(&r, &t), ENROLMENT_HELD);
+    const struct enrolment_row *back = enrolment_at(&t, 1);
+    assert_memory_equal(&back->is, &row.is, sizeof row.is);
+    assert_memory_equal(&back->act, &row.act, sizeof row.act);
+    assert_memory_equal(back->ask.ak, row.ask.ak, sizeof row.ask.ak);
+    assert_string_equal(back->asked.by, "eve");
+    assert_int_equal(t.number, 1);
+    enrolment_fini(&t);
+    row.withdrawn = true;
+    row.number = 2;
+    memset(&row.ask, 0, sizeof row.ask);
+    put_identity(&r, &row);
+    assert_int_equal(identity_after(&r, &t), ENROLMENT_WITHDRAWN);
+    assert_int_equal(enrolment_at(&t, 1)->ask.mode, SP_ENROLMENT_NONE);
+    enrolment_fini(&t);
+    rig_fini(&r);
+}
+
+/* Each column, edited alone: the identity serves nobody. */
+static void k36_an_edited_identity_serves_nobody(void **state)
+{
+    static const char *const edits[] = {
+        "UPDATE identity SET number=9",    "UPDATE identity SET key=zeroblob(16)",     "UPDATE identity SET withdrawn=1",
+        "UPDATE identity SET mode=2",      "UPDATE identity SET attester='attester-x'", "UPDATE identity SET sign=zeroblob(32)",
+        "UPDATE identity SET ek=zeroblob(32)", "UPDATE identity SET ek_public=zeroblob(32)", "UPDATE identity SET ak=zeroblob(40)",
+        "UPDATE identity SET ak=zeroblob(600)", "UPDATE identity SET who='eve'",       "UPDATE identity SET approved=''",
+        "UPDATE identity SET wall_ms=9",   "UPDATE identity SET mac=zeroblob(32)",    "UPDATE identity SET node=2",
+        "DELETE FROM identity",            "UPDATE identity SET kind=1"};
+    (void)state;
+    for (size_t i = 0; i < SP_COUNT(edits); i++) {
+        static struct rig r;
+        rig_init(&r);
+        put_node(&r);
+        assert_int_equal(keeper_store_commit(&r.store), SP_OK);
+        const struct enrolment_row row = an_identity(7, 1);
+        put_identity(&r, &row);
+        assert_int_equal(identity_state_after(&r), ENROLMENT_HELD);
+        assert_int_equal(sp_db_exec(r.store.db, edits[i]), SP_OK);
+        enum enrolment_state found = identity_state_after(&r);
+        if (found == ENROLMENT_HELD || found == ENROLMENT_NOBODY) { /* nobody: a first enrolment would take one operator */
+            fail_msg("%s: %s", edits[i], enrolment_state_name(found));
+        }
+        assert_true(r.store.edited > 0);
+        rig_fini(&r);
+    }
+}
+
+/* A row that was good once does not come back beside an audit that knows of another. */
+static void k38_a_former_identity_serves_nobody(void **state)
+{
+    static struct rig r;
+    (void)state;
+    rig_init(&r);
+    put_node(&r);
+    assert_int_equal(keeper_store_commit(&r.store), SP_OK);
+    struct enrolment_row first = an_identity(7, 1), second = an_identity(40, 2);
+    put_identity(&r, &first);
+    put_identity(&r, &second);
+    assert_int_equal(identity_state_after(&r), ENROLMENT_HELD);
+    assert_int_equal(keeper_store_begin(&r.store), SP_OK);
+    assert_int_equal(keeper_identity_put(&r.store, &first), SP_OK); /* with its own MAC */
+    assert_int_equal(keeper_store_commit(&r.store), SP_OK);
+    assert_int_equal(identity_state_after(&r), ENROLMENT_DOUBTED);
+    second.withdrawn = true;
+    second.number = 3;
+    put_identity(&r, &second);
+    assert_int_equal(identity_state_after(&r), ENROLMENT_WITHDRAWN);
+    assert_int_equal(keeper_store_begin(&r.store), SP_OK);
+    second.withdrawn = false;
+    assert_int_equal(keeper_identity_put(&r.store, &second), SP_OK);
+    assert_int_equal(keeper_store_commit(&r.store), SP_OK);
+    assert_int_equal(identity_state_after(&r), ENROLMENT_DOUBTED);
+    rig_fini(&r);
+}
+
+/* What was doubted once stays so over a restart, and what is written later is not. */
+static void k35_doubts_are_durable(void **state)
+{
+    static struct rig r;
+    struct enrolment_table t;
+    (void)state;
+    rig_init(&r);
+    put_node(&r);
+    assert_int_equal(keeper_store_commit(&r.store), SP_OK);
+    struct enrolment_row row = an_identity(7, 1);
+    put_identity(&r, &row);
+    assert_int_equal(identity_after(&r, &t), ENROLMENT_HELD);
+    assert_int_equal(keeper_store_begin(&r.store), SP_OK);
+    assert_int_equal(keeper_identity_doubt(&r.store, &t, 8), SP_OK);
+    assert_int_equal(keeper_store_commit(&r.store), SP_OK);
+    assert_int_equal(r.store.committed_identities, 8);
+    enrolment_fini(&t);
+    assert_int_equal(identity_after(&r, &t), ENROLMENT_DOUBTED);
+    assert_int_equal(t.number, 8);
+    enrolment_fini(&t);
+    row.number = 9;
+    put_identity(&r, &row);
+    assert_int_equal(identity_state_after(&r), ENROLMENT_HELD);
+    rig_fini(&r);
+}
+
+/* The count of starts belongs to the key of the node, and an edited one is not known. */
+static void k5_starts_come_back(void **state)
+{
+    static struct rig r;
+    (void)state;
+    rig_init(&r);
+    put_node(&r);
+    struct node_row row = {.id = 1, .key = {1}, .instance = 4ull << 32 | 2, .instance_worker = 3};
+    assert_int_equal(keeper_instance_put(&r.store, &row), SP_OK);
+    assert_int_equal(keeper_store_commit(&r.store), SP_OK);
+    rig_close(&r);
+    assert_int_equal(rig_open(&r), SP_OK);
+    assert_int_equal(node_registry_at(keeper_core_nodes(r.core), 1)->instance, 4ull << 32 | 2);
+    assert_int_equal(node_registry_at(keeper_core_nodes(r.core), 1)->instance_worker, 3);
+    for (unsigned i = 0; i < 3; i++) {
+        static const char *const edits[] = {"UPDATE instance SET instance=9", "UPDATE instance SET worker=9", "UPDATE instance SET key=zeroblob(16)"};
+        assert_int_equal(keeper_store_begin(&r.store), SP_OK);
+        assert_int_equal(keeper_instance_put(&r.store, &row), SP_OK);
+        assert_int_equal(keeper_store_commit(&r.store), SP_OK);
+        assert_int_equal(sp_db_exec(r.store.db, edits[i]), SP_OK);
+        rig_close(&r);
+        assert_int_equal(rig_open(&r), SP_OK);
+        assert_int_equal(node_registry_at(keeper_core_nodes(r.core), 1)->instance, 0);
+    }
+    rig_fini(&r);
+}
+
+/* A store of before enrolment is taken over; nothing of it is lost. */
+static void a_store_without_identities_is_taken_over(void **state)
+{
+    static struct rig r;
+    (void)state;
+    rig_init(&r);
+    put_node(&r);
+    assert_int_equal(keeper_store_commit(&r.store), SP_OK);
+    assert_int_equal(sp_db_exec(r.store.db, "DROP TABLE identity; DROP TABLE instance; PRAGMA user_version=3"), SP_OK);
+    assert_int_equal(identity_state_after(&r), ENROLMENT_NOBODY);
+    const struct enrolment_row row = an_identity(7, 1);
+    put_identity(&r, &row);
+    assert_int_equal(identity_state_after(&r), ENROLMENT_HELD);
+    rig_fini(&r);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -664,6 +870,12 @@ int main(void)
         cmocka_unit_test(k36_a_node_that_was_edited_is_quarantined),
         cmocka_unit_test(k36_an_edited_or_foreign_record_counts_for_nothing),
         cmocka_unit_test(another_version_is_refused_by_name),
+        cmocka_unit_test(identities_come_back),
+        cmocka_unit_test(k36_an_edited_identity_serves_nobody),
+        cmocka_unit_test(k38_a_former_identity_serves_nobody),
+        cmocka_unit_test(k35_doubts_are_durable),
+        cmocka_unit_test(k5_starts_come_back),
+        cmocka_unit_test(a_store_without_identities_is_taken_over),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
