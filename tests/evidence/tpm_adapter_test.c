@@ -3,6 +3,7 @@
  * to the result by its name, each with its own reason. Attesters are doubles with a key in memory, and one real software TPM. */
 #include <errno.h>
 #include <jansson.h>
+#include <poll.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -553,7 +554,7 @@ static void until_reason(uint16_t reason)
     time_t end = time(NULL) + 120;
     while (run(NULL)->reason != reason) {
         assert_true(time(NULL) < end);
-        rig_run(rig, 1);
+        (void)poll(NULL, 0, 20); /* a rig has room for a few thousand jobs */
     }
 }
 
