@@ -99,11 +99,10 @@ static uint32_t policy_of(const char *kind, const char *text)
     return number;
 }
 
-static int open_with(uint32_t silent_ms)
+static int open_with(const char *program, uint32_t silent_ms)
 {
     char why[SP_ADAPTER_WHY_MAX];
-    const struct appraiser_options options = {
-        .program = SPICE_BINARY_DIR "/tests/appraise_bad", .memory_mb = 512, .silent_ms = silent_ms};
+    const struct appraiser_options options = {.program = program, .memory_mb = 512, .silent_ms = silent_ms};
     errors_logged = 0;
     assert_true(exec_rig_init(&rig, 16, "/tmp", SPICE_BINARY_DIR));
     rig.on_log = on_log;
@@ -114,7 +113,7 @@ static int open_with(uint32_t silent_ms)
 static int open_it(void **state)
 {
     (void)state;
-    return open_with(0);
+    return open_with(SPICE_BINARY_DIR "/tests/appraise_bad", 0);
 }
 
 static int close_it(void **state)
@@ -268,7 +267,7 @@ static void memory_has_an_end(void **state)
 static int open_impatient(void **state)
 {
     (void)state;
-    return open_with(6000);
+    return open_with(SPICE_BINARY_DIR "/tests/appraise_bad", 6000);
 }
 
 static void a_hung_one_is_killed(void **state)
@@ -314,6 +313,29 @@ static void one_for_all_adapters_of_a_worker(void **state)
     exec_rig_fini(&other);
 }
 
+static int open_liar(void **state)
+{
+    (void)state;
+    return open_with(SPICE_BINARY_DIR "/tests/appraise_liar", 0);
+}
+
+/* Whatever it says, nothing passes, and it is put away. */
+static void a_lie_ends_it(void **state)
+{
+    uint32_t policy = policy_of("good", *state);
+    struct one *one = start(0, policy, "text");
+    until_done(one);
+    assert_int_equal(one->outcome, SP_OUTCOME_ERROR);
+    assert_int_equal(one->reason, SP_REASON_INTERNAL);
+    assert_false(one->judged);
+    assert_false(appraiser_numbers(appraiser).up);
+    appraiser_policy_release(appraiser, policy);
+}
+
+#define LIE(words)                                                                                                                 \
+    {                                                                                                                              \
+        "a_lie_ends_it: " words, a_lie_ends_it, open_liar, close_it, (void *)(uintptr_t)words                                      \
+    }
 #define ESCAPE(deed)                                                                                                               \
     {                                                                                                                              \
         "the_sandbox_kills: " deed, the_sandbox_kills, open_it, close_it, (void *)(uintptr_t)deed                                  \
@@ -344,6 +366,19 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_hung_one_is_killed, open_impatient, close_it),
         PLAIN(policies_outlive_it),
         PLAIN(one_for_all_adapters_of_a_worker),
+        LIE("pass unasked"),
+        LIE("warn unasked"),
+        LIE("pass with a fault"),
+        LIE("outcome"),
+        LIE("reason"),
+        LIE("checkpoint"),
+        LIE("lengths"),
+        LIE("short"),
+        LIE("type"),
+        LIE("wanted lengths"),
+        LIE("wanted number"),
+        LIE("ready twice"),
+        LIE("nothing"),
     };
     if (sp_crypto_init() != SP_OK) {
         return 1;

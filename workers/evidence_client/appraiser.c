@@ -27,8 +27,9 @@ struct appraiser {
     struct sp_adapter_watch watch;
     struct sp_adapter_timer restart, silence;
     uint64_t started_us, wait_us, heard_us;
-    bool pausing;  /* the timer that starts it is set */
-    uint32_t owed; /* answers */
+    bool pausing;     /* the timer that starts it is set */
+    uint32_t owed;    /* answers */
+    uint32_t unready; /* of them, about policies */
     uint32_t free_count;
     uint64_t serial;
     struct appraiser_numbers numbers;
@@ -110,6 +111,7 @@ static bool put_policy(struct appraiser *a, uint32_t number)
         return false;
     }
     expect(a);
+    a->unready++;
     return true;
 }
 
@@ -185,6 +187,7 @@ static void bury(struct appraiser *a, const char *why)
     uint64_t serial = a->serial; /* runs begun by those that end now are not among the lost */
     a->host->timer(a->host->self, &a->silence, 0);
     a->owed = 0;
+    a->unready = 0;
     for (uint32_t i = 0; i < APPRAISE_RUNS_MAX; i++) {
         if (a->run[i] != NULL) {
             a->run[i]->owed = false;
@@ -262,9 +265,10 @@ static bool on_text(struct appraiser *a)
         say(a, 'e', "cannot work", text);
         return true; /* its end follows */
     }
-    if (a->owed == 0) {
+    if (a->unready == 0) {
         return false;
     }
+    a->unready--;
     expect_less(a);
     if (t->ok == 0) {
         say(a, 'e', "a policy is refused", text);
