@@ -16,7 +16,7 @@ _spicectl_names() {
 _spicectl() {
   local cur="${COMP_WORDS[COMP_CWORD]}" prev="${COMP_WORDS[COMP_CWORD-1]}"
   local noun="" verb="" nouns="" verbs="" kind="" opts="" word i conf=()
-  local valued=" --config -c --name -n --timeout -t --selector -l --file -f --prefix -p --broker-tcp --workers --bridges --to -o --key -k --address --labels --node --check --limit --after --kind --pool --adapters --nodes --ttl --for --arguments --overlap --filter-state --attester --roots --pin --skip "
+  local valued=" --config -c --name -n --timeout -t --selector -l --file -f --prefix -p --broker-tcp --workers --bridges --to -o --key -k --address --labels --node --check --limit --after --kind --pool --adapters --nodes --ttl --for --arguments --overlap --filter-state --attester --roots --pin --skip --pcrs "
   for ((i = 1; i < COMP_CWORD; i++)); do
     word="${COMP_WORDS[i]}"
     case "$word" in
@@ -25,7 +25,7 @@ _spicectl() {
       *) if [[ -z $noun ]]; then noun="$word"; elif [[ -z $verb ]]; then verb="$word"; fi ;;
     esac
   done
-  nouns="init host node check profile pool result audit explain exposure events reader trait stats top trace doctor apply export worker key manifest reference completion help"
+  nouns="init host node check profile pool result audit explain exposure events reader trait stats top trace doctor apply export worker key reference manifest completion help"
   case "$noun" in
     host) verbs="export" ;;
     node) verbs="list show add label inventory resume maintenance quarantine retire delete enroll approve unenroll" ;;
@@ -38,8 +38,8 @@ _spicectl() {
     trait) verbs="status" ;;
     worker) verbs="list invite drain remove" ;;
     key) verbs="list invite fingerprint rotate prepare switch revoke" ;;
-    manifest) verbs="make sign show" ;;
     reference) verbs="check learn" ;;
+    manifest) verbs="make sign show" ;;
   esac
   [[ -z $verbs ]] && verb=""
   case "$noun${verb:+ }$verb" in
@@ -100,11 +100,11 @@ _spicectl() {
     "key prepare") kind="principal"; opts="--config --name --json --timeout --help --version --dry-run" ;;
     "key switch") kind="principal"; opts="--config --name --json --timeout --help --version --dry-run --overlap" ;;
     "key revoke") kind="principal"; opts="--config --name --json --timeout --help --version --dry-run --yes" ;;
+    "reference check") kind="file"; opts="--config --name --json --timeout --help --version" ;;
+    "reference learn") kind="node"; opts="--config --name --json --timeout --help --version --dry-run --to --pcrs" ;;
     "manifest make") kind="file"; opts="--config --name --json --timeout --help --version --dry-run --prefix --to --skip --dpkg --any-owner" ;;
     "manifest sign") kind="file"; opts="--config --name --json --timeout --help --version --dry-run --to --key --network --resident --arguments" ;;
     "manifest show") kind="file"; opts="--config --name --json --timeout --help --version" ;;
-    "reference check") kind="file"; opts="--config --name --json --timeout --help --version" ;;
-    "reference learn") kind="node"; opts="--config --name --json --timeout --help --version" ;;
     "completion") kind=""; opts="--config --name --json --timeout --help --version" ;;
     "help") kind="command"; opts="--config --name --json --timeout --help --version" ;;
   esac

@@ -127,11 +127,6 @@ static const char cmd_more_host[] =
     "A role is broker, scheduler, keeper, worker, reader, bridge or operator, or the name of one principal.\n"
     "The archive holds secret keys: unpack it on the other host with tar -xpf FILE -C PREFIX, then delete it.";
 
-static const char cmd_more_learn[] =
-    "Asks the node's attester for a quote with its boot log, proves both with the enrolled key, and prints a reference file of what they say.\n"
-    "Put it below policy_dir of the workers and name it in a check of stage shadow; when the nodes of its kind are clean, enforce that.\n"
-    "  spicectl reference learn cmp-1 > r650.yaml";
-
 static const char cmd_more_exposure[] =
     "Asks the bridges, which read Nova's servers. Shown is what the bridge with the newest list sees; --json prints the answer of each.\n"
     "What a bridge disabled in Nova because of it follows.";
@@ -245,6 +240,8 @@ static const struct ctl_cmd cmd_table[] = {
     {"key", "switch", "PRINCIPAL", 1, 1, true, CTL_BIT(CTL_OPT_OVERLAP), "principal", "use the next keys, and let the old ones end",
      cmd_more_switch, ctl_key_switch},
     {"key", "revoke", "NAME...", 1, CTL_MANY, true, SURE, "principal", "refuse a principal from now on", NULL, ctl_key_revoke},
+    {"reference", "check", "FILE...", 1, CTL_MANY, false, 0, "file", "look at files of reference values before they are installed", NULL,
+     ctl_reference_check},
     {"reference", "learn", "NODE", 1, 1, true, CTL_BIT(CTL_OPT_TO) | CTL_BIT(CTL_OPT_PCRS), "node",
      "a draft of reference values from a golden node", cmd_more_learn, ctl_reference_learn},
     {"manifest", "make", "TREE...", 1, CTL_MANY, true,
@@ -255,11 +252,6 @@ static const struct ctl_cmd cmd_table[] = {
      "file", "sign a plugin so that workers start it, or a tree manifest", cmd_more_manifest, ctl_manifest_sign},
     {"manifest", "show", "PLUGIN|FILE", 1, 1, false, 0, "file", "what a manifest says; whether the plugin is still that one, or who signed it", NULL,
      ctl_manifest_show},
-
-    {"reference", "check", "FILE...", 1, CTL_MANY, false, 0, "file", "look at files of reference values before they are installed", NULL,
-     ctl_reference_check},
-    {"reference", "learn", "NODE", 1, 1, false, 0, "node", "a draft of reference values from a node that is right", cmd_more_learn,
-     ctl_reference_learn},
 
     {"completion", NULL, "", 0, 0, false, 0, "", "print the completion script for bash", NULL, ctl_help_complete},
     {"help", NULL, "[COMMAND...]", 0, 2, false, 0, "command", "this overview, or help for one command", NULL, ctl_help_run},

@@ -82,13 +82,12 @@ int ctl_key_prepare(struct ctl *ctl);
 int ctl_key_switch(struct ctl *ctl);
 int ctl_key_revoke(struct ctl *ctl);
 
+int ctl_reference_check(struct ctl *ctl);
 int ctl_reference_learn(struct ctl *ctl);
 
 int ctl_tree_make(struct ctl *ctl);
 int ctl_manifest_sign(struct ctl *ctl);
 int ctl_manifest_show(struct ctl *ctl);
-int ctl_reference_check(struct ctl *ctl);
-int ctl_reference_learn(struct ctl *ctl);
 
 int ctl_help_run(struct ctl *ctl);
 int ctl_help_complete(struct ctl *ctl);
