@@ -29,6 +29,7 @@ struct seen {
 struct asked {
     struct procmem_service service;
     struct procmem_service_spec spec;
+    bool denied; /* the kernel does not say of each process which program it runs */
 };
 
 struct procmem {
@@ -114,7 +115,10 @@ static bool look_at(struct procmem *self, int dir, uint32_t pid)
     uint64_t start;
     for (uint32_t i = 0; i < self->asked_count; i++) {
         struct asked *a = &self->asked[i];
-        if (a->service.state != PROCMEM_SERVICE_SEEN || !procmem_find_match(dir, &a->spec)) {
+        bool denied = false;
+        bool is_one = a->service.state == PROCMEM_SERVICE_SEEN && procmem_find_match(dir, &a->spec, &denied);
+        a->denied = a->denied || denied;
+        if (!is_one) {
             continue;
         }
         if (!procmem_process_start(dir, &start) || again(self, pid, start)) {
@@ -155,6 +159,17 @@ static int round_of(struct procmem *self, const char *proc)
     return found;
 }
 
+/* True when a service may be missing only because it could not be seen. */
+static bool is_blind(const struct procmem *self)
+{
+    for (uint32_t i = 0; i < self->asked_count; i++) {
+        if (self->asked[i].denied && self->asked[i].service.processes == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* ---- the document ---------------------------------------------------------------------------------------------- */
 
 static uint16_t write_document(struct procmem *self, struct collect_out *out)
@@ -187,7 +202,9 @@ static uint16_t collect_services(struct procmem *self, const struct collect_requ
     for (unsigned i = 0; i < ROUNDS && found > 0; i++) {
         found = round_of(self, request->site->proc);
     }
-    uint16_t reason = found < 0 ? collect_fail(out, SP_REASON_INTERNAL, "processes cannot be listed") : write_document(self, out);
+    uint16_t reason = found < 0        ? collect_fail(out, SP_REASON_INTERNAL, "processes cannot be listed")
+                      : is_blind(self) ? collect_fail(out, SP_REASON_REFUSED, "no right to see which programs processes run")
+                                       : write_document(self, out);
     sp_buf_fini(&self->body);
     procmem_scan_fini(&self->scan);
     return reason;

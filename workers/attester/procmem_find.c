@@ -99,28 +99,30 @@ ssize_t procmem_find_read(int dir, const char *name, char *to, size_t size)
     return got < 0 ? -1 : (ssize_t)n;
 }
 
-static bool is_program(int dir, const char *path)
+static bool is_program(int dir, const char *path, bool *denied)
 {
     static const char deleted[] = " (deleted)";
     char exe[EXE_BYTES];
     ssize_t n = readlinkat(dir, "exe", exe, sizeof exe);
     size_t want = strlen(path);
+    *denied = n < 0 && (errno == EACCES || errno == EPERM);
     if (n <= 0 || (size_t)n < want || memcmp(exe, path, want) != 0) {
         return false;
     }
     return (size_t)n == want || ((size_t)n == want + sizeof deleted - 1 && memcmp(exe + want, deleted, sizeof deleted - 1) == 0);
 }
 
-bool procmem_find_match(int dir, const struct procmem_service_spec *spec)
+bool procmem_find_match(int dir, const struct procmem_service_spec *spec, bool *denied)
 {
     char text[CGROUP_BYTES];
     ssize_t n;
+    *denied = false;
     switch (spec->by) {
     case PROCMEM_FIND_UNIT:
         n = procmem_find_read(dir, "cgroup", text, sizeof text);
         return n > 0 && procmem_find_in_unit(sp_str_bytes(text, (size_t)n), spec->what);
     case PROCMEM_FIND_EXE:
-        return is_program(dir, spec->what);
+        return is_program(dir, spec->what, denied);
     case PROCMEM_FIND_SCRIPT:
         n = procmem_find_read(dir, "cmdline", text, CMDLINE_BYTES);
         return n > 0 && sp_str_is(procmem_find_script(sp_str_bytes(text, (size_t)n)), spec->what);

@@ -33,8 +33,9 @@ bool procmem_find_parse(const char *text, struct procmem_service_spec *out);
 bool procmem_find_in_unit(struct sp_str cgroup, const char *pattern);
 /* Lends the first argument of a command line (its words end with a NUL each) that is no option and not the program. */
 struct sp_str procmem_find_script(struct sp_str cmdline);
-/* True when the process behind the descriptor of its directory below /proc is one of the service. */
-bool procmem_find_match(int dir, const struct procmem_service_spec *spec);
+/* True when the process behind the descriptor of its directory below /proc is one of the service. *denied: the kernel does not say.
+ */
+bool procmem_find_match(int dir, const struct procmem_service_spec *spec, bool *denied);
 
 /* Effect: reads at most size bytes of a file below `dir`. Returns their number; -1 with errno. */
 ssize_t procmem_find_read(int dir, const char *name, char *to, size_t size);
