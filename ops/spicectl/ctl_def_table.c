@@ -174,7 +174,7 @@ static const struct sp_bind_key table_pool[] = {
      SP_BIND_AT(ctl_def_pool, hold_down),
      .max = 7 * (uint64_t)DAY_MS,
      .def = "0",
-     .help = "a node that left stays out at least so long"},
+     .help = "a node that left by bad evidence stays out at least so long"},
     {.name = "accept_warn",
      .type = SP_BIND_BOOL,
      SP_BIND_AT(ctl_def_pool, accept_warn),
