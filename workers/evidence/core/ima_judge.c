@@ -42,6 +42,10 @@ static enum ima_class class_of(const struct ima_entry *e)
 
 void ima_judge_soon(struct ima_judge *j, const struct ima_entry *entry)
 {
+    if (j->soon == entry->path.p) {
+        ima_table_sooner(j->rules->table, j->soon_tag);
+        return;
+    }
     j->soon = entry->path.p;
     j->soon_tag = ima_table_soon(j->rules->table, class_of(entry), entry->path, entry->file.n);
 }

@@ -136,12 +136,17 @@ bool ima_replay_met(const struct ima_replay *r)
     return r->matched || r->weak_matched;
 }
 
-/* One entry. Behind the match nothing is proven, so there a second beginning of the list is for the next check to see. */
-static enum evidence_reason take(struct ima_replay *r, const struct ima_entry *e)
+static void soon(const struct ima_replay *r, const struct ima_entry *e)
 {
     if (r->q.visitor != NULL && r->q.visitor->soon != NULL) {
         r->q.visitor->soon(r->q.visitor->ctx, e);
     }
+}
+
+/* One entry. Behind the match nothing is proven, so there a second beginning of the list is for the next check to see. */
+static enum evidence_reason take(struct ima_replay *r, const struct ima_entry *e)
+{
+    soon(r, e);
     enum evidence_reason reason = r->at.bytes + e->record.n > IMA_LIST_BYTES_MAX ? EVIDENCE_IMA_LIMIT : check_entry(r, e);
     bool met = ima_replay_met(r);
     if (reason == EVIDENCE_OK && r->at.entries == 0) {
@@ -152,16 +157,19 @@ static enum evidence_reason take(struct ima_replay *r, const struct ima_entry *e
     if (reason != EVIDENCE_OK) {
         return reason;
     }
+    soon(r, e);
+    if (!met && !extend_both(r, e)) {
+        return EVIDENCE_LOG_BANK;
+    }
     if (r->q.visitor != NULL) {
         r->q.visitor->fn(r->q.visitor->ctx, r->at.entries, e);
     }
     count(&r->at, e);
     count(&r->weak, e);
     if (!met) {
-        reason = extend_both(r, e) ? EVIDENCE_OK : EVIDENCE_LOG_BANK;
         note_match(r);
     }
-    return reason;
+    return EVIDENCE_OK;
 }
 
 enum evidence_reason ima_replay_init(struct ima_replay *r, const struct ima_question *question, const struct evidence_ops *ops)

@@ -38,7 +38,7 @@ struct ima_options {
 struct ima_visitor {
     void (*fn)(void *ctx, uint32_t index, const struct ima_entry *entry);
     void *ctx;
-    /* Called before that, when the entry is decoded and its digest not checked yet: only to fetch memory. NULL: nothing to do. */
+    /* Called twice before that, with hashing in between: only to fetch memory; the entry may still be refused. NULL: nothing. */
     void (*soon)(void *ctx, const struct ima_entry *entry);
 };
 

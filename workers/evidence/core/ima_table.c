@@ -244,13 +244,17 @@ static bool named(const struct ima_table *t, enum ima_class class, struct sp_str
 uint64_t ima_table_soon(const struct ima_table *t, enum ima_class class, struct sp_str name, uint32_t digest_bytes)
 {
     uint64_t tag = tag_of(t, class, name, digest_bytes);
-    /* Not in a function of its own: GCC 12 takes one that only fetches for one without effect. */
+    __builtin_prefetch(&t->first[bucket_of(t, tag)]);
+    return tag;
+}
+
+void ima_table_sooner(const struct ima_table *t, uint64_t tag)
+{
     const struct bucket *bucket = &t->first[bucket_of(t, tag)];
     __builtin_prefetch(&t->row[bucket->row]);
     for (uint32_t k = 0; k < PER_BUCKET; k += 2) { /* two share a line */
         __builtin_prefetch(&t->digest[bucket->digest + k < t->digests ? bucket->digest + k : 0]);
     }
-    return tag;
 }
 
 enum ima_listed ima_table_find_soon(const struct ima_table *t, const struct ima_wanted *w)

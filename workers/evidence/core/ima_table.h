@@ -44,9 +44,11 @@ SP_MUST_USE bool ima_table_seal(struct ima_table *t);
 
 /* Returns whether the digest is listed under the name. Of a sealed table. */
 enum ima_listed ima_table_find(const struct ima_table *t, enum ima_class class, struct sp_str name, struct sp_str digest);
-/* The same in two steps, with work between them while memory is fetched: Effect: begins to fetch what a look-up of this name with a
- * digest of so many bytes will read. Returns the tag to look up with. */
+/* The same in three steps, with work between them while memory is fetched: Effect: begins to fetch where rows of this name with a
+ * digest of so many bytes are; returns the tag for the next two. */
 uint64_t ima_table_soon(const struct ima_table *t, enum ima_class class, struct sp_str name, uint32_t digest_bytes);
+/* Effect: begins to fetch those rows. */
+void ima_table_sooner(const struct ima_table *t, uint64_t tag);
 /* What is looked up; tag is of its class, name and length of the digest. */
 struct ima_wanted {
     enum ima_class class;
