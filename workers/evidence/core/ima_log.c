@@ -5,17 +5,47 @@
 
 #define SHA1_BYTES 20u
 
-/* Templates by name; a kernel with a format of its own uses the format as the name. */
+/* What a field of an entry is. */
+enum kind {
+    KIND_UNKNOWN,
+    KIND_DIGEST,
+    KIND_DIGEST2, /* of version 2 */
+    KIND_PATH,
+    KIND_SIGNATURE,
+    KIND_BUFFER,
+    KIND_PLAIN, /* taken as it is */
+};
+
 static const struct {
-    const char *name, *fields;
-} templates[] = {
-    {"ima-ng", "d-ng|n-ng"},
-    {"ima-sig", "d-ng|n-ng|sig"},
-    {"ima-ngv2", "d-ngv2|n-ng"},
-    {"ima-sigv2", "d-ngv2|n-ng|sig"},
-    {"ima-buf", "d-ng|n-ng|buf"},
-    {"ima-modsig", "d-ng|n-ng|sig|d-modsig|modsig"},
-    {"evm-sig", "d-ng|n-ng|evmsig|xattrnames|xattrlengths|xattrvalues|iuid|igid|imode"},
+    const char *name;
+    enum kind kind;
+} fields[] = {{"d-ng", KIND_DIGEST},      {"n-ng", KIND_PATH},          {"sig", KIND_SIGNATURE},     {"buf", KIND_BUFFER},
+              {"d-ngv2", KIND_DIGEST2},   {"d-modsig", KIND_PLAIN},     {"modsig", KIND_PLAIN},      {"evmsig", KIND_PLAIN},
+              {"xattrnames", KIND_PLAIN}, {"xattrlengths", KIND_PLAIN}, {"xattrvalues", KIND_PLAIN}, {"iuid", KIND_PLAIN},
+              {"igid", KIND_PLAIN},       {"imode", KIND_PLAIN}};
+
+/* Templates by name; a kernel with a format of its own uses the format as the name. */
+static const struct template
+{
+    struct sp_str name;
+    uint32_t fields;
+    uint8_t kind[IMA_FIELDS_MAX];
+}
+templates[] = {
+#define NAME(text)                                                                                                                 \
+    {                                                                                                                              \
+        text, sizeof text - 1                                                                                                      \
+    }
+    {NAME("ima-ng"), 2, {KIND_DIGEST, KIND_PATH}},
+    {NAME("ima-sig"), 3, {KIND_DIGEST, KIND_PATH, KIND_SIGNATURE}},
+    {NAME("ima-ngv2"), 2, {KIND_DIGEST2, KIND_PATH}},
+    {NAME("ima-sigv2"), 3, {KIND_DIGEST2, KIND_PATH, KIND_SIGNATURE}},
+    {NAME("ima-buf"), 3, {KIND_DIGEST, KIND_PATH, KIND_BUFFER}},
+    {NAME("ima-modsig"), 5, {KIND_DIGEST, KIND_PATH, KIND_SIGNATURE, KIND_PLAIN, KIND_PLAIN}},
+    {NAME("evm-sig"),
+     9,
+     {KIND_DIGEST, KIND_PATH, KIND_PLAIN, KIND_PLAIN, KIND_PLAIN, KIND_PLAIN, KIND_PLAIN, KIND_PLAIN, KIND_PLAIN}},
+#undef NAME
 };
 
 static const struct {
@@ -25,10 +55,6 @@ static const struct {
 } hashes[] = {{"sha256", TPM_ALG_SHA256, 32}, {"sha1", TPM_ALG_SHA1, 20}, {"sha512", TPM_ALG_SHA512, 64},
               {"sha384", TPM_ALG_SHA384, 48}, {"md5", TPM_ALG_NONE, 16},  {"sha224", TPM_ALG_NONE, 28},
               {"sm3", TPM_ALG_SM3, 32}};
-
-/* Fields that are taken as they are. */
-static const char *const plain[] = {"d-modsig",    "modsig", "evmsig", "xattrnames", "xattrlengths",
-                                    "xattrvalues", "iuid",   "igid",   "imode"};
 
 void ima_log_open(struct ima_log *log, struct sp_str bytes, uint32_t digest_bytes)
 {
@@ -41,16 +67,36 @@ size_t ima_log_left(const struct ima_log *log)
     return log->rest.n;
 }
 
-/* Lends the fields of a template, NULL p when nobody knows it. */
-static struct sp_str fields_of(struct sp_str name)
+static enum kind kind_of(struct sp_str name)
 {
-    static const struct sp_str none = {NULL, 0};
-    for (size_t i = 0; i < SP_COUNT(templates); i++) {
-        if (sp_str_is(name, templates[i].name)) {
-            return sp_str_of(templates[i].fields);
+    for (size_t i = 0; i < SP_COUNT(fields); i++) {
+        if (sp_str_is(name, fields[i].name)) {
+            return fields[i].kind;
         }
     }
-    return name.n > 0 && memchr(name.p, '|', name.n) != NULL ? name : none;
+    return KIND_UNKNOWN;
+}
+
+/* Lends the template of a name, *own filled when the name is a format. NULL: nobody knows it. */
+static const struct template *template_of(struct sp_str name, struct template *own)
+{
+    struct sp_str kind;
+    for (size_t i = 0; i < SP_COUNT(templates); i++) {
+        if (sp_str_eq(name, templates[i].name)) {
+            return &templates[i];
+        }
+    }
+    if (name.n == 0 || memchr(name.p, '|', name.n) == NULL) {
+        return NULL;
+    }
+    own->fields = 0;
+    while (sp_str_next(&name, '|', &kind)) {
+        if (own->fields == IMA_FIELDS_MAX || kind_of(kind) == KIND_UNKNOWN) {
+            return NULL;
+        }
+        own->kind[own->fields++] = (uint8_t)kind_of(kind);
+    }
+    return own;
 }
 
 /* "sha256:", a zero, the digest; version 2 with "ima:" or "verity:" before it. */
@@ -90,46 +136,36 @@ static bool read_path(struct sp_str field, struct ima_entry *out)
     return true;
 }
 
-/* False: not such a field. *known: false when nobody knows this kind. */
-static bool take_field(struct sp_str kind, struct sp_str field, struct ima_entry *out, bool *known)
+/* False: not such a field, or there was one already. */
+static bool take_field(enum kind kind, struct sp_str field, struct ima_entry *out)
 {
-    *known = true;
-    if (sp_str_is(kind, "d-ng") || sp_str_is(kind, "d-ngv2")) {
-        return out->file.p == NULL && read_digest(field, kind.n == 6, out);
-    }
-    if (sp_str_is(kind, "n-ng")) {
+    switch (kind) {
+    case KIND_DIGEST:
+    case KIND_DIGEST2:
+        return out->file.p == NULL && read_digest(field, kind == KIND_DIGEST2, out);
+    case KIND_PATH:
         return out->path.p == NULL && read_path(field, out);
-    }
-    if (sp_str_is(kind, "sig")) {
+    case KIND_SIGNATURE:
         out->signature = field;
         return field.n <= IMA_SIGNATURE_MAX;
-    }
-    if (sp_str_is(kind, "buf")) {
+    case KIND_BUFFER:
         out->buffer = field;
         return true;
+    case KIND_PLAIN:
+        return true;
+    case KIND_UNKNOWN:
+        break;
     }
-    for (size_t i = 0; i < SP_COUNT(plain); i++) {
-        if (sp_str_is(kind, plain[i])) {
-            return true;
-        }
-    }
-    *known = false;
     return false;
 }
 
-static enum evidence_reason read_fields(struct sp_str fields, struct ima_entry *out)
+static enum evidence_reason read_fields(const struct template *t, struct ima_entry *out)
 {
     struct octets o = octets_of(out->data);
-    struct sp_str kind;
-    uint32_t count = 0;
-    while (sp_str_next(&fields, '|', &kind)) {
-        bool known = false;
+    for (uint32_t i = 0; i < t->fields; i++) {
         struct sp_str field = octets_view(&o, (size_t)octets_le(&o, 4));
-        if (o.bad || count++ == IMA_FIELDS_MAX) {
+        if (o.bad || !take_field((enum kind)t->kind[i], field, out)) {
             return EVIDENCE_IMA_MALFORMED;
-        }
-        if (!take_field(kind, field, out, &known)) {
-            return known ? EVIDENCE_IMA_MALFORMED : EVIDENCE_IMA_TEMPLATE;
         }
     }
     return octets_end(&o) && out->file.p != NULL && out->path.p != NULL ? EVIDENCE_OK : EVIDENCE_IMA_MALFORMED;
@@ -192,9 +228,10 @@ static enum evidence_reason read_entry(struct octets o, uint32_t digest_bytes, s
     if (sp_str_is(name, "ima")) {
         return read_old(&o, out);
     }
-    struct sp_str fields = fields_of(name);
+    struct template own;
+    const struct template *t = template_of(name, &own);
     out->data = octets_view(&o, (size_t)octets_le(&o, 4));
-    return !octets_end(&o) ? EVIDENCE_IMA_MALFORMED : fields.p == NULL ? EVIDENCE_IMA_TEMPLATE : read_fields(fields, out);
+    return !octets_end(&o) ? EVIDENCE_IMA_MALFORMED : t == NULL ? EVIDENCE_IMA_TEMPLATE : read_fields(t, out);
 }
 
 bool ima_log_next(struct ima_log *log, struct ima_entry *entry, enum evidence_reason *reason)
