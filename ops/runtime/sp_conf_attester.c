@@ -24,7 +24,7 @@ static const struct sp_bind_key attester_keys[] = {
     {"services", SP_BIND_TEXTS, false, SP_BIND_ARRAY(sp_conf_attester, services, service_count),
      .help = "services that procmem may ask about, NAME or NAME=HOW, see spice-attester(8); none: no memory"},
     {"cpu_percent", SP_BIND_U32, false, ATTESTER(cpu_percent), .min = 1, .max = 100, .def = "5",
-     .help = "of one core, for making documents; half a second may be used at once"},
+     .help = "of one core, for both parts together; half a second each may be used at once"},
     {"read_mb", SP_BIND_U32, false, ATTESTER(read_mb), .min = 0, .max = 100000, .def = "50",
      .help = "MiB a second read from files and memory; 0: no limit"},
     {"per_minute", SP_BIND_U32, false, ATTESTER(per_minute), .min = 1, .max = 6000, .def = "120",

@@ -47,9 +47,9 @@ class Attester(unittest.TestCase):
         for name, data in (("boot", BOOT_LOG), ("ima", IMA_LOG)):
             (cls.fleet.prefix / name).write_bytes(data)
         common = {"boot_log": str(cls.fleet.prefix / "boot"), "ima_log": str(cls.fleet.prefix / "ima"), "cpu_percent": 100, "per_minute": 600}
-        add_attester(cls.fleet, "attester-1", "node1", {**common, "tcti": cls.tpm.tcti, "timeout": "5s",
+        add_attester(cls.fleet, "attester-1", "node1", {**common, "tcti": cls.tpm.tcti, "timeout": "10s",
                                                      "services": [f"victim=script:{cls.fleet.prefix}/victim.py"]})
-        add_attester(cls.fleet, "attester-2", "node2", {**common, "tcti": "swtpm:path=/nowhere", "per_minute": 3, "read_mb": 1})
+        add_attester(cls.fleet, "attester-2", "node2", {**common, "tcti": "swtpm:path=/nowhere", "per_minute": 3, "read_mb": 1, "cpu_percent": 5})
         add_attester(cls.fleet, "attester-4", "node4", {**common, "tcti": "swtpm:path=/nowhere", "user": "nobody"})
         add_attester(cls.fleet, "attester-3", "node3", {**common, "tcti": "swtpm:path=/nowhere"})
         forget(cls.fleet, "attester-3", "worker-3")
@@ -214,6 +214,24 @@ class Attester(unittest.TestCase):
         self.assertGreaterEqual(time.monotonic() - begun, 1.4)
         large.write_bytes(BOOT_LOG)
 
+    def test_flood(self):
+        """Parts of a document asked for without end: the attester takes no more of the node than it may, and is still there."""
+        self.start("attester-2")
+        self.addCleanup(self.fleet.kill, "attester-2", signal.SIGTERM)
+        pid, q = self.fleet.pid("attester-2"), self.admin.question("node2", "bootlog")
+        self.assertEqual(self.admin.document(q), BOOT_LOG)
+        used = lambda: sum(int((t / "schedstat").read_text().split()[0]) for t in pathlib.Path(f"/proc/{pid}/task").iterdir()) / 1e9  # noqa: E731
+        begun, before = time.monotonic(), used()
+        while (passed := time.monotonic() - begun) < 6:
+            for _ in range(64):
+                self.admin.send("EvidenceRequest", q)
+            while self.admin.next(0.01):
+                pass
+        # Half a second at once; then two percent, and what it costs to drop what is too much.
+        print(f"flooded for {passed:.1f} s: {used() - before:.2f} s of CPU")
+        self.assertLessEqual(used() - before, 0.5 + 0.15 * passed + 0.2)
+        self.assertEqual(self.admin.one(q)["part"], BOOT_LOG[:PART])
+
     # ---- what dies ------------------------------------------------------------------------------------------
 
     def test_tpm_dies_and_returns(self):
@@ -225,14 +243,20 @@ class Attester(unittest.TestCase):
         self.tpm.start()
         self.worker.document(self.worker.question("node1", "quote", {"pcrs": "sha256:0"}))
 
+    def hang(self, q):
+        """The collector of a question that does not end, for its TPM does not answer."""
+        self.worker.document(self.worker.question("node1", "ima"))  # so that there is a session
+        self.tpm.pause()
+        self.addCleanup(self.tpm.go_on)
+        self.worker.send("EvidenceRequest", q)
+        return wait("a collector is at work", lambda: children(self.back()), PATIENCE)[0]
+
     def test_collector_dies_or_hangs(self):
         """Killed in the middle of a question, and over its time: a reason comes, the next question is answered."""
         for how in ("killed", "late"):
             with self.subTest(how=how):
-                self.tpm.pause()
                 q = self.worker.question("node1", "quote", {"pcrs": "sha256:0"})
-                self.worker.send("EvidenceRequest", q)
-                collector = wait("a collector is at work", lambda: children(self.back()), PATIENCE)[0]
+                collector = self.hang(q)
                 if how == "killed":
                     os.kill(collector, signal.SIGKILL)
                 self.assertEqual(self.worker.one(q)["code"], REASON["internal" if how == "killed" else "deadline"])
@@ -243,9 +267,7 @@ class Attester(unittest.TestCase):
     def test_front_dies(self):
         """Nothing that can read is left behind, in the middle of a question too."""
         back = self.back()
-        self.tpm.pause()
-        self.worker.send("EvidenceRequest", self.worker.question("node1", "quote", {"pcrs": "sha256:0"}))
-        collector = wait("a collector is at work", lambda: children(back), PATIENCE)[0]
+        collector = self.hang(self.worker.question("node1", "quote", {"pcrs": "sha256:0"}))
         self.fleet.kill("attester-1")
         wait("both others are gone", lambda: not is_alive(back) and not is_alive(collector), PATIENCE)
         self.tpm.go_on()

@@ -9,12 +9,15 @@
 
 #include "attester_core.h"
 #include "back.h"
+#include "collect_pace.h"
 #include "dispatch_attester.h"
 #include "msg.h"
+#include "sp_clock.h"
 #include "sp_log.h"
 #include "sp_stats.h"
 
-#define KINDS_MAX 32u
+#define KINDS_MAX     32u
+#define PAUSE_OF_LOST 3u /* a broker gives up who is silent for bus.lost */
 
 enum gauge { G_QUESTIONS, G_DOCUMENTS, G_REFUSED, G_LATE, G_WAITING, G_READY, G_BYTES, G_DROPPED, G_COUNT };
 
@@ -32,6 +35,8 @@ struct attester_shell {
     uint64_t making_us;
     uint64_t dropped; /* answers that did not leave; they are asked for again */
     bool failed;
+    struct collect_pace pace; /* of this process */
+    uint64_t pause_max_us;    /* longest pause, so that brokers still hear of us */
     struct attester_effects effects;
     struct back_packet packet;
     uint8_t part[ATTESTER_PART_MAX];
@@ -270,9 +275,11 @@ static void on_stats(void *ctx)
 
 /* ---- life ------------------------------------------------------------------------------------------------------ */
 
+/* Ends each turn of the loop. Whoever asks too much is not refused, which would cost as much, but waits. */
 static bool on_turn(void *ctx, const struct sp_now *now)
 {
     struct attester_shell *self = ctx;
+    collect_pace_pause(&self->pace, self->pause_max_us);
     if (self->opt.notify != NULL) {
         sp_notify_watchdog(self->opt.notify, now->mono, sp_loop_turns(self->opt.loop));
     }
@@ -372,6 +379,10 @@ enum sp_rc attester_shell_open(const struct attester_shell_options *options, str
     register_stats(self);
     enum sp_rc rc = open_bus(self, err);
     rc = rc == SP_OK ? open_core(self, err) : rc;
+    self->pause_max_us = options->conf->bus.lost_ms * SP_US_PER_MS / PAUSE_OF_LOST;
+    collect_pace_init(&self->pace, (uint64_t)options->conf->attester.cpu_percent * COLLECT_PACE_FRONT_PERMILLE, 0,
+                      sp_clock_mono_ns());
+    collect_pace_begin(&self->pace);
     rc = rc == SP_OK ? sp_loop_hook(self->opt.loop, on_turn, self) : rc;
     rc = rc == SP_OK ? sp_loop_add(self->opt.loop, self->opt.back_fd, EPOLLIN, (struct sp_loop_watch){on_back, self}) : rc;
     if (rc != SP_OK) {

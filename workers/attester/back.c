@@ -23,9 +23,8 @@
 #include "sp_crypto.h"
 #include "sp_log.h"
 
-#define PERMILLE_OF_PERCENT 10u
-#define END_MS              2000 /* for the back to end once nobody listens */
-#define EXIT_REASON         2    /* of a collector that answered with a reason */
+#define END_MS      2000 /* for the back to end once nobody listens */
+#define EXIT_REASON 2    /* of a collector that answered with a reason */
 
 struct back {
     int fd;
@@ -267,7 +266,7 @@ static void run(struct back *b, const char *name)
         SP_LOG(SP_LOG_ERROR, "attester", "back.failed", SP_LOG_S("why", line));
         _exit(1);
     }
-    collect_pace_init(b->pace, (uint64_t)b->conf->cpu_percent * PERMILLE_OF_PERCENT, (uint64_t)b->conf->read_mb << 20,
+    collect_pace_init(b->pace, (uint64_t)b->conf->cpu_percent * COLLECT_PACE_BACK_PERMILLE, (uint64_t)b->conf->read_mb << 20,
                       sp_clock_mono_ns());
     open_site(b);
     while (next(b)) {

@@ -72,13 +72,28 @@ static void rest(uint64_t us)
     }
 }
 
-void collect_pace_spend(struct collect_pace *pace, uint64_t bytes)
+/* Effect: charges the CPU time of this process that was not charged yet, and fills the accounts. */
+static void settle(struct collect_pace *pace)
 {
-    uint64_t cpu_ns = sp_clock_cpu_ns(), us = (cpu_ns - pace->process_ns) / NS_PER_US;
+    uint64_t us = (sp_clock_cpu_ns() - pace->process_ns) / NS_PER_US;
     pace->process_ns += us * NS_PER_US;
     collect_pace_charge(pace, us);
-    pace->bytes -= pace->bytes_per_s != 0 ? (int64_t)bytes : 0;
     collect_pace_fill(pace, sp_clock_mono_ns());
+}
+
+void collect_pace_pause(struct collect_pace *pace, uint64_t max_us)
+{
+    settle(pace);
+    uint64_t wait = collect_pace_wait_us(pace);
+    if (wait > 0) {
+        rest(wait < max_us ? wait : max_us);
+    }
+}
+
+void collect_pace_spend(struct collect_pace *pace, uint64_t bytes)
+{
+    pace->bytes -= pace->bytes_per_s != 0 ? (int64_t)bytes : 0;
+    settle(pace);
     for (uint64_t wait = collect_pace_wait_us(pace); wait > 0; wait = collect_pace_wait_us(pace)) {
         rest(wait);
         collect_pace_fill(pace, sp_clock_mono_ns());

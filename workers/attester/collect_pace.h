@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * collect_pace.h - what making documents may cost a node: a share of one core, and bytes a second. Both are accounts that fill with
- * time up to a limit and are emptied by work. One account lives over all questions, in the process that starts collectors; each
- * collector gets what is left of it, sleeps when it is overdrawn, and is charged when it has ended.
+ * collect_pace.h - what an attester may cost its node: a share of one core, and bytes a second. Both are accounts that fill with
+ * time up to a limit and are emptied by work. The share is divided between the two parts. In the back one account lives over all
+ * questions: each collector gets what is left of it, sleeps when it is overdrawn, and is charged when it has ended. The front
+ * sleeps between two turns of its loop; what comes meanwhile waits with the brokers.
  */
 #ifndef SPICE_COLLECT_PACE_H
 #define SPICE_COLLECT_PACE_H
@@ -11,6 +12,9 @@
 #include <stdint.h>
 
 #define COLLECT_PACE_BURST_US 500000u /* of CPU time; and of I/O: what may be read in so long */
+/* Of attester.cpu_percent, in thousandths of a core for each percent. */
+#define COLLECT_PACE_FRONT_PERMILLE 4u
+#define COLLECT_PACE_BACK_PERMILLE  6u
 
 struct collect_pace {
     uint64_t cpu_permille; /* of one core; 0: no limit */
@@ -30,8 +34,10 @@ void collect_pace_fill(struct collect_pace *pace, uint64_t now_ns);
 uint64_t collect_pace_wait_us(const struct collect_pace *pace);
 /* Effect: charges CPU time. */
 void collect_pace_charge(struct collect_pace *pace, uint64_t cpu_us);
-/* Effect, in a collector: from now on the CPU time of this process counts. */
+/* Effect: from now on the CPU time of this process counts. */
 void collect_pace_begin(struct collect_pace *pace);
+/* Effect: charges the CPU time since the last call, and sleeps while the account is overdrawn, but not for longer than this. */
+void collect_pace_pause(struct collect_pace *pace, uint64_t max_us);
 /* Effect, in a collector: charges these bytes and the CPU time since the last call, and sleeps while an account is overdrawn. */
 void collect_pace_spend(struct collect_pace *pace, uint64_t bytes);
 
