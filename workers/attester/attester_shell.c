@@ -17,7 +17,8 @@
 #include "sp_stats.h"
 
 #define KINDS_MAX     32u
-#define PAUSE_OF_LOST 3u /* a broker gives up who is silent for bus.lost */
+#define DROP_OVER_US  20000u /* of CPU time in one turn */
+#define PAUSE_OF_LOST 3u     /* a broker gives up who is silent for bus.lost */
 
 enum gauge { G_QUESTIONS, G_DOCUMENTS, G_REFUSED, G_LATE, G_WAITING, G_READY, G_BYTES, G_DROPPED, G_COUNT };
 
@@ -33,7 +34,7 @@ struct attester_shell {
     unsigned broker[ATTESTER_DOCS_MAX]; /* the question came by it */
     uint32_t making;                    /* of the document that the back makes, ATTESTER_NONE: none */
     uint64_t making_us;
-    uint64_t dropped; /* answers that did not leave; they are asked for again */
+    uint64_t dropped; /* questions of a flood, and answers that did not leave; they are asked again */
     bool failed;
     struct collect_pace pace; /* of this process */
     uint64_t pause_max_us;    /* longest pause, so that brokers still hear of us */
@@ -223,6 +224,10 @@ static void on_back(void *ctx, uint32_t events, const struct sp_now *now)
 enum sp_rc attester_on_evidence_request(struct attester_in *in, struct msg_evidence_request *m)
 {
     struct attester_shell *self = in->self;
+    if (collect_pace_overdrawn(&self->pace, DROP_OVER_US)) {
+        self->dropped++; /* a flood, for the loop rests after each turn: who asks one after the other never comes here */
+        return SP_OK;
+    }
     struct attester_event ev = {.kind = ATTESTER_EV_QUESTION, .now_us = now_us(self)};
     ev.u.question = (struct attester_question){.asker = sp_str_of(in->message->from->name),
                                                .node = m->node,
@@ -275,7 +280,7 @@ static void on_stats(void *ctx)
 
 /* ---- life ------------------------------------------------------------------------------------------------------ */
 
-/* Ends each turn of the loop. Whoever asks too much is not refused, which would cost as much, but waits. */
+/* Ends each turn of the loop: whoever asks too much waits. */
 static bool on_turn(void *ctx, const struct sp_now *now)
 {
     struct attester_shell *self = ctx;

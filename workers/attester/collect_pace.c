@@ -81,6 +81,12 @@ static void settle(struct collect_pace *pace)
     collect_pace_fill(pace, sp_clock_mono_ns());
 }
 
+bool collect_pace_overdrawn(struct collect_pace *pace, uint64_t by_us)
+{
+    settle(pace);
+    return pace->cpu_permille != 0 && pace->cpu_us < -(int64_t)by_us;
+}
+
 void collect_pace_pause(struct collect_pace *pace, uint64_t max_us)
 {
     settle(pace);

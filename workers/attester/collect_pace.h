@@ -36,6 +36,8 @@ uint64_t collect_pace_wait_us(const struct collect_pace *pace);
 void collect_pace_charge(struct collect_pace *pace, uint64_t cpu_us);
 /* Effect: from now on the CPU time of this process counts. */
 void collect_pace_begin(struct collect_pace *pace);
+/* Effect: charges the CPU time since the last call. True: the account is overdrawn by more than this. */
+bool collect_pace_overdrawn(struct collect_pace *pace, uint64_t by_us);
 /* Effect: charges the CPU time since the last call, and sleeps while the account is overdrawn, but not for longer than this. */
 void collect_pace_pause(struct collect_pace *pace, uint64_t max_us);
 /* Effect, in a collector: charges these bytes and the CPU time since the last call, and sleeps while an account is overdrawn. */
