@@ -97,6 +97,7 @@ struct sp_bus_options {
     uint32_t slots;                  /* Hello of a worker */
     uint32_t topics;                 /* Hello: 1 << topic */
     uint64_t boot;                   /* 0: drawn from the kernel */
+    uint32_t learnt_ms;              /* attester: how long the keeper's word about a sender is good; 0: five minutes */
     uint32_t reconnect_ms;           /* 0: as configured. First wait, plus jitter by name; doubles */
     void *self;                      /* first argument of the handlers */
     /* A verified message. Refused (to us) and Drain come here too; Welcome and broker Heartbeat do not. */

@@ -184,7 +184,9 @@ void sp_bus_learn_info(struct sp_bus *bus, const struct msg_principal_info *m, v
         return; /* an old answer, or one to somebody else's question */
     bool good = m->code == SP_REFUSAL_NONE && put(bus, m);
 
-    known_put(l, m->name, good, sp_bus_now_us(bus) + (good ? LEARN_GOOD_US : LEARN_BAD_US));
+    uint64_t good_us = bus->o.learnt_ms > 0 ? bus->o.learnt_ms * SP_US_PER_MS : LEARN_GOOD_US;
+
+    known_put(l, m->name, good, sp_bus_now_us(bus) + (good ? good_us : LEARN_BAD_US));
     if (!good)
         SP_LOG(SP_LOG_WARNING, "bus", "stranger", SP_LOG_V("name", m->name), SP_LOG_S("why", sp_refusal_name(m->code)));
     for (unsigned i = 0; i < LEARN_HELD; i++) {

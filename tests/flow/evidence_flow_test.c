@@ -40,6 +40,7 @@ static struct {
     const char *named;     /* principal the identity names */
     const uint8_t *sign;   /* key it names; NULL: the right one */
     bool old_nonce;        /* PrincipalInfo of another question */
+    uint32_t learnt_ms;    /* how long attesters believe it */
     /* attesters */
     unsigned requests[2], refused_scope;
     enum fault fault;
@@ -197,6 +198,7 @@ static void open_one(const char *name, void (*on_message)(void *, const struct s
     if (o.role != SP_ROLE_KEEPER) {
         o.conf = &t.alone;
     }
+    o.learnt_ms = t.learnt_ms;
     if (o.role == SP_ROLE_WORKER) {
         o.on_link = worker_on_link;
     }
@@ -407,6 +409,26 @@ static void a_worker_without_the_scope(void **state)
     still_asking();
 }
 
+/* Attack: a worker that was revoked, behind a broker that lets it through: it goes on until the keeper is asked again, and no longer. */
+static void a_worker_that_lost_its_right(void **state)
+{
+    (void)state;
+    sp_bus_close(&t.attester[0], 100);
+    t.learnt_ms = 1;
+    open_one("a1", attester_on_message, &t.attester[0]);
+    assert_true(until(all_up, LONG_MS));
+    ask("node-1", LONG_MS);
+    assert_true(until(has_ended, LONG_MS));
+    assert_true(t.reason == SP_REASON_OK && t.got == DOCUMENT);
+    assert_true(t.principal_gets > 1);
+    unsigned before = t.requests[0];
+    t.principal_code = SP_REFUSAL_NOT_FOUND;
+    ask("node-1", LONG_MS);
+    assert_true(until(principal_was_refused, LONG_MS));
+    assert_int_equal(t.requests[0], before);
+    still_asking();
+}
+
 static bool principal_was_asked_again(void)
 {
     return t.principal_gets > 1;
@@ -467,6 +489,7 @@ int main(void)
         CASE(a_length_that_changes),
         CASE(no_attester),
         CASE(a_worker_without_the_scope),
+        CASE(a_worker_that_lost_its_right),
         CASE(an_old_word_of_the_keeper),
         CASE(a_broker_dies_on_the_way),
         CASE(stopped),
