@@ -109,7 +109,8 @@ class Enrolment(unittest.TestCase):
         for tpm in cls.tpm.values():
             cls.addClassCleanup(tpm.close)
         principals = cls.fleet.prefix / "etc/principals.yaml"
-        principals.write_text(principals.read_text() + new_principal(cls.fleet.prefix, "second", "operator"))
+        principals.write_text(principals.read_text() + new_principal(cls.fleet.prefix, "second", "operator") +
+                              new_principal(cls.fleet.prefix, "third", "operator"))
         common = {"cpu_percent": 100, "per_minute": 600, "timeout": "20s"}
         for node, tpm in (("made1", "made"), ("a1", "tpmA"), ("b1", "tpmB"), ("old1", "tpmA")):
             add_attester(cls.fleet, "attester-" + node, node, {**common, "tcti": cls.tpm[tpm].tcti, "boot_log": str(cls.fleet.prefix / f"{node}.log")})
@@ -243,11 +244,15 @@ class Enrolment(unittest.TestCase):
         self.assertEqual((row["what"], row["mode"], self.row("a1")["enrolment"]), ("strengthened", "certified", "certified"))
         self.refused("a1", "is enrolled with another identity", "--first-use")  # back to less is another identity
 
-        process.kill()  # the machine gets another board: the same name, attester and keys on the bus, another TPM
-        process.wait()
         config = self.fleet.prefix / "etc/attester-a1.yaml"
-        config.write_text(config.read_text().replace(self.tpm["tpmA"].tcti, self.tpm["tpmB"].tcti))
-        self.attester("a1")
+
+        def board(process, before, after):
+            """The machine gets another board: the same name, attester and keys on the bus, another TPM."""
+            process.kill()
+            process.wait()
+            config.write_text(config.read_text().replace(self.tpm[before].tcti, self.tpm[after].tcti))
+            return self.attester("a1")
+        process = board(process, "tpmA", "tpmB")
         self.no_reference("a1", "does not verify under the enrolled key")  # a good quote of another TPM
         self.refused("a1", "is enrolled with another identity", "--roots", roots)
         asked = self.enroll("a1", "--roots", roots, "--replace")
@@ -267,6 +272,11 @@ class Enrolment(unittest.TestCase):
         done = self.fleet.ctl("--name", "second", "node", "approve", "a1", "--yes", "--pin", row["ek"], "--roots", roots, check=False)
         self.assertEqual(done.returncode, 1)  # its own look at the node finds another certificate than it expects
         self.assertIn("not the one listed", done.stderr)
+        process = board(process, "tpmB", "tpmA")
+        done = self.fleet.ctl("--name", "second", "node", "approve", "a1", "--yes", "--roots", roots, check=False)
+        self.assertEqual(done.returncode, 1)  # a good TPM, and not the one that was asked for
+        self.assertIn("another TPM or attester than was asked for", done.stderr)
+        process = board(process, "tpmA", "tpmB")
         generation = self.node("a1")["generation"]
         done = json.loads(self.fleet.ctl("--json", "--name", "second", "node", "approve", "a1", "--yes", "--roots", roots).stdout)
         self.assertEqual((done["result"], done["fingerprint"]), ("enrolled", asked["fingerprint"]))
@@ -359,7 +369,7 @@ class Enrolment(unittest.TestCase):
         keys = {name: bytes.fromhex(row["sign"]) for name, row in self.admin.principals.items() if row["sign"]}
         good = {"name": "false2", "attester": "attester-false2", "sign": keys["attester-false2"].hex(), "ek": "11" * 32, "ek_public": "22" * 32,
                 "ak": "0023" + "33" * 80, "mode": "certified"}
-        bad = ({"sign": keys["attester-a1"].hex()}, {"attester": "attester-a1"}, {"attester": "nobody"}, {"attester": "worker-1"}, {"mode": "none"},
+        bad = ({"attester": "attester-a1", "sign": keys["attester-a1"].hex()}, {"sign": keys["attester-a1"].hex()}, {"attester": "attester-a1"}, {"attester": "nobody"}, {"attester": "worker-1"}, {"mode": "none"},
                {"mode": "sure"}, {"ek": "11"}, {"ak": ""}, {"ak": "00" * 513}, {"ak": "0"}, {"extra": 1}, {"replace": "yes"}, {"name": "nobody"})
         for change in bad:
             reply = self.admin.ask("node.enroll", {**good, **change})
@@ -372,6 +382,14 @@ class Enrolment(unittest.TestCase):
             self.assertNotEqual(done.returncode, 0)
             self.assertEqual(self.admin.ask("node.put", {"name": "false2", key: {"mode": "certified"}})["code"], REFUSAL["bad_request"])
         self.assertEqual(self.admin.ask("node.enroll", good)["code"], 0)
+        asker = Operator(self.fleet.prefix, "third")
+        self.addCleanup(asker.close)
+        reply = asker.ask("node.enroll", {**good, "ak": "0023" + "44" * 80, "replace": True})
+        waits = json.loads(reply["data"])
+        self.assertEqual((reply["code"], waits["result"]), (0, "waits"))
+        self.fleet.ctl("key", "revoke", "third", "--yes")
+        reply = self.admin.ask("node.approve", {"name": "false2", "fingerprint": waits["fingerprint"]})
+        self.assertIn("no operator any more", json.loads(reply["data"])["error"])
         exported = self.fleet.ctl("export", "--kind", "node").stdout
         self.assertNotIn("33" * 40, exported)
         self.fleet.ctl("apply", "-f", "-", input=exported)
