@@ -295,6 +295,14 @@ class Attester(unittest.TestCase):
         self.assertEqual(process.wait(PATIENCE), 0)
         self.assertFalse(is_alive(back))
 
+    def test_statistics(self):
+        self.worker.document(self.worker.question("node1", "ima"))
+
+        def seen():
+            gauges = self.fleet.process_stats()["attester-1"]["gauges"]
+            return gauges["attester.documents"] >= 1 and gauges["attester.questions"] >= 1 and "attester.dropped" in gauges
+        wait("the attester tells what it did", seen, PATIENCE, 0.1)
+
     # ---- rights and size ------------------------------------------------------------------------------------
 
     def test_rights(self):
