@@ -531,6 +531,28 @@ static void moving(void **state)
     }
 }
 
+/* The same with a file that may be executed: all that is wrong is that the list of mappings does not hold still. */
+static void moving_file(void **state)
+{
+    (void)state;
+    char library[256];
+    bool seen = false;
+    library_of(library);
+    victim_tell(
+        &victim,
+        "exec('''def churn():\\n fd = os.open(\"%s\", os.O_RDONLY)\\n a = mmap.mmap(fd, 4096, flags=mmap.MAP_PRIVATE, prot=5)\\n"
+        " while True:\\n  b = mmap.mmap(fd, 8192, flags=mmap.MAP_PRIVATE, prot=5)\\n  a.close()\\n"
+        "  a = mmap.mmap(fd, 4096, flags=mmap.MAP_PRIVATE, prot=5)\\n  b.close()\\n''')",
+        library);
+    victim_tell(&victim, "threading.Thread(target=churn, daemon=True).start()");
+    for (unsigned i = 0; i < 200 && !seen; i++) { /* a busy machine may not let it run while it is looked at */
+        look();
+        seen = verdict->reason == evidence_reason_wire(EVIDENCE_PROCMEM_MOVING);
+        assert_true(seen || verdict->outcome == SP_OUTCOME_PASS);
+    }
+    assert_true(seen);
+}
+
 /* A service that forks all the time. */
 static void forking(void **state)
 {
@@ -796,6 +818,7 @@ int main(void)
         LIVE(other_user),
         LIVE(debian_list),
         LIVE(moving),
+        LIVE(moving_file),
         LIVE(forking),
         LIVE(callbacks),
         LIVE(nginx),

@@ -146,7 +146,7 @@ static struct sp_str line_of(struct sp_str text, const char *name)
             return sp_str_trim(sp_str_bytes(line.p + n + 1, line.n - n - 1));
         }
     }
-    return (struct sp_str){NULL, 0};
+    return sp_str_of("");
 }
 
 uint32_t procmem_maps_status(struct sp_str text, const char *name, unsigned index)

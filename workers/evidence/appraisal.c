@@ -31,6 +31,7 @@ void appraisal_binding(const uint8_t nonce[APPRAISAL_NONCE_BYTES], struct sp_str
     sp_crypto_sha256_final(&h, out);
 }
 
+static void say(struct appraisal_verdict *v, const char *text, const char *format, va_list args) SP_PRINTF(3, 0);
 static void say(struct appraisal_verdict *v, const char *text, const char *format, va_list args)
 {
     int n = snprintf(v->detail, sizeof v->detail, "%s", text);

@@ -292,10 +292,10 @@ static bool look(struct walk *w, int dir, const char *name, struct stat *st)
         step(w, FILES_WALK_OPENED);
         e = (struct files_entry){.state = FILES_READ};
         if (S_ISREG(st->st_mode)) {
-            e.state = read_file(w, fd, st, sha256);
+            e.state = (uint8_t)read_file(w, fd, st, sha256);
             e.sha256 = sha256;
         } else if (S_ISLNK(st->st_mode)) {
-            e.state = read_link(fd, target, &e.target);
+            e.state = (uint8_t)read_link(fd, target, &e.target);
         }
         (void)close(fd);
         if (e.state == FILES_READ && !name_holds(dir, name, st)) {
