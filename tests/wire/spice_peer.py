@@ -134,7 +134,7 @@ class Worker(Peer):
             for job in self.waiting.pop(digest):
                 outcome, detail = self.run(self.definitions[digest], job)
                 results.append({"ticket": job["ticket"], "outcome": wire.ENUMS["outcome"][outcome], "reason": wire.ENUMS["reason"]["ok"],
-                                "detail": detail, "measures": "", "evidence": b"", "checkpoint": b"", "trace": 0, "wait_us": 0, "run_us": 1})
+                                "detail": detail, "measures": "", "evidence": b"", "checkpoint": b"", "trace": 0, "wait_us": 0, "run_us": 1, "instance": 0})
         if results:
             self.batch += 1
             self.send("ResultBatch", {"boot": self.boot, "batch": self.batch, "results": results}, dest="keeper")
