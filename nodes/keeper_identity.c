@@ -301,7 +301,9 @@ static json_t *identity_bind(struct nodes_shell *s, struct keeper_act *act, cons
     next.withdrawn = false;
     next.is = *id;
     next.act = *who;
-    memset(&next.ask, 0, sizeof next.ask);
+    if (who->approved[0] != '\0' || memcmp(next.ask.print, id->print, sizeof id->print) == 0) { /* else somebody's request still waits */
+        memset(&next.ask, 0, sizeof next.ask);
+    }
     return act->dry ? json_object() : identity_write(s, act, &next, true);
 }
 
@@ -311,7 +313,9 @@ static json_t *identity_request(struct nodes_shell *s, struct keeper_act *act, c
     char print[PRINT_HEX];
     sp_hex_write(id->print, sizeof id->print, print);
     (void)snprintf(act->to, sizeof act->to, "ask %s", print);
-    sp_hex_write(next.is.print, sizeof next.is.print, act->from);
+    if (next.is.mode != SP_ENROLMENT_NONE) {
+        sp_hex_write(next.is.print, sizeof next.is.print, act->from);
+    }
     memcpy(next.ask_key, node->key, sizeof next.ask_key);
     next.ask = *id;
     next.asked = (struct enrolment_act){.wall_ms = nodes_shell_now(s).wall.ms};

@@ -101,6 +101,19 @@ static const struct node_row *enrolment_holder(const struct enrolment_table *t, 
     return NULL;
 }
 
+/* True when no other node was ever bound under this key. A key gets another name when its former node is given another key: that must not be
+ * how one operator alone gives it another TPM. */
+static bool enrolment_key_is_new(const struct enrolment_table *t, const struct node_row *node)
+{
+    for (uint32_t id = 1; id <= t->size; id++) {
+        const struct enrolment_row *row = t->rows[id - 1];
+        if (row != NULL && id != node->id && row->is.mode != SP_ENROLMENT_NONE && memcmp(row->key, node->key, sizeof row->key) == 0) {
+            return false;
+        }
+    }
+    return true;
+}
+
 enum enrolment_change enrolment_judge(const struct enrolment_table *t, const struct node_registry *nodes, const struct node_row *node,
                                     const struct enrolled *want, const struct node_row **other)
 {
@@ -115,7 +128,7 @@ enum enrolment_change enrolment_judge(const struct enrolment_table *t, const str
         return ENROLMENT_TAKEN;
     }
     if (row == NULL || row->is.mode == SP_ENROLMENT_NONE) {
-        return ENROLMENT_FRESH;
+        return enrolment_key_is_new(t, node) ? ENROLMENT_FRESH : ENROLMENT_OTHER;
     }
     if (memcmp(row->key, node->key, sizeof row->key) != 0 || !enrolment_same(&row->is, want)) {
         return ENROLMENT_OTHER;

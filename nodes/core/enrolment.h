@@ -6,9 +6,9 @@
  *                      +--withdraw--> withdrawn: nothing is served, and another identity still needs the approval
  *
  * An identity goes with the key of the node and not with its name: under another key the row is nobody's, and is still what a new
- * identity has to replace with a second approval, so that a name cannot be taken over by giving it another key. No key of an attester
- * and no key of a TPM is held by two nodes. Rows written up to a doubted number (the store was put back, or somebody edited it) are
- * not served until they are confirmed. Pure; one owner, one thread. */
+ * identity has to replace with a second approval, so that a name cannot be taken over by giving it another key, nor a key by giving it
+ * another name. No key of an attester and no key of a TPM is held by two nodes. Rows written up to a doubted number (the store was put
+ * back, or somebody edited it) are not served until they are confirmed. Pure; one owner, one thread. */
 #ifndef ENROLMENT_H
 #define ENROLMENT_H
 

@@ -183,6 +183,28 @@ static void k3_no_way_around_the_approval(void **unused)
     rig_fini(&r);
 }
 
+/* A key that was bound under one name and comes back under another: one operator may do that, and may not give it another TPM by it. */
+static void k3_no_way_around_by_another_name(void **unused)
+{
+    struct rig r;
+    struct enrolled a = of(1, SP_ENROLMENT_CERTIFIED), b = of(2, SP_ENROLMENT_CERTIFIED);
+    (void)unused;
+    rig_init(&r);
+    bind(&r, 1, &a);
+    node_registry_state(&r.nodes, node_registry_at(&r.nodes, 1), SP_NODE_STATE_RETIRED);
+    rig_node(&r, "n1", 7, SP_NODE_STATE_IN_SERVICE);
+    rig_node(&r, "x", 1, SP_NODE_STATE_IN_SERVICE); /* the key is free now */
+    assert_int_equal(state(&r, 3), ENROLMENT_NOBODY);
+    assert_int_equal(judge(&r, 3, &b), ENROLMENT_OTHER);
+    assert_int_equal(judge(&r, 3, &a), ENROLMENT_OTHER);
+    bind(&r, 3, &b); /* as two have decided */
+    assert_int_equal(judge(&r, 3, &b), ENROLMENT_CONFIRMED);
+    rig_node(&r, "y", 9, SP_NODE_STATE_IN_SERVICE);
+    struct enrolled c = of(3, SP_ENROLMENT_CERTIFIED);
+    assert_int_equal(judge(&r, 4, &c), ENROLMENT_FRESH);
+    rig_fini(&r);
+}
+
 /* An identity goes with the key: under another name it is the same node's still, and the old name has nothing. */
 static void k3_the_identity_goes_with_the_key(void **unused)
 {
@@ -263,6 +285,7 @@ int main(void)
         cmocka_unit_test(k3_any_other_part_needs_a_second_operator),
         cmocka_unit_test(k3_no_key_is_held_by_two_nodes),
         cmocka_unit_test(k3_no_way_around_the_approval),
+        cmocka_unit_test(k3_no_way_around_by_another_name),
         cmocka_unit_test(k3_the_identity_goes_with_the_key),
         cmocka_unit_test(k3_another_operator_approves_what_was_asked),
         cmocka_unit_test(k35_doubted_until_confirmed),
