@@ -148,7 +148,7 @@ static unsigned char escaped(struct reader *r, const char *digits, uint32_t left
 {
     int high = left >= 2 ? hex_of(digits[0]) : -1;
     int low = left >= 2 ? hex_of(digits[1]) : -1;
-    unsigned char c = (unsigned char)(high << 4 | low);
+    unsigned char c = (unsigned char)((unsigned)high << 4 | (unsigned)low);
     if (high < 0 || low < 0 || is_plain(c) || c == '\0') {
         refuse(r, "%% is followed by two digits, and only where they are needed");
     }
@@ -204,7 +204,7 @@ static void digits(struct reader *r, struct sp_str w, uint8_t *out, uint32_t n)
     for (uint32_t i = 0; i < n && ok; i++) {
         int high = hex_of(w.p[2 * i]), low = hex_of(w.p[2 * i + 1]);
         ok = high >= 0 && low >= 0;
-        out[i] = (uint8_t)(high << 4 | low);
+        out[i] = (uint8_t)((unsigned)high << 4 | (unsigned)low);
     }
     if (!ok) {
         refuse(r, "%u hexadecimal digits in small letters are wanted", 2 * n);
