@@ -487,6 +487,26 @@ static void move_late(void)
     move_directory();
 }
 
+/* Another directory in its place. */
+static void put_other_directory(void)
+{
+    assert_int_equal(rename(at("t/dir"), at("moved")), 0);
+    assert_int_equal(rename(at("elsewhere"), at("t/dir")), 0);
+}
+
+static void directory_swapped_for_another(void **state)
+{
+    (void)state;
+    make_dir("t/b");
+    make_dir("t/dir");
+    make_dir("elsewhere");
+    file("elsewhere/x", "put there late");
+    with(FILES_WALK_LISTED, "/t/b", put_other_directory, 1);
+    assert_int_equal(bed.steps, 1);
+    expect("/t/dir", 'd', FILES_UNSTABLE); /* what was looked at is gone, and what is there was not */
+    assert_null(entry("/t/dir/x"));
+}
+
 static void directory_swapped_for_a_link(void **state)
 {
     (void)state;
@@ -516,6 +536,7 @@ int main(void)
         T(once),
         T(again_and_again),
         T(directory_changes),
+        T(directory_swapped_for_another),
         T(directory_swapped_for_a_link),
     };
     return cmocka_run_group_tests_name("files walk", tests, NULL, NULL);
