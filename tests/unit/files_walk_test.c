@@ -445,6 +445,20 @@ static void once(void **state)
     }
 }
 
+/* A tree that is a file has no directory whose change would be seen: its name must still lead to what was read. */
+static void a_file_that_is_a_tree(void **state)
+{
+    static const struct sp_str alone = {"/t/a", 4};
+    (void)state;
+    file("t/a", "first content");
+    bed.o.trees = &alone;
+    with(FILES_WALK_HASHED, "/t/a", put_other_in_place, 1);
+    assert_int_equal(bed.rows, 1);
+    expect_text("/t/a", "other");
+    with(FILES_WALK_HASHED, "/t/a", put_other_in_place, 100);
+    expect("/t/a", 'f', FILES_UNSTABLE);
+}
+
 static void again_and_again(void **state)
 {
     (void)state;
@@ -534,6 +548,7 @@ int main(void)
         T(budget),
         T(deep),
         T(once),
+        T(a_file_that_is_a_tree),
         T(again_and_again),
         T(directory_changes),
         T(directory_swapped_for_another),
