@@ -445,6 +445,14 @@ static void once(void **state)
     }
 }
 
+/* The file itself is not touched: only what its path leads to. */
+static void put_other_directory_above(void)
+{
+    assert_int_equal(rename(at("t"), at("t-before")), 0);
+    make_dir("t");
+    file("t/a", "another one");
+}
+
 /* A tree that is a file has no directory whose change would be seen: its name must still lead to what was read. */
 static void a_file_that_is_a_tree(void **state)
 {
@@ -457,6 +465,8 @@ static void a_file_that_is_a_tree(void **state)
     expect_text("/t/a", "other");
     with(FILES_WALK_HASHED, "/t/a", put_other_in_place, 100);
     expect("/t/a", 'f', FILES_UNSTABLE);
+    with(FILES_WALK_HASHED, "/t/a", put_other_directory_above, 1);
+    expect_text("/t/a", "another one");
 }
 
 static void again_and_again(void **state)
