@@ -93,8 +93,11 @@ static void a_reboot_begins_again(void **state)
     struct ima_node n;
     (void)state;
     start(&n, POLICY);
+    add(&n, "/bin/b", digest_a);
+    add(&n, "/tmp/x", digest_b);
+    ima_node_quote_now(&n);
     expect(&n, EVIDENCE_OK);
-    n.tpm.clock.reset_count++;
+    n.tpm.clock.reset_count++; /* and less was run than before */
     ima_list_begin(&bed, &n.list);
     add(&n, "/bin/c", digest_a);
     ima_node_quote_now(&n);

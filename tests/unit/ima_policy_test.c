@@ -13,6 +13,7 @@
 #include <cmocka.h>
 
 #include "ima_bed.h"
+#include "ima_checkpoint.h"
 #include "sp_assert.h"
 #include "sp_hex.h"
 
@@ -477,6 +478,16 @@ static void attack_key_loaded_onto_a_keyring(void **state)
     with_policy(&b, "{\"digests\": {\"/x\": [\"" SHA256_A "\"]}, \"ima\": {\"ignored_keyrings\": [\"*\"]}}");
     assert_int_equal(judge_one(&b, &other), EVIDENCE_OK);
     assert_int_equal(ima_keyring_count(b.learned), 0);
+    close_policy(&b);
+    (void)snprintf(
+        text, sizeof text,
+        "{\"digests\": {}, \"keyrings\": {\".ima\": [\"%s\"], \".b\": [\"%s\"]}, \"ima\": {\"ignored_keyrings\": [\".ima\"]}}", hex,
+        hex);
+    with_policy(&b, text);
+    assert_int_equal(judge_one(&b, &key), EVIDENCE_OK);
+    assert_int_equal(ima_keyring_count(b.learned), 0); /* listed as well: still ignored */
+    close_policy(&b);
+    with_policy(&b, "{\"digests\": {\"/x\": [\"" SHA256_A "\"]}, \"ima\": {\"ignored_keyrings\": [\"*\"]}}");
     assert_true(bed.ops.digest(bed.ops.ctx, TPM_ALG_SHA256, "text", 4, of_evil));
     assert_int_equal(judge_one(&b, &(struct ima_made){"ima-buf", ".ima", TPM_ALG_SHA256, false, of_evil, sp_str_of("text")}),
                      EVIDENCE_IMA_UNLISTED);
@@ -657,6 +668,43 @@ static void trees_that_have_to_be_signed(void **state)
     ima_signer_free(&other);
 }
 
+/* Somebody's good signature does not count for a digest of another hash or kind, though the bytes are the same. */
+static void attack_signature_of_another_kind_of_digest(void **state)
+{
+    struct ima_signer_key key;
+    char text[4096];
+    uint8_t plain[1100], verity[1100];
+    struct bench b;
+    (void)state;
+    ima_signer_new(&key, "P-256", true);
+    (void)snprintf(text, sizeof text, OWN "\"keys\": [\"%s\"]}", ima_bed_base64(key.der, key.der_bytes));
+    with_policy(&b, text);
+    size_t n = ima_signer_sign(&key, TPM_ALG_SHA256, false, digest_a, plain);
+    size_t m = ima_signer_sign(&key, TPM_ALG_SHA256, true, digest_a, verity);
+    const struct {
+        uint16_t alg;
+        bool verity;
+        struct sp_str signature;
+        bool good;
+    } rows[] = {{TPM_ALG_SHA256, false, sp_str_bytes(plain, n), true},
+                {TPM_ALG_SM3, false, sp_str_bytes(plain, n), false},
+                {TPM_ALG_SHA256, true, sp_str_bytes(plain, n), false},
+                {TPM_ALG_SHA256, true, sp_str_bytes(verity, m), true},
+                {TPM_ALG_SHA256, false, sp_str_bytes(verity, m), false}};
+    for (size_t i = 0; i < SP_COUNT(rows); i++) {
+        const struct ima_entry entry = {.file_alg = rows[i].alg,
+                                        .file = sp_str_bytes(digest_a, 32),
+                                        .verity = rows[i].verity,
+                                        .path = sp_str_of("/x"),
+                                        .signature = rows[i].signature};
+        ima_judge_init(&b.judge, &b.rules->judge, &b.ops, 0);
+        ima_judge_entry(&b.judge, 1, &entry, false);
+        assert_int_equal(b.judge.proven.refused, rows[i].good ? 0 : 1);
+    }
+    close_policy(&b);
+    ima_signer_free(&key);
+}
+
 /* ---- table, checkpoint, print ---------------------------------------------------------------------------------- */
 
 #define MANY 20000u
@@ -705,6 +753,37 @@ static void tables(void **state)
     ima_table_destroy(&none);
 }
 
+static void checkpoints_come_back_as_they_went(void **state)
+{
+    struct ima_checkpoint c = {.policy = {1, 2},
+                               .bank = TPM_ALG_SHA256,
+                               .at = {.bytes = 1000, .entries = 10, .pcr = {7}},
+                               .pending = 3,
+                               .learned = 2},
+                          back;
+    uint8_t bytes[IMA_CHECKPOINT_BYTES_MAX + 1];
+    (void)state;
+    size_t n = ima_checkpoint_write(&c, bytes);
+    assert_true(ima_checkpoint_read(sp_str_bytes(bytes, n), &back));
+    assert_memory_equal(back.policy, c.policy, sizeof c.policy);
+    assert_memory_equal(back.at.pcr, c.at.pcr, sizeof c.at.pcr);
+    assert_true(back.bank == c.bank && back.at.bytes == 1000 && back.at.entries == 10 && back.pending == 3 && back.learned == 2);
+    for (size_t i = 0; i < n; i++) {
+        assert_false(ima_checkpoint_read(sp_str_bytes(bytes, i), &back));
+    }
+    assert_false(ima_checkpoint_read(sp_str_bytes(bytes, n + 1), &back));
+    for (unsigned i = 0; i < 5; i++) { /* what no good check leaves */
+        struct ima_checkpoint bad = c;
+        bad.at.violations = i == 0;
+        bad.at.entries = i == 1 ? 0 : 10;
+        bad.at.bytes = i == 2 ? IMA_LIST_BYTES_MAX + 1ull : 1000;
+        bad.bank = i == 3 ? TPM_ALG_NONE : TPM_ALG_SHA256;
+        n = ima_checkpoint_write(&bad, bytes);
+        bytes[4] = (uint8_t)(bytes[4] + (i == 4)); /* of another version */
+        assert_false(ima_checkpoint_read(sp_str_bytes(bytes, n), &back));
+    }
+}
+
 static void paths_are_shown_without_what_they_do_to_a_terminal(void **state)
 {
     char to[15];
@@ -736,7 +815,9 @@ int main(void)
         cmocka_unit_test(signature_headers),
         cmocka_unit_test(keys_with_the_same_identifier),
         cmocka_unit_test(trees_that_have_to_be_signed),
+        cmocka_unit_test(attack_signature_of_another_kind_of_digest),
         cmocka_unit_test(tables),
+        cmocka_unit_test(checkpoints_come_back_as_they_went),
         cmocka_unit_test(paths_are_shown_without_what_they_do_to_a_terminal),
     };
     memset(digest_a, 0xaa, sizeof digest_a);

@@ -69,10 +69,9 @@ void ima_table_destroy(struct ima_table **t)
 /* Class and length of the digest are of the key, so none of them can be taken for another. */
 static uint64_t tag_of(const struct ima_table *t, enum ima_class class, struct sp_str name, uint32_t digest_bytes)
 {
+    const uint64_t words[2] = {t->key[0] ^ (uint64_t) class ^ (uint64_t)digest_bytes << 8, t->key[1]};
     uint8_t key[16];
-    memcpy(key, t->key, sizeof key);
-    key[0] ^= (uint8_t) class;
-    key[1] ^= (uint8_t)digest_bytes;
+    memcpy(key, words, sizeof key); /* in words, as they are read */
     return sp_hash_sip(key, name.p, name.n);
 }
 
