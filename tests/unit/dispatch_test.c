@@ -8,7 +8,7 @@
 #include <cmocka.h>
 #include <string.h>
 
-#include "dispatch_attester.c" /* no library has its handlers yet */
+#include "dispatch_attester.h"
 #include "dispatch_bridge.h"
 #include "dispatch_broker.h"
 #include "dispatch_bus.h"
