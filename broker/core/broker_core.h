@@ -20,9 +20,9 @@
 #define BROKER_TRACE_MAX   8192u  /* batches remembered for trace */
 #define BROKER_NOBODY      UINT32_MAX
 #define BROKER_HELD_US_MAX 60000000u /* longest a batch waits here, whatever its sender says */
-#define BROKER_ASKED_MAX      4096u      /* parts of evidence that are waited for at once, */
-#define BROKER_ASKED_PEER_MAX 128u       /* by one connection: half of what is held for a peer that does not read, by default */
-#define BROKER_ASKED_US_MAX   600000000u /* longest one is waited for, whatever its asker says */
+#define BROKER_ASKED_MAX      4096u     /* parts of evidence that are waited for at once, */
+#define BROKER_ASKED_PEER_MAX 128u      /* by one connection: half of what is held for a peer that does not read, by default */
+#define BROKER_ASKED_US_MAX   90000000u /* longest one is waited for; who waits longer asks again, a worker each minute at least */
 
 /* Checks the seal of an envelope under this Ed25519 key; from outside, so that the core needs no crypto library. */
 struct broker_verify {
