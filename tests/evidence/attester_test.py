@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives import hashes  # noqa: E402
 from cryptography.hazmat.primitives.asymmetric import ec, utils  # noqa: E402
 from zmq.utils import z85  # noqa: E402
 
-from attester_bed import PATIENCE, REASON, Asker, Swtpm, add_attester, children, forget, is_alive, sections, start_attester, wire, wrap  # noqa: E402
+from attester_bed import PATIENCE, REASON, Asker, Swtpm, add_attester, add_broker, children, forget, is_alive, sections, start_attester, wire, wrap  # noqa: E402
 from fleet import Fleet, wait  # noqa: E402
 
 PART = 196608
@@ -44,6 +44,7 @@ class Attester(unittest.TestCase):
         cls.addClassCleanup(cls.fleet.__exit__, None, None, None)
         cls.addClassCleanup(cls.tpm.close)
         cls.addClassCleanup(cls.no_findings)
+        add_broker(cls.fleet, "broker-2")
         for name, data in (("boot", BOOT_LOG), ("ima", IMA_LOG)):
             (cls.fleet.prefix / name).write_bytes(data)
         common = {"boot_log": str(cls.fleet.prefix / "boot"), "ima_log": str(cls.fleet.prefix / "ima"), "cpu_percent": 100, "per_minute": 600}
@@ -53,10 +54,10 @@ class Attester(unittest.TestCase):
         add_attester(cls.fleet, "attester-4", "node4", {**common, "tcti": "swtpm:path=/nowhere", "user": "nobody"})
         add_attester(cls.fleet, "attester-3", "node3", {**common, "tcti": "swtpm:path=/nowhere"})
         forget(cls.fleet, "attester-3", "worker-3")
-        cls.fleet.start("broker-1")
+        cls.fleet.start("broker-1", "broker-2")
         cls.start("attester-1")
-        cls.worker = Asker(cls.fleet.prefix, "worker-1")
-        cls.admin = Asker(cls.fleet.prefix, "admin")
+        cls.worker = Asker(cls.fleet.prefix, "worker-1", broker=1)  # broker-1: the other one is first in the file
+        cls.admin = Asker(cls.fleet.prefix, "admin", broker=1)
         cls.addClassCleanup(cls.worker.close)
         cls.addClassCleanup(cls.admin.close)
 
@@ -282,10 +283,18 @@ class Attester(unittest.TestCase):
         self.start("attester-1")
         self.worker.document(self.worker.question("node1", "ima"))
 
-    def test_broker_dies(self):
-        self.worker.document(self.worker.question("node1", "ima"))
-        self.fleet.restart("broker-1")
+    def test_brokers_die(self):
+        """It is connected to all of them: each brings questions while another is gone, and all do when they are back."""
+        other = Asker(self.fleet.prefix, "worker-2", broker=0)
+        self.addCleanup(other.close)
+        for asker in (self.worker, other):
+            asker.document(asker.question("node1", "ima"))
+        self.fleet.kill("broker-1")
+        self.assertEqual(other.document(other.question("node1", "ima")), IMA_LOG)
+        self.fleet.start("broker-1")
         self.assertEqual(self.worker.document(self.worker.question("node1", "ima")), IMA_LOG)
+        self.fleet.restart("broker-2")
+        self.assertEqual(other.document(other.question("node1", "ima")), IMA_LOG)
 
     def test_end(self):
         self.start("attester-2")

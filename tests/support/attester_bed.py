@@ -85,6 +85,16 @@ def new_principal(prefix, name, role, nodes="", adapters=""):
             f"    adapters: \"{adapters}\"\n    nodes: \"{nodes}\"\n    revoked: false\n")
 
 
+def add_broker(fleet, name):
+    """Before anything else is added: one more broker for everybody."""
+    principals = fleet.prefix / "etc/principals.yaml"
+    principals.write_text(principals.read_text() + new_principal(fleet.prefix, name, "broker"))
+    text = fleet.config.read_text()
+    fleet.config.write_text(text.replace("brokers:\n", f"brokers:\n  - name: {name}\n    endpoints: [\"ipc://run/{name}.sock\"]\n", 1))
+    for path in (principals, fleet.config):
+        path.chmod(0o600)
+
+
 def add_attester(fleet, name, node, settings):
     """Before the fleet starts: the principal of an attester, and a configuration of its own beside the fleet's."""
     principals = fleet.prefix / "etc/principals.yaml"
@@ -139,8 +149,8 @@ def is_alive(pid):
 class Asker(spice_peer.Peer):
     """A worker or an operator that asks attesters."""
 
-    def __init__(self, prefix, name, adapters="tpm,ima"):
-        super().__init__(prefix, name)
+    def __init__(self, prefix, name, adapters="tpm,ima", broker=0):
+        super().__init__(prefix, name, broker)
         self.id, self.turns = int.from_bytes(os.urandom(6), "big"), 0
         self.say_hello(adapters)
 

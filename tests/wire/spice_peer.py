@@ -29,7 +29,7 @@ def subject(job):
 
 
 class Peer:
-    def __init__(self, prefix, name):
+    def __init__(self, prefix, name, broker=0):
         self.prefix, self.name, self.sequence = pathlib.Path(prefix), name, 0
         config = yaml.safe_load((self.prefix / "etc/spice.yaml").read_text())
         self.deployment = bytes.fromhex(config["deployment"])
@@ -44,7 +44,7 @@ class Peer:
         self.socket.maxmsgsize = wire.FRAME_BYTES_MAX
         self.socket.curve_publickey = keys["curve_public"].encode()
         self.socket.curve_secretkey = keys["curve_secret"].encode()
-        broker = config["brokers"][0]
+        broker = config["brokers"][broker]
         self.socket.curve_serverkey = self.principals[broker["name"]]["curve"].encode()
         scheme, path = broker["endpoints"][0].split("://", 1)
         if scheme == "ipc" and not os.path.isabs(path):
