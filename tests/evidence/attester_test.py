@@ -5,6 +5,7 @@ import base64
 import ctypes.util
 import hashlib
 import hmac
+import json
 import os
 import pathlib
 import pwd
@@ -22,7 +23,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, utils  # noqa: E402
 from zmq.utils import z85  # noqa: E402
 
 from attester_bed import PATIENCE, REASON, Asker, Swtpm, add_attester, add_broker, children, forget, is_alive, sections, start_attester, wire, wrap  # noqa: E402
-from fleet import Fleet, wait  # noqa: E402
+from fleet import BIN, Fleet, wait  # noqa: E402
 
 PART = 196608
 PROOF = b"SPICE1 attestation key:\0"
@@ -311,6 +312,17 @@ class Attester(unittest.TestCase):
             gauges = self.fleet.process_stats()["attester-1"]["gauges"]
             return gauges["attester.documents"] >= 1 and gauges["attester.questions"] >= 1 and "attester.dropped" in gauges
         wait("the attester tells what it did", seen, PATIENCE, 0.1)
+
+    def test_wrong_configuration(self):
+        """Told at start, with the exit code of wrong use: not taken for something that is not there."""
+        for key, value in (("tcti", "cmd:/bin/sh -c id"), ("trees", ["etc/nova"]), ("services", ["a=b=c"]), ("ak_handle", "8101")):
+            with self.subTest(key=key):
+                path = self.fleet.prefix / "etc/wrong.yaml"
+                path.write_text(self.fleet.config.read_text() + f"attester:\n  {key}: {json.dumps(value)}\n")
+                path.chmod(0o600)
+                done = subprocess.run([BIN / "spice-attester", "--config", path, "--name", "attester-1"], capture_output=True, text=True, timeout=PATIENCE)
+                self.assertEqual(done.returncode, 2, done.stderr)
+                self.assertIn(key, done.stderr)
 
     # ---- rights and size ------------------------------------------------------------------------------------
 

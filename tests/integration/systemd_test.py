@@ -50,7 +50,7 @@ class Units(unittest.TestCase):
     def test_attester(self):
         """It starts with the rights that its two parts need or give up, and with no other; it writes nothing."""
         service = read(UNITS / "spice-attester@.service")["Service"]
-        for key, value in {**MUST, "CapabilityBoundingSet": "CAP_DAC_READ_SEARCH CAP_SYS_PTRACE CAP_SETUID CAP_SETGID", "PrivateTmp": "no",
+        for key, value in {**MUST, "CapabilityBoundingSet": "CAP_DAC_READ_SEARCH CAP_SYS_PTRACE CAP_CHECKPOINT_RESTORE CAP_SETUID CAP_SETGID", "PrivateTmp": "no",
                            "User": "root", "DevicePolicy": "closed", "DeviceAllow": "/dev/tpmrm0 rw", "KillMode": "mixed"}.items():
             self.assertEqual(service[key].strip(), value, key)
         for key in ("StateDirectory", "ReadWritePaths", "AmbientCapabilities"):

@@ -129,8 +129,9 @@ int main(int argc, char **argv)
             .token = token, .prefix = p.common.prefix, .wait_ms = wait_ms, .program = "spice-attester", .attester = true};
         return enrol_run(&o, &err) == SP_OK ? SP_OPT_EXIT_OK : sp_process_fail(&needs, &err, SP_OPT_EXIT_FAILED);
     }
-    if (start_back(&p.common, &err) != SP_OK) {
-        return sp_process_fail(&needs, &err, SP_OPT_EXIT_FAILED);
+    enum sp_rc rc = start_back(&p.common, &err);
+    if (rc != SP_OK) {
+        return sp_process_fail(&needs, &err, rc == SP_E_INVALID ? SP_OPT_EXIT_USAGE : SP_OPT_EXIT_FAILED);
     }
     code = sp_process_run(&p, &needs);
     back_stop(&back_fd, &back_pid);

@@ -275,30 +275,43 @@ static void run(struct back *b, const char *name)
     _exit(0);
 }
 
-/* A service that cannot be looked for would be taken for one that this host does not have. */
-static bool services_ok(const struct sp_conf_attester *conf, struct sp_err *err)
+/* What cannot be read as it is written would be taken for something that this host does not have. */
+static enum sp_rc check_conf(const struct sp_conf_attester *conf, struct sp_err *err)
 {
+    static const char *const links[] = {"device", "swtpm:", "mssim:", "tabrmd"}; /* none that runs a program */
     struct procmem_service_spec spec;
-    for (uint32_t i = 0; i < conf->service_count; i++) {
-        if (!procmem_find_parse(conf->services[i], &spec)) {
-            (void)sp_err_set(err, SP_E_INVALID, "attester.services",
-                             "%s: it is NAME, NAME=unit:PATTERN, NAME=exe:/PATH or NAME=script:/PATH", conf->services[i]);
-            return false;
+    bool known = false;
+    for (size_t i = 0; i < SP_COUNT(links); i++) {
+        known = known || strncmp(conf->tcti, links[i], strlen(links[i])) == 0;
+    }
+    if (!known) {
+        (void)sp_err_set(err, SP_E_INVALID, "attester.tcti", "%.100s: no link to a TPM that is used here", conf->tcti);
+        sp_err_hint(err, "device:/dev/tpmrm0, or for tests swtpm:path=SOCKET");
+        return SP_E_INVALID;
+    }
+    for (uint32_t i = 0; i < conf->tree_count; i++) {
+        if (conf->trees[i][0] != '/') {
+            return sp_err_set(err, SP_E_INVALID, "attester.trees", "%.200s: an absolute path is wanted", conf->trees[i]);
         }
     }
-    return true;
+    for (uint32_t i = 0; i < conf->service_count; i++) {
+        if (!procmem_find_parse(conf->services[i], &spec)) {
+            return sp_err_set(err, SP_E_INVALID, "attester.services",
+                              "%s: it is NAME, NAME=unit:PATTERN, NAME=exe:/PATH or NAME=script:/PATH", conf->services[i]);
+        }
+    }
+    return SP_OK;
 }
 
 enum sp_rc back_start(const struct sp_conf_attester *conf, const char *name, int *fd, pid_t *pid, struct sp_err *err)
 {
     int ends[2];
+    enum sp_rc rc = check_conf(conf, err);
+    if (rc != SP_OK) {
+        return rc;
+    }
     struct back *b = calloc(1, sizeof *b);
     struct sp_conf_attester *own = malloc(sizeof *own); /* the whole configuration is of no use there */
-    if (!services_ok(conf, err)) {
-        free(own);
-        free(b);
-        return SP_E_INVALID;
-    }
     if (b == NULL || own == NULL || socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0) {
         free(own);
         free(b);
