@@ -192,6 +192,35 @@ static void keylime_policies_and_real_kernels(void **state)
     free((void *)(uintptr_t)text.p);
 }
 
+/* A kernel with ima_hash=sha1: the first entry is over PCR 0 to 7 of that bank, PCR 10 is taken from the better one. */
+static void a_kernel_that_hashes_with_sha1(void **state)
+{
+    struct sp_str keep = {NULL, 0}, values = evidence_bed_file("tpm", "ima/k61-sha1/p1.ecc-sha1bank.pcrs");
+    const struct tpm_selection all = {1, {{TPM_ALG_SHA1, 0x7ff}}};
+    struct tpm_pcrs pcrs;
+    (void)state;
+    become("k61-sha1", "p1", &keep);
+    assert_int_equal(tpm_pcrs_read(values, &all, &pcrs), EVIDENCE_OK);
+    for (unsigned i = 0; i < 11; i++) {
+        memcpy(tpm.sha1[i], pcrs.value[0][i], 20);
+    }
+    scratch_file(&scratch, "all",
+                 "{\"digests\": {\"/none\": [\"" SHA256_A
+                 "\"]}, \"excludes\": [\"/(bin|tmp|lib|lib64)/\", \"kernel_version\", \"[.]\"]}",
+                 SIZE_MAX, 0600);
+    void *check = compile("{\"policy\":\"all\"}");
+    expect(run(check, NULL), SP_OUTCOME_ERROR, SP_REASON_REFERENCE_UNQUOTED);
+    rig_release(rig, check);
+    check = compile("{\"policy\":\"all\",\"pcrs\":\"sha256:0-10+sha1:0-7\"}");
+    const struct rig_result *r = run(check, NULL);
+    expect(r, SP_OUTCOME_PASS, SP_REASON_OK);
+    expect(run(check, r), SP_OUTCOME_PASS, SP_REASON_OK);
+    assert_int_equal(node.lists, 0);
+    rig_release(rig, check);
+    free((void *)(uintptr_t)keep.p);
+    free((void *)(uintptr_t)values.p);
+}
+
 /* ---- in the sandbox -------------------------------------------------------------------------------------------- */
 
 static void keys_of_every_kind_without_files_or_calls(void **state)
@@ -263,6 +292,29 @@ static void policies_that_are_refused(void **state)
         }
         rig_release(rig, check);
     }
+}
+
+/* A policy that somebody with write access to the directory changed is nobody's. */
+static void signed_policies(void **state)
+{
+    static char text[4096], params[4096];
+    struct ima_signer_key key;
+    (void)state;
+    ima_signer_new(&key, "P-384", false);
+    ima_list_begin(&bed, &made);
+    add("/bin/a", digest_a);
+    quote_made();
+    (void)snprintf(params, sizeof params, "{\"policy\":\"signed\",\"signers\":[\"%s\"]}", ima_bed_base64(key.der, key.der_bytes));
+    ima_signer_envelope(&key, "application/vnd.keylime+json", "{\"digests\": {\"/bin/a\": [\"" SHA256_A "\"]}}", text, sizeof text);
+    scratch_file(&scratch, "signed", text, SIZE_MAX, 0600);
+    void *check = compile(params);
+    expect(run(check, NULL), SP_OUTCOME_PASS, SP_REASON_OK);
+    rig_release(rig, check);
+    scratch_file(&scratch, "signed", SHA256_A "  /bin/a\n", SIZE_MAX, 0600);
+    check = compile(params);
+    expect(run(check, NULL), SP_OUTCOME_ERROR, SP_REASON_BAD_PARAMETERS);
+    rig_release(rig, check);
+    ima_signer_free(&key);
 }
 
 /* ---- attacks --------------------------------------------------------------------------------------------------- */
@@ -446,6 +498,8 @@ int main(void)
     static const struct CMUnitTest own[] = {
         WITH_RIG(keylime_policies_and_real_kernels),
         WITH_RIG(keys_of_every_kind_without_files_or_calls),
+        WITH_RIG(a_kernel_that_hashes_with_sha1),
+        WITH_RIG(signed_policies),
         WITH_RIG(policies_that_are_refused),
         WITH_RIG(an_attester_without_a_list),
         WITH_RIG(another_policy_judges_everything_again),

@@ -105,6 +105,21 @@ const char *ima_bed_base64(const void *p, size_t n)
     return text;
 }
 
+void ima_signer_envelope(const struct ima_signer_key *k, const char *type, const char *payload, char *to, size_t size)
+{
+    char over[4096];
+    uint8_t digest[32], signature[1100];
+    int n = snprintf(over, sizeof over, "DSSEv1 %zu %s %zu %s", strlen(type), type, strlen(payload), payload);
+    SP_ASSERT(n > 0 && n < (int)sizeof over);
+    sp_crypto_sha256(over, (size_t)n, digest);
+    size_t bytes = ima_signer_sign(k, TPM_ALG_SHA256, false, digest, signature);
+    n = snprintf(to, size, "{\"payload\": \"%s\", ", ima_bed_base64(payload, strlen(payload)));
+    n += snprintf(to + n, size - (size_t)n,
+                  "\"payloadType\": \"%s\", \"signatures\": [{\"keyid\": \"x\", \"sig\": \"AAAA\"}, {\"sig\": \"%s\"}]}", type,
+                  ima_bed_base64(signature + 9, bytes - 9));
+    SP_ASSERT(n < (int)size);
+}
+
 void ima_bed_sha256(const void *p, size_t n, uint8_t digest[32], char hex[65])
 {
     sp_crypto_sha256(p, n, digest);

@@ -21,6 +21,8 @@ void ima_signer_new(struct ima_signer_key *k, const char *kind, bool certificate
 void ima_signer_free(struct ima_signer_key *k);
 /* Effect: writes a signature of version 2 (or, of an fs-verity digest, 3) over a digest. Returns its bytes. */
 size_t ima_signer_sign(const struct ima_signer_key *k, uint16_t alg, bool verity, const uint8_t *digest, uint8_t to[1100]);
+/* Effect: writes an envelope (DSSE) with one signature around a text. */
+void ima_signer_envelope(const struct ima_signer_key *k, const char *type, const char *payload, char *to, size_t size);
 /* Effect: SHA-256, and the same in hexadecimal digits. */
 void ima_bed_sha256(const void *p, size_t n, uint8_t digest[32], char hex[65]);
 /* Lends: text in base64 (one at a time). */

@@ -449,6 +449,43 @@ static void policies_are_refused_where_they_are_read(void **state)
     appraisal_ima.policy_free(policy);
 }
 
+/* Where signers are named, only what one of them has signed is a policy. */
+static void policies_in_envelopes(void **state)
+{
+    static const char type[] = "application/vnd.keylime+json", policy[] = "{\"digests\": {\"/a\": [\"" SHA256_A "\"]}}";
+    static char text[4096], params[4096];
+    char why[APPRAISAL_WHY_MAX];
+    struct ima_signer_key key, other;
+    (void)state;
+    ima_signer_new(&key, "P-256", false);
+    ima_signer_new(&other, "P-256", false);
+    (void)snprintf(params, sizeof params, "{\"signers\": [\"%s\"]}", ima_bed_base64(key.der, key.der_bytes));
+    ima_signer_envelope(&key, type, policy, text, sizeof text);
+    void *good = appraisal_ima.policy_new(&bed.ops, sp_str_of(params), sp_str_of(text), why);
+    assert_non_null(good);
+    appraisal_ima.policy_free(good);
+    assert_null(appraisal_ima.policy_new(&bed.ops, sp_str_of("{}"), sp_str_of(text), why)); /* nobody's signature counts */
+    assert_non_null(strstr(why, "signers"));
+    assert_null(appraisal_ima.policy_new(&bed.ops, sp_str_of("{\"signers\": []}"), sp_str_of(text), why));
+    assert_null(appraisal_ima.policy_new(&bed.ops, sp_str_of("{\"signers\": \"\"}"), sp_str_of(policy), why));
+    assert_null(appraisal_ima.policy_new(&bed.ops, sp_str_of("{\"signers\": [\"AAAA\"]}"), sp_str_of(text), why));
+    assert_null(appraisal_ima.policy_new(&bed.ops, sp_str_of(params), sp_str_of(policy), why));
+    assert_non_null(strstr(why, "must be signed"));
+    ima_signer_envelope(&other, type, policy, text, sizeof text);
+    assert_null(appraisal_ima.policy_new(&bed.ops, sp_str_of(params), sp_str_of(text), why));
+    assert_non_null(strstr(why, "none of the signers"));
+    ima_signer_envelope(&key, type, policy, text, sizeof text);
+    static const char *const parts[] = {"payload\": \"", "payloadType\": \"", "{\"sig\": \""};
+    for (size_t i = 0; i < SP_COUNT(parts); i++) { /* a letter of the payload, of its type, of the signature */
+        char *at = strstr(text, parts[i]) + strlen(parts[i]) + 12;
+        *at ^= 2;
+        assert_null(appraisal_ima.policy_new(&bed.ops, sp_str_of(params), sp_str_of(text), why));
+        *at ^= 2;
+    }
+    ima_signer_free(&key);
+    ima_signer_free(&other);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
@@ -475,6 +512,7 @@ int main(void)
         cmocka_unit_test(a_long_list_takes_little_memory),
         cmocka_unit_test(memory_that_is_spent_says_so),
         cmocka_unit_test(policies_are_refused_where_they_are_read),
+        cmocka_unit_test(policies_in_envelopes),
     };
     memset(digest_a, 0xaa, sizeof digest_a);
     memset(digest_b, 0xbb, sizeof digest_b);

@@ -299,7 +299,7 @@ static void what_is_refused_says_why(void **state)
         {"{\"digests\": {\"/a\": [\"" SHA256_A "\"]}, \"rules\": \"FILE-HASHES:\"}", "order of evaluation"},
         {"{\"digests\": {}, \"verification-keys\": \"nothing\"}", "verification-keys: "},
         {"{\"digests\": {}, \"verification-keys\": {\"pubkeys\": [\"AAAA\"]}}", "key 1 is not RSA"},
-        {"{\"payload\": \"e30=\", \"signatures\": []}", "payload"},
+        {"{\"payload\": \"e30=\", \"signatures\": []}", "signers"},
         {OWN "\"files\": {}}", "neither"},
         {OWN "\"digests\": {}}", "digests: unknown member"},
         {"{\"spice-ima-policy\": 2, \"files\": {\"/a\": \"" SHA256_A "\"}}", "version is not 1"},

@@ -5,7 +5,7 @@
 
 #define POLICY_BYTES (64u << 20)
 
-enum { P_POLICY, P_SHA256, P_CERTIFIED, P_PCRS };
+enum { P_POLICY, P_SHA256, P_CERTIFIED, P_PCRS, P_SIGNERS };
 
 static const struct sp_param params[] = {
     [P_POLICY] = {"policy", SP_PARAM_STR, true, 1, 255, NULL, "policy file, Keylime's or ours, by its path below policy_dir", NULL},
@@ -14,6 +14,8 @@ static const struct sp_param params[] = {
     [P_CERTIFIED] = {"certified", SP_PARAM_BOOL, false, 0, 0, "false", "refuse nodes that were enrolled on first use only", NULL},
     [P_PCRS] = {"pcrs", SP_PARAM_STR, false, 1, 255, "\"sha256:0-10\"",
                 "PCRs that are quoted: 10, and those the list's first entry is over, in the bank of its hash", NULL},
+    [P_SIGNERS] = {"signers", SP_PARAM_LIST, false, 1, 16, NULL,
+                   "public keys (PEM, or DER in base64) of which one must have signed the policy, with ECDSA", NULL},
 };
 
 static const struct sp_param settings_table[] = {EVIDENCE_SETTINGS};

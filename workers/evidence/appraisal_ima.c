@@ -18,6 +18,7 @@
 
 #include "appraisal_quote.h"
 #include "ima_checkpoint.h"
+#include "ima_envelope.h"
 #include "ima_judge.h"
 #include "ima_rules.h"
 #include "msg.h"
@@ -65,24 +66,48 @@ struct run {
 
 /* ---- policy ---------------------------------------------------------------------------------------------------- */
 
-static bool read_params(struct sp_str params, struct policy *p, char *why)
+static bool read_selection(const json_t *pcrs, struct policy *p, char *why)
 {
-    const char *text = SELECTION;
-    json_t *root = json_loadb(params.p, params.n, JSON_REJECT_DUPLICATES, NULL);
-    const json_t *pcrs = json_object_get(root, "pcrs");
-    if (json_is_string(pcrs) && json_string_length(pcrs) > 0) {
-        text = json_string_value(pcrs);
-    }
-    p->certified = json_is_true(json_object_get(root, "certified"));
-    bool ok = (params.n == 0 || json_is_object(root)) && tpm_selection_read(sp_str_of(text), &p->selection);
+    const char *text = json_is_string(pcrs) && json_string_length(pcrs) > 0 ? json_string_value(pcrs) : SELECTION;
+    bool ok = tpm_selection_read(sp_str_of(text), &p->selection);
     for (uint32_t i = p->selection.banks; ok && i > 0; i--) {
         p->bank = (p->selection.bank[i - 1].pcrs >> IMA_PCR & 1u) != 0 ? p->selection.bank[i - 1].alg : p->bank;
     }
-    if (!ok || p->bank == TPM_ALG_NONE) {
+    ok = ok && p->bank != TPM_ALG_NONE;
+    if (!ok) {
         (void)snprintf(why, APPRAISAL_WHY_MAX, "pcrs: is no selection with PCR 10, as \"%s\"", SELECTION);
     }
-    json_decref(root);
-    return ok && p->bank != TPM_ALG_NONE;
+    return ok;
+}
+
+static bool read_signers(const json_t *list, struct ima_keyring *signers, char *why)
+{
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        const json_t *one = json_array_get(list, i);
+        if (!ima_keyring_add_text(signers, sp_str_bytes(json_string_value(one), json_string_length(one)), NULL)) {
+            (void)snprintf(why, APPRAISAL_WHY_MAX, "signers: number %zu is no key for ECDSA", i + 1);
+            return false;
+        }
+    }
+    return true;
+}
+
+/* The policy itself: where signers are named, what one of them has signed and nothing else. */
+static bool read_policy(const json_t *params, struct sp_str text, struct policy *p, char *why)
+{
+    const json_t *list = json_object_get(params, "signers");
+    struct ima_keyring *signers = ima_keyring_new(p->crypto);
+    struct sp_str payload = {NULL, 0};
+    (void)snprintf(why, APPRAISAL_WHY_MAX, "memory is out");
+    bool ok = signers != NULL && read_signers(list, signers, why);
+    if (ok && list != NULL) {
+        ok = ima_envelope_open(signers, text, &payload, why, APPRAISAL_WHY_MAX);
+        text = payload;
+    }
+    ok = ok && ima_rules_new(p->crypto, text, &p->rules, why);
+    free((void *)(uintptr_t)payload.p);
+    ima_keyring_destroy(&signers);
+    return ok;
 }
 
 static void policy_free(void *policy)
@@ -107,26 +132,25 @@ static void digest_policy(struct policy *p, struct sp_str text)
     sp_crypto_sha256_final(&h, p->digest);
 }
 
+SP_STATIC_ASSERT(IMA_RULES_WHY_BYTES == APPRAISAL_WHY_MAX, "the words fit");
+
 static void *policy_new(const struct evidence_ops *ops, struct sp_str params, struct sp_str text, char *why)
 {
-    char wrong[IMA_RULES_WHY_BYTES];
     struct policy *p = calloc(1, sizeof *p);
+    json_t *given = json_loadb(params.p, params.n, JSON_REJECT_DUPLICATES, NULL);
     (void)ops;
-    if (p == NULL || evidence_crypto_new(&p->crypto) != SP_OK) {
-        (void)snprintf(why, APPRAISAL_WHY_MAX, "memory is out");
-        policy_free(p);
-        return NULL;
+    (void)snprintf(why, APPRAISAL_WHY_MAX, "parameters are no object");
+    bool ok = p != NULL && json_is_object(given) && evidence_crypto_new(&p->crypto) == SP_OK &&
+              read_selection(json_object_get(given, "pcrs"), p, why) && read_policy(given, text, p, why);
+    if (ok) {
+        p->certified = json_is_true(json_object_get(given, "certified"));
+        digest_policy(p, text);
     }
-    bool ok = read_params(params, p, why);
-    if (ok && !ima_rules_new(p->crypto, text, &p->rules, wrong)) {
-        (void)snprintf(why, APPRAISAL_WHY_MAX, "%s", wrong);
-        ok = false;
-    }
+    json_decref(given);
     if (!ok) {
         policy_free(p);
         return NULL;
     }
-    digest_policy(p, text);
     return p;
 }
 

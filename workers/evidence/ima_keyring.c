@@ -270,3 +270,14 @@ enum ima_signer ima_keyring_signer(const struct ima_keyring *k, const struct ima
     }
     return signer;
 }
+
+bool ima_keyring_signed(const struct ima_keyring *k, struct sp_str signature, const uint8_t digest[32])
+{
+    const struct ima_signature s = {.alg = TPM_ALG_SHA256, .bytes = signature};
+    for (uint32_t i = 0; i < k->count; i++) {
+        if (!k->key[i]->rsa && verify(k, k->key[i], &s, sp_str_bytes(digest, 32))) {
+            return true;
+        }
+    }
+    return false;
+}

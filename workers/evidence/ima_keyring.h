@@ -29,5 +29,7 @@ uint32_t ima_keyring_count(const struct ima_keyring *k);
 bool ima_keyring_is_key(struct evidence_crypto *c, struct sp_str bytes);
 /* Returns whether one of the keys has signed this digest. */
 enum ima_signer ima_keyring_signer(const struct ima_keyring *k, const struct ima_signature *s, struct sp_str digest);
+/* True when one of the keys for ECDSA, whatever its identifier, has signed this SHA-256 digest. */
+bool ima_keyring_signed(const struct ima_keyring *k, struct sp_str signature, const uint8_t digest[32]);
 
 #endif

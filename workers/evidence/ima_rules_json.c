@@ -273,7 +273,7 @@ void ima_rules_read_json(struct ima_reader *r, struct sp_str text)
     } else if (json_object_get(root, "spice-ima-policy") != NULL) {
         read_own(r, root);
     } else if (json_object_get(root, "payload") != NULL) {
-        ima_reader_wrong(r, "it is wrapped in a signature; give the policy itself, which is its payload");
+        ima_reader_wrong(r, "it is in an envelope with signatures; the parameter signers says whose count");
     } else {
         read_keylime(r, root);
     }
