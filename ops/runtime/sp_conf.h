@@ -13,7 +13,7 @@
 #define SP_CONF_ENDPOINTS_MAX  4u
 #define SP_CONF_ENDPOINT_BYTES 160u /* resolved; a unix socket path itself has at most 107 bytes */
 #define SP_CONF_NAME_BYTES     41u
-#define SP_CONF_PRINCIPALS_MAX 512u
+#define SP_CONF_PRINCIPALS_MAX 2048u
 #define SP_CONF_WORKERS_MAX    16u
 #define SP_CONF_LIST_MAX       8u
 

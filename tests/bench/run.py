@@ -19,7 +19,7 @@ sys.path.insert(0, str(HERE.parent / "support"))
 import report  # noqa: E402
 
 ORDER = ["codec", "keeper", "scheduler", "noop", "single", "latency", "freeze", "idle", "memory", "lateness", "start", "brokers", "exec", "million",
-         "execlate", "http", "evidence", "cloud-rpc", "cloud-publish", "cloud-verdict", "cloud-verdict-large", "cloud-scheduler", "cloud-traits", "peers-queues", "peers-monitors"]
+         "execlate", "http", "evidence", "evidence-rate", "evidence-thousand", "evidence-attester", "cloud-rpc", "cloud-publish", "cloud-verdict", "cloud-verdict-large", "cloud-scheduler", "cloud-traits", "peers-queues", "peers-monitors"]
 ALIASES = {"bridge": "cloud-rpc"}  # names of before
 
 
