@@ -86,6 +86,16 @@ static void answer(uint64_t run)
     } else if (strcmp(lie, "wanted number") == 0) {
         want.record.policy = 7;
         say(&want, sizeof want);
+    } else if (strncmp(lie, "want ", 5) == 0) { /* what the check has nothing to do with */
+        static struct {
+            struct appraise_want want;
+            char text[64];
+        } record;
+        record.want = want;
+        record.want.document_bytes = (uint32_t)strlen(lie + 5);
+        record.want.args_bytes = 2;
+        int n = snprintf(record.text, sizeof record.text, "%s{}", lie + 5);
+        say(&record, sizeof record.want + (size_t)n);
     } else if (strcmp(lie, "nothing") == 0) {
         say("", 1);
     }

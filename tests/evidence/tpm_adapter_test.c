@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 #include <tss2/tss2_esys.h>
@@ -500,6 +501,32 @@ static void attesters_that_do_not_answer(void **state)
     assert_string_equal(r->detail, "no TPM is enrolled for this node");
 }
 
+/* An appraiser that was taken over wants other documents of the node than this check is about. */
+static void only_listed_documents_are_asked_for(void **state)
+{
+    static const char *const wanted[] = {"want files", "want enroll", "want "};
+    char path[256];
+    (void)state;
+    (void)teardown(NULL);
+    struct scratch programs;
+    scratch_init(&programs);
+    assert_int_equal(symlink(SPICE_BINARY_DIR "/tests/appraise_liar", scratch_path(&programs, "spice-appraise", path, sizeof path)),
+                     0);
+    rig_libexec(programs.dir);
+    (void)open_with(attester);
+    rig_libexec(NULL);
+    for (size_t i = 0; i < SP_COUNT(wanted); i++) {
+        scratch_file(&scratch, "want.yaml", wanted[i], SIZE_MAX, 0600);
+        char params[64];
+        (void)snprintf(params, sizeof params, "{\"reference\":\"want.yaml\",\"certified\":%s}", i % 2 == 0 ? "true" : "false");
+        void *c = compile(params);
+        expect(run_check(c, NULL), SP_OUTCOME_ERROR, SP_REASON_INTERNAL);
+        rig_release(rig, c);
+    }
+    assert_int_equal(node.quotes + node.logs, 0);
+    scratch_fini(&programs);
+}
+
 /* ---- policy files ---------------------------------------------------------------------------------------------- */
 
 static void expect_refused_policy(const char *params, const char *words)
@@ -676,6 +703,7 @@ int main(void)
         ONE(a_wrong_measurement_leaves),
         ONE(profiles_have_their_time_and_firmware),
         ONE(attesters_that_do_not_answer),
+        ONE(only_listed_documents_are_asked_for),
         ONE(policy_files_that_are_no_good),
         ONE(a_pinned_file),
         ONE(a_changed_file_takes_effect),

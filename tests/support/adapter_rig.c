@@ -185,6 +185,13 @@ static void on_tick(void *ctx, const struct sp_now *now)
     }
 }
 
+static const char *libexec;
+
+void rig_libexec(const char *dir)
+{
+    libexec = dir;
+}
+
 struct rig *rig_open(const struct sp_adapter *adapter, const char *settings)
 {
     return rig_open_attested(adapter, settings, NULL, NULL);
@@ -211,7 +218,7 @@ struct rig *rig_open_attested(const struct sp_adapter *adapter, const char *sett
     rig->services.prefix = rig->dir;
     rig->services.state_dir = rig->dir;
     rig->services.run_dir = rig->dir;
-    rig->services.libexec_dir = rig->build;
+    rig->services.libexec_dir = libexec != NULL ? libexec : rig->build;
     rig->services.finish = on_finish;
     rig->attester = attester;
     rig->attester_arg = arg;

@@ -45,6 +45,8 @@ struct rig_answer {
 /* Fills *out, which is zeroed. Called from the loop, never from within ask(). */
 typedef void rig_attester(void *arg, const struct rig_question *question, struct rig_answer *out);
 
+/* Directory of helper programs of the rigs opened from now on; NULL: the build's. Borrowed. */
+void rig_libexec(const char *dir);
 /* Gives a rig as rig_open does, whose questions this attester answers. */
 struct rig *rig_open_attested(const struct sp_adapter *adapter, const char *settings, rig_attester *attester, void *arg);
 /* Gives a rig with the adapter started; settings is JSON ("{}"). libexec: directory of helper programs, NULL: the build's. Aborts with the
