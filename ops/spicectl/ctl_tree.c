@@ -212,7 +212,7 @@ int ctl_tree_sign(struct ctl *ctl)
         ctl_json_print(&ctl->out, row);
         json_decref(row);
     } else {
-        ctl_out_print(&ctl->out, "%s: %ssigned; a check takes it with keys: [\"%s\"]\n", file, ctl->dry_run ? "would be " : "",
+        ctl_out_print(&ctl->out, "%s: %ssigned; a check takes it with signers: [\"%s\"]\n", file, ctl->dry_run ? "would be " : "",
                       public_hex);
     }
     tree_close(&f);

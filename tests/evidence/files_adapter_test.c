@@ -133,7 +133,7 @@ static int setup(void **state)
     assert_int_equal(sp_crypto_sign_public(seed, public_key), SP_OK);
     sp_hex_write(public_key, sizeof public_key, key);
     put_manifest("good.tree", "-", signer);
-    (void)snprintf(params, sizeof params, "{\"manifest\":\"good.tree\",\"keys\":[\"%s\"]}", key);
+    (void)snprintf(params, sizeof params, "{\"manifest\":\"good.tree\",\"signers\":[\"%s\"]}", key);
     check = compile(params);
     return 0;
 }
@@ -210,7 +210,7 @@ static void a_manifest_that_is_attacked(void **state)
     static const char *const names[] = {"unsigned.tree", "other.tree", "garbage.tree", "nowhere.tree"};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         char params[256];
-        (void)snprintf(params, sizeof params, "{\"manifest\":\"%s\",\"keys\":\"%s\"}", names[i], key);
+        (void)snprintf(params, sizeof params, "{\"manifest\":\"%s\",\"signers\":\"%s\"}", names[i], key);
         void *c = compile(params);
         expect_of(c, SP_OUTCOME_ERROR, SP_REASON_BAD_PARAMETERS);
         rig_release(rig, c);

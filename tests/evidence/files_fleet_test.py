@@ -19,7 +19,7 @@ period: 1s
 kind: check
 name: service-files
 adapter: files
-params: {{manifest: service.tree, keys: ["{key}"]}}
+params: {{manifest: service.tree, signers: ["{key}"]}}
 profile: often
 timeout: 60s
 max_age: 5m

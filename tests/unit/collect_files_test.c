@@ -164,23 +164,23 @@ static void signed_manifests_only(void **state)
     sp_buf_init(&b, 65536);
 #define TRY(text) m->policy_new(NULL, sp_str_of(text), sp_buf_view(&b), why)
     put_manifest(&b, "d 0755 0 0 /t\n", signer);
-    (void)snprintf(params, sizeof params, "{\"keys\":[\"%s\",\"%s\"]}", other_key, key);
+    (void)snprintf(params, sizeof params, "{\"signers\":[\"%s\",\"%s\"]}", other_key, key);
     void *p = TRY(params);
     assert_non_null(p);
     m->policy_free(p);
-    (void)snprintf(params, sizeof params, "{\"keys\":\"%s\"}", key);
+    (void)snprintf(params, sizeof params, "{\"signers\":\"%s\"}", key);
     p = TRY(params);
     assert_non_null(p);
     m->policy_free(p);
     assert_null(TRY("{}"));
-    assert_null(TRY("{\"keys\":[]}"));
-    assert_null(TRY("{\"keys\":7}"));
-    assert_null(TRY("{\"keys\":[\"00\"]}"));
-    assert_null(TRY("{\"keys\":[\"0000000000000000000000000000000000000000000000000000000000000000\"]}")); /* signs anything */
+    assert_null(TRY("{\"signers\":[]}"));
+    assert_null(TRY("{\"signers\":7}"));
+    assert_null(TRY("{\"signers\":[\"00\"]}"));
+    assert_null(TRY("{\"signers\":[\"0000000000000000000000000000000000000000000000000000000000000000\"]}")); /* signs anything */
     assert_null(TRY("no json"));
-    (void)snprintf(params, sizeof params, "{\"keys\":[\"%s\"]}", other_key);
+    (void)snprintf(params, sizeof params, "{\"signers\":[\"%s\"]}", other_key);
     assert_null(TRY(params));
-    (void)snprintf(params, sizeof params, "{\"keys\":[\"%s\"]}", key);
+    (void)snprintf(params, sizeof params, "{\"signers\":[\"%s\"]}", key);
     b.p[b.n - 139] ^= 1; /* the group of a row */
     assert_null(TRY(params));
     assert_non_null(strstr(why, "altered since"));
@@ -195,7 +195,7 @@ static void signed_manifests_only(void **state)
     p = TRY(params);
     assert_non_null(p);
     m->policy_free(p);
-    (void)snprintf(params, sizeof params, "{\"sha256\":\"%.64s\",\"keys\":\"%s\"}", hex, key); /* both given: both hold */
+    (void)snprintf(params, sizeof params, "{\"sha256\":\"%.64s\",\"signers\":\"%s\"}", hex, key); /* both given: both hold */
     assert_null(TRY(params));
     params[12] = params[12] == 'a' ? 'b' : 'a';
     params[76] = '\0';
@@ -225,7 +225,7 @@ static void verdict(const struct sp_buf *manifest, struct appraisal_verdict *v)
     static struct appraisal_want w;
     char params[256], why[APPRAISAL_WHY_MAX] = "";
     struct collect_out out;
-    (void)snprintf(params, sizeof params, "{\"keys\":[\"%s\"]}", key);
+    (void)snprintf(params, sizeof params, "{\"signers\":[\"%s\"]}", key);
     void *p = m->policy_new(NULL, sp_str_of(params), sp_buf_view(manifest), why);
     if (p == NULL) {
         fail_msg("%s", why);
@@ -372,7 +372,7 @@ static void other_documents(void **state)
     (void)state;
     sp_buf_init(&b, 65536);
     put_manifest(&b, "d 0755 0 0 /t\n", signer);
-    (void)snprintf(params, sizeof params, "{\"keys\":[\"%s\"]}", key);
+    (void)snprintf(params, sizeof params, "{\"signers\":[\"%s\"]}", key);
     void *p = m->policy_new(NULL, sp_str_of(params), sp_buf_view(&b), why);
     assert_non_null(p);
     for (size_t i = 0; i < sizeof heads / sizeof heads[0]; i++) {

@@ -5,14 +5,14 @@
 
 #define MANIFEST_BYTES (64u << 20)
 
-enum { P_MANIFEST, P_KEYS, P_SHA256 };
+enum { P_MANIFEST, P_SIGNERS, P_SHA256 };
 
 static const struct sp_param params[] = {
     [P_MANIFEST] = {"manifest", SP_PARAM_STR, true, 1, 255, NULL, "tree manifest, by its path below policy_dir", NULL},
-    [P_KEYS] = {"keys", SP_PARAM_LIST, false, 1, 16, NULL,
-                "public keys (64 hexadecimal digits) of which one must have signed the manifest", NULL},
+    [P_SIGNERS] = {"signers", SP_PARAM_LIST, false, 1, 16, NULL,
+                   "public keys (64 hexadecimal digits) of which one must have signed the manifest", NULL},
     [P_SHA256] = {"sha256", SP_PARAM_STR, false, 64, 64, NULL,
-                  "digest the manifest must have; at least one of keys and sha256 is needed", NULL},
+                  "digest the manifest must have; at least one of signers and sha256 is needed", NULL},
 };
 
 static const struct sp_param settings_table[] = {EVIDENCE_SETTINGS};

@@ -16,8 +16,8 @@
 #include "sp_crypto.h"
 #include "sp_hex.h"
 
-#define KEYS_MAX  16u
-#define VALUE_MAX 32u /* characters of one measure */
+#define SIGNERS_MAX 16u
+#define VALUE_MAX   32u /* characters of one measure */
 
 static const char *const documents[] = {"files", NULL};
 
@@ -54,23 +54,23 @@ static bool key_signed(const char *hex, struct sp_str text, const uint8_t *signa
     return ok;
 }
 
-/* keys: texts, or one. */
-static bool is_signed(const struct manifest_table *t, const json_t *keys, struct sp_str text, char *why)
+/* signers: texts, or one. */
+static bool is_signed(const struct manifest_table *t, const json_t *signers, struct sp_str text, char *why)
 {
     size_t n = 0;
     const uint8_t *signature = manifest_table_signature(t, &n);
     struct sp_str covered = sp_str_bytes(text.p, n);
-    if (json_array_size(keys) > KEYS_MAX) {
-        return refuse(why, "more keys than may be given");
+    if (json_array_size(signers) > SIGNERS_MAX) {
+        return refuse(why, "more signers than may be given");
     }
     if (signature == NULL) {
         return refuse(why, "the manifest is not signed");
     }
-    bool ok = key_signed(json_string_value(keys), covered, signature);
-    for (size_t i = 0; i < json_array_size(keys) && !ok; i++) {
-        ok = key_signed(json_string_value(json_array_get(keys, i)), covered, signature);
+    bool ok = key_signed(json_string_value(signers), covered, signature);
+    for (size_t i = 0; i < json_array_size(signers) && !ok; i++) {
+        ok = key_signed(json_string_value(json_array_get(signers, i)), covered, signature);
     }
-    return ok || refuse(why, "the manifest is not signed by one of the keys, or was altered since");
+    return ok || refuse(why, "the manifest is not signed by one of the signers, or was altered since");
 }
 
 /* By which right does this manifest count? What the definition gives, key and digest, must hold, and it must give one of them. */
@@ -78,16 +78,17 @@ static bool is_authentic(const struct manifest_table *t, struct sp_str params, s
 {
     uint8_t digest[SP_CRYPTO_HASH_BYTES], wanted[SP_CRYPTO_HASH_BYTES];
     json_t *root = json_loadb(params.p, params.n, JSON_REJECT_DUPLICATES, NULL);
-    const json_t *keys = json_object_get(root, "keys");
+    const json_t *signers = json_object_get(root, "signers");
     const json_t *sha256 = json_object_get(root, "sha256");
     bool ok =
-        keys != NULL || sha256 != NULL || refuse(why, "the definition gives neither keys that sign the manifest nor its sha256");
+        signers != NULL || sha256 != NULL || refuse(why, "the definition gives neither signers of the manifest nor its sha256");
     if (ok && sha256 != NULL) {
         sp_crypto_sha256(text.p, text.n, digest);
-        ok = (sp_hex_parse(sp_str_of(json_string_value(sha256)), wanted, sizeof wanted) && memcmp(digest, wanted, sizeof wanted) == 0) ||
+        ok = (sp_hex_parse(sp_str_of(json_string_value(sha256)), wanted, sizeof wanted) &&
+              memcmp(digest, wanted, sizeof wanted) == 0) ||
              refuse(why, "the manifest has another sha256 than the definition gives");
     }
-    ok = ok && (keys == NULL || is_signed(t, keys, text, why));
+    ok = ok && (signers == NULL || is_signed(t, signers, text, why));
     json_decref(root);
     return ok;
 }
