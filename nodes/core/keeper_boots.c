@@ -84,6 +84,9 @@ void keeper_boots_failed(struct keeper_core *core)
             continue;
         }
         struct node_row *node = node_registry_at(&core->nodes, p->node);
+        if (node->generation != p->result.generation) {
+            continue; /* an operator's change, which is durable, has come since */
+        }
         p->result.generation = p->boots_generation; /* a fail counts although it could not be stored */
         for (uint32_t n = 0; n < node->pair_count && node->generation != p->boots_generation; n++) {
             pair_state_void(&node->pairs[n]); /* it was started, whether that can be written down or not */

@@ -239,6 +239,27 @@ static void si6_a_failed_commit_takes_the_generation_back(void **state)
     bed_fini(&b);
 }
 
+/* A generation that an operator's change began, durably, is not taken back with a result's. */
+static void si12_a_failed_commit_leaves_what_operators_did(void **state)
+{
+    static struct bed b;
+    struct keeper_event ev = {.kind = KEEPER_EV_NODE_IDENTITY, .u.id = 1};
+    (void)state;
+    for (unsigned known = 0; known < 2; known++) {
+        begin(&b, "tpm", SP_STAGE_ENFORCING);
+        result(&b, SP_OUTCOME_PASS, known != 0 ? BOOT(3) : 0);
+        tell(&b, "worker-1", 1, SP_OUTCOME_PASS, BOOT(4));
+        bed_step(&b, &ev);
+        uint32_t generation = n1(&b)->generation;
+        b.store_fails = true;
+        bed_commit_once(&b);
+        assert_int_equal(n1(&b)->generation, generation);
+        assert_int_equal(n1(&b)->instance, 0);
+        assert_false(bed_member(&b));
+        bed_fini(&b);
+    }
+}
+
 /* The same twice, as a worker's outbox sends it: no second generation. */
 static void si6_a_repeated_result_begins_nothing(void **state)
 {
@@ -283,6 +304,7 @@ int main(void)
         cmocka_unit_test(k11_only_quotes_that_count_speak_of_starts),
         cmocka_unit_test(t4_a_huge_number_is_put_right),
         cmocka_unit_test(si6_a_failed_commit_takes_the_generation_back),
+        cmocka_unit_test(si12_a_failed_commit_leaves_what_operators_did),
         cmocka_unit_test(si6_a_repeated_result_begins_nothing),
         cmocka_unit_test(si12_another_key_forgets_the_count),
     };

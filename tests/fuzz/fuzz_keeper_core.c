@@ -68,7 +68,7 @@ static void fuzz_message(struct fuzz *f, uint16_t type, uint8_t role, const uint
 /* A result whose ticket is sealed; the bytes choose outcome, age, generation and flags. */
 static void fuzz_result(struct fuzz *f, const uint8_t *p)
 {
-    struct sp_ticket t = {.attempt = 1, .check = 1u + p[0] % 2, .node = 1, .generation = 1u + p[1] / 200, .job = 1ull << 40 | ++f->job, .epoch = 1u + p[2] / 250, .clock_boot = 7};
+    struct sp_ticket t = {.attempt = 1, .check = 1u + p[0] % 2, .node = 1, .generation = 1u + p[1] / 64, .job = 1ull << 40 | ++f->job, .epoch = 1u + p[2] / 250, .clock_boot = 7};
     uint8_t bytes[SP_TICKET_BYTES], body[1024];
     struct sp_mac mac = {fuzz_mac, NULL};
     struct sp_packer w;
@@ -81,7 +81,7 @@ static void fuzz_result(struct fuzz *f, const uint8_t *p)
         t.job -= p[5] % 4;
     }
     sp_ticket_seal(&t, &mac, bytes);
-    struct rec_result r = {.ticket = bytes, .outcome = p[6] % 5};
+    struct rec_result r = {.ticket = bytes, .outcome = p[6] % 5, .instance = (uint64_t)(p[7] / 48) << 32};
     struct msg_result_batch m = {.boot = 1, .batch = f->job};
     sp_packer_init(&w, body, sizeof body);
     if (msg_result_batch_begin(&w, &m) == SP_OK && rec_result_put(&w, &r) == SP_OK && msg_result_batch_end(&w) == SP_OK) {
@@ -103,7 +103,7 @@ static void fuzz_checks(struct fuzz *f, uint8_t stage)
     enum sp_rc rc = msg_check_set_begin(&w, &set);
     for (uint32_t id = 1; id <= 2 && rc == SP_OK; id++) {
         struct rec_check_info c = {.id = id, .name = sp_str_of(id == 1 ? "a" : "b"), .digest = digest, .stage = stage % 4, .enabled = true,
-                                   .adapter = sp_str_of("noop"), .rise = 1, .fall = 1, .max_age_ms = 1000, .period_ms = 100};
+                                   .adapter = sp_str_of(id == 1 ? "tpm" : "noop"), .rise = 1, .fall = 1, .max_age_ms = 1000, .period_ms = 100};
         rc = rec_check_info_put(&w, &c);
     }
     if (rc == SP_OK && msg_check_set_end(&w) == SP_OK) {
@@ -115,7 +115,7 @@ static void fuzz_operator(struct fuzz *f, const uint8_t *p)
 {
     struct keeper_event ev = {.kind = KEEPER_EV_NODE_STATE};
     struct pool_policy pool;
-    switch (p[0] % 5) {
+    switch (p[0] % 6) {
     case 0:
         ev.u.state.id = 1u + p[1] % 3;
         ev.u.state.state = p[2] % 5;
@@ -137,6 +137,10 @@ static void fuzz_operator(struct fuzz *f, const uint8_t *p)
     case 3:
         ev.kind = KEEPER_EV_POOL_DELETE;
         ev.u.name = sp_str_of(p[1] % 2 != 0 ? "x" : "y");
+        break;
+    case 4:
+        ev.kind = KEEPER_EV_NODE_IDENTITY;
+        ev.u.id = 1u + p[1] % 3;
         break;
     default:
         ev.kind = KEEPER_EV_REVOKED;
