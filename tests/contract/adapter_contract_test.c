@@ -40,6 +40,8 @@ static const struct contract contracts[] = {
     {"files", "{\"policy_dir\":\"$DIR\"}",
      "{\"manifest\":\"quick.tree\",\"sha256\":\"7e43cb88672cddb7ed19fd9314dee44d23e84a7028038dfa22701aa2f5e6bd2c\"}",
      "{\"manifest\":\"hang.tree\",\"sha256\":\"f1a177177ef8652818d1e5fdf240376f23aefeb18b6ac8df8f6755bf85d3b4f3\"}", NULL},
+    {"ima", "{\"policy_dir\":\"$DIR\"}", "{\"policy\":\"list.txt\"}", "{\"policy\":\"list.txt\",\"pcrs\":\"sha256:0-10,15\"}",
+     NULL},
     {"procmem", "{\"policy_dir\":\"$DIR\"}", "{\"policy\":\"quick.json\"}", "{\"policy\":\"hang.json\"}", NULL},
 };
 
@@ -50,17 +52,18 @@ static const char *const policies[][2] = {
     {"quick.tree", "SPICE-TREE 1\ntree /quick\nd 0755 0 0 /quick\n"},
     {"hang.tree", "SPICE-TREE 1\ntree /hang\nd 0755 0 0 /hang\n"},
     {"hang.yaml", "{reference: 1, boot_log: {judge: ignored}, profiles: [{name: a, pcrs: {sha256: {15: $SHA256}}}]}"},
+    {"list.txt", "$SHA256  /bin/true\n"},
     {"quick.json", "{\"version\": 1, \"unlisted\": \"root\", \"services\": {\"a\": {}}}"},
     {"hang.json", "{\"version\": 1, \"unlisted\": \"root\", \"services\": {\"hang\": {}}}"},
 };
 
-/* An attester that never answers a question about PCR 15, the tree /hang or the service "hang", and answers others with bytes that are
- * no evidence. */
+/* An attester that never answers a question about PCR 15, the tree /hang or the service "hang", and answers others with bytes that
+ * are no evidence. */
 static void attester(void *arg, const struct rig_question *q, struct rig_answer *out)
 {
     static const struct sp_adapter_identity who = {.generation = 1, .mode = SP_ENROLMENT_CERTIFIED};
     (void)arg;
-    out->silent = strstr(q->args, "sha256:15") != NULL || strstr(q->args, "\"/hang\"") != NULL || strstr(q->args, "\"hang\"") != NULL;
+    out->silent = strstr(q->args, "15\"") != NULL || strstr(q->args, "\"/hang\"") != NULL || strstr(q->args, "\"hang\"") != NULL;
     out->who = &who;
     out->bytes = (const uint8_t *)"no evidence";
     out->n = 11;
