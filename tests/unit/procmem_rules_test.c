@@ -283,6 +283,8 @@ static void exceptions(void **state)
     want(&w, EVIDENCE_OK);
     w.mapping[4].flags = PROCMEM_MAP_WRITE; /* a memfd that is writable too wants both */
     want_alone(&w, EVIDENCE_PROCMEM_WRITABLE);
+    w.mapping[4].name = sp_str_of("[anon:jit]");
+    want_alone(&w, EVIDENCE_PROCMEM_MEMFD);
 }
 
 static void process(void **state)
@@ -350,13 +352,19 @@ static void order(void **state)
 {
     (void)state;
     struct world w = clean();
-    w.process.flags = PROCMEM_PROCESS_MOVING;
+    w.process.flags = PROCMEM_PROCESS_LIMIT;
     w.process.tracer = 4;
     w.mapping[0].differing = 2;
     w.mapping[0].places = 1;
     want(&w, EVIDENCE_PROCMEM_TEXT);
     assert_int_equal(j.findings, 3);
-    assert_non_null(strstr(j.text, " (and 2 more: procmem-text procmem-tracer procmem-moving)"));
+    assert_non_null(strstr(j.text, " (and 2 more: procmem-text procmem-tracer procmem-limit)"));
+    w.process.flags = PROCMEM_PROCESS_MOVING; /* what differs may have been another mapping by then */
+    want(&w, EVIDENCE_PROCMEM_TRACER);
+    assert_int_equal(j.findings, 2);
+    w.process.tracer = 0;
+    want_alone(&w, EVIDENCE_PROCMEM_MOVING);
+    w.process.tracer = 4;
     w.mapping[0].differing = w.mapping[0].places = 0;
     want(&w, EVIDENCE_PROCMEM_TRACER);
     assert_int_equal(j.outcome, SP_OUTCOME_FAIL);
@@ -556,6 +564,13 @@ static void missing_error(void **state)
         procmem_judge(&p, sp_buf_view(&doc), &j);
         assert_int_equal(j.reason, EVIDENCE_PROCMEM_MISSING);
         assert_int_equal(j.outcome, errors[i][2] ? SP_OUTCOME_ERROR : SP_OUTCOME_FAIL);
+        sp_buf_reset(&doc); /* nothing said of the second */
+        procmem_put_head(&doc, 1);
+        procmem_put_service(&doc, &a);
+        procmem_put_count(&doc, 0);
+        procmem_put_count(&doc, 0);
+        procmem_judge(&p, sp_buf_view(&doc), &j);
+        assert_int_equal(j.reason, EVIDENCE_PROCMEM_MALFORMED);
         sp_buf_fini(&doc);
     }
 }

@@ -24,7 +24,7 @@
 
 enum look {
     LOOK_DONE,
-    LOOK_UNREAD, /* a mapping could not be read: it may have been gone just then */
+    LOOK_DOUBTFUL, /* a mapping could not be read, or differs: it may have been gone, and another there, just then */
     LOOK_MOVED,
     LOOK_ENDED
 };
@@ -205,7 +205,7 @@ static void map_file(struct procmem_scan *self, int dir, const struct procmem_li
     } else {
         m->file = procmem_files_add(&self->files, fd, line->path, line->deleted);
         procmem_compare_file(&self->compare, line, fd, m);
-        self->unread = self->unread || (m->flags & PROCMEM_MAP_UNCOMPARED) != 0;
+        self->doubtful = self->doubtful || (m->flags & PROCMEM_MAP_UNCOMPARED) != 0 || m->differing > 0;
     }
     if (fd >= 0) {
         (void)close(fd);
@@ -265,7 +265,7 @@ static enum look look_at(struct procmem_scan *self, int dir, struct procmem_proc
     uint64_t start;
     sp_buf_reset(&self->settings);
     sp_buf_reset(&self->mappings);
-    self->unread = false;
+    self->doubtful = false;
     enum look look = identify(dir, status, p);
     if (look == LOOK_DONE && (p->flags & PROCMEM_PROCESS_DENIED) == 0) {
         look = read_maps(self, dir, &self->before, &p->flags);
@@ -283,7 +283,7 @@ static enum look look_at(struct procmem_scan *self, int dir, struct procmem_proc
     if (look == LOOK_DONE && !sp_str_eq(sp_buf_view(&self->before), sp_buf_view(&self->after))) {
         return LOOK_MOVED;
     }
-    return look == LOOK_DONE && self->unread ? LOOK_UNREAD : look;
+    return look == LOOK_DONE && self->doubtful ? LOOK_DOUBTFUL : look;
 }
 
 bool procmem_process_write(struct procmem_scan *self, int dir, uint32_t pid, uint16_t service, struct sp_buf *out)
@@ -292,7 +292,7 @@ bool procmem_process_write(struct procmem_scan *self, int dir, uint32_t pid, uin
     char status[STATUS_BYTES];
     struct procmem_process p;
     enum look look = LOOK_MOVED;
-    for (unsigned i = 0; i < TRIES && (look == LOOK_MOVED || look == LOOK_UNREAD); i++) {
+    for (unsigned i = 0; i < TRIES && (look == LOOK_MOVED || look == LOOK_DOUBTFUL); i++) {
         if (i > 0) {
             (void)nanosleep(&moment, NULL);
         }

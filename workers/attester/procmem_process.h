@@ -4,7 +4,7 @@
  *
  * All is read through one descriptor of its directory below /proc, which never leads to another process, not even when the number
  * is used again. The process is not stopped: when the list of its executable mappings is not the same after as before, or one of
- * them cannot be read, all is read again, three times at most.
+ * them cannot be read or differs from its file, all is read again, three times at most.
  */
 #ifndef SPICE_PROCMEM_PROCESS_H
 #define SPICE_PROCMEM_PROCESS_H
@@ -21,7 +21,7 @@ struct procmem_scan {
     struct sp_buf text;               /* of the file at hand */
     struct sp_buf before, after;      /* executable lines of maps */
     struct sp_buf settings, mappings; /* of the process at hand, as they go into the document */
-    bool unread;                      /* one of its mappings could not be read */
+    bool doubtful;                    /* one of its mappings could not be read, or differs */
 };
 
 /* Effect: buffers and tables. False: no memory. */

@@ -126,7 +126,9 @@ static void judge_places(struct judge *j, const struct procmem_mapping *m, struc
             first = place;
         }
     }
-    if (m->differing == 0 || d->rest.bad || excused(j, PROCMEM_EXCUSE_TEXT, name, m->differing)) {
+    /* while mappings come and go, what was read may have been another: that it moves is known, not that it was changed */
+    bool known = (j->process.flags & PROCMEM_PROCESS_MOVING) == 0;
+    if (m->differing == 0 || !known || d->rest.bad || excused(j, PROCMEM_EXCUSE_TEXT, name, m->differing)) {
         return;
     }
     find(j, EVIDENCE_PROCMEM_TEXT,
