@@ -3,6 +3,7 @@
  * attester. Two processes: this one is on the bus and has no rights; the one that reads is started first (back.h). */
 #include <signal.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "attester_sandbox.h"
 #include "attester_shell.h"
@@ -73,6 +74,10 @@ static int serve(struct sp_process *p, struct sp_err *err)
     }
     if (rc == SP_OK) {
         SP_LOG(SP_LOG_INFO, "attester", "start", SP_LOG_S("version", SPICE_VERSION));
+        if (geteuid() == 0) {
+            SP_LOG(SP_LOG_WARNING, "attester", "still.root",
+                   SP_LOG_S("why", "set attester.user: the part on the bus needs no rights"));
+        }
         sp_notify_ready(&w.notify, "running");
         rc = sp_loop_run(w.loop);
         rc = rc == SP_OK && attester_shell_failed(w.shell)

@@ -79,12 +79,11 @@ static const char *const denied[] = {
     "setdomainname",
 };
 
-/* The part that reads needs none of these. */
-static const char *const denied_back[] = {
-    "mkdir",     "mkdirat",   "mknod",     "mknodat",  "link",      "linkat",   "symlink", "symlinkat",
-    "unlink",    "unlinkat",  "rename",    "renameat", "renameat2", "rmdir",    "chmod",   "fchmod",
-    "fchmodat",  "chown",     "lchown",    "fchown",   "fchownat",  "truncate", "creat",   "setxattr",
-    "lsetxattr", "fsetxattr", "utimensat", "bind",     "listen",    "accept",   "accept4",
+/* Neither part makes, changes or removes a file, and nobody connects to either. */
+static const char *const denied_changes[] = {
+    "mkdir",    "mkdirat",  "mknod",     "mknodat",  "link",      "linkat",    "symlink",   "symlinkat", "unlink", "unlinkat",
+    "rename",   "renameat", "renameat2", "rmdir",    "chmod",     "fchmod",    "fchmodat",  "chown",     "lchown", "fchown",
+    "fchownat", "truncate", "creat",     "setxattr", "lsetxattr", "fsetxattr", "utimensat", "listen",    "accept", "accept4",
 };
 
 static const unsigned long long namespaces[] = {CLONE_NEWNS,  CLONE_NEWUTS, CLONE_NEWIPC,   CLONE_NEWUSER,
@@ -171,7 +170,12 @@ enum sp_rc attester_sandbox_front(struct sp_err *err)
         return rc;
     }
     scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ALLOW);
-    return filter == NULL ? SP_E_NOMEM : load(filter, deny(filter, denied, SP_COUNT(denied)) && deny_namespaces(filter), err);
+    if (filter == NULL) {
+        return SP_E_NOMEM;
+    }
+    bool ok = deny(filter, denied, SP_COUNT(denied)) && deny(filter, denied_changes, SP_COUNT(denied_changes)) &&
+              deny_namespaces(filter) && deny_writing(filter);
+    return load(filter, ok, err);
 }
 
 enum sp_rc attester_sandbox_back(bool network, struct sp_err *err)
@@ -185,7 +189,7 @@ enum sp_rc attester_sandbox_back(bool network, struct sp_err *err)
     if (filter == NULL) {
         return SP_E_NOMEM;
     }
-    bool ok = deny(filter, denied, SP_COUNT(denied)) && deny(filter, denied_back, SP_COUNT(denied_back)) &&
+    bool ok = deny(filter, denied, SP_COUNT(denied)) && deny(filter, denied_changes, SP_COUNT(denied_changes)) &&
               deny_namespaces(filter) && deny_writing(filter) && (network || deny_network(filter));
     return load(filter, ok, err);
 }
