@@ -109,7 +109,8 @@ def run_scheduler(args):
         bed.python_path += f":{pathlib.Path(cloud_bed.HERE)}"
         bed.write_filter_config()
         with open(bed.folder / "filter.conf", "a") as conf:
-            conf.write(f"[scheduler]\nmax_placement_results = {HOSTS + 10}\n[oslo_messaging_notifications]\ndriver = noop\n")
+            # no copy tells that it is alive, and at 10,000 hosts this takes longer than a service may be silent
+            conf.write(f"[DEFAULT]\nservice_down_time = 86400\n[scheduler]\nmax_placement_results = {HOSTS + 10}\n[oslo_messaging_notifications]\ndriver = noop\n")
         bed.processes.kill("scheduler")
         bed.start_scheduler()
         wanted = {"trust:trusted_host": "trusted"}
