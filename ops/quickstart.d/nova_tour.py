@@ -19,7 +19,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "tests/supp
 from cloud_bed import PLAIN, TRUSTED, CloudBed  # noqa: E402
 from fleet import Failed, wait  # noqa: E402
 
-DECISIONS = 12
+DECISIONS = 6
 SEEN_S = 120.0
 UNTRUSTED = {"trust:trusted_host": "untrusted"}
 TRAIT = "CUSTOM_SPICE_TRUSTED"
@@ -36,14 +36,18 @@ def say(text):
 
 
 def show(cloud, flavor, extra_specs, wanted):
-    """So many decisions with a flavor; they must go to all wanted hosts and nowhere else."""
+    """So many decisions with a flavor, or more until each wanted host was chosen; another host begins the count anew. A filter that has no proof for a
+    moment, as on a busy machine, refuses: that costs time and nothing else."""
     seen = collections.Counter()
 
     def decide():
-        seen.clear()
-        seen.update(cloud.nova.select(extra_specs) or "no valid host" for _ in range(DECISIONS))
-        return set(seen) == set(wanted)
-    wait(f"flavor {flavor} goes to {wanted}", decide, SEEN_S, 0.1)
+        host = cloud.nova.select(extra_specs) or "no valid host"
+        if host in wanted:
+            seen.update([host])
+        elif host != "no valid host":
+            seen.clear()
+        return sum(seen.values()) >= DECISIONS and set(seen) == set(wanted)
+    wait(f"flavor {flavor} goes to {wanted}", decide, SEEN_S)
     say("flavor %-12s %s" % (flavor, "   ".join("%s x%d" % (host, seen[host]) for host in sorted(seen))))
 
 
@@ -121,7 +125,7 @@ def tour(cloud):
     step("Placement: the pool's trait, on its members and nowhere else")
     show_traits(cloud, good)
     step("Flavors: m1.trusted asks the filter (trust:trusted_host=trusted), m1.required placement (trait:%s=required), m1.both both" % TRAIT)
-    step("Decisions of nova-scheduler, %d for each flavor" % DECISIONS)
+    step("Decisions of nova-scheduler, %d or more for each flavor" % DECISIONS)
     show_all(cloud, good)
     step("The whole way, proven: spicectl doctor --path")
     prove(cloud)

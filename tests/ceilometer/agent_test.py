@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 """A real ceilometer-agent-notification reads a real RabbitMQ and makes samples of spice-bridge's notifications by the shipped meter definitions:
-trust of each node, size of the pool, outcome and duration of each check. The test reads the samples where the agent's publisher puts them."""
+trust of each node, size of the pool, outcome and duration of each check, servers outside the pool they demanded (in a fake Nova). The test reads the samples where the agent's publisher puts them."""
 import contextlib
 import ctypes
 import json
@@ -17,9 +17,11 @@ import uuid
 SOURCE = pathlib.Path(os.environ.get("SPICE_SOURCE", "."))
 sys.path.insert(0, str(SOURCE / "tests/support"))
 from cloud import Cloud, fleet  # noqa: E402
+from nova_double import Nova  # noqa: E402
 
 AGENT = "/usr/bin/ceilometer-agent-notification"
-METERS = {"spice.node.trust": "trust", "spice.pool.members": "node", "spice.check.outcome": "outcome", "spice.check.duration": "ms"}
+METERS = {"spice.node.trust": "trust", "spice.pool.members": "node", "spice.check.outcome": "outcome", "spice.check.duration": "ms",
+          "spice.exposure.servers": "server"}
 SEEN_S = 180
 CHECK = "kind: check\nname: boot\nadapter: noop\nprofile: fast\nmax_age: 60s\nstage: enforcing\nfall: 1\nrise: 1\nparams: {outcome: %s}\n"
 PIPELINE = """---
@@ -114,9 +116,13 @@ def outcomes(agent, cloud):
     assert failed <= {"n1", "n2", "n3"} and all(s["volume"] >= 0 for s in agent.samples("spice.check.duration", check="boot"))
     assert agent.samples("spice.check.outcome")[-1]["resource_metadata"]["worker"] == "worker-1"
     fleet.wait("nobody is in the pool", lambda: agent.samples("spice.pool.members")[-1]["volume"] == 0, SEEN_S)
+    exposed = agent.wait("spice.exposure.servers", 2, pool="trusted")
+    assert exposed["resource_id"] == "n2" and exposed["resource_metadata"]["why"] and exposed["resource_metadata"]["tier"] in ("fail", "none"), exposed
     cloud.fleet.apply(CHECK % "pass")
     for i in (1, 2, 3):
         agent.wait("spice.node.trust", 1, node=f"n{i}")
+    agent.wait("spice.exposure.servers", 0, pool="trusted")
+    assert {s["resource_id"] for s in agent.samples("spice.exposure.servers")} == {"n2"}, "no server demands anything of the others"
 
 
 def agent_away(agent, cloud):
@@ -133,7 +139,11 @@ def agent_away(agent, cloud):
 
 
 def main():
-    with Cloud(settings="results: changes\n") as cloud:
+    nova_settings = "compute:\n  url: %s\n  inventory: false\nexposure:\n  interval: 5s\n"
+    with Nova() as nova, Cloud(settings="results: changes\n" + nova_settings % nova.url) as cloud:
+        for specs in ({"trust:trusted_host": "trusted"}, {"spice:pool": "trusted", "hw:cpu_policy": "shared"}, {}):
+            nova.boot("n2", specs)
+        nova.boot("n1", {})
         agent = Agent(cloud.server.url())
         good = False
         try:

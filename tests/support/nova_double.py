@@ -31,7 +31,15 @@ class Nova(Placement):
 
     def __init__(self, auth=None, **more):
         super().__init__(ours=(), auth=auth, **more)
-        self.computes, self.torn, self.page, self.cut, self.pages, self.orphans = [], False, 2, None, 0, set()
+        self.computes, self.servers, self.torn, self.page, self.cut, self.pages, self.orphans = [], [], False, 2, None, 0, set()
+
+    def boot(self, host, specs):
+        """One whose flavor has these extra specs runs on this host. Its id."""
+        row = {"id": str(uuid.uuid4()), "tenant_id": "5f5c5d5e5f5c5d5e5f5c5d5e5f5c5d5e", "OS-EXT-SRV-ATTR:host": host,
+               "OS-EXT-SRV-ATTR:hypervisor_hostname": host, "flavor": {"original_name": "m1", "extra_specs": specs}}
+        with self.lock:
+            self.servers.append(row)
+        return row["id"]
 
     def compute(self, name, key=None):
         c = Compute(name, key)
@@ -66,6 +74,8 @@ class Nova(Placement):
             links = [{"rel": "next", "href": "http://192.0.2.1/never/asked"}] if len(rows) == limit else []
             return self.reply(h, 200, {"hypervisors": rows, **({"hypervisors_links": links} if links else {})})
         if h.command == "GET" and url.path == "/servers/detail":
-            return self.reply(h, 200, {"servers": []})  # exposure has tests of its own
+            host = query.get("host", [None])[0]
+            rows = [] if "marker" in query else [s for s in self.servers if host in (None, s["OS-EXT-SRV-ATTR:host"])]
+            return self.reply(h, 200, {"servers": rows})
         self.wrong.append(f"{h.command} {h.path}")
         return self.error(h, 404)
