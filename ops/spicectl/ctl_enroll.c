@@ -60,7 +60,7 @@ static bool enroll_node(struct ctl *ctl, struct enroll_run *run, const char *nam
 }
 
 /* Each node is for itself: one that is refused does not stop the others, a fleet that cannot be reached does. False: that. */
-static bool enroll_one(struct ctl *ctl, struct enroll_run *run, const char *name, bool several)
+static bool enroll_one(struct ctl *ctl, struct enroll_run *run, const char *name)
 {
     struct ctl_fault fault = {0};
     json_t *reply = NULL;
@@ -74,10 +74,7 @@ static bool enroll_one(struct ctl *ctl, struct enroll_run *run, const char *name
     if (good)
         return true;
     run->worst = run->worst == CTL_OK ? (int)fault.exit : run->worst;
-    if (several)
-        (void)ctl_fail(ctl, fault.exit, fault.where, fault.hint, "node %s: %s", name, fault.error);
-    else
-        (void)ctl_fleet_fail(ctl, &fault);
+    (void)ctl_fleet_fail(ctl, &fault);
     return ctl->fleet != NULL && !ctl_fleet_interrupted(ctl); /* an attester that is away is its node's affair */
 }
 
@@ -107,7 +104,7 @@ int ctl_node_enroll(struct ctl *ctl)
         code = ctl_proof_open(ctl, &run.rules, pin);
     run.rows = ctl_json_need(json_array());
     uint64_t tell_ns = sp_clock_mono_ns() + ENROLL_TELL_NS;
-    for (size_t i = 0; code == CTL_OK && i < pick.count && enroll_one(ctl, &run, pick.names[i], pick.count > 1); i++) {
+    for (size_t i = 0; code == CTL_OK && i < pick.count && enroll_one(ctl, &run, pick.names[i]); i++) {
         if (sp_clock_mono_ns() >= tell_ns && pick.count > 1) {
             ctl_note(ctl, "Enrolling %zu of %zu ...", i + 1, pick.count);
             tell_ns = sp_clock_mono_ns() + ENROLL_TELL_NS;
@@ -125,11 +122,22 @@ int ctl_node_enroll(struct ctl *ctl)
 
 static void approve_side(struct ctl *ctl, const char *title, const json_t *identity)
 {
-    static const char *const keys[] = {"mode", "attester", "ek", "ak", "by", "at", "fingerprint"};
+    static const char *const keys[] = {"state", "fault", "mode", "attester", "ek", "ak", "by", "approved_by", "at", "starts", "fingerprint"};
     char safe[CTL_OUT_SAFE_MAX];
     ctl_out_print(&ctl->out, "%s\n", title);
-    for (size_t i = 0; i < SP_COUNT(keys); i++)
-        ctl_out_print(&ctl->out, "  %-12s %s\n", keys[i], ctl_out_safe(safe, sizeof safe, ctl_json_text(identity, keys[i])));
+    for (size_t i = 0; i < SP_COUNT(keys); i++) {
+        const char *text = ctl_json_text(identity, keys[i]);
+        if (text[0] != '\0')
+            ctl_out_print(&ctl->out, "  %-12s %s\n", keys[i], ctl_out_safe(safe, sizeof safe, text));
+    }
+}
+
+void ctl_node_identity(struct ctl *ctl, const json_t *identity)
+{
+    const json_t *request = json_object_get(identity, "request");
+    approve_side(ctl, "identity:", identity);
+    if (json_is_object(request))
+        approve_side(ctl, "waits for the yes of another operator (spicectl node approve):", request);
 }
 
 /* What waits for this node, with the canonical name of it. Gives *identity, which the caller releases. */

@@ -115,8 +115,7 @@ static bool evidence_part(struct ctl *ctl, const struct ctl_evidence *question, 
                 return false;
         }
         if (now >= *tell_ns) {
-            ctl_note(ctl, "node %s: waiting for %s of its attester, %zu of %" PRIu64 " bytes ...", e->node, question->kind, e->document->n,
-                     e->total);
+            ctl_note(ctl, "node %s: its attester is asked for %s, %zu bytes are here ...", e->node, question->kind, e->document->n);
             *tell_ns = now + EVIDENCE_TELL_NS;
         }
         (void)ctl_fleet_turn(ctl, EVIDENCE_TURN_MS);

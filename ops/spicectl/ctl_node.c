@@ -118,8 +118,12 @@ int ctl_node_show(struct ctl *ctl)
     {
         if (code != CTL_OK || ctl->json)
             break;
+        json_t *identity = json_incref(json_object_get(row, "identity"));
+        (void)json_object_del(row, "identity");
         ctl_out_print(&ctl->out, n > 0 ? "\n" : "");
         ctl_json_show(&ctl->out, row, 0);
+        ctl_node_identity(ctl, identity);
+        json_decref(identity);
     }
     json_decref(rows);
     ctl_pick_close(&pick);

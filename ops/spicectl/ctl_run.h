@@ -11,6 +11,9 @@
 struct ctl;
 struct ctl_table;
 
+/* Prints the identity of a node, and what waits. */
+void ctl_node_identity(struct ctl *ctl, const json_t *identity);
+
 /* The cell of a node's enrolment; row: one of node.list, or with its "enrolment". */
 void ctl_node_enrolment(struct ctl_table *table, const json_t *row);
 

@@ -183,6 +183,7 @@ class Enrolment(unittest.TestCase):
         again = self.enroll("made1", "--roots", roots)
         self.assertEqual((again["what"], self.node("made1")["generation"]), ("confirmed", generation + 2))
         self.assertIn("certified", self.fleet.ctl("node", "list").stdout)
+        self.assertIn("  fingerprint  " + row["fingerprint"], self.fleet.ctl("node", "show", "made1").stdout)
         text = self.fleet.ctl("node", "enroll", "made1", "--roots", roots).stdout
         self.assertIn("node made1: confirmed, fingerprint " + row["fingerprint"], text)
         self.learn()
