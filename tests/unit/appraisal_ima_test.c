@@ -412,6 +412,25 @@ static void a_long_list_takes_little_memory(void **state)
     ima_node_close(&n);
 }
 
+/* Root on a node can fill its list; what it costs us ends where the verdict is known. */
+static void attack_a_list_full_of_refused_entries(void **state)
+{
+    struct ima_node n;
+    (void)state;
+    start(&n, POLICY);
+    for (unsigned i = 0; i < IMA_JUDGE_REFUSED_MAX + 50; i++) {
+        char path[64];
+        (void)snprintf(path, sizeof path, "/evil/%u", i);
+        add(&n, path, digest_b);
+    }
+    ima_node_quote_now(&n);
+    n.part = 60000;
+    expect(&n, EVIDENCE_IMA_UNLISTED);
+    assert_non_null(strstr(n.verdict.detail, "/evil/0 sha256:"));
+    assert_non_null(strstr(n.verdict.detail, "; 10000 or more refused"));
+    ima_node_close(&n);
+}
+
 static void memory_that_is_spent_says_so(void **state)
 {
     struct ima_node n;
@@ -510,6 +529,7 @@ int main(void)
         cmocka_unit_test(attack_old_quote),
         cmocka_unit_test(no_key_enrolled),
         cmocka_unit_test(a_long_list_takes_little_memory),
+        cmocka_unit_test(attack_a_list_full_of_refused_entries),
         cmocka_unit_test(memory_that_is_spent_says_so),
         cmocka_unit_test(policies_are_refused_where_they_are_read),
         cmocka_unit_test(policies_in_envelopes),

@@ -394,8 +394,8 @@ static void say_offence(const struct ima_tally *t, struct appraisal_verdict *v)
     const char *alg = tpm_alg_name(o->alg);
     (void)ima_judge_print(sp_str_bytes(o->path, o->path_bytes), path, sizeof path);
     sp_hex_write(o->digest, o->digest_bytes, digest);
-    appraisal_say(v, o->reason, "%s %s:%s (entry %u); %u refused", path, alg != NULL ? alg : "digest", digest, o->entry,
-                  t->refused);
+    appraisal_say(v, o->reason, "%s %s:%s (entry %u); %u%s refused", path, alg != NULL ? alg : "digest", digest, o->entry,
+                  t->refused, t->refused == IMA_JUDGE_REFUSED_MAX ? " or more" : "");
 }
 
 static void leave_checkpoint(const struct run *r, struct appraisal_verdict *v)

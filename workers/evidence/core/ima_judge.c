@@ -136,7 +136,7 @@ void ima_judge_entry(struct ima_judge *j, uint32_t index, const struct ima_entry
 {
     struct ima_tally *t = pending ? &j->pending : &j->proven;
     bool lost = j->lost;
-    if (index == 0 || entry->violation) {
+    if (index == 0 || entry->violation || t->refused == IMA_JUDGE_REFUSED_MAX) {
         return;
     }
     enum evidence_reason reason = entry->buffer.p != NULL ? judge_buffer(j, t, entry) : judge_file(j, t, entry);

@@ -15,7 +15,8 @@
 #include "ima_signature.h"
 #include "ima_table.h"
 
-#define IMA_JUDGE_PATH_BYTES 384u /* kept of the path of the first refused entry */
+#define IMA_JUDGE_REFUSED_MAX 10000u /* then nothing more is looked at: the verdict is known, and each look costs */
+#define IMA_JUDGE_PATH_BYTES  384u   /* kept of the path of the first refused entry */
 
 enum ima_signer {
     IMA_NO_KEYS,     /* there are no keys at all */
