@@ -52,7 +52,9 @@ void worker_ask_begin(struct worker_ask *self, const struct sp_adapter_job *job,
                                 .kind = sp_str_of(question->kind),
                                 .args = sp_str_of(question->args),
                                 .nonce = question->nonce,
+                                .number = t.node,
                                 .generation = t.generation,
+                                .epoch = t.epoch,
                                 .deadline_us = job->deadline_us - (left / 10 < ASK_MARGIN_US ? left / 10 : ASK_MARGIN_US),
                                 .user = ask};
     uint32_t at = ask_core_begin(&self->core, &b, now);

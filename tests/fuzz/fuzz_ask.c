@@ -36,7 +36,7 @@ static void begin(struct fuzz *f, struct input *in)
         return;
     }
     const struct ask_begin b = {.node = sp_str_of(nodes[q % 2]), .kind = sp_str_of("quote"), .args = sp_str_of("{}"), .nonce = nonce,
-                                .generation = q % 3, .deadline_us = f->now + take(in) * 500000ull, .user = &f->given[q]};
+                                .number = q % 5 / 3, .generation = q % 3, .deadline_us = f->now + take(in) * 500000ull, .user = &f->given[q]};
     f->given[q] = 0;
     f->at[q] = ask_core_begin(&f->c, &b, f->now);
     SP_ASSERT(f->at[q] != ASK_NONE);

@@ -14,6 +14,8 @@
 #include "sp_assert.h"
 
 #define S 1000000u
+#define NUMBER 17u /* of a node, and */
+#define EPOCH 5u   /* as tickets have them */
 
 static struct ask_core c;
 static uint64_t now, sequence;
@@ -43,7 +45,7 @@ static int teardown(void **state)
 static uint32_t begin(const char *node, uint32_t generation)
 {
     const struct ask_begin b = {.node = sp_str_of(node), .kind = sp_str_of("quote"), .args = sp_str_of("{}"), .nonce = nonce,
-                                .generation = generation, .deadline_us = now + 30 * S, .user = &c};
+                                .number = NUMBER, .generation = generation, .epoch = EPOCH, .deadline_us = now + 30 * S, .user = &c};
     uint32_t at = ask_core_begin(&c, &b, now);
     assert_int_not_equal(at, ASK_NONE);
     ask_core_check(&c);
@@ -539,9 +541,61 @@ static void identities_give_way(void **state)
         ask_core_check(&c);
     }
     assert_int_equal(c.identity.count, IDENTITY_ROWS_MAX);
-    assert_int_equal(identity_find(&c.identity, sp_str_of("n0"), 1), IDENTITY_NONE);
     (void)snprintf(node, sizeof node, "n%u", IDENTITY_ROWS_MAX + 99u);
-    assert_int_not_equal(identity_find(&c.identity, sp_str_of(node), 1), IDENTITY_NONE);
+    const struct identity_about first = {sp_str_of("n0"), NUMBER, 1, EPOCH, now}, last = {sp_str_of(node), NUMBER, 1, EPOCH, now};
+    assert_int_equal(identity_find(&c.identity, &first), IDENTITY_NONE);
+    assert_int_not_equal(identity_find(&c.identity, &last), IDENTITY_NONE);
+}
+
+static uint32_t begin_as(uint32_t number, uint64_t epoch)
+{
+    const struct ask_begin b = {.node = sp_str_of("node-1"), .kind = sp_str_of("quote"), .args = sp_str_of("{}"), .nonce = nonce,
+                                .number = number, .generation = 3, .epoch = epoch, .deadline_us = now + 30 * S, .user = &c};
+    uint32_t at = ask_core_begin(&c, &b, now);
+    assert_int_not_equal(at, ASK_NONE);
+    ask_core_check(&c);
+    return at;
+}
+
+/* Attack: the name of a proven node is given to another one, which comes to the same generation. The first one's attester and TPM must
+ * not speak for it. */
+static void a_name_given_to_another_node(void **state)
+{
+    (void)state;
+    uint32_t at = begin_as(1, EPOCH);
+    assert_int_equal(wants(), 1);
+    identify("node-1", 3, SP_REFUSAL_NONE);
+    assert_int_equal(send_all(NULL), 1);
+    ask_core_stop(&c, at);
+    at = begin_as(2, EPOCH);
+    assert_int_equal(send_all(NULL), 0);
+    assert_null(ask_core_who(&c, at));
+    assert_int_equal(wants(), 1);
+    identify("node-1", 3, SP_REFUSAL_NOT_FOUND);
+    assert_int_equal(ended(NULL, 0), SP_REASON_NOT_ENROLLED);
+    assert_non_null(ask_core_who(&c, begin_as(1, EPOCH))); /* and it is still known who the first one is */
+}
+
+/* Attack: a keeper's store is put back to before an identity was withdrawn; generations are counted there again. */
+static void what_a_keeper_said_is_not_believed_for_ever(void **state)
+{
+    (void)state;
+    uint32_t at = begin_as(1, EPOCH);
+    assert_int_equal(wants(), 1);
+    identify("node-1", 3, SP_REFUSAL_NONE);
+    ask_core_stop(&c, at);
+    at = begin_as(1, EPOCH);
+    assert_non_null(ask_core_who(&c, at));
+    ask_core_stop(&c, at);
+    assert_null(ask_core_who(&c, begin_as(1, EPOCH + 1))); /* another scheduler's question */
+    assert_int_equal(wants(), 1);
+    identify("node-1", 3, SP_REFUSAL_NOT_FOUND);
+    assert_int_equal(ended(NULL, 0), SP_REASON_NOT_ENROLLED);
+    now += IDENTITY_KEEP_US;
+    assert_null(ask_core_who(&c, begin_as(1, EPOCH)));
+    assert_int_equal(wants(), 1);
+    identify("node-1", 3, SP_REFUSAL_NOT_FOUND);
+    assert_int_equal(ended(NULL, 0), SP_REASON_NOT_ENROLLED);
 }
 
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -558,6 +612,8 @@ int main(void)
         CASE(a_busy_attester_is_asked_again),
         CASE(the_keeper_is_asked_once_for_all),
         CASE(nobody_is_enrolled),
+        CASE(a_name_given_to_another_node),
+        CASE(what_a_keeper_said_is_not_believed_for_ever),
         CASE(the_keeper_is_silent),
         CASE(another_broker_when_one_does_not_know_it),
         CASE(an_attester_that_is_not_there),

@@ -167,7 +167,8 @@ uint32_t ask_core_begin(struct ask_core *c, const struct ask_begin *b, uint64_t 
         finish_text(c, at, fits ? SP_REASON_UNREACHABLE : SP_REASON_INTERNAL, fits ? "no time is left" : "question is too long");
         return at;
     }
-    r->identity = identity_use(&c->identity, b->node, b->generation);
+    const struct identity_about about = {b->node, b->number, b->generation, b->epoch, now_us};
+    r->identity = identity_use(&c->identity, &about);
     if (r->identity == IDENTITY_NONE) {
         finish_text(c, at, SP_REASON_INTERNAL, "no room for another identity");
         return at;

@@ -99,7 +99,8 @@ struct ask_core {
 struct ask_begin {
     struct sp_str node, kind, args;
     const uint8_t *nonce;
-    uint32_t generation;
+    uint32_t number, generation; /* of the node, and */
+    uint64_t epoch;              /* as its ticket has them */
     uint64_t deadline_us;
     void *user;
 };

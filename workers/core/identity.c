@@ -7,16 +7,24 @@
 #include "sp_assert.h"
 #include "sp_hash.h"
 
-static uint64_t key_of(const struct identity_table *t, struct sp_str node, uint32_t generation)
+/* Hash of what tells rows apart. */
+static uint64_t key_of(const struct identity_table *t, const struct identity_about *a)
 {
-    uint8_t both[sizeof generation + REC_NODE_INFO_NAME_MAX];
-    size_t n = node.n < REC_NODE_INFO_NAME_MAX ? node.n : REC_NODE_INFO_NAME_MAX;
-    memcpy(both, &generation, sizeof generation);
+    const uint64_t numbers[] = {a->number, a->generation, a->epoch, a->now_us / IDENTITY_KEEP_US};
+    uint8_t both[sizeof numbers + REC_NODE_INFO_NAME_MAX];
+    size_t n = a->node.n < REC_NODE_INFO_NAME_MAX ? a->node.n : REC_NODE_INFO_NAME_MAX;
+    memcpy(both, numbers, sizeof numbers);
     if (n > 0) {
-        memcpy(both + sizeof generation, node.p, n);
+        memcpy(both + sizeof numbers, a->node.p, n);
     }
-    uint64_t h = sp_hash_sip(t->seed, both, sizeof generation + n);
+    uint64_t h = sp_hash_sip(t->seed, both, sizeof numbers + n);
     return h == UINT64_MAX ? 0 : h;
+}
+
+static bool is_about(const struct identity_row *r, const struct identity_about *a)
+{
+    return r->number == a->number && r->generation == a->generation && r->epoch == a->epoch &&
+           r->period == a->now_us / IDENTITY_KEEP_US && sp_str_is(a->node, r->node);
 }
 
 bool identity_init(struct identity_table *t, const uint8_t seed[16])
@@ -35,10 +43,16 @@ void identity_fini(struct identity_table *t)
     memset(t, 0, sizeof *t);
 }
 
-uint32_t identity_find(const struct identity_table *t, struct sp_str node, uint32_t generation)
+uint32_t identity_find(const struct identity_table *t, const struct identity_about *about)
 {
-    uint32_t i = sp_map_get(&t->by_key, key_of(t, node, generation));
-    return i != SP_MAP_NONE && t->rows[i].generation == generation && sp_str_is(node, t->rows[i].node) ? i : IDENTITY_NONE;
+    uint32_t i = sp_map_get(&t->by_key, key_of(t, about));
+    return i != SP_MAP_NONE && is_about(&t->rows[i], about) ? i : IDENTITY_NONE;
+}
+
+static void unlink_row(struct identity_table *t, const struct identity_row *r)
+{
+    const struct identity_about was = {sp_str_of(r->node), r->number, r->generation, r->epoch, r->period * IDENTITY_KEEP_US};
+    sp_map_remove(&t->by_key, key_of(t, &was));
 }
 
 /* A row that holds nothing, or nothing that is used. */
@@ -50,26 +64,28 @@ static uint32_t room(struct identity_table *t)
     for (uint32_t i = 0; i < t->count; i++) {
         uint32_t at = t->hand++ % t->count;
         if (t->rows[at].users == 0) {
-            sp_map_remove(&t->by_key, key_of(t, sp_str_of(t->rows[at].node), t->rows[at].generation));
+            unlink_row(t, &t->rows[at]);
             return at;
         }
     }
     return IDENTITY_NONE;
 }
 
-uint32_t identity_use(struct identity_table *t, struct sp_str node, uint32_t generation)
+uint32_t identity_use(struct identity_table *t, const struct identity_about *about)
 {
-    uint32_t at = identity_find(t, node, generation);
+    uint32_t at = identity_find(t, about);
     if (at == IDENTITY_NONE) {
         at = room(t);
         if (at == IDENTITY_NONE) {
             return IDENTITY_NONE;
         }
         struct identity_row *r = &t->rows[at];
-        memset(r, 0, sizeof *r);
-        (void)sp_str_copy(r->node, sizeof r->node, node);
-        r->generation = generation;
-        if (!sp_map_put(&t->by_key, key_of(t, node, generation), at)) {
+        *r = (struct identity_row){.number = about->number,
+                                   .generation = about->generation,
+                                   .epoch = about->epoch,
+                                   .period = about->now_us / IDENTITY_KEEP_US};
+        (void)sp_str_copy(r->node, sizeof r->node, about->node);
+        if (!sp_map_put(&t->by_key, key_of(t, about), at)) {
             r->node[0] = '\0'; /* free, and given away when there is no other one */
             return IDENTITY_NONE;
         }
