@@ -4,7 +4,7 @@
 
     nova_daemon.py conductor|scheduler --config-file F...
     nova_daemon.py computes --config-file F HOST...      several nova-compute services in one process
-    nova_daemon.py placement PORT [PROCESSES REQUESTS]   placement behind a plain WSGI server; the time of each request goes to a file
+    nova_daemon.py placement PORT [PROCESSES REQUESTS]   placement behind a plain WSGI server; each request goes to a file
     nova_daemon.py api --config-file F PORT [keystone]   the compute API behind a plain WSGI server; without Keystone: token admin:PROJECT
     nova_daemon.py keystone PORT REQUESTS                Keystone behind a plain WSGI server; each request goes to a file
     nova_daemon.py manage-tool|placement-tool|keystone-tool ARGS...
