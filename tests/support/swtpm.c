@@ -15,6 +15,7 @@
 
 #include "evidence_bed.h"
 #include "sp_assert.h"
+#include "tpm_device.h"
 
 #define START_TRIES 12000 /* of 10 ms */
 
@@ -54,6 +55,20 @@ static bool answers(const char *path)
     return yes;
 }
 
+/* It listens before it works: whoever comes in between is cut off. So somebody asks for anything until there is an answer. */
+static bool works(const struct swtpm *t)
+{
+    struct tpm_device *device = NULL;
+    struct tpm_device_bytes bytes;
+    struct sp_err err;
+    enum sp_rc rc = tpm_device_open(t->tcti, &device, &err);
+    if (rc == SP_OK) {
+        rc = tpm_device_public(device, TPM_DEVICE_EK_RSA, &bytes);
+    }
+    tpm_device_close(&device);
+    return rc == SP_OK || rc == SP_E_NOT_FOUND;
+}
+
 void swtpm_start(struct swtpm *t)
 {
     char state[256], server[256], control[256], path[192], control_path[192];
@@ -76,15 +91,15 @@ void swtpm_start(struct swtpm *t)
                           "--flags",
                           "not-need-init,startup-clear",
                           NULL};
+    (void)snprintf(t->tcti, sizeof t->tcti, "swtpm:path=%s", path);
     t->pid = run(t, argv);
-    for (unsigned i = 0; !answers(control_path); i++) {
+    for (unsigned i = 0; !answers(control_path) || !works(t); i++) {
         int status = 0;
         if (i == START_TRIES || waitpid(t->pid, &status, WNOHANG) != 0) {
             stop("does not start; is it installed?");
         }
         (void)poll(NULL, 0, 10);
     }
-    (void)snprintf(t->tcti, sizeof t->tcti, "swtpm:path=%s", path);
 }
 
 void swtpm_init(struct swtpm *t, const char *name)
