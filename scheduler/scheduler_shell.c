@@ -10,6 +10,7 @@
 #include "sp_bus.h"
 #include "sp_clock.h"
 #include "sp_crypto.h"
+#include "sp_hash.h"
 #include "sp_log.h"
 #include "sp_random.h"
 #include "sp_stats.h"
@@ -44,6 +45,7 @@ struct scheduler_shell {
     struct sp_crypto_hmac ticket_key;
     uint32_t gauge[G_COUNT];
     uint32_t late;
+    uint64_t revoked; /* sum over the keys of workers that lost their right */
     bool loaded;
     bool ready;
     bool failed;
@@ -223,12 +225,38 @@ enum sp_rc scheduler_shell_on_refused(struct scheduler_shell_in *in, struct msg_
 
 /* ---- bus ---- */
 
+/* The same for the same keys, in any order. */
+static uint64_t sum_revoked(const struct scheduler_shell *self)
+{
+    static const uint8_t seed[16];
+    const struct sp_bus_principal *row;
+    uint64_t sum = 0;
+    for (uint32_t i = 0; (row = sp_bus_principal_at(self->bus, i)) != NULL; i++)
+        if (row->revoked && row->role == SP_ROLE_WORKER)
+            sum += sp_hash_sip(seed, row->sign, sizeof row->sign);
+    return sum;
+}
+
+/* What a worker left for the next run may be given to another one: it goes with the right of whoever can have written it (K20). */
+static void look_for_revoked(struct scheduler_shell *self)
+{
+    uint64_t sum = sum_revoked(self);
+    if (sum == self->revoked)
+        return;
+    self->revoked = sum;
+    SP_LOG(SP_LOG_NOTICE, SUB, "checkpoints.forgotten", SP_LOG_S("why", "a worker lost its right"));
+    struct scheduler_core_event ev = {.kind = SCHEDULER_EV_REVOKED, .now = *sp_loop_now(self->opt.loop)};
+    (void)step(self, &ev);
+}
+
 static void on_message(void *ctx, const struct sp_bus_message *m)
 {
     struct scheduler_shell *self = ctx;
     struct scheduler_shell_in in = {self, m};
     enum sp_rc rc = scheduler_shell_dispatch(&in, m->type, (enum sp_role)m->from->role, m->body, m->body_bytes);
     self->core.stats.malformed += rc == SP_E_MALFORMED || rc == SP_E_LIMIT;
+    if (m->type == SP_MSG_PRINCIPAL_SET)
+        look_for_revoked(self);
     if (rc != SP_E_UNSUPPORTED)
         return; /* what concerns people and keys */
     /* The keeper's clock counts from a moment that is certainly after it was read: the time of this turn may be older (an operator's
@@ -406,6 +434,7 @@ void scheduler_shell_close(struct scheduler_shell **self_p)
 void scheduler_shell_reload(struct scheduler_shell *self)
 {
     (void)sp_bus_reload(self->bus);
+    look_for_revoked(self);
 }
 
 struct sp_mono scheduler_shell_deadline(const struct scheduler_shell *self)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "fleet.h"
 
+#include "issue.h"
 #include "sp_assert.h"
 
 uint64_t fleet_hash(const struct scheduler_core *s, const struct pairs_pair *p)
@@ -176,6 +177,14 @@ void fleet_clear_node(struct scheduler_core *s, uint32_t node)
 {
     while (s->registry.nodes[node].first_pair != WHEEL_NONE)
         fleet_drop(s, s->registry.nodes[node].first_pair);
+}
+
+void fleet_forget(struct scheduler_core *s)
+{
+    s->checkpoints_since = issue_last_job(s);
+    for (uint32_t slot = 0; slot < s->pairs.top; slot++)
+        if (s->pairs.list[slot].state != PAIRS_FREE)
+            (void)checkpoint_put(&s->checkpoints, &s->pairs.list[slot].checkpoint, sp_str_bytes(NULL, 0));
 }
 
 /* Anew, unless it is out: then its close plans it. A retry or an ordered run keeps its place. */

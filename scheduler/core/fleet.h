@@ -13,6 +13,9 @@ enum sp_rc fleet_fit_node(struct scheduler_core *s, uint32_t node, bool fresh) S
 /* Effect: takes away all pairs of the check or node, ad-hoc ones too. */
 void fleet_clear_check(struct scheduler_core *s, uint32_t check);
 void fleet_clear_node(struct scheduler_core *s, uint32_t node);
+/* Effect: what runs left for the next ones is gone, and runs that are out leave nothing. Who wrote it is not known: one worker's is
+ * another's beginning. */
+void fleet_forget(struct scheduler_core *s);
 /* Effect: pairs that are not out are planned anew by the profile in force: keeping their phase, or soon (prompt). */
 void fleet_replan_check(struct scheduler_core *s, uint32_t check, bool prompt);
 void fleet_replan_node(struct scheduler_core *s, uint32_t node, bool prompt);

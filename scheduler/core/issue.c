@@ -13,6 +13,11 @@
 SP_STATIC_ASSERT((SCHEDULER_CORE_TRACE_SIZE & (SCHEDULER_CORE_TRACE_SIZE - 1)) == 0, "ring index is a mask");
 SP_STATIC_ASSERT(SCHEDULER_CORE_BATCHES_MAX + 16u <= SCHEDULER_CORE_EFFECTS_MAX, "room for other effects beside the batches");
 
+uint64_t issue_last_job(const struct scheduler_core *s)
+{
+    return s->epoch << JOB_SHIFT | s->counter;
+}
+
 uint64_t issue_keeper_ms(const struct scheduler_core *s)
 {
     uint64_t elapsed = s->now.mono.us - s->clock_at_us;

@@ -14,6 +14,8 @@ uint64_t issue_deadline(const struct scheduler_core *s, uint64_t wheel_us);
 void issue_sent(struct scheduler_core *s, uint32_t batch, bool ok, uint64_t sequence);
 /* Returns the lower bound of the keeper's clock now, ms. */
 uint64_t issue_keeper_ms(const struct scheduler_core *s);
+/* Returns the number of the job that was made last. */
+uint64_t issue_last_job(const struct scheduler_core *s);
 /* Effect: counts one lateness. */
 void issue_late(struct scheduler_core *s, uint64_t late_us);
 

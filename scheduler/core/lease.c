@@ -96,7 +96,7 @@ static void close_one(struct scheduler_core *s, const struct rec_closed *r)
         s->stats.errors++;
         if (retry(s, r->slot))
             return;
-    } else if (!checkpoint_put(&s->checkpoints, &p->checkpoint, r->checkpoint)) {
+    } else if (r->job > s->checkpoints_since && !checkpoint_put(&s->checkpoints, &p->checkpoint, r->checkpoint)) {
         s->stats.no_checkpoint++;
     }
     bool again = worth_asking_again(r->code) && (p->flags & PAIRS_ADHOC) == 0;

@@ -297,6 +297,8 @@ enum sp_rc scheduler_core_step(struct scheduler_core *s, const struct scheduler_
         sync_stored(s, e->u.stored.epoch, e->u.stored.ok);
     else if (e->kind == SCHEDULER_EV_RUN)
         rc = run_now(s, e);
+    else if (e->kind == SCHEDULER_EV_REVOKED)
+        fleet_forget(s);
     else if (e->kind != SCHEDULER_EV_TICK)
         rc = on_catalogue(s, e, fx);
     if (rc == SP_E_MALFORMED || rc == SP_E_LIMIT)

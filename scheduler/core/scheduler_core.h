@@ -51,6 +51,7 @@ struct scheduler_core {
     struct lane_table lanes;
     struct checkpoint_pool checkpoints;
     uint8_t checkpoint[CHECKPOINT_BYTES_MAX]; /* of the job that is being packed */
+    uint64_t checkpoints_since; /* jobs up to this number were given, or were, something that counts no more: they leave nothing */
     uint32_t lane_turn; /* round robin */
     uint32_t open_leases;
     bool again; /* more to do at once */

@@ -55,7 +55,8 @@ enum scheduler_core_event_kind {
     SCHEDULER_EV_PROFILE_PUT,
     SCHEDULER_EV_PROFILE_DELETE,
     SCHEDULER_EV_SELECT,
-    SCHEDULER_EV_RUN             /* run-now, test-now */
+    SCHEDULER_EV_RUN,            /* run-now, test-now */
+    SCHEDULER_EV_REVOKED         /* a worker lost its right: what any run left for the next one may be its doing */
 };
 
 struct scheduler_core_event {

@@ -382,6 +382,28 @@ static void checkpoint_comes_back(void **state)
     assert_int_equal(w->jobs[2].checkpoint_bytes, 1000);
 }
 
+/* Attack: a stolen key of a worker leaves a checkpoint that says all is proven, and is revoked. Nobody begins where it ended, nor where a
+ * run ends that began there. */
+static void checkpoints_go_with_a_workers_right(void **state)
+{
+    (void)state;
+    scheduler_world_fleet(w, 1, 2000);
+    while (w->job_count == 0)
+        scheduler_world_run(w, S / 10);
+    assert_int_equal(scheduler_world_close(w, &w->jobs[0], SP_OUTCOME_PASS, 0, "all is proven"), SP_OK);
+    scheduler_world_run(w, 3 * S);
+    assert_true(w->jobs[1].checkpoint_bytes > 0); /* it is out, with an honest worker */
+    struct scheduler_core_event revoked = {.kind = SCHEDULER_EV_REVOKED};
+    assert_int_equal(scheduler_world_step(w, &revoked), SP_OK);
+    assert_int_equal(w->core.checkpoints.used, 0);
+    assert_int_equal(scheduler_world_close(w, &w->jobs[1], SP_OUTCOME_PASS, 0, "all is proven, and more"), SP_OK);
+    scheduler_world_run(w, 3 * S);
+    assert_int_equal(w->jobs[2].checkpoint_bytes, 0);
+    assert_int_equal(scheduler_world_close(w, &w->jobs[2], SP_OUTCOME_PASS, 0, "proven"), SP_OK);
+    scheduler_world_run(w, 3 * S);
+    assert_int_equal(w->jobs[3].checkpoint_bytes, 6); /* what was begun anew counts again */
+}
+
 /* ---- operators ---- */
 
 static void draft_runs_only_on_test_now(void **state)
@@ -582,6 +604,7 @@ int main(void)
         T(returned_job_goes_again_without_counting),
         T(unsent_batch_is_as_if_it_never_left),
         T(checkpoint_comes_back),
+        T(checkpoints_go_with_a_workers_right),
         T(draft_runs_only_on_test_now),
         T(stages_and_enabled),
         T(definition_is_given_by_digest),

@@ -124,6 +124,7 @@ class Revocation(unittest.TestCase):
         principal = wire.ENUMS["refusal"]["principal"]
         worker, reader = self.welcomed("worker-1"), self.welcomed("reader-1")
         fleet.ctl("key", "revoke", "worker-1", "reader-1")
+        support.wait("scheduler forgets what a worker may have left", lambda: "event=checkpoints.forgotten" in (fleet.prefix / "scheduler.log").read_text())
         for peer in (worker, reader):  # still connected, admitted before
             peer.say("Heartbeat", blank("Heartbeat"))
             self.assertEqual(peer.hears("Refused")["code"], principal)
