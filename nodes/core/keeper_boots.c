@@ -41,11 +41,19 @@ static void boots_audit(struct keeper_core *core, const struct node_row *node, c
                    core->workers[node->instance_worker], to);
 }
 
+/* Who told of the latest start has lost its right since. Whether the node was started meanwhile cannot be told by comparing, so any other
+ * number is another start. */
+bool keeper_boots_doubted(const struct node_row *node)
+{
+    return node->instance != 0 && node->instance_worker == 0;
+}
+
 void keeper_boots_seen(struct keeper_core *core, struct keeper_pending *p, const struct check_row *check, uint64_t instance,
                        struct keeper_effects *fx)
 {
     struct node_row *node = node_registry_at(&core->nodes, p->node);
-    if (!keeper_boots_known_by(check) || instance <= node->instance) {
+    bool doubted = keeper_boots_doubted(node);
+    if (!keeper_boots_known_by(check) || (!doubted && instance <= node->instance)) {
         return;
     }
     p->boots = true;
@@ -55,8 +63,8 @@ void keeper_boots_seen(struct keeper_core *core, struct keeper_pending *p, const
     node->instance = instance;
     node->instance_worker = p->result.worker;
     keeper_effects_add(fx, KEEPER_NODE)->u.node = node->id;
-    if (p->boots_instance == 0) {
-        return; /* nothing to compare with: the first since it was enrolled */
+    if (p->boots_instance == 0 || p->boots_instance == instance) {
+        return; /* nothing to compare with, the first since it was enrolled; or what was doubted is true */
     }
     node->generation++;
     p->result.generation = node->generation; /* it is about the node as it runs now */
@@ -103,7 +111,6 @@ void keeper_boots_revoked(struct keeper_core *core, uint32_t worker)
     for (uint32_t id = 1; id <= core->nodes.count; id++) {
         struct node_row *node = node_registry_at(&core->nodes, id);
         if (node->instance != 0 && node->instance_worker == worker) {
-            node->instance = 0;
             node->instance_worker = 0;
         }
     }

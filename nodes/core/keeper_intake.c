@@ -165,7 +165,7 @@ static enum sp_refusal keeper_intake_decide(struct keeper_core *core, const stru
         core->counters.shadows++;
         return SP_REFUSAL_NONE; /* was asked before the check counted */
     }
-    if (r->instance != 0 && r->instance < node->instance && keeper_boots_known_by(check)) {
+    if (r->instance != 0 && r->instance < node->instance && !keeper_boots_doubted(node) && keeper_boots_known_by(check)) {
         return SP_REFUSAL_IDENTITY; /* found before a start that is known, or by another TPM */
     }
     code = keeper_intake_once(core, p, node);

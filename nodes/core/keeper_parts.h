@@ -142,7 +142,9 @@ void keeper_boots_seen(struct keeper_core *core, struct keeper_pending *p, const
 /* Effect: what pending results said is durable; or is taken back, and then what it voided stays void. */
 void keeper_boots_committed(struct keeper_core *core);
 void keeper_boots_failed(struct keeper_core *core);
-/* Effect: what a revoked worker said about starts is not known any more. */
+/* True when what is known of the node's starts was said by a worker that was revoked since. */
+bool keeper_boots_doubted(const struct node_row *node);
+/* Effect: what a revoked worker said about starts is doubted: a result that says otherwise tells of a start. */
 void keeper_boots_revoked(struct keeper_core *core, uint32_t worker);
 
 /* keeper_history.c */

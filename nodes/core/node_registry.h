@@ -36,7 +36,7 @@ struct node_row { /* what every result looks at comes first, in one line of the 
     uint8_t key[16];
     uint64_t version; /* registry version of the last change */
     uint64_t instance; /* reset and restart counter of its TPM as last proved (K5); 0: not known */
-    uint16_t instance_worker; /* number of who reported it */
+    uint16_t instance_worker; /* number of who reported it; 0 with an instance: whose word counts no more, see keeper_boots_doubted */
     char *name;       /* owned, terminated */
     char *address;    /* owned, terminated */
     char *labels;     /* owned, terminated */

@@ -206,6 +206,37 @@ static void t4_a_huge_number_is_put_right(void **state)
     bed_fini(&b);
 }
 
+/* Who told of the latest start is revoked, and the node is started meanwhile: what others found before must not outlive that start. */
+static void k5_a_start_behind_a_revocation(void **state)
+{
+    static struct bed b;
+    struct keeper_event revoked = {.kind = KEEPER_EV_REVOKED, .u.name = sp_str_of("evil")};
+    (void)state;
+    begin(&b, "tpm", SP_STAGE_ENFORCING);
+    tell(&b, "evil", 2, SP_OUTCOME_PASS, BOOT(3));
+    bed_commit(&b);
+    result(&b, SP_OUTCOME_PASS, BOOT(3));
+    assert_true(bed_member(&b)); /* by the word of an honest worker */
+    bed_step(&b, &revoked);
+    bed_commit(&b);
+    assert_true(bed_member(&b));
+    uint32_t generation = n1(&b)->generation;
+    tell(&b, "worker-1", 2, SP_OUTCOME_PASS, BOOT(3)); /* as it was said: nothing happened */
+    b.store_fails = true;
+    bed_commit(&b);
+    assert_int_equal(n1(&b)->instance_worker, 0);
+    b.store_fails = false;
+    b.health.store_good = true;
+    tell(&b, "worker-1", 2, SP_OUTCOME_PASS, BOOT(4));
+    assert_false(bed_member(&b));
+    bed_commit(&b);
+    assert_int_equal(n1(&b)->generation, generation + 1);
+    result(&b, SP_OUTCOME_PASS, BOOT(3));
+    assert_int_equal(refused(&b), SP_REFUSAL_IDENTITY);
+    assert_false(bed_member(&b));
+    bed_fini(&b);
+}
+
 /* What a failed commit took back is as it was, but what was proved before the start stays void; the result comes again. */
 static void si6_a_failed_commit_takes_the_generation_back(void **state)
 {
@@ -303,6 +334,7 @@ int main(void)
         cmocka_unit_test(k5_evidence_from_before_a_start_is_refused),
         cmocka_unit_test(k11_only_quotes_that_count_speak_of_starts),
         cmocka_unit_test(t4_a_huge_number_is_put_right),
+        cmocka_unit_test(k5_a_start_behind_a_revocation),
         cmocka_unit_test(si6_a_failed_commit_takes_the_generation_back),
         cmocka_unit_test(si12_a_failed_commit_leaves_what_operators_did),
         cmocka_unit_test(si6_a_repeated_result_begins_nothing),

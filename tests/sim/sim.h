@@ -160,7 +160,8 @@ struct sim {
     uint32_t revision[SIM_CHECKS + 1]; /* of the check in the keeper's table, when a result of it was stored */
     uint64_t orders;                   /* results let in */
     uint64_t known[SIM_NODES + 1];     /* starts as told by a result that was let in; 0: none since the identity */
-    uint32_t known_by[SIM_NODES + 1];  /* process that told */
+    uint32_t known_by[SIM_NODES + 1];  /* process that told; 0 with a start: it was revoked since */
+    uint64_t told[SIM_NODES + 1];      /* order of the result that told */
     uint64_t reborn[SIM_NODES + 1];    /* order of the result that told of the latest start */
     uint64_t clock_boot;
     bool visible[SIM_NODES + 1][SIM_POOLS];

@@ -53,6 +53,7 @@ void sim_ref_enrolled(struct sim *s, uint32_t node)
 {
     s->known[node] = 0;
     s->known_by[node] = 0;
+    s->told[node] = 0;
 }
 
 /* Calls fn for each result of the row. */
@@ -86,8 +87,10 @@ static void tell(struct sim *s, struct sim_run *r, const struct check_row *check
     uint64_t instance = r->worker == SIM_LIAR ? sim_liar_instance(s, r->job) : r->instance;
     if (check->stage != SP_STAGE_ENFORCING)
         instance = 0;
-    SIM_REQUIRE(s, instance == 0 || instance >= s->known[r->node], "SI-12: accepted a result of node-%u from before it was started anew", r->node);
-    bool more = instance > s->known[r->node], anew = more && s->known[r->node] != 0;
+    bool doubted = s->known[r->node] != 0 && s->known_by[r->node] == 0;
+    SIM_REQUIRE(s, instance == 0 || doubted || instance >= s->known[r->node], "SI-12: accepted a result of node-%u from before it was started anew", r->node);
+    bool more = instance != 0 && (doubted || instance > s->known[r->node]);
+    bool anew = more && s->known[r->node] != 0 && s->known[r->node] != instance;
     r->order = ++s->orders;
     r->generation_counted = generation;
     SIM_REQUIRE(s, generation == r->generation + (anew ? 1 : 0), "SI-12: node-%u was started anew, and a result counts under generation %u", r->node,
@@ -98,6 +101,8 @@ static void tell(struct sim *s, struct sim_run *r, const struct check_row *check
     r->known_before = s->known[r->node];
     r->known_by_before = s->known_by[r->node];
     r->reborn_before = s->reborn[r->node];
+    r->told_before = s->told[r->node];
+    s->told[r->node] = r->order;
     s->known[r->node] = instance;
     s->known_by[r->node] = r->worker;
     s->reborn[r->node] = anew ? r->order : s->reborn[r->node];
@@ -153,8 +158,9 @@ static void taken_back(struct sim *s, const struct keeper_journal *row, const st
     struct sim_run *r = run_of(s, e);
     (void)row;
     r->accepted = false;
-    if (!r->tells || s->known[r->node] <= r->known_before)
-        return;
+    if (!r->tells || s->told[r->node] < r->order)
+        return; /* an earlier one was taken back, and this one with it */
+    s->told[r->node] = r->told_before;
     s->known[r->node] = r->known_before;
     s->known_by[r->node] = r->known_by_before;
     s->reborn[r->node] = r->reborn_before;
@@ -201,7 +207,7 @@ void sim_ref_revoked(struct sim *s)
     for (uint32_t c = 1; c <= SIM_CHECKS; c++)
         s->found[1][c].valid = false;
     if (s->known_by[1] == SIM_LIAR)
-        sim_ref_enrolled(s, 1); /* nor is what it said about starts */
+        s->known_by[1] = 0; /* what it said about starts is doubted */
 }
 
 /* A pair that knows the number of a job must hold its result, unless something voided it. Bad evidence whose commit failed is not stored

@@ -29,6 +29,7 @@ struct sim_run {
     uint64_t order;     /* of those let in */
     uint64_t known_before, reborn_before; /* of the node, when it was the first to tell of a start; see tells */
     uint32_t known_by_before;
+    uint64_t told_before;
     bool tells;
     uint32_t previous;     /* committed run of the same pair before this one, UINT32_MAX */
 };
