@@ -68,7 +68,8 @@ static int key_gather(struct ctl *ctl, json_t *rows)
         (void)json_array_append_new(rows, one);
     }
     if (!ctl_fleet_try(ctl, "keeper", "key.list", NULL, &told, &fault))
-        ctl_note(ctl, "(only the file's principals; the keeper did not answer: %s)", fault.error);
+        ctl_note(ctl, "(only the file's principals; the keeper was not asked or did not answer: %s%s%s)", fault.where,
+                 fault.where[0] != '\0' ? ": " : "", fault.error);
     json_array_foreach(told, i, row)
     {
         json_t *known = json_object_get(named, ctl_json_text(row, "name"));

@@ -43,6 +43,13 @@ class Enrolment(unittest.TestCase):
         self.assertIn(f"{name} is the attester of node1", done.stdout)
         again = self.enrol("spice-attester", token, self.fleet.prefix / "twice", "1s")  # nobody lets it in any more
         self.assertNotEqual(again.returncode, 0)
+        self.assertIn("a token that was used", again.stderr)
+        same = self.enrol("spice-attester", token)
+        self.assertNotEqual(same.returncode, 0)
+        self.assertIn("enrolled here already?", same.stderr)
+        misspelt = subprocess.run([BIN / "spice-attester", "--config", self.prefix / "etc/spice.yaml", "--name", name + "x"], capture_output=True, text=True, timeout=PATIENCE)
+        self.assertNotEqual(misspelt.returncode, 0)
+        self.assertIn(f"no key of {name}x", misspelt.stderr)
         self.assertFalse((self.fleet.prefix / f"twice/keys/{name}.key").exists())
         row = next(k for k in self.fleet.json("key", "list") if k["name"] == name)
         self.assertEqual(row["role"], "attester")

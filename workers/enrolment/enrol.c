@@ -149,6 +149,9 @@ static enum sp_rc make_keys(struct enrol *e, struct sp_err *err)
     if (rc == SP_OK) {
         rc = sp_keys_save(e->worker, e->key_path, err);
         e->wrote_key = rc == SP_OK;
+        if (rc == SP_E_EXISTS) {
+            sp_err_hint(err, "enrolled here already? then start it; else choose another --prefix");
+        }
     }
     return rc;
 }
@@ -277,7 +280,7 @@ static enum sp_rc talk(struct enrol *e, uint64_t wait_ms, struct sp_err *err)
         } else if (rc == SP_OK && !e->answered) {
             rc = sp_err_set(err, SP_E_TIMEOUT, e->token.broker[0].endpoints[0], "%s",
                             met || e->asked ? "the keeper did not answer in time" : "no broker could be reached");
-            sp_err_hint(err, "%s", e->detail[0] != '\0' ? e->detail : "check the address and the firewall; the token may be used up");
+            sp_err_hint(err, "%s", e->detail[0] != '\0' ? e->detail : "check the address and the firewall; a token that was used or has ended is let in nowhere: invite again");
         }
     }
     sp_loop_destroy(&e->loop);
