@@ -140,7 +140,7 @@ bool ctl_evidence_ask(struct ctl *ctl, const struct ctl_evidence *question, stru
         good = evidence_part(ctl, question, &tell_ns, fault);
     if (good && e->reason != SP_REASON_OK) {
         good = fleet_fault(fault, CTL_FAILED, e->attester, "", "the attester of node %s gives no \"%s\": %s%s%s", e->node, question->kind,
-                           sp_reason_text(e->reason), e->detail[0] != '\0' ? ": " : "", e->detail);
+                           e->reason == SP_REASON_MISSING ? "it has none" : sp_reason_text(e->reason), e->detail[0] != '\0' ? ": " : "", e->detail);
         fault->code = e->reason;
     }
     if (good && document->failed)

@@ -120,7 +120,7 @@ struct proof {
 static bool proof_refuse(struct ctl_fault *fault, const struct proof *p, enum evidence_reason reason, const char *more)
 {
     (void)fleet_fault(fault, CTL_FAILED, p->out->attester.node,
-                      reason == EVIDENCE_EK_CHAIN ? "is the certificate of the TPM's maker in --roots?"
+                      reason == EVIDENCE_EK_CHAIN ? "are the root and every certificate in between of the TPM's maker in --roots?"
                       : reason == EVIDENCE_EK_PIN ? "compare --pin with the delivery papers: another machine may answer"
                                                   : "",
                       "node %s is not enrolled: %s%s%s", p->out->attester.node, evidence_reason_text(reason), more[0] != '\0' ? ": " : "", more);

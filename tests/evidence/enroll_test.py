@@ -207,7 +207,9 @@ class Enrolment(unittest.TestCase):
         draft.write_text("mine")
         again = self.fleet.ctl("reference", "learn", "made1", "--to", str(draft), check=False)
         self.assertEqual((again.returncode, "exists already" in again.stderr, draft.read_text()), (1, True, "mine"))
-        check = self.fleet.ctl("reference", "learn", "made1", "--pcrs", "sha256:0-7+sha1:0", "--to", str(self.fleet.prefix / "second.yaml")).stdout
+        second = self.fleet.ctl("reference", "learn", "made1", "--pcrs", "sha256:0-7+sha1:0", "--to", str(self.fleet.prefix / "second.yaml"))
+        self.assertIn('no "bootlog": it has none', second.stderr)
+        check = second.stdout
         self.fleet.apply(check)
         self.assertEqual([(c["name"], c["stage"]) for c in self.fleet.json("check", "list", "boot-made1")], [("boot-made1", "shadow")])
         (self.fleet.prefix / "made1.log").write_bytes(b"\xff" * 100)
