@@ -107,7 +107,7 @@ static const char cmd_more_key_invite[] =
     "Prints a token. On the node: spice-attester enrol TOKEN. It can be used once, and what comes of it is the attester of this node alone.\n"
     "A node has one attester: revoke the one it has before another one is invited.";
 static const char cmd_more_prepare[] =
-    "Then copy principals.yaml to every host, send SIGHUP to brokers, keeper, scheduler, workers and bridges, restart readers: now both "
+    "Then copy principals.yaml to every host, send SIGHUP to brokers, keeper, scheduler, workers, attesters and bridges, restart readers: both "
     "pairs\nare accepted. Then key switch.";
 static const char cmd_more_switch[] =
     "Then restart the principal, and copy principals.yaml to every host before the overlap ends. The next key prepare clears the old keys "

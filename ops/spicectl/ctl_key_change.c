@@ -221,7 +221,7 @@ int ctl_key_prepare(struct ctl *ctl)
         ctl_out_print(
             &ctl->out,
             "%s: next key %s, in %s\n"
-            "Now copy %s to every host, send SIGHUP to brokers, keeper, scheduler, workers and bridges, and restart readers.\n"
+            "Now copy %s to every host, send SIGHUP to brokers, keeper, scheduler, workers, attesters and bridges, and restart readers.\n"
             "Both keys are accepted then; go on with: spicectl key switch %s\n",
             change.row->name, after, change.next, ctl->conf->principals, change.row->name);
     free(change.principals);
