@@ -218,12 +218,12 @@ int ctl_key_prepare(struct ctl *ctl)
     else if (code == CTL_OK && ctl->dry_run)
         ctl_out_print(&ctl->out, "%s: would get the next keys beside %s\n", change.row->name, before);
     else if (code == CTL_OK)
-        ctl_out_print(
-            &ctl->out,
-            "%s: next key %s, in %s\n"
-            "Now copy %s to every host, send SIGHUP to brokers, keeper, scheduler, workers, attesters and bridges, and restart readers.\n"
-            "Both keys are accepted then; go on with: spicectl key switch %s\n",
-            change.row->name, after, change.next, ctl->conf->principals, change.row->name);
+        ctl_out_print(&ctl->out,
+                      "%s: next key %s, in %s\n"
+                      "Now copy %s to every host, send SIGHUP to brokers, keeper, scheduler, workers, attesters and bridges, and "
+                      "restart readers.\n"
+                      "Both keys are accepted then; go on with: spicectl key switch %s\n",
+                      change.row->name, after, change.next, ctl->conf->principals, change.row->name);
     free(change.principals);
     return code;
 }

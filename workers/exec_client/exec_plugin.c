@@ -161,7 +161,8 @@ static bool load_statement(struct exec_plugins *self, struct exec_plugin *p)
         return true;
     }
     if (self->required) {
-        (void)snprintf(line, sizeof line, "no %s" MANIFEST_SUFFIX " in manifest_dir or plugin_dirs: spicectl manifest sign makes it", p->name);
+        (void)snprintf(line, sizeof line,
+                       "no %s" MANIFEST_SUFFIX " in manifest_dir or plugin_dirs: spicectl manifest sign makes it", p->name);
         refuse(p, SP_REASON_UNSIGNED_PLUGIN, line);
         return false;
     }
