@@ -5,6 +5,7 @@ driver, from Debian's packages, without Keystone. On free loopback ports and soc
 The prepared databases are kept under build/ and copied, for making the schema takes longer than everything else."""
 
 import contextlib
+import fcntl
 import ctypes
 import hashlib
 import json
@@ -122,15 +123,18 @@ class Database:
     def keep(self):
         """Puts the prepared files aside for the next time; the server is stopped for that."""
         self.processes.kill("mariadb", signal.SIGTERM)
-        if self.cache and not self.cache.exists():
+        if self.cache:
             self.cache.parent.mkdir(parents=True, exist_ok=True)
-            for former in self.cache.parent.iterdir():  # of other packages
-                shutil.rmtree(former, ignore_errors=True)
-            part = pathlib.Path(tempfile.mkdtemp(dir=self.cache.parent))
-            shutil.copytree(self.data, part / "data")
-            with contextlib.suppress(OSError):  # somebody was faster
-                os.rename(part / "data", self.cache)
-            shutil.rmtree(part)
+            with open(self.cache.parent / "lock", "w") as lock:
+                fcntl.flock(lock, fcntl.LOCK_EX)  # programs that run side by side make the same
+                if not self.cache.exists():
+                    for former in self.cache.parent.iterdir():  # of other packages, or left half done
+                        if former.is_dir():
+                            shutil.rmtree(former)
+                    part = pathlib.Path(tempfile.mkdtemp(dir=self.cache.parent))
+                    shutil.copytree(self.data, part / "data")
+                    os.rename(part / "data", self.cache)
+                    part.rmdir()
         self.launch()
         self.ready()
 
