@@ -5,8 +5,8 @@ driver, from Debian's packages, without Keystone. On free loopback ports and soc
 The prepared databases are kept under build/ and copied, for making the schema takes longer than everything else."""
 
 import contextlib
-import fcntl
 import ctypes
+import fcntl
 import hashlib
 import json
 import os
