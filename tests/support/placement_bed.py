@@ -81,12 +81,14 @@ class PlacementBed:
         return key
 
     def inventory(self, key, total):
-        """Bumps the provider's generation, as each allocation does. False: somebody was faster."""
+        """Bumps the provider's generation, as each allocation does. False: somebody was faster; None: MariaDB gave it up for another's."""
         now = self.call("GET", f"/resource_providers/{key}")["generation"]
         answer = self.call("PUT", f"/resource_providers/{key}/inventories",
                            {"resource_provider_generation": now, "inventories": {"VCPU": {"total": total}}}, (200, 409, 500))
         failed = [e for e in answer.get("errors", []) if e["status"] == 500]
-        if failed and "Deadlock found" not in failed[0]["detail"]:  # that is a transaction MariaDB gave up for another's
+        if failed and "Deadlock found" in failed[0]["detail"]:
+            return None
+        if failed:
             raise Failed(f"inventory of {key}: {failed[0]['detail'][:300]}")
         return "errors" not in answer
 
