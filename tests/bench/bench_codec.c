@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Codec against msgpack-c: the same records, the same bytes. A record is what a worker sends for one check: rec_result, ten fields,
- * 213 bytes. Both sides write a message body of 100 records into memory that is reused, and read it back into plain variables
+/* Codec against msgpack-c: the same records, the same bytes. A record is what a worker sends for one check: rec_result, eleven fields,
+ * 214 bytes. Both sides write a message body of 100 records into memory that is reused, and read it back into plain variables
  * that are used afterwards. Before anything is timed the two bodies are compared byte by byte.
  *
  * Rounds are interleaved; figures are medians of CPU time of many short ones (a neighbour on the machine then
@@ -16,7 +16,7 @@
 #include "sp_ticket.h"
 
 #define RECORDS      100u
-#define RECORD_BYTES 213u
+#define RECORD_BYTES 214u
 #define ROUNDS       61
 #define ROUND_NS     12000000.0
 
@@ -92,7 +92,7 @@ static void pack_theirs(void)
     msgpack_pack_array(&pk, RECORDS);
     for (unsigned i = 0; i < RECORDS; i++) {
         const struct rec_result *r = &sample.record[i];
-        msgpack_pack_array(&pk, 10);
+        msgpack_pack_array(&pk, 11);
         put_bytes(&pk, r->ticket, SP_TICKET_BYTES);
         msgpack_pack_uint8(&pk, r->outcome);
         msgpack_pack_uint16(&pk, r->reason);
@@ -103,13 +103,14 @@ static void pack_theirs(void)
         msgpack_pack_uint64(&pk, r->trace);
         msgpack_pack_uint32(&pk, r->wait_us);
         msgpack_pack_uint32(&pk, r->run_us);
+        msgpack_pack_uint64(&pk, r->instance);
     }
 }
 
 static uint64_t use(const struct rec_result *r)
 {
     return (uint64_t)r->ticket[0] + r->outcome + r->reason + r->detail.n + r->measures.n + r->evidence.n + r->checkpoint.n +
-           r->trace + r->wait_us + r->run_us;
+           r->trace + r->wait_us + r->run_us + r->instance;
 }
 
 static void unpack_ours(void)
@@ -138,20 +139,21 @@ static void unpack_theirs(void)
         abort();
     const msgpack_object_array *list = &result.data.via.array.ptr[2].via.array;
     for (unsigned i = 0; i < list->size; i++) {
-        static const msgpack_object_type types[10] = {MSGPACK_OBJECT_BIN,
+        static const msgpack_object_type types[11] = {MSGPACK_OBJECT_BIN,
                                                       MSGPACK_OBJECT_POSITIVE_INTEGER,
                                                       MSGPACK_OBJECT_POSITIVE_INTEGER,
                                                       MSGPACK_OBJECT_STR,
                                                       MSGPACK_OBJECT_STR,
                                                       MSGPACK_OBJECT_BIN,
                                                       MSGPACK_OBJECT_BIN,
+                                                      MSGPACK_OBJECT_POSITIVE_INTEGER,
                                                       MSGPACK_OBJECT_POSITIVE_INTEGER,
                                                       MSGPACK_OBJECT_POSITIVE_INTEGER,
                                                       MSGPACK_OBJECT_POSITIVE_INTEGER};
         const msgpack_object_array *a = &list->ptr[i].via.array;
         const msgpack_object *f = a->ptr;
-        for (unsigned k = 0; k < 10; k++)
-            if (a->size != 10 || f[k].type != types[k])
+        for (unsigned k = 0; k < 11; k++)
+            if (a->size != 11 || f[k].type != types[k])
                 abort();
         struct rec_result r = {
             .ticket = (const uint8_t *)f[0].via.bin.ptr,
@@ -164,6 +166,7 @@ static void unpack_theirs(void)
             .trace = f[7].via.u64,
             .wait_us = (uint32_t)f[8].via.u64,
             .run_us = (uint32_t)f[9].via.u64,
+            .instance = f[10].via.u64,
         };
         sum += use(&r);
     }
