@@ -487,10 +487,10 @@ static void conflicts_are_bounded_and_never_given_up(void **state)
     member(7, 0, true, 1000 * S);
     pass(4 * S);
     uint32_t reads = bridges[0].reads_of[7];
-    assert_in_range(reads, 2, 2 * TRAIT_CONFLICTS);
+    assert_in_range(reads, 2, 3 * TRAIT_CONFLICTS);
     assert_true(bridges[0].core.counters.given_up > 0);
     conflict_percent = 0;
-    pass(10 * S);
+    pass(2 * S); /* the pause after many, and no more */
     assert_right();
 }
 
@@ -509,10 +509,10 @@ static void a_dead_placement_gets_one_request_at_a_time(void **state)
     uint32_t before = bridges[0].asks;
     bridges[0].most_in_flight = 0;
     pass(60 * S);
-    assert_in_range(bridges[0].asks - before, 1, 12);
+    assert_in_range(bridges[0].asks - before, 1, 32);
     assert_in_range(bridges[0].most_in_flight, 0, 1);
     fail_percent = 0;
-    pass(90 * S);
+    pass(10 * S); /* however long it was away */
     assert_right();
 }
 

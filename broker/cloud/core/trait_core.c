@@ -232,7 +232,7 @@ static void done_list(struct trait_core *c, struct sp_mono now, const struct tra
         x->created = result == TRAIT_DONE;
         x->refused = result == TRAIT_UNKNOWN;
         c->who_due &= x->refused ? ~BIT(s->row) : UINT64_MAX;
-        x->due_us = now.us + (x->refused ? TRAIT_RETRY_MAX_MS * SP_US_PER_MS : backoff_us(c, TRAIT_RETRY_MS, c->failures));
+        x->due_us = now.us + (x->refused ? TRAIT_REFUSED_MS * SP_US_PER_MS : backoff_us(c, TRAIT_RETRY_MS, c->failures));
         if (x->created)
             c->scan_us = now.us;
         return;

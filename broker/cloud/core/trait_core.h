@@ -29,10 +29,11 @@
 
 #define TRAIT_SCAN_MS      200u  /* how late the end of a lease is seen */
 #define TRAIT_CONFLICTS    8u    /* in a row; then a longer pause */
-#define TRAIT_PAUSE_MS     5000u /* that pause */
+#define TRAIT_PAUSE_MS     1000u /* that pause */
 #define TRAIT_CONFLICT_MS  20u   /* first wait after a conflict; doubled four times, with jitter */
 #define TRAIT_RETRY_MS     250u  /* first wait after a failure; doubled, with jitter */
-#define TRAIT_RETRY_MAX_MS 30000u
+#define TRAIT_RETRY_MAX_MS 4000u /* no longer: a trait that must go is what keeps servers away, also after an outage of placement */
+#define TRAIT_REFUSED_MS   30000u /* a name that placement does not take is told to it again after this */
 #define TRAIT_BREAK_AFTER  5u /* failures in a row, of whatever kind: then one request at a time, with growing pauses */
 #define TRAIT_BREAK_MS     1000u
 
