@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
-#include <sched.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -15,69 +14,11 @@
 
 #include "sp_assert.h"
 #include "sp_privs.h"
+#include "sp_syscalls.h"
 
 #define CAPABILITIES 64 /* numbers tried for the bounding set; the kernel has fewer */
 
-/* By name, so that a library which does not know one of them skips it. */
-static const char *const denied[] = {
-    /* another program */
-    "execve",
-    "execveat",
-    /* other processes' state; reading their memory goes through /proc */
-    "ptrace",
-    "process_vm_writev",
-    "process_madvise",
-    "pidfd_getfd",
-    "kcmp",
-    /* file-system tree */
-    "mount",
-    "umount2",
-    "pivot_root",
-    "chroot",
-    "open_tree",
-    "move_mount",
-    "fsopen",
-    "fsconfig",
-    "fsmount",
-    "fspick",
-    "mount_setattr",
-    "open_by_handle_at",
-    "fanotify_init",
-    "swapon",
-    "swapoff",
-    /* name spaces and the kernel itself */
-    "unshare",
-    "setns",
-    "reboot",
-    "kexec_load",
-    "kexec_file_load",
-    "init_module",
-    "finit_module",
-    "delete_module",
-    "bpf",
-    "perf_event_open",
-    "userfaultfd",
-    "acct",
-    "syslog",
-    "iopl",
-    "ioperm",
-    "modify_ldt",
-    /* keys */
-    "keyctl",
-    "add_key",
-    "request_key",
-    /* a second way to every call */
-    "io_uring_setup",
-    "io_uring_enter",
-    "io_uring_register",
-    /* time and name of the host */
-    "settimeofday",
-    "clock_settime",
-    "clock_adjtime",
-    "adjtimex",
-    "sethostname",
-    "setdomainname",
-};
+static const char *const denied_programs[] = {"execve", "execveat"};
 
 /* Neither part makes, changes or removes a file, and nobody connects to either. */
 static const char *const denied_changes[] = {
@@ -86,31 +27,12 @@ static const char *const denied_changes[] = {
     "fchownat", "truncate", "creat",     "setxattr", "lsetxattr", "fsetxattr", "utimensat", "listen",    "accept", "accept4",
 };
 
-static const unsigned long long namespaces[] = {CLONE_NEWNS,  CLONE_NEWUTS, CLONE_NEWIPC,   CLONE_NEWUSER,
-                                                CLONE_NEWPID, CLONE_NEWNET, CLONE_NEWCGROUP};
-
-static bool deny(scmp_filter_ctx filter, const char *const *names, size_t count)
+static bool deny_always(scmp_filter_ctx filter)
 {
-    bool ok = true;
-    for (size_t i = 0; ok && i < count; i++) {
-        int number = seccomp_syscall_resolve_name(names[i]);
-        if (number != __NR_SCMP_ERROR) {
-            int rc = seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), number, 0);
-            ok = rc == 0 || rc == -EDOM || rc == -EFAULT;
-        }
-    }
-    return ok;
-}
-
-static bool deny_namespaces(scmp_filter_ctx filter)
-{
-    /* The C library goes on with clone, whose flags can be seen. */
-    bool ok = seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0) == 0;
-    for (size_t i = 0; i < SP_COUNT(namespaces); i++) {
-        ok = ok && seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(clone), 1,
-                                    SCMP_A0(SCMP_CMP_MASKED_EQ, namespaces[i], namespaces[i])) == 0;
-    }
-    return ok;
+    /* clone3: the C library goes on with clone, whose flags can be seen. */
+    return sp_syscalls_deny_common(filter) && sp_syscalls_deny(filter, denied_programs, SP_COUNT(denied_programs)) &&
+           sp_syscalls_deny(filter, denied_changes, SP_COUNT(denied_changes)) && sp_syscalls_deny_namespaces(filter) &&
+           seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0) == 0;
 }
 
 /* Files are opened to be read, or both ways: a TPM is. None is made, cut or only written to. */
@@ -173,8 +95,7 @@ enum sp_rc attester_sandbox_front(struct sp_err *err)
     if (filter == NULL) {
         return SP_E_NOMEM;
     }
-    bool ok = deny(filter, denied, SP_COUNT(denied)) && deny(filter, denied_changes, SP_COUNT(denied_changes)) &&
-              deny_namespaces(filter) && deny_writing(filter);
+    bool ok = deny_always(filter) && deny_writing(filter);
     return load(filter, ok, err);
 }
 
@@ -189,7 +110,6 @@ enum sp_rc attester_sandbox_back(bool network, struct sp_err *err)
     if (filter == NULL) {
         return SP_E_NOMEM;
     }
-    bool ok = deny(filter, denied, SP_COUNT(denied)) && deny(filter, denied_changes, SP_COUNT(denied_changes)) &&
-              deny_namespaces(filter) && deny_writing(filter) && (network || deny_network(filter));
+    bool ok = deny_always(filter) && deny_writing(filter) && (network || deny_network(filter));
     return load(filter, ok, err);
 }

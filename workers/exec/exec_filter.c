@@ -2,7 +2,6 @@
 #include "exec_filter.h"
 
 #include <errno.h>
-#include <sched.h>
 #include <stddef.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -10,100 +9,13 @@
 #include <seccomp.h>
 
 #include "sp_assert.h"
+#include "sp_syscalls.h"
 
 #define FILTER_FAMILY_MAX 63 /* address families above are refused by one rule */
 
-/* By name, so that a library which does not know one of them skips it. */
-static const char *const denied[] = {
-    /* other processes */
-    "ptrace",
-    "process_vm_readv",
-    "process_vm_writev",
-    "process_madvise",
-    "kcmp",
-    "pidfd_getfd",
-    /* file-system tree */
-    "mount",
-    "umount",
-    "umount2",
-    "pivot_root",
-    "chroot",
-    "open_tree",
-    "move_mount",
-    "fsopen",
-    "fsconfig",
-    "fsmount",
-    "fspick",
-    "mount_setattr",
-    "open_by_handle_at",
-    "name_to_handle_at",
-    "fanotify_init",
-    "quotactl",
-    "quotactl_fd",
-    "swapon",
-    "swapoff",
-    /* name spaces and the kernel itself */
-    "unshare",
-    "setns",
-    "reboot",
-    "kexec_load",
-    "kexec_file_load",
-    "init_module",
-    "finit_module",
-    "delete_module",
-    "bpf",
-    "perf_event_open",
-    "userfaultfd",
-    "acct",
-    "syslog",
-    "iopl",
-    "ioperm",
-    "modify_ldt",
-    "lookup_dcookie",
-    "nfsservctl",
-    "vhangup",
-    /* keys */
-    "keyctl",
-    "add_key",
-    "request_key",
-    /* a second way to every call */
-    "io_uring_setup",
-    "io_uring_enter",
-    "io_uring_register",
-    /* time and name of the host */
-    "settimeofday",
-    "stime",
-    "clock_settime",
-    "clock_settime64",
-    "clock_adjtime",
-    "clock_adjtime64",
-    "adjtimex",
-    "sethostname",
-    "setdomainname",
-};
-
-static const unsigned long long namespaces[] = {CLONE_NEWNS,  CLONE_NEWUTS, CLONE_NEWIPC,   CLONE_NEWUSER,
-                                                CLONE_NEWPID, CLONE_NEWNET, CLONE_NEWCGROUP};
-
-static bool deny_names(scmp_filter_ctx filter)
-{
-    for (size_t i = 0; i < SP_COUNT(denied); i++) {
-        int number = seccomp_syscall_resolve_name(denied[i]);
-        if (number == __NR_SCMP_ERROR)
-            continue;
-        int rc = seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), number, 0);
-        if (rc != 0 && rc != -EDOM && rc != -EFAULT)
-            return false;
-    }
-    return true;
-}
-
 static bool deny_clone(scmp_filter_ctx filter, const uint64_t cookies[EXEC_FILTER_COOKIES])
 {
-    bool ok = true;
-    for (size_t i = 0; i < SP_COUNT(namespaces); i++)
-        ok = ok && seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(clone), 1,
-                                    SCMP_A0(SCMP_CMP_MASKED_EQ, namespaces[i], namespaces[i])) == 0;
+    bool ok = sp_syscalls_deny_namespaces(filter);
     for (unsigned i = 0; i < EXEC_FILTER_COOKIES; i++) {
         struct scmp_arg_cmp differs = {.arg = 2 + i, .op = SCMP_CMP_NE, .datum_a = cookies[i], .datum_b = 0};
         ok = ok && seccomp_rule_add_array(filter, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 1, &differs) == 0;
@@ -143,7 +55,7 @@ bool exec_filter_load(bool network, const uint64_t cookies[EXEC_FILTER_COOKIES],
         return false;
     }
     /* Foreign architectures (32-bit calls on a 64-bit kernel) are killed: libseccomp's default for calls of another ABI. */
-    bool ok = deny_names(filter) && deny_clone(filter, cookies) && deny_odd_arguments(filter) && deny_sockets(filter, network);
+    bool ok = sp_syscalls_deny_common(filter) && deny_clone(filter, cookies) && deny_odd_arguments(filter) && deny_sockets(filter, network);
     /* A tree of comparisons instead of a list: about five steps instead of a hundred for calls the kernel cannot cache. */
     (void)seccomp_attr_set(filter, SCMP_FLTATR_CTL_OPTIMIZE, 2);
     ok = ok && seccomp_load(filter) == 0;
