@@ -33,18 +33,31 @@ void fleet_queue(struct scheduler_core *s, uint32_t slot)
     lane_push(&s->wheel, &s->lanes.list[s->checks.list[p->check]->route], fleet_profile(s, p)->priority, slot);
 }
 
+void fleet_hold(struct scheduler_core *s, struct wheel_queue *queue, uint32_t slot)
+{
+    wheel_queue_push(&s->wheel, queue, slot);
+    s->held++;
+}
+
+/* The first of those that a cap held back. */
+static void let_go(struct scheduler_core *s, struct wheel_queue *queue)
+{
+    s->held--;
+    fleet_queue(s, wheel_queue_pop(&s->wheel, queue));
+}
+
 void fleet_release(struct scheduler_core *s, uint32_t check, uint32_t node)
 {
     struct checks_check *c = s->checks.list[check];
     struct registry_node *n = &s->registry.nodes[node];
     uint32_t cap = checks_profile_of(&s->checks, c)->max_running;
     if (c->held.count > 0 && (cap == 0 || c->running < cap))
-        fleet_queue(s, wheel_queue_pop(&s->wheel, &c->held));
+        let_go(s, &c->held);
     if (n->held.count == 0)
         return;
     cap = fleet_profile(s, &s->pairs.list[n->held.head])->max_per_node;
     if (cap == 0 || n->running < cap)
-        fleet_queue(s, wheel_queue_pop(&s->wheel, &n->held));
+        let_go(s, &n->held);
 }
 
 void fleet_withdraw(struct scheduler_core *s, uint32_t slot)
@@ -56,10 +69,9 @@ void fleet_withdraw(struct scheduler_core *s, uint32_t slot)
     p->state = PAIRS_PLANNED;
     if (was == PAIRS_PLANNED) {
         wheel_remove(&s->wheel, slot);
-    } else if (was == PAIRS_HELD_CHECK) {
-        wheel_queue_remove(&s->wheel, &check->held, slot);
-    } else if (was == PAIRS_HELD_NODE) {
-        wheel_queue_remove(&s->wheel, &node->held, slot);
+    } else if (was == PAIRS_HELD_CHECK || was == PAIRS_HELD_NODE) {
+        wheel_queue_remove(&s->wheel, was == PAIRS_HELD_CHECK ? &check->held : &node->held, slot);
+        s->held--;
     } else if (was == PAIRS_QUEUED) {
         lane_remove(&s->wheel, &s->lanes.list[check->route], fleet_profile(s, p)->priority, slot);
         fleet_release(s, p->check, p->node);

@@ -79,10 +79,10 @@ static bool may_run(struct scheduler_core *s, uint32_t slot)
         fleet_plan(s, slot, plan_due(profile, fleet_hash(s, p), s->now.mono.us, s->wall_offset_us));
     } else if (profile->max_running > 0 && check->running >= profile->max_running) {
         p->state = PAIRS_HELD_CHECK;
-        wheel_queue_push(&s->wheel, &check->held, slot);
+        fleet_hold(s, &check->held, slot);
     } else if (profile->max_per_node > 0 && node->running >= profile->max_per_node) {
         p->state = PAIRS_HELD_NODE;
-        wheel_queue_push(&s->wheel, &node->held, slot);
+        fleet_hold(s, &node->held, slot);
     } else {
         return true;
     }
@@ -270,12 +270,17 @@ void issue_turn(struct scheduler_core *s, struct scheduler_core_effects *fx)
     s->pace_owed = s->now.mono.us < s->pace_us;
     if (s->pace_owed)
         return;
-    uint64_t before = s->stats.due + s->stats.issued;
+    uint64_t due = s->stats.due, issued = s->stats.issued;
     take_due(s);
     send_batches(s, fx);
-    uint64_t moves = s->stats.due + s->stats.issued - before, wait = moves * PACE_MOVE_US;
+    due = s->stats.due - due;
+    issued = s->stats.issued - issued;
+    uint64_t moves = due + issued, wait = moves * PACE_MOVE_US;
     if (pace_load(s, moves) < PACE_LOAD_MIN || s->again)
         wait = 0;
+    /* What fell due only joined those that a lane holds back for company; so, most likely, will what falls due next. */
+    if (due > 0 && issued == 0 && !s->again && s->held_us != UINT64_MAX)
+        wait = s->held_us - s->now.mono.us;
     s->pace_us = s->now.mono.us + (wait < PACE_MOST_US ? wait : PACE_MOST_US);
 }
 

@@ -362,11 +362,9 @@ void scheduler_core_waiting(const struct scheduler_core *s, uint32_t counts[CHEC
 
 uint32_t scheduler_core_backlog(const struct scheduler_core *s)
 {
-    uint32_t count = 0;
+    uint32_t count = s->held; /* asked in each turn: no walk through the checks */
     for (uint32_t i = 0; i < s->lanes.count; i++)
         count += s->lanes.list[i].waiting;
-    for (uint32_t i = 0; i < s->checks.count; i++)
-        count += s->checks.list[i] != NULL ? s->checks.list[i]->held.count : 0;
     return count;
 }
 
@@ -401,6 +399,7 @@ bool scheduler_core_check(const struct scheduler_core *s)
         queued += p->state == PAIRS_QUEUED;
         held += p->state == PAIRS_HELD_CHECK || p->state == PAIRS_HELD_NODE;
     }
+    bool all_held = held == s->held;
     for (uint32_t i = 0; i < s->lanes.count; i++)
         waiting += s->lanes.list[i].waiting;
     uint32_t in_checks = 0, on_checks = 0, on_nodes = 0;
@@ -415,5 +414,5 @@ bool scheduler_core_check(const struct scheduler_core *s)
         held -= s->registry.nodes[i].held.count;
     }
     return used == s->pairs.count && in_checks == used && running == s->open_leases && on_checks == running && on_nodes == running &&
-           waiting == queued && held == 0;
+           waiting == queued && held == 0 && all_held;
 }

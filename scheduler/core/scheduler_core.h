@@ -53,6 +53,7 @@ struct scheduler_core {
     uint8_t checkpoint[CHECKPOINT_BYTES_MAX]; /* of the job that is being packed */
     uint64_t checkpoints_since; /* jobs up to this number were given, or were, something that counts no more: they leave nothing */
     uint32_t lane_turn; /* round robin */
+    uint32_t held; /* pairs that a cap holds back, of whatever check or node */
     uint32_t open_leases;
     bool again; /* more to do at once */
     /* epoch */

@@ -49,6 +49,19 @@ static void light_load_never_waits(void **state)
     assert_true(w->core.stats.late_max_us <= 100);
 }
 
+/* Of 20,000 spans of 100 us, those in which the scheduler wants to be woken; answers take 100 ms. */
+static unsigned wakings(uint32_t *from)
+{
+    unsigned n = 0;
+    for (unsigned i = 0; i < 20000; i++) {
+        n += scheduler_core_deadline(&w->core).us < w->core.now.mono.us + 100;
+        scheduler_world_run(w, 100);
+        if (i % 10 == 0)
+            scheduler_world_answer(w, from, S / 10, SP_OUTCOME_PASS);
+    }
+    return n;
+}
+
 /* Where answers take a while anyway, jobs wait for company: a small part of that while, and never more than a few milliseconds. */
 static void slow_answers_fill_batches(void **state)
 {
@@ -63,6 +76,7 @@ static void slow_answers_fill_batches(void **state)
     assert_true(jobs > 5000);
     assert_true(batches * 6 < jobs);
     assert_true(w->core.stats.late_max_us <= 5100);
+    assert_in_range(wakings(&from), 50, 500); /* nobody gets up for each of the 6,000 that only join those who wait */
     scheduler_world_run_answering(w, S, 1000, 1000, &from); /* soon again at once, when answers are */
     w->core.stats.late_max_us = 0;
     scheduler_world_run_answering(w, 2 * S, 1000, 1000, &from);
