@@ -75,7 +75,7 @@ static void fill_stats(struct broker_shell *s)
     uint64_t admitted, refused;
 
     for (uint16_t type = 0; type <= SP_MSG_LAST; type++)
-        for (uint8_t role = 0; role <= SP_ROLE_LAST; role++)
+        for (uint8_t role = 0; b->counted[type] && role <= SP_ROLE_LAST; role++)
             for (unsigned d = 0; d < 2; d++) {
                 const struct broker_counter *from = &b->counters[type][role][d];
 

@@ -178,6 +178,7 @@ static void on_frame(struct broker_core *b, const struct broker_event *ev, struc
     }
     struct broker_counter *c = &b->counters[in.e.type][in.row->role][0];
 
+    b->counted[in.e.type] = true;
     c->messages++;
     c->bytes += ev->n;
     if (in.peer != PEER_NONE) {

@@ -142,6 +142,7 @@ struct broker_core {
     uint64_t stranger_us; /* second and number of Refused replies to connections without a session */
     uint32_t strangers;
     struct broker_counter counters[SP_MSG_LAST + 1][SP_ROLE_LAST + 1][2];
+    bool counted[SP_MSG_LAST + 1]; /* types with a counter that is not 0 */
     uint8_t arena[BROKER_ARENA_BYTES];
     size_t arena_used;
 };

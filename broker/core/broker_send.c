@@ -8,7 +8,9 @@
 
 static struct broker_counter *counter(struct broker_core *b, uint16_t type, uint8_t role, unsigned outgoing)
 {
-    return &b->counters[type <= SP_MSG_LAST ? type : 0][role <= SP_ROLE_LAST ? role : 0][outgoing];
+    type = type <= SP_MSG_LAST ? type : 0;
+    b->counted[type] = true;
+    return &b->counters[type][role <= SP_ROLE_LAST ? role : 0][outgoing];
 }
 
 struct broker_effect *broker_send_effect(struct broker_effects *fx, enum broker_effect_kind kind)

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #define COUNTERS (SP_STATS_TYPES_MAX * SP_STATS_ROLES_MAX * 2u)
+SP_STATIC_ASSERT(COUNTERS % 64 == 0, "whole words of bits");
 
 struct gauge {
     const char *name;
@@ -18,6 +19,7 @@ struct latency {
 
 struct sp_stats {
     struct sp_stats_counter counters[COUNTERS]; /* [type][role][direction] */
+    uint64_t touched[COUNTERS / 64];            /* bit per counter that was ever asked for: few of them are, and a look each second is not to walk through all */
     uint32_t gauge_count;
     struct gauge gauges[SP_STATS_GAUGES_MAX];
     uint32_t latency_count;
@@ -92,7 +94,9 @@ struct sp_stats_counter *sp_stats_counter(struct sp_stats *s, uint16_t type, uin
 {
     uint32_t t = type < SP_STATS_TYPES_MAX ? type : 0;
     uint32_t r = role < SP_STATS_ROLES_MAX ? role : 0;
-    return &s->counters[(t * SP_STATS_ROLES_MAX + r) * 2u + (uint32_t)direction];
+    uint32_t at = (t * SP_STATS_ROLES_MAX + r) * 2u + (uint32_t)direction;
+    s->touched[at / 64] |= 1ull << at % 64;
+    return &s->counters[at];
 }
 
 uint32_t sp_stats_gauge(struct sp_stats *s, const char *name)
@@ -149,6 +153,12 @@ const struct sp_stats_histogram *sp_stats_histogram(const struct sp_stats *s, ui
 bool sp_stats_next_counter(const struct sp_stats *s, uint32_t *cursor, struct sp_stats_counter_row *row)
 {
     for (; *cursor < COUNTERS; (*cursor)++) {
+        uint64_t left = s->touched[*cursor / 64] >> *cursor % 64;
+        if (left == 0) {
+            *cursor |= 63u; /* the next word */
+            continue;
+        }
+        *cursor += (uint32_t)__builtin_ctzll(left);
         const struct sp_stats_counter *c = &s->counters[*cursor];
         if ((c->messages | c->bytes | c->dropped | c->refused) == 0) {
             continue;

@@ -56,11 +56,16 @@ def run_idle(args):
     due = fleet.gauge("scheduler", "scheduler.due")
     span(3)  # the question itself is forgotten
     before = {name: fleet.cpu_ns([name]) for name in fleet.processes}
+    woken = fleet.switches()
     for _ in range(args.rounds):
         cpu = fleet.cpu_ns()
         span(args.idle_seconds / args.rounds)
         shares.append((fleet.cpu_ns() - cpu) / 1e9 / (args.idle_seconds / args.rounds) * 100)
     parts = {name: (fleet.cpu_ns([name]) - before[name]) / 1e7 / args.idle_seconds for name in fleet.processes}
+    woken = (fleet.switches() - woken) / args.idle_seconds
+    bare = report.tool("bench_timer", 20, 1000)["cpu_us"]  # as cold as the fleet's threads are between two of their wake-ups
+    report.note(f"idle: {woken:.0f} switches a second of all threads; a bare process that wakes once a second pays {bare:.0f} us each time here: "
+                f"as many are {woken * bare / 1e4:.2f} %")
     report.note(f"idle: {fleet.gauge('scheduler', 'scheduler.due') - due} pairs fell due in {args.idle_seconds:.0f} s; " +
                 ", ".join(f"{name} {share:.4f} %" for name, share in parts.items()))
     report.row(IDLE, report.median(shares), "% of a core", "one per cent of a core", 1.0, 0.5, 0.05, rounds=shares)

@@ -119,6 +119,14 @@ class Fleet:
                 total += int((task / "schedstat").read_text().split()[0])
         return total
 
+    def switches(self):
+        """Context switches of all threads of our processes."""
+        total = 0
+        for name in self.processes:
+            for task in pathlib.Path(f"/proc/{self.pid(name)}/task").iterdir():
+                total += sum(int(line.split()[1]) for line in (task / "status").read_text().splitlines() if "ctxt_switches" in line)
+        return total
+
     def rss_bytes(self, name):
         for line in pathlib.Path(f"/proc/{self.pid(name)}/status").read_text().splitlines():
             if line.startswith("VmRSS:"):
