@@ -60,6 +60,14 @@ static uint64_t store(struct sender *self)
     return batch;
 }
 
+/* How long the result may wait for others. */
+static uint64_t company_us(const struct rec_result *result)
+{
+    uint64_t us = ((uint64_t)result->wait_us + result->run_us) / SENDER_COMPANY_PART;
+    us = us < SENDER_COMPANY_MOST_US ? us : SENDER_COMPANY_MOST_US;
+    return us < SENDER_COMPANY_LEAST_US ? 0 : us;
+}
+
 void sender_put(struct sender *self, const struct rec_result *result, uint64_t now_us)
 {
     bool packed = self->count < MSG_RESULT_BATCH_RESULTS_MAX && rec_result_put(&self->packer, result) == SP_OK;
@@ -73,7 +81,9 @@ void sender_put(struct sender *self, const struct rec_result *result, uint64_t n
         self->lost++;
         return;
     }
+    uint64_t due_us = now_us + company_us(result);
     self->since_us = self->count == 0 ? now_us : self->since_us;
+    self->due_us = self->count == 0 || due_us < self->due_us ? due_us : self->due_us;
     self->count++;
     self->results++;
 }
@@ -127,11 +137,12 @@ static void send_due(struct sender *self, uint64_t fresh, uint64_t now_us)
 void sender_flush(struct sender *self, uint64_t now_us)
 {
     uint64_t fresh = RESEND_NONE;
-    bool wanted = resend_has_room(&self->window) || now_us - self->since_us >= SENDER_HOLD_US;
+    bool wanted = (resend_has_room(&self->window) && now_us >= self->due_us) || now_us - self->since_us >= SENDER_HOLD_US;
     if (self->count > 0 && wanted) {
         fresh = store(self);
         if (fresh == RESEND_NONE) {
-            self->since_us = now_us; /* try again after SENDER_HOLD_US */
+            self->since_us = now_us;
+            self->due_us = now_us + SENDER_HOLD_US; /* it is tried again then */
             outbox_retry(self->outbox);
         }
     }
@@ -176,7 +187,9 @@ void sender_on_writable(struct sender *self)
 uint64_t sender_deadline(const struct sender *self)
 {
     uint64_t next = self->blocked || self->bus == NULL ? UINT64_MAX : resend_deadline(&self->window);
-    uint64_t hold = self->count > 0 ? self->since_us + SENDER_HOLD_US : UINT64_MAX;
+    uint64_t hold = self->count == 0                     ? UINT64_MAX
+                    : resend_has_room(&self->window) ? self->due_us
+                                                     : self->since_us + SENDER_HOLD_US;
     return next < hold ? next : hold;
 }
 

@@ -2,7 +2,9 @@
 /*
  * sender.h - results on their way to the keeper: collected to batches, stored in the outbox, sent, sent again, answered.
  *
- * One batch per turn of the loop, or less often when the keeper is slow: then batches grow instead of becoming many.
+ * A batch costs a signature, its verification and four crossings, however few results are in it; so a result that took a while waits for others,
+ * for a small part of that while. One that came at once goes at once: one batch per turn of the loop. When the keeper is slow, batches grow instead
+ * of becoming many.
  */
 #ifndef SPICE_SENDER_H
 #define SPICE_SENDER_H
@@ -14,6 +16,9 @@
 
 #define SENDER_BATCH_BYTES_MAX (512u * 1024u) /* of encoded results */
 #define SENDER_HOLD_US 1000000u               /* longest wait of a result for a place in the window */
+#define SENDER_COMPANY_PART 16u               /* a result waits for others for this part of the time it has taken, */
+#define SENDER_COMPANY_LEAST_US 200u          /* not at all when that is less, */
+#define SENDER_COMPANY_MOST_US 10000u         /* and no longer than this */
 #define SENDER_PER_TURN 64u                   /* batches sent in one turn */
 
 struct sender {
@@ -26,6 +31,7 @@ struct sender {
     struct sp_packer packer;
     uint32_t count;     /* results collected */
     uint64_t since_us;  /* the oldest of them */
+    uint64_t due_us;    /* none of them waits for others any longer */
     bool blocked;       /* the bus takes nothing now */
     bool full;          /* the outbox took nothing last time */
     uint64_t results, batches, acked, refused, lost;
@@ -36,7 +42,7 @@ SP_MUST_USE enum sp_rc sender_open(struct sender *self, const char *path, uint32
 void sender_close(struct sender *self);
 /* Effect: takes up one result. Borrows. A result is lost (counted) only when the outbox is full or broken: its lease expires. */
 void sender_put(struct sender *self, const struct rec_result *result, uint64_t now_us);
-/* Effect: makes a batch of what was collected and sends what is due; once per turn. */
+/* Effect: makes a batch of what was collected, unless it waits for others, and sends what is due; once per turn. */
 void sender_flush(struct sender *self, uint64_t now_us);
 /* Effect: the keeper's answer. */
 void sender_on_result_ack(struct sender *self, const struct msg_result_ack *ack, uint64_t now_us);
