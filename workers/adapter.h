@@ -89,7 +89,7 @@ struct sp_adapter_part {
     uint16_t reason;      /* enum sp_reason of msg.h; not ok: the question has ended, and the fields from `bytes` on are empty */
     const char *detail;   /* with a reason, for people; may be empty */
     const struct sp_adapter_identity *who; /* NULL with a reason that came before it was known */
-    const uint8_t *bytes; /* signed by the node's own attester as its answer to this very question */
+    const uint8_t *bytes; /* sealed by the node's own attester as its answer to this very question */
     size_t n;
     uint64_t offset;      /* of bytes in the document; the one before ended here */
     uint64_t total;       /* bytes of the document; the same in every part */
@@ -137,9 +137,9 @@ struct sp_adapter_host {
      *   not_enrolled  the keeper knows no attester for this node
      *   unreachable   the attester is not connected, or did not answer before the job's deadline was near
      *   busy          the attester had too many questions at once, until the deadline was near
-     *   protocol      an answer that is signed by the node's attester and does not fit the question
+     *   protocol      an answer that is sealed by the node's attester and does not fit the question
      *   others        as the attester said
-     * An answer that is not signed by the node's attester for this question is dropped and counted; it ends nothing. */
+     * An answer that is not sealed by the node's attester for this question is dropped and counted; it ends nothing. */
     void (*ask)(void *self, const struct sp_adapter_job *job, struct sp_adapter_ask *ask, const struct sp_adapter_question *question);
     /* Ends a question without an answer: part() is not called any more. Allowed within part(), and when nothing is asked. An adapter
      * calls it in cancel() and before finish(). */

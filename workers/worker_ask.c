@@ -135,7 +135,7 @@ void worker_ask_on_refused(struct worker_ask *self, unsigned broker, const struc
     }
 }
 
-/* From now on the bus takes what this attester signs. It is the keeper who says so, under its own signature. */
+/* From now on the bus takes what this attester seals for us. It is the keeper who says so, under its own signature. */
 static bool introduce(struct worker_ask *self, const struct msg_identity *m)
 {
     struct sp_bus_principal row = {.role = SP_ROLE_ATTESTER};
@@ -188,8 +188,11 @@ static void send_requests(struct worker_ask *self, uint64_t now)
     struct ask_row *r;
     while ((r = ask_core_next(&self->core, now)) != NULL) {
         uint64_t sequence = 0;
-        if (send_request(self, r, now, &sequence) == SP_BUS_SENT) {
+        enum sp_bus_sent sent = send_request(self, r, now, &sequence);
+        if (sent == SP_BUS_SENT) {
             ask_core_sent(&self->core, r, sequence, now);
+        } else if (sent == SP_BUS_NO_KEY) {
+            ask_core_unsendable(&self->core, r, "there is no key for questions to this attester: its row in principals.yaml has no good `sign`");
         } else {
             ask_core_unsent(r);
         }

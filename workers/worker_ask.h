@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * worker_ask.h - the service `ask` of adapter.h over the bus: sends what the core (core/ask) wants sent, verifies what comes back, and
- * calls adapters. The attester's signature is verified by the bus under the key that the keeper named for this node; a worker knows
+ * calls adapters. The attester's seal is verified by the bus with the key that the keeper named for this node; a worker knows
  * no attester before that. One thread.
  */
 #ifndef SPICE_WORKER_ASK_H

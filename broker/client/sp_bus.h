@@ -56,7 +56,7 @@ struct sp_bus_message {
     uint64_t epoch, sequence, trace;
     const uint8_t *body; /* encoded body: give it to the generated decoder */
     size_t body_bytes;
-    const uint8_t *frame; /* all bytes as received (a verbatim copy proves the signature later) */
+    const uint8_t *frame; /* all bytes as received (a verbatim copy proves a signature later) */
     size_t frame_bytes;
     unsigned broker; /* connection it came by */
 };
@@ -67,7 +67,7 @@ enum sp_bus_sent {
     SP_BUS_WOULD_BLOCK, /* that broker's queue is full; on_writable tells when to try again */
     SP_BUS_NO_BROKER,   /* no broker, or not the asked one, is up; on_link tells */
     SP_BUS_TOO_LARGE,   /* body above SP_BUS_BODY_BYTES_MAX */
-    SP_BUS_NO_KEY       /* the type wants a MAC or signature and we hold no such key */
+    SP_BUS_NO_KEY       /* the type wants a MAC or signature and we hold no such key, or do not know whom it is for */
 };
 
 #define SP_BUS_ANY (-1) /* choose a broker: round robin for JobBatch, else the one used last while it is up */

@@ -20,14 +20,21 @@ static bool is_sender_here(const struct sp_bus_link *link, const struct sp_regis
     return row->p.role != SP_ROLE_BROKER || strcmp(row->p.name, link->conf->name) == 0;
 }
 
+static bool is_sealed_by(struct sp_bus *bus, enum sp_auth auth, const struct sp_envelope *e, struct sp_registry_row *row, unsigned pair)
+{
+    if (auth == SP_AUTH_SIGN)
+        return sp_seal_signed(e, bus->deployment, row->verifier[pair]);
+    return sp_str_is(e->dest, bus->name) && sp_seal_maced(e, bus->deployment, sp_registry_agreed(row, pair, bus->signer));
+}
+
 /* By a pair that counts now; the one that was right the last time is tried first. */
-static bool is_signed(struct sp_bus *bus, const struct sp_envelope *e, struct sp_registry_row *row)
+static bool is_of_sender(struct sp_bus *bus, enum sp_auth auth, const struct sp_envelope *e, struct sp_registry_row *row)
 {
     for (unsigned n = 0; n < SP_REGISTRY_PAIRS; n++) {
         unsigned pair = row->pair ^ n;
 
         if (sp_registry_pair_valid(&row->p, pair, sp_loop_now(bus->o.loop)->wall) &&
-            sp_seal_signed(e, bus->deployment, row->verifier[pair])) {
+            is_sealed_by(bus, auth, e, row, pair)) {
             row->pair = pair;
             return true;
         }
@@ -39,9 +46,7 @@ static bool is_sealed(struct sp_bus *bus, const struct msg_info *info, const str
 {
     if (info->auth == SP_AUTH_MAC)
         return sp_seal_maced(e, bus->deployment, bus->has_mac ? &bus->mac : NULL);
-    if (info->auth == SP_AUTH_SIGN)
-        return is_signed(bus, e, row);
-    return true;
+    return info->auth == SP_AUTH_NONE || is_of_sender(bus, info->auth, e, row);
 }
 
 static enum sp_refusal judge(struct sp_bus_link *link, const struct sp_envelope *e, struct sp_registry_row **row)

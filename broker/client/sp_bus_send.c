@@ -14,6 +14,19 @@ uint8_t *sp_bus_body(struct sp_bus *bus, size_t *room)
     return bus->buffer + SP_ENVELOPE_HEAD_MAX;
 }
 
+/* Lends the key for messages of kind `pair` to this receiver: by the pair of its keys that it used last, or by the other one when that counts no
+ * longer. NULL: it is not known here. */
+static const struct sp_crypto_hmac *pair_key(struct sp_bus *bus, const char *dest)
+{
+    struct sp_registry_row *row = dest != NULL ? sp_registry_find(&bus->registry, sp_str_of(dest)) : NULL;
+    const struct sp_crypto_hmac *key = NULL;
+
+    for (unsigned n = 0; row != NULL && key == NULL && n < SP_REGISTRY_PAIRS; n++)
+        if (sp_registry_pair_valid(&row->p, row->pair ^ n, sp_loop_now(bus->o.loop)->wall))
+            key = sp_registry_agreed(row, row->pair ^ n, bus->signer);
+    return key;
+}
+
 /* Fills `frame` in the bus's buffer. */
 static enum sp_bus_sent frame_make(struct sp_bus *bus, const struct msg_info *info, const struct sp_bus_out *out,
                                    struct sp_frame *frame)
@@ -26,11 +39,13 @@ static enum sp_bus_sent frame_make(struct sp_bus *bus, const struct msg_info *in
         .sequence = bus->sequence + 1,
         .trace = out->trace,
     };
+    const struct sp_crypto_hmac *mac = info->auth == SP_AUTH_PAIR ? pair_key(bus, out->dest) : bus->has_mac ? &bus->mac : NULL;
+    bool maced = info->auth == SP_AUTH_MAC || info->auth == SP_AUTH_PAIR;
     struct sp_packer w;
 
     if (out->body_bytes > SP_BODY_BYTES_MAX)
         return SP_BUS_TOO_LARGE;
-    if ((info->auth == SP_AUTH_MAC && !bus->has_mac) || (info->auth == SP_AUTH_SIGN && bus->signer == NULL))
+    if ((maced && mac == NULL) || (info->auth == SP_AUTH_SIGN && bus->signer == NULL))
         return SP_BUS_NO_KEY;
     sp_envelope_begin(&w, bus->buffer, SP_ENVELOPE_BUFFER(SP_BODY_BYTES_MAX));
     if (out->body != w.p && out->body_bytes > 0)
@@ -38,8 +53,8 @@ static enum sp_bus_sent frame_make(struct sp_bus *bus, const struct msg_info *in
     w.p += out->body_bytes;
     if (sp_envelope_finish(&w, &head, info->auth_bytes, frame) != SP_OK)
         return SP_BUS_TOO_LARGE;
-    if (info->auth == SP_AUTH_MAC)
-        sp_seal_mac(frame, out->type, bus->deployment, &bus->mac);
+    if (maced)
+        sp_seal_mac(frame, out->type, bus->deployment, mac);
     else if (info->auth == SP_AUTH_SIGN && sp_seal_sign(frame, out->type, bus->deployment, bus->signer) != SP_OK)
         return SP_BUS_NO_KEY;
     return SP_BUS_SENT;

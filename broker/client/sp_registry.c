@@ -26,8 +26,10 @@ void sp_registry_init(struct sp_registry *r)
 void sp_registry_fini(struct sp_registry *r)
 {
     for (uint32_t i = 0; i < r->count; i++) {
-        for (unsigned n = 0; n < SP_REGISTRY_PAIRS; n++)
+        for (unsigned n = 0; n < SP_REGISTRY_PAIRS; n++) {
             sp_crypto_verifier_destroy(&r->rows[i]->verifier[n]);
+            sp_crypto_hmac_fini(&r->rows[i]->agreed[n]);
+        }
         free(r->rows[i]);
     }
     free(r->rows);
@@ -70,13 +72,34 @@ static enum sp_rc row_new(struct sp_registry *r, struct sp_str name, struct sp_r
     return SP_OK;
 }
 
-static void verifier_refresh(struct sp_crypto_verifier **verifier, const uint8_t had[32], const uint8_t sign[32])
+static void keys_refresh(struct sp_registry_row *row, unsigned pair, const uint8_t had[32], const uint8_t sign[32])
 {
+    struct sp_crypto_verifier **verifier = &row->verifier[pair];
+
     if (*verifier != NULL && memcmp(had, sign, 32) == 0)
         return;
+    sp_crypto_hmac_fini(&row->agreed[pair]);
+    row->has_agreed[pair] = row->no_agreed[pair] = false;
     sp_crypto_verifier_destroy(verifier);
     if (memcmp(sign, none, 32) != 0 && sp_crypto_verifier_new(sign, verifier) != SP_OK)
         *verifier = NULL;
+}
+
+const struct sp_crypto_hmac *sp_registry_agreed(struct sp_registry_row *row, unsigned pair, const struct sp_crypto_signer *signer)
+{
+    uint8_t key[SP_CRYPTO_KEY_BYTES];
+
+    if (!row->has_agreed[pair]) {
+        if (row->verifier[pair] == NULL || row->no_agreed[pair])
+            return NULL;
+        row->no_agreed[pair] = sp_crypto_agree(signer, pair == 0 ? row->p.sign : row->p.next_sign, key) != SP_OK;
+        if (row->no_agreed[pair])
+            return NULL;
+        sp_crypto_hmac_init(&row->agreed[pair], key, sizeof key);
+        sp_crypto_wipe(key, sizeof key);
+        row->has_agreed[pair] = true;
+    }
+    return &row->agreed[pair];
 }
 
 /* The same key, and a key at all. */
@@ -154,8 +177,8 @@ enum sp_rc sp_registry_put(struct sp_registry *r, const struct sp_bus_principal 
     uint32_t slot = row->p.slot;
 
     row->struck = from->from_file && (is_dead(r, from) || (row->struck && shares_key(&row->p, from)));
-    verifier_refresh(&row->verifier[0], row->p.sign, from->sign);
-    verifier_refresh(&row->verifier[1], row->p.next_sign, from->next_sign);
+    keys_refresh(row, 0, row->p.sign, from->sign);
+    keys_refresh(row, 1, row->p.next_sign, from->next_sign);
     row->p = *from;
     row->p.slot = slot;
     row->p.revoked = from->revoked || row->struck;

@@ -17,7 +17,9 @@
 struct sp_registry_row {
     struct sp_bus_principal p;
     struct sp_crypto_verifier *verifier[SP_REGISTRY_PAIRS]; /* NULL: cannot sign, or the key is no good point */
-    unsigned pair;                                          /* that signed its last message */
+    struct sp_crypto_hmac agreed[SP_REGISTRY_PAIRS];        /* the key for two, with our own signing key; see has_agreed */
+    bool has_agreed[SP_REGISTRY_PAIRS], no_agreed[SP_REGISTRY_PAIRS]; /* made; cannot be made */
+    unsigned pair;                                          /* that its last message was sealed with */
     bool marked; /* named in the PrincipalSet, or in the file, that is being applied */
     bool struck; /* revoked by the keeper: the file cannot take that back for these keys */
 };
@@ -45,6 +47,9 @@ void sp_registry_file_begin(struct sp_registry *r);
 void sp_registry_file_end(struct sp_registry *r);
 /* Effect: one part of a PrincipalSet whose signature was verified. SP_E_STALE: old or out of order, nothing changed. */
 SP_MUST_USE enum sp_rc sp_registry_set(struct sp_registry *r, const struct msg_principal_set *set);
+/* Lends the key that the holder of this pair and the holder of `signer` share; made when it is asked for the first time. signer is the same
+ * in all calls. NULL: the row has no good key there. */
+const struct sp_crypto_hmac *sp_registry_agreed(struct sp_registry_row *row, unsigned pair, const struct sp_crypto_signer *signer);
 /* True when it may talk at this wall time: under this pair of its keys; under any. */
 bool sp_registry_pair_valid(const struct sp_bus_principal *p, unsigned pair, struct sp_wall now);
 bool sp_registry_valid(const struct sp_bus_principal *p, struct sp_wall now);

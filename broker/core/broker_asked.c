@@ -2,7 +2,7 @@
 /*
  * Evidence on its way: a question goes to the attester of the node it is about, and one part comes back for it.
  *
- *     EvidenceRequest --> scope? --> attester of that node connected? --> noted in `asked` --> forward
+ *     EvidenceRequest --> scope? --> its attester, and connected? --> noted in `asked` --> forward
  *     Evidence        --> of the sender's own node? --> noted in `asked`? --> forward to the connection that asked, forget
  *
  * What nobody asked for goes nowhere: parts are large, and an attester lives on a machine that may be taken over. When an attester
@@ -21,8 +21,7 @@ bool broker_asked_init(struct broker_core *b)
 /* The principal that has to answer; PRINCIPAL_NONE with a reason. */
 static uint32_t attester_for(const struct broker_core *b, const struct broker_in *in, struct sp_str node, enum sp_refusal *code)
 {
-    bool by_node = in->e.dest.n == 0 || sp_str_is(in->e.dest, sp_role_name(SP_ROLE_ATTESTER));
-    uint32_t index = by_node ? principal_by_node(&b->who, node) : principal_by_name(&b->who, in->e.dest);
+    uint32_t index = principal_by_name(&b->who, in->e.dest);
 
     *code = SP_REFUSAL_NO_ROUTE;
     if (index == PRINCIPAL_NONE)

@@ -26,11 +26,9 @@ bool principal_init(struct principal_table *t, uint32_t size, const uint8_t seed
     memcpy(t->seed, seed, sizeof t->seed);
     sp_map_init(&t->by_name);
     sp_map_init(&t->by_curve);
-    sp_map_init(&t->by_node);
     sp_map_init(&t->dead);
     t->rows = calloc(size, sizeof *t->rows);
-    if (t->rows == NULL || !sp_map_reserve(&t->by_name, size) || !sp_map_reserve(&t->by_curve, size * PRINCIPAL_PAIRS) ||
-        !sp_map_reserve(&t->by_node, size)) {
+    if (t->rows == NULL || !sp_map_reserve(&t->by_name, size) || !sp_map_reserve(&t->by_curve, size * PRINCIPAL_PAIRS)) {
         principal_fini(t);
         return false;
     }
@@ -48,7 +46,6 @@ void principal_fini(struct principal_table *t)
     t->rows = NULL;
     sp_map_fini(&t->by_name);
     sp_map_fini(&t->by_curve);
-    sp_map_fini(&t->by_node);
     sp_map_fini(&t->dead);
     t->size = 0;
 }
@@ -58,26 +55,6 @@ uint32_t principal_by_name(const struct principal_table *t, struct sp_str name)
     uint32_t i = sp_map_get(&t->by_name, key_of(t, name.p, name.n));
 
     return i != SP_MAP_NONE && sp_str_is(name, t->rows[i].name) ? i : PRINCIPAL_NONE;
-}
-
-uint32_t principal_by_node(const struct principal_table *t, struct sp_str node)
-{
-    uint32_t i = node.n > 0 ? sp_map_get(&t->by_node, key_of(t, node.p, node.n)) : SP_MAP_NONE;
-
-    return i != SP_MAP_NONE && sp_str_is(node, t->rows[i].node) ? i : PRINCIPAL_NONE;
-}
-
-/* Effect: the node this row is the attester of from now on; empty: of none. */
-static void node_set(struct principal_table *t, uint32_t index, struct sp_str node)
-{
-    struct principal *p = &t->rows[index];
-    uint64_t had = key_of(t, p->node, strlen(p->node)), key = key_of(t, node.p, node.n);
-
-    if (p->node[0] != '\0' && sp_map_get(&t->by_node, had) == index)
-        sp_map_remove(&t->by_node, had);
-    (void)sp_str_copy(p->node, sizeof p->node, node);
-    if (node.n > 0 && !p->revoked && !sp_map_put(&t->by_node, key, index))
-        SP_UNREACHABLE(); /* room was made at init */
 }
 
 static bool has_curve(const struct principal *p, const uint8_t curve[32])
@@ -202,7 +179,7 @@ static void row_free(struct principal_table *t, uint32_t index)
     uint16_t generation = p->generation;
     uint32_t first_link = p->first_link;
 
-    node_set(t, index, sp_str_of(NULL));
+    t->rows[index].node[0] = '\0';
     sp_map_remove(&t->by_name, key_of(t, p->name, strlen(p->name)));
     for (unsigned n = 0; n < PRINCIPAL_PAIRS; n++)
         if (p->pair[n].used)
@@ -386,7 +363,7 @@ enum sp_rc principal_put(struct principal_table *t, const struct rec_principal *
     p->from_file = from_file;
     p->marked = true;
     p->adapters = principal_adapter_bits(t, from->adapters);
-    node_set(t, i, from->role == SP_ROLE_ATTESTER ? from->nodes : sp_str_of(NULL));
+    (void)sp_str_copy(t->rows[i].node, sizeof t->rows[i].node, from->role == SP_ROLE_ATTESTER ? from->nodes : sp_str_of(NULL));
     t->changes++;
     *index = i;
     return SP_OK;

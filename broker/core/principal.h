@@ -62,7 +62,6 @@ struct principal_table {
     uint8_t seed[16];
     struct sp_map by_name;
     struct sp_map by_curve;
-    struct sp_map by_node; /* attesters that are not revoked; of two with one node the one that was put last */
     struct sp_map dead; /* keys the keeper revoked: for the life, whatever name the file gives them later */
     uint32_t adapters;
     char adapter[PRINCIPAL_ADAPTERS_MAX][33];
@@ -89,8 +88,6 @@ void principal_file_end(struct principal_table *t);
 /* Returns the index or PRINCIPAL_NONE. Revoked and expired rows are found too. */
 uint32_t principal_by_name(const struct principal_table *t, struct sp_str name);
 uint32_t principal_by_curve(const struct principal_table *t, const uint8_t curve[32]);
-/* The attester of that node; expired ones are found too. */
-uint32_t principal_by_node(const struct principal_table *t, struct sp_str node);
 /* By the user id of a message: NULL, empty, malformed and out-dated ones are nobody. *pair: which of its pairs. */
 uint32_t principal_by_user_id(const struct principal_table *t, const char *user_id, unsigned *pair);
 void principal_user_id(const struct principal_table *t, uint32_t index, unsigned pair, char to[PRINCIPAL_USER_ID_BYTES]);

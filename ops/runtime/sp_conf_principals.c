@@ -49,6 +49,9 @@ static enum sp_rc check_next(const char *file, const struct sp_conf_principal *p
     if (p->role == SP_CONF_ROLE_BROKER) {
         return bad_row(file, p, "next keys are for those who connect to brokers, not for a broker", err);
     }
+    if (p->role == SP_CONF_ROLE_ATTESTER) {
+        return bad_row(file, p, "next keys are not for attesters: enrolment binds one key to the node", err);
+    }
     if (is_zero(p->next_sign) != is_zero(p->sign)) {
         return bad_row(file, p, "next_curve and next_sign come together, as curve and sign do", err);
     }

@@ -349,6 +349,31 @@ enum sp_rc sp_crypto_curve_public(const uint8_t secret[32], uint8_t public_key[3
     return crypto_scalarmult_base(public_key, secret) == 0 ? SP_OK : SP_E_UNSUPPORTED;
 }
 
+/* ---- a key for two ---- */
+
+enum sp_rc sp_crypto_agree(const struct sp_crypto_signer *s, const uint8_t peer[32], uint8_t out[32])
+{
+    static const char purpose[] = "SPICE1 pair:";
+    uint8_t secret[crypto_scalarmult_SCALARBYTES], other[crypto_scalarmult_BYTES], shared[crypto_scalarmult_BYTES];
+    uint8_t text[sizeof purpose - 1 + 2 * SP_CRYPTO_KEY_BYTES];
+    const uint8_t *own = s->key + SP_CRYPTO_KEY_BYTES;
+    bool first = memcmp(own, peer, SP_CRYPTO_KEY_BYTES) < 0;
+    struct sp_crypto_hmac h;
+    bool ok = sp_crypto_public_ok(peer) && crypto_sign_ed25519_pk_to_curve25519(other, peer) == 0 &&
+              crypto_sign_ed25519_sk_to_curve25519(secret, s->key) == 0 && crypto_scalarmult(shared, secret, other) == 0;
+    if (ok) {
+        memcpy(text, purpose, sizeof purpose - 1);
+        memcpy(text + sizeof purpose - 1, first ? own : peer, SP_CRYPTO_KEY_BYTES);
+        memcpy(text + sizeof purpose - 1 + SP_CRYPTO_KEY_BYTES, first ? peer : own, SP_CRYPTO_KEY_BYTES);
+        sp_crypto_hmac_init(&h, shared, sizeof shared);
+        sp_crypto_hmac(&h, text, sizeof text, out);
+        sp_crypto_hmac_fini(&h);
+    }
+    OPENSSL_cleanse(secret, sizeof secret);
+    OPENSSL_cleanse(shared, sizeof shared);
+    return ok ? SP_OK : SP_E_INVALID;
+}
+
 /* ---- other ---- */
 
 bool sp_crypto_equal(const void *a, const void *b, size_t n)

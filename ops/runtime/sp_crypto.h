@@ -87,6 +87,14 @@ SP_MUST_USE enum sp_rc sp_crypto_sign_public(const uint8_t seed[32], uint8_t pub
 /* Effect: the X25519 (CURVE) public key of a secret key, as zmq_curve_public would say. */
 SP_MUST_USE enum sp_rc sp_crypto_curve_public(const uint8_t secret[32], uint8_t public_key[32]);
 
+/* ---- a key for two ---- */
+
+/* Effect: out = the key that the owners of two signing keys share and nobody else can know: the X25519 secret (RFC 7748) of both keys in
+ * Montgomery form, and HMAC under it over "SPICE1 pair:", the lower and the higher public key. Both sides get the same. One pair of keys
+ * for signing and agreeing is sound as long as both derive apart (Thormarker, IACR ePrint 2021/509): signatures have prefixes of their
+ * own, and the shared secret goes nowhere but into this HMAC. peer is an Ed25519 public key. SP_E_INVALID: no good one. */
+SP_MUST_USE enum sp_rc sp_crypto_agree(const struct sp_crypto_signer *s, const uint8_t peer[32], uint8_t out[32]);
+
 /* ---- other ---- */
 
 /* True when equal; time depends on n only. */

@@ -174,7 +174,7 @@ static const json_t *attester_row(const json_t *keys, const char *node)
     return NULL;
 }
 
-/* Lets what it signs be judged by its key: principals.yaml of this host need not know every node. */
+/* Lets questions to it, and what it answers, be sealed with its key: principals.yaml of this host need not know every node. */
 static bool attester_admit(struct ctl *ctl, const struct ctl_attester *a, struct ctl_fault *fault)
 {
     struct sp_bus *bus = ctl->fleet->bus;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Documents of a node's attester, asked for by this operator: EvidenceRequests over the open fleet, part by part, each part signed by
+ * Documents of a node's attester, asked for by this operator: EvidenceRequests over the open fleet, part by part, each part sealed by
  * the attester the keeper names for the node.
  */
 #ifndef CTL_EVIDENCE_H

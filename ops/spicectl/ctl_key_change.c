@@ -190,6 +190,9 @@ static int key_prepare_check(struct ctl *ctl, const struct key_change *change)
     if (change->row->role == SP_CONF_ROLE_BROKER)
         return ctl_fail(ctl, CTL_FAILED, ctl->conf->principals, "spicectl key rotate, then restart all that talk to it",
                         "a broker shows one key, which all others pin: it has no next one");
+    if (change->row->role == SP_CONF_ROLE_ATTESTER)
+        return ctl_fail(ctl, CTL_FAILED, ctl->conf->principals, "spicectl key revoke, then invite and enrol it anew",
+                        "an attester has one key, which enrolment binds to its node: it has no next one");
     if (access(change->next, F_OK) == 0)
         return ctl_fail(ctl, CTL_FAILED, change->next, "spicectl key switch puts them in place; remove the file to begin anew",
                         "the next keys of %s are prepared already", change->row->name);

@@ -100,7 +100,8 @@ def header(model):
     out.append("#define SP_FRAME_BYTES_MAX %du /* a whole frame, envelope included */\n\n" % FRAME_BYTES_MAX)
     out += [c_enum(n, v) for n, v in model.enums.items()]
     out.append("enum sp_auth {\n    SP_AUTH_NONE = 0, /* nothing */\n    SP_AUTH_MAC = 1,  /* HMAC-SHA-256 with the core key */\n"
-               "    SP_AUTH_SIGN = 2, /* Ed25519 with the sender's signing key */\n};\n")
+               "    SP_AUTH_SIGN = 2, /* Ed25519 with the sender's signing key */\n"
+               "    SP_AUTH_PAIR = 3, /* HMAC-SHA-256 with the key that sender and receiver agree on */\n};\n")
     out.append("#define SP_AUTH_MAC_BYTES 32u\n#define SP_AUTH_SIGN_BYTES 64u\n\n")
     out.append("enum sp_msg {\n")
     out += ["    SP_MSG_%s = %d,\n" % (m.upper, m.number) for m in model.messages]

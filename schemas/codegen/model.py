@@ -7,7 +7,7 @@ FRAME_BYTES_MAX = 1 << 20
 INT_BYTES = {"u8": 2, "u16": 3, "u32": 5, "u64": 9, "bool": 1}
 INT_TYPES = {"u8": "uint8_t", "u16": "uint16_t", "u32": "uint32_t", "u64": "uint64_t", "bool": "bool"}
 INT_MAX = {"u8": "UINT8_MAX", "u16": "UINT16_MAX", "u32": "UINT32_MAX", "u64": "UINT64_MAX"}
-AUTH_BYTES = {"none": 0, "mac": 32, "sign": 64}
+AUTH_BYTES = {"none": 0, "mac": 32, "sign": 64, "pair": 32}
 
 
 class ModelError(Exception):
@@ -163,7 +163,7 @@ class Model:
         message.auth, message.repeat = given["auth"], given["repeat"]
         message.reply, message.since = given["reply"], int(given["since"])
         if message.auth not in AUTH_BYTES or message.repeat not in ("harmless", "once"):
-            raise ModelError("auth is none, mac or sign; repeat is harmless or once")
+            raise ModelError("auth is none, mac, sign or pair; repeat is harmless or once")
 
     def verify(self):
         roles = [name for name, _, _ in self.enums["role"]]

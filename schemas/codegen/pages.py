@@ -9,7 +9,7 @@ Written by `schemas/gen.py` from `schemas/spice.model` and `schemas/spice.text`;
 (`dot -Tsvg flow.dot`). Wire rules are in `schemas/README.md`.
 
 - **authority**: `none` the broker vouches for the sender by its CURVE key; `mac` HMAC-SHA-256 with the core key; `sign` Ed25519 of the
-  sender.
+  sender; `pair` HMAC-SHA-256 with a key that only sender and receiver can know, from their two signing keys.
 - **repeat**: `harmless`, or `once`: a second copy is refused.
 - **at most**: bytes of the encoded body; no frame is larger than %d.
 

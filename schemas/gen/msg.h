@@ -278,6 +278,7 @@ enum sp_auth {
     SP_AUTH_NONE = 0, /* nothing */
     SP_AUTH_MAC = 1,  /* HMAC-SHA-256 with the core key */
     SP_AUTH_SIGN = 2, /* Ed25519 with the sender's signing key */
+    SP_AUTH_PAIR = 3, /* HMAC-SHA-256 with the key that sender and receiver agree on */
 };
 #define SP_AUTH_MAC_BYTES 32u
 #define SP_AUTH_SIGN_BYTES 64u
@@ -1103,7 +1104,7 @@ enum sp_rc msg_principal_set_encode(struct sp_packer *w, const struct msg_princi
 enum sp_rc msg_principal_set_begin(struct sp_packer *w, const struct msg_principal_set *m) SP_MUST_USE;
 enum sp_rc msg_principal_set_end(struct sp_packer *w) SP_MUST_USE;
 
-/* 70 EvidenceRequest: worker, operator -> attester; auth sign; repeat harmless; reply Evidence. */
+/* 70 EvidenceRequest: worker, operator -> attester; auth pair; repeat harmless; reply Evidence. */
 #define MSG_EVIDENCE_REQUEST_NODE_MAX 64u
 #define MSG_EVIDENCE_REQUEST_KIND_MAX 32u
 #define MSG_EVIDENCE_REQUEST_NONCE_BYTES 32u
@@ -1111,7 +1112,7 @@ enum sp_rc msg_principal_set_end(struct sp_packer *w) SP_MUST_USE;
 #define MSG_EVIDENCE_REQUEST_BYTES_MAX 16545u
 struct msg_evidence_request {
     uint64_t id; /* sender's number of the question; its document is made once */
-    struct sp_str node; /* text, at most 64: node it is about; the broker finds its attester by this when the envelope names nobody */
+    struct sp_str node; /* text, at most 64: node it is about */
     struct sp_str kind; /* text, at most 32: what is wanted */
     const uint8_t *nonce; /* 32 bytes: fresh; goes into whatever the node signs */
     struct sp_str args; /* text, at most 16384: a JSON object */
@@ -1122,7 +1123,7 @@ struct msg_evidence_request {
 enum sp_rc msg_evidence_request_decode(const uint8_t *p, size_t n, struct msg_evidence_request *m) SP_MUST_USE;
 enum sp_rc msg_evidence_request_encode(struct sp_packer *w, const struct msg_evidence_request *m) SP_MUST_USE;
 
-/* 71 Evidence: attester -> worker, operator; auth sign; repeat harmless; reply none. */
+/* 71 Evidence: attester -> worker, operator; auth pair; repeat harmless; reply none. */
 #define MSG_EVIDENCE_NODE_MAX 64u
 #define MSG_EVIDENCE_KIND_MAX 32u
 #define MSG_EVIDENCE_NONCE_BYTES 32u

@@ -6,7 +6,7 @@
  *
  *     bench_attesters --make N DIR                        keys of N attesters below DIR; one line each on standard output: curve (Z85), sign and
  *                                                         attestation key (hex)
- *     bench_attesters --serve ENDPOINT KEY DEPLOYMENT DIR   the broker's endpoint and CURVE key; says "ready" when all were welcomed
+ *     bench_attesters --serve ENDPOINT KEY DEPLOYMENT WORKER DIR   the broker's endpoint and CURVE key, signing key of the one worker that asks; says "ready" when all were welcomed
  *     bench_attesters --verify SECONDS                    bare verifications of a P-256 signature: {"verify_us": ...}
  */
 #include <poll.h>
@@ -48,6 +48,7 @@ struct attester {
     struct secrets keys;
     void *socket;
     struct sp_crypto_signer *signer;
+    struct sp_crypto_hmac agreed; /* with the worker */
     EVP_PKEY_CTX *ak;
     uint64_t sequence, turns;
     bool welcome;
@@ -55,7 +56,7 @@ struct attester {
 
 static struct attester attesters[ATTESTERS_MAX];
 static unsigned count;
-static uint8_t deployment[SP_DEPLOYMENT_BYTES];
+static uint8_t deployment[SP_DEPLOYMENT_BYTES], worker[SP_CRYPTO_KEY_BYTES];
 static uint64_t heartbeat_ms = 1000;
 
 static _Noreturn void die(const char *what)
@@ -157,8 +158,11 @@ static void load(const char *dir)
         EVP_PKEY *key = d2i_AutoPrivateKey(NULL, &at, head[0] << 8 | head[1]);
         a->ak = key == NULL ? NULL : EVP_PKEY_CTX_new(key, NULL);
         EVP_PKEY_free(key);
-        if (a->ak == NULL || EVP_PKEY_sign_init(a->ak) != 1 || sp_crypto_signer_new(a->keys.seed, &a->signer) != SP_OK)
+        uint8_t agreed[SP_CRYPTO_KEY_BYTES];
+        if (a->ak == NULL || EVP_PKEY_sign_init(a->ak) != 1 || sp_crypto_signer_new(a->keys.seed, &a->signer) != SP_OK ||
+            sp_crypto_agree(a->signer, worker, agreed) != SP_OK)
             die("keys do not load");
+        sp_crypto_hmac_init(&a->agreed, agreed, sizeof agreed);
     }
     (void)fclose(f);
     (void)fclose(keys);
@@ -254,9 +258,10 @@ static void send_frame(struct attester *a, struct sp_packer *w, uint16_t type, c
     struct sp_frame frame;
     (void)snprintf(name, sizeof name, "att-%u", (unsigned)(a - attesters));
     struct sp_envelope head = {.type = type, .sender = sp_str_of(name), .dest = sp_str_of(dest), .sequence = ++a->sequence};
-    if (sp_envelope_finish(w, &head, auth, &frame) != SP_OK ||
-        (auth > 0 && sp_seal_sign(&frame, type, deployment, a->signer) != SP_OK))
+    if (sp_envelope_finish(w, &head, auth, &frame) != SP_OK)
         die("a frame");
+    if (auth > 0)
+        sp_seal_mac(&frame, type, deployment, &a->agreed);
     (void)zmq_send(a->socket, frame.p, frame.n, ZMQ_DONTWAIT);
 }
 
@@ -274,7 +279,7 @@ static void answer(struct attester *a, const struct sp_envelope *e)
     sp_envelope_begin(&w, frame, sizeof frame);
     if (msg_evidence_encode(&w, &reply) != SP_OK)
         die("Evidence");
-    send_frame(a, &w, SP_MSG_EVIDENCE, dest, SP_AUTH_SIGN_BYTES);
+    send_frame(a, &w, SP_MSG_EVIDENCE, dest, SP_AUTH_MAC_BYTES);
 }
 
 static void take(struct attester *a, unsigned *welcomed)
@@ -405,13 +410,14 @@ int main(int argc, char **argv)
         die("libcrypto");
     if (argc == 4 && strcmp(argv[1], "--make") == 0) {
         make((unsigned)strtoul(argv[2], NULL, 10), argv[3]);
-    } else if (argc == 6 && strcmp(argv[1], "--serve") == 0 && sp_hex_parse(sp_str_of(argv[4]), deployment, sizeof deployment)) {
-        load(argv[5]);
+    } else if (argc == 7 && strcmp(argv[1], "--serve") == 0 && sp_hex_parse(sp_str_of(argv[4]), deployment, sizeof deployment) &&
+               sp_hex_parse(sp_str_of(argv[5]), worker, sizeof worker)) {
+        load(argv[6]);
         serve(argv[2], argv[3]);
     } else if (argc == 3 && strcmp(argv[1], "--verify") == 0) {
         bare(strtod(argv[2], NULL));
     } else {
-        (void)fprintf(stderr, "usage: bench_attesters --make N DIR | --serve ENDPOINT KEY DEPLOYMENT DIR | --verify SECONDS\n");
+        (void)fprintf(stderr, "usage: bench_attesters --make N DIR | --serve ENDPOINT KEY DEPLOYMENT WORKER DIR | --verify SECONDS\n");
         return 2;
     }
     return 0;

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Evidence of many nodes through a real fleet. The attesters are simulated (bench_attesters.c): connections, keys and signatures of their own, no TPM.
+"""Evidence of many nodes through a real fleet. The attesters are simulated (bench_attesters.c): connections and keys of their own, no TPM.
 What the real attester costs its node is measured with the real one."""
 import json
 import pathlib
@@ -9,6 +9,7 @@ import sys
 import time
 
 import report
+import yaml
 from fleet import BIN, Failed, Fleet, die_with_parent, tree, wait
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "wire"))
@@ -78,10 +79,11 @@ class Attested(Fleet):
     def _simulate(self):
         text = self.config.read_text()
         endpoint = "ipc://" + str(next(self.prefix.glob("run/broker-1*")))
-        key = re.search(r"name: broker-1\n.*?curve: \"?([^\"\n]{40})", (self.prefix / "etc/principals.yaml").read_text(), re.S).group(1)
+        people = {row["name"]: row for row in yaml.safe_load((self.prefix / "etc/principals.yaml").read_text())["principals"]}
+        key, worker = people["broker-1"]["curve"], people["worker-1"]["sign"]
         deployment = re.search(r'^deployment: "?([0-9a-f]{32})', text, re.M).group(1)
-        self.simulator = subprocess.Popen([BIN / "tests/bench_attesters", "--serve", endpoint, key, deployment, self.prefix], stdout=subprocess.PIPE,
-                                          text=True, preexec_fn=die_with_parent)
+        self.simulator = subprocess.Popen([BIN / "tests/bench_attesters", "--serve", endpoint, key, deployment, worker, self.prefix],
+                                          stdout=subprocess.PIPE, text=True, preexec_fn=die_with_parent)
         if self.simulator.stdout.readline() != "ready\n":
             raise Failed("the simulated attesters were not admitted")
 
@@ -117,7 +119,7 @@ def run_rate(args):
     report.progress("200 simulated attesters, each asked more often than can be done")
     shares, costs, rates, yards = [], [], [], []
     with Attested(200) as fleet:
-        fleet.check(40, "1s")
+        fleet.check(60, "1s")
         wait("the load runs", lambda: fleet.accepted() > 2000, 180, 0.5)
         fleet.passes()
         for i in range(args.rounds):

@@ -68,7 +68,7 @@ class Enrolment(unittest.TestCase):
         for who in ("worker-1", "admin"):
             asker = Asker(self.fleet.prefix, who)
             self.addCleanup(asker.close)
-            asker.principals[name] = {"role": "attester", "sign": row["sign"]}
+            asker.principals[name] = {"role": "attester", "nodes": "node1", "sign": row["sign"]}
             self.assertEqual(asker.document(asker.question("node1", "ima")), LOG)
             if who == "worker-1":
                 self.assertEqual(asker.one(asker.question("node1", "enroll"))["code"], REASON["refused"])

@@ -49,7 +49,7 @@ class Many(unittest.TestCase):
         while waiting and time.monotonic() < end:
             if time.monotonic() >= again:
                 for q in waiting.values():
-                    worker.send("EvidenceRequest", q)
+                    worker.put_question(q)
                 again = time.monotonic() + AGAIN
             got = worker.next(1.0)
             if got and got[0] == "Evidence" and got[1]["id"] in waiting:

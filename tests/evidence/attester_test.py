@@ -226,7 +226,7 @@ class Attester(unittest.TestCase):
         begun, before = time.monotonic(), used()
         while (passed := time.monotonic() - begun) < 6:
             for _ in range(64):
-                self.admin.send("EvidenceRequest", q)
+                self.admin.put_question(q)
             while self.admin.next(0.01):
                 pass
         # Half a second at once; then two percent, and what it costs to drop what is too much.
@@ -250,7 +250,7 @@ class Attester(unittest.TestCase):
         self.worker.document(self.worker.question("node1", "ima"))  # so that there is a session
         self.tpm.pause()
         self.addCleanup(self.tpm.go_on)
-        self.worker.send("EvidenceRequest", q)
+        self.worker.put_question(q)
         return wait("a collector is at work", lambda: children(self.back()), PATIENCE)[0]
 
     def test_collector_dies_or_hangs(self):

@@ -26,7 +26,7 @@ static const struct bus_rig_client fleet[] = {
     {"a1", SP_ROLE_ATTESTER, "node-1", NULL},      {"a2", SP_ROLE_ATTESTER, "node-2", NULL},
 };
 
-enum fault { NONE, WRONG_NONCE, SILENT, OTHER_LENGTH };
+enum fault { NONE, WRONG_NONCE, SILENT, OTHER_LENGTH, OTHER_KEY };
 
 static struct {
     struct bus_rig rig;
@@ -40,6 +40,7 @@ static struct {
     const char *named;     /* principal the identity names */
     const uint8_t *sign;   /* key it names; NULL: the right one */
     bool old_nonce;        /* PrincipalInfo of another question */
+    bool two_pairs;        /* the worker's own keys are told as the next ones */
     uint32_t learnt_ms;    /* how long attesters believe it */
     /* attesters */
     unsigned requests[2], refused_scope;
@@ -97,6 +98,12 @@ static void keeper_on_message(void *self, const struct sp_bus_message *m)
             r.principal.role = SP_ROLE_WORKER;
             r.principal.curve = keys->pub.curve;
             r.principal.sign = keys->pub.sign;
+            if (t.two_pairs) {
+                r.principal.next_curve = r.principal.curve;
+                r.principal.next_sign = r.principal.sign;
+                r.principal.curve = bus_rig_keys(&t.rig, "a2")->pub.curve;
+                r.principal.sign = bus_rig_keys(&t.rig, "a2")->pub.sign;
+            }
         }
         t.principal_gets++;
         assert_int_equal(msg_principal_info_encode(&w, &r), SP_OK);
@@ -123,6 +130,11 @@ static void attester_on_message(void *self, const struct sp_bus_message *m)
     assert_true(sp_str_is(q.args, "{\"pcrs\":\"sha256:0-10\"}"));
     if (t.fault == SILENT) {
         return;
+    }
+    if (t.fault == OTHER_KEY) { /* for the worker, what comes now is sealed with another key than this attester's */
+        struct sp_bus_principal p = *sp_bus_principal_find(t.worker, "a1");
+        memcpy(p.sign, bus_rig_keys(&t.rig, "a2")->pub.sign, sizeof p.sign);
+        assert_true(sp_bus_principal_put(t.worker, &p));
     }
     size_t n = q.offset < DOCUMENT ? (size_t)(DOCUMENT - q.offset < PART ? DOCUMENT - q.offset : PART) : 0;
     for (size_t i = 0; i < n; i++) {
@@ -308,6 +320,47 @@ static void a_document_in_parts(void **state)
     assert_int_equal(t.requests[1], 0);
 }
 
+/* It is heard under its next keys, and answered with them. */
+static void keys_that_change(void **state)
+{
+    (void)state;
+    t.two_pairs = true;
+    ask("node-1", LONG_MS);
+    assert_true(until(has_ended, LONG_MS));
+    assert_int_equal(t.reason, SP_REASON_OK);
+    assert_true(t.good && t.got == DOCUMENT);
+}
+
+static enum sp_bus_sent send_request_to(const char *dest)
+{
+    static const uint8_t nonce[32];
+    struct msg_evidence_request m = {.id = 1, .node = sp_str_of("node-1"), .kind = sp_str_of("quote"), .nonce = nonce, .args = sp_str_of("{}"),
+                                     .expires_ms = 1000};
+    struct sp_packer w;
+    size_t room = 0;
+    uint8_t *body = sp_bus_body(t.worker, &room);
+    sp_packer_init(&w, body, room);
+    assert_int_equal(msg_evidence_request_encode(&w, &m), SP_OK);
+    struct sp_bus_out out = {.type = SP_MSG_EVIDENCE_REQUEST, .dest = dest, .broker = SP_BUS_ANY, .body = body, .body_bytes = sp_packer_bytes(&w)};
+    return sp_bus_send(t.worker, &out);
+}
+
+/* What is for two names the other one: nothing else can be sealed. */
+static void no_receiver_no_key(void **state)
+{
+    (void)state;
+    ask("node-1", LONG_MS); /* so that a1 is known */
+    assert_true(until(has_ended, LONG_MS));
+    assert_int_equal(send_request_to("a1"), SP_BUS_SENT);
+    assert_int_equal(send_request_to("a2"), SP_BUS_NO_KEY);
+    assert_int_equal(send_request_to("attester"), SP_BUS_NO_KEY);
+    assert_int_equal(send_request_to(NULL), SP_BUS_NO_KEY);
+    struct sp_bus_principal p = *sp_bus_principal_find(t.worker, "a1");
+    p.revoked = true;
+    assert_true(sp_bus_principal_put(t.worker, &p));
+    assert_int_equal(send_request_to("a1"), SP_BUS_NO_KEY);
+}
+
 /* Nothing came to the adapter, and the question is still open. */
 static void still_asking(void)
 {
@@ -316,19 +369,35 @@ static void still_asking(void)
     worker_ask_stop(&t.ask, &t.question);
 }
 
-static bool signature_was_refused(void)
+static bool worker_refused_the_seal(void)
 {
     return sp_bus_refused(t.worker, SP_REFUSAL_SIGNATURE) > 0;
 }
 
-/* Attack: signed with a key that is not the one the node was enrolled with. */
-static void a_forged_signature(void **state)
+static bool attester_refused_the_seal(void)
+{
+    return sp_bus_refused(t.attester[0], SP_REFUSAL_SIGNATURE) > 0;
+}
+
+/* Attack: sealed with a key that is not the one the node was enrolled with. */
+static void a_forged_answer(void **state)
+{
+    (void)state;
+    t.fault = OTHER_KEY;
+    ask("node-1", LONG_MS);
+    assert_true(until(worker_refused_the_seal, LONG_MS));
+    assert_true(t.requests[0] > 0);
+    still_asking();
+}
+
+/* Whoever has not the enrolled key cannot so much as read the question as one for it. */
+static void a_question_for_another_key(void **state)
 {
     (void)state;
     t.sign = bus_rig_keys(&t.rig, "a2")->pub.sign;
     ask("node-1", LONG_MS);
-    assert_true(until(signature_was_refused, LONG_MS));
-    assert_true(t.requests[0] > 0);
+    assert_true(until(attester_refused_the_seal, LONG_MS));
+    assert_int_equal(t.requests[0], 0);
     still_asking();
 }
 
@@ -340,7 +409,10 @@ static bool scope_was_refused(void)
 /* Attack: the attester of another node answers, under its own good key. */
 static void another_nodes_attester(void **state)
 {
+    struct sp_bus_principal w1 = {.name = "w1", .role = SP_ROLE_WORKER};
     (void)state;
+    memcpy(w1.sign, bus_rig_keys(&t.rig, "w1")->pub.sign, sizeof w1.sign);
+    assert_true(sp_bus_principal_put(t.attester[1], &w1)); /* public keys are no secret */
     t.answer_as = 1;
     ask("node-1", LONG_MS);
     assert_true(until(scope_was_refused, LONG_MS));
@@ -483,7 +555,10 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         CASE(a_document_in_parts),
-        CASE(a_forged_signature),
+        CASE(keys_that_change),
+        CASE(no_receiver_no_key),
+        CASE(a_forged_answer),
+        CASE(a_question_for_another_key),
         CASE(another_nodes_attester),
         CASE(a_wrong_nonce),
         CASE(a_length_that_changes),

@@ -175,11 +175,16 @@ class Asker(spice_peer.Peer):
         text = args if isinstance(args, str) else json.dumps(args or {})
         return {"id": self.id, "node": node, "kind": kind, "nonce": os.urandom(32), "args": text, "offset": 0, "expires_ms": 60000, **more}
 
+    def put_question(self, q):
+        """Sends a question to the attester of its node; the sequence of the message."""
+        names = [name for name, row in self.principals.items() if row["role"] == "attester" and row["nodes"] == q["node"]]
+        return self.send("EvidenceRequest", q, dest=names[-1] if names else "nobody")
+
     def one(self, q, seconds=PATIENCE, again=2.0):
         """Asks until the answer to exactly this question is here, or it is refused for good; the message."""
         end = time.monotonic() + seconds
         while time.monotonic() < end:
-            sequence = self.send("EvidenceRequest", q)
+            sequence = self.put_question(q)
             until = time.monotonic() + again
             while (left := until - time.monotonic()) > 0:
                 got = self.next(left)

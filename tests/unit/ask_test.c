@@ -526,6 +526,22 @@ static void what_does_not_fit_the_wire(void **state)
     assert_int_equal(ended(NULL, 0), SP_REASON_UNREACHABLE);
 }
 
+static void a_question_that_can_go_to_nobody(void **state)
+{
+    char detail[64] = "";
+    (void)state;
+    uint32_t at = begin("node-1", 3);
+    (void)wants();
+    identify("node-1", 3, SP_REFUSAL_NONE);
+    struct ask_row *r = ask_core_next(&c, now);
+    assert_ptr_equal(r, &c.rows[at]);
+    ask_core_unsendable(&c, r, "no key");
+    ask_core_check(&c);
+    assert_int_equal(ended(detail, sizeof detail), SP_REASON_INTERNAL);
+    assert_string_equal(detail, "no key");
+    assert_null(ask_core_next(&c, now));
+}
+
 /* More nodes than there are rows for identities: those nobody asks about give way. */
 static void identities_give_way(void **state)
 {
@@ -624,6 +640,7 @@ int main(void)
         CASE(so_many_at_once_and_no_more),
         CASE(an_id_is_never_used_again),
         CASE(what_does_not_fit_the_wire),
+        CASE(a_question_that_can_go_to_nobody),
         CASE(identities_give_way),
     };
     return cmocka_run_group_tests_name("ask", tests, NULL, NULL);

@@ -593,8 +593,8 @@ static void an_attester_judges_nothing(void **state)
         assert_int_equal((msg_at(i)->from >> SP_ROLE_ATTESTER & 1) != 0, listed);
     }
     assert_int_equal(msg_find(SP_MSG_EVIDENCE)->to, 1u << SP_ROLE_WORKER | 1u << SP_ROLE_OPERATOR);
-    assert_int_equal(msg_find(SP_MSG_EVIDENCE)->auth_bytes, 64);
-    assert_int_equal(msg_find(SP_MSG_EVIDENCE_REQUEST)->auth_bytes, 64); /* else any broker reads what nodes have to tell */
+    assert_int_equal(msg_find(SP_MSG_EVIDENCE)->auth, SP_AUTH_PAIR);
+    assert_int_equal(msg_find(SP_MSG_EVIDENCE_REQUEST)->auth, SP_AUTH_PAIR); /* else any broker reads what nodes have to tell */
     assert_int_equal(msg_find(SP_MSG_IDENTITY)->auth_bytes, 64);
     assert_int_equal(msg_find(SP_MSG_IDENTITY)->from, 1u << SP_ROLE_KEEPER);
     assert_int_equal(msg_find(SP_MSG_PRINCIPAL_INFO)->auth_bytes, 64);

@@ -344,6 +344,57 @@ static void curve_public_vector(void **state)
     assert_hex(pub, 32, "8520f0098930a754748b7ddcb43ef75a0dbf3a0d26381af4eba4a98eaa9b4e6a");
 }
 
+/* That it is X25519 of the same keys, tests/vectors shows with arithmetic of its own (envelope.hex, pair). */
+static void two_agree(void **state)
+{
+    struct sp_crypto_signer *a = NULL, *b = NULL, *c = NULL;
+    uint8_t seed[32] = {1}, pa[32], pb[32], pc[32], ab[32], ba[32], ac[32], cb[32], same[32];
+    (void)state;
+    assert_int_equal(sp_crypto_sign_public(seed, pa), SP_OK);
+    assert_int_equal(sp_crypto_signer_new(seed, &a), SP_OK);
+    seed[31] = 2;
+    assert_int_equal(sp_crypto_sign_public(seed, pb), SP_OK);
+    assert_int_equal(sp_crypto_signer_new(seed, &b), SP_OK);
+    seed[31] = 3;
+    assert_int_equal(sp_crypto_sign_public(seed, pc), SP_OK);
+    assert_int_equal(sp_crypto_signer_new(seed, &c), SP_OK);
+    assert_int_equal(sp_crypto_agree(a, pb, ab), SP_OK);
+    assert_int_equal(sp_crypto_agree(b, pa, ba), SP_OK);
+    assert_int_equal(sp_crypto_agree(a, pc, ac), SP_OK);
+    assert_int_equal(sp_crypto_agree(c, pb, cb), SP_OK);
+    assert_int_equal(sp_crypto_agree(a, pa, same), SP_OK);
+    assert_memory_equal(ab, ba, 32);
+    assert_memory_not_equal(ab, ac, 32);
+    assert_memory_not_equal(ab, cb, 32);
+    assert_memory_not_equal(ab, same, 32);
+    sp_crypto_signer_destroy(&a);
+    sp_crypto_signer_destroy(&b);
+    sp_crypto_signer_destroy(&c);
+}
+
+/* Under such a key the shared secret would be known to everybody. */
+static void nobody_agrees_with_a_bad_key(void **state)
+{
+    static const char *const bad[] = {
+        "0100000000000000000000000000000000000000000000000000000000000000", /* the neutral element */
+        "0000000000000000000000000000000000000000000000000000000000000000", /* order 4 */
+        "ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f", /* order 2 */
+        "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05", /* order 8 */
+        "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a", /* order 8 */
+        "0200000000000000000000000000000000000000000000000000000000000000", /* no point */
+    };
+    struct sp_crypto_signer *a = NULL;
+    uint8_t seed[32] = {1}, key[32], out[32] = {0}, zero[32] = {0};
+    (void)state;
+    assert_int_equal(sp_crypto_signer_new(seed, &a), SP_OK);
+    for (size_t i = 0; i < SP_COUNT(bad); i++) {
+        from_hex(bad[i], key, 32);
+        assert_int_equal(sp_crypto_agree(a, key, out), SP_E_INVALID);
+        assert_memory_equal(out, zero, 32);
+    }
+    sp_crypto_signer_destroy(&a);
+}
+
 static void derived_keys_differ(void **state)
 {
     (void)state;
@@ -409,6 +460,8 @@ int main(void)
         cmocka_unit_test(small_order_keys_are_refused),
         cmocka_unit_test(curve_keys_of_small_order_are_refused),
         cmocka_unit_test(curve_public_vector),
+        cmocka_unit_test(two_agree),
+        cmocka_unit_test(nobody_agrees_with_a_bad_key),
         cmocka_unit_test(derived_keys_differ),
         cmocka_unit_test(clock_boot_depends_on_both),
     };

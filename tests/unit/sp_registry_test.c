@@ -270,6 +270,63 @@ static void test_keys_overlap(void **state)
     sp_registry_fini(&r);
 }
 
+static struct sp_crypto_signer *signer_of(uint8_t first, uint8_t public_key[32])
+{
+    struct sp_crypto_signer *s = NULL;
+    uint8_t seed[32] = {first};
+
+    assert_int_equal(sp_crypto_sign_public(seed, public_key), SP_OK);
+    assert_int_equal(sp_crypto_signer_new(seed, &s), SP_OK);
+    return s;
+}
+
+static void mac_of(const struct sp_crypto_hmac *key, uint8_t out[32])
+{
+    assert_non_null(key);
+    sp_crypto_hmac(key, "x", 1, out);
+}
+
+/* The key for two follows the keys of the row: after a change nobody with the former one is heard. */
+static void test_the_key_for_two(void **state)
+{
+    struct sp_registry r;
+    struct sp_bus_principal p = row("a", SP_ROLE_ATTESTER, false);
+    uint8_t own[32], other[32], first[32], again[32], mac[32], secret[32];
+    struct sp_crypto_hmac want;
+
+    (void)state;
+    assert_int_equal(sp_crypto_init(), SP_OK);
+    struct sp_crypto_signer *we = signer_of(1, own), *they = signer_of(2, p.sign), *next = signer_of(3, p.next_sign);
+
+    sp_registry_init(&r);
+    assert_int_equal(sp_registry_put(&r, &p), SP_OK);
+    struct sp_registry_row *a = sp_registry_find(&r, sp_str_of("a"));
+
+    for (unsigned pair = 0; pair < SP_REGISTRY_PAIRS; pair++) {
+        mac_of(sp_registry_agreed(a, pair, we), mac);
+        assert_int_equal(sp_crypto_agree(pair == 0 ? they : next, own, secret), SP_OK);
+        sp_crypto_hmac_init(&want, secret, sizeof secret);
+        mac_of(&want, other);
+        assert_memory_equal(mac, other, 32);
+        if (pair == 0)
+            memcpy(first, mac, sizeof first);
+    }
+    assert_int_equal(sp_registry_put(&r, &p), SP_OK); /* said once more: the same */
+    mac_of(sp_registry_agreed(a, 0, we), again);
+    assert_memory_equal(again, first, 32);
+    memcpy(p.sign, p.next_sign, sizeof p.sign);
+    memset(p.next_sign, 0, sizeof p.next_sign);
+    assert_int_equal(sp_registry_put(&r, &p), SP_OK);
+    mac_of(sp_registry_agreed(a, 0, we), again);
+    assert_memory_equal(again, other, 32);
+    assert_null(sp_registry_agreed(a, 1, we)); /* there is none any more */
+    sp_registry_fini(&r);
+    sp_crypto_signer_destroy(&we);
+    sp_crypto_signer_destroy(&they);
+    sp_crypto_signer_destroy(&next);
+    sp_crypto_fini();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -279,6 +336,7 @@ int main(void)
         cmocka_unit_test(test_the_file_again), cmocka_unit_test(test_no_reading_of_the_file_revives_a_key), cmocka_unit_test(test_the_files_keys_can_be_revoked),
         cmocka_unit_test(test_validity),
         cmocka_unit_test(test_keys_overlap),
+        cmocka_unit_test(test_the_key_for_two),
     };
 
     return cmocka_run_group_tests_name("sp_registry", tests, NULL, NULL);

@@ -19,6 +19,7 @@ import struct
 import sys
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.dont_write_bytecode = True
@@ -82,13 +83,20 @@ def envelope_file():
 
     def sign(sealed):
         return Ed25519PrivateKey.from_private_bytes(KEY).sign(wire.covered("ResultBatch", DEPLOYMENT, sealed))
+
+    def pair(sealed):
+        peer = Ed25519PrivateKey.from_private_bytes(b"\xa5" * 32).public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
+        return hmac.new(wire.agreed(KEY, peer), wire.covered("Evidence", DEPLOYMENT, sealed), hashlib.sha256).digest()
+    evidence = wire.encode("Evidence", values(wire.MESSAGES["Evidence"], "typical"))
     frames = {
         "none": wire.envelope(4, "worker-1", "", wire.encode("Credit", values(wire.MESSAGES["Credit"], "typical"))),
         "mac": wire.envelope(22, "keeper", "scheduler", wire.encode("LeaseClosed", values(wire.MESSAGES["LeaseClosed"], "min")), mac,
                              epoch=7, sequence=1 << 33, trace=65536),
         "sign": wire.envelope(20, "w" * 40, "k" * 40, body, sign, epoch=2**64 - 1, sequence=255, trace=128),
+        "pair": wire.envelope(71, "attester-1", "worker-1", evidence, pair, sequence=300),
     }
-    lines = ["# Whole frames. mac: HMAC-SHA-256 under bytes 00..1f, deployment id 64..73; sign: Ed25519 with that as its seed"]
+    lines = ["# Whole frames. mac: HMAC-SHA-256 under bytes 00..1f, deployment id 64..73; sign: Ed25519 with that as its seed; "
+             "pair: that seed, and a receiver whose seed is 32 times a5"]
     return "\n".join(lines + ["%s %s" % (case, frame.hex()) for case, frame in frames.items()]) + "\n"
 
 

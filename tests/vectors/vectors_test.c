@@ -124,15 +124,36 @@ static const struct {
       .sequence = 255,
       .trace = 128},
      WIRE_TYPICAL},
+    {"pair",
+     {.type = SP_MSG_EVIDENCE, .sender = {"attester-1", 10}, .dest = {"worker-1", 8}, .sequence = 300},
+     WIRE_TYPICAL},
 };
 
 static uint8_t key[32]; /* bytes 00 to 1f: key of the MACs, seed of the signature */
 static struct sp_crypto_hmac hmac;
 
+/* The receiver's seed is 32 bytes of 0xa5. */
+static void seal_for_two(struct sp_frame *frame, unsigned type, const uint8_t deployment[SP_DEPLOYMENT_BYTES])
+{
+    struct sp_crypto_signer *signer = NULL;
+    struct sp_crypto_hmac agreed;
+    uint8_t seed[32], peer[32], secret[32];
+    memset(seed, 0xa5, sizeof seed);
+    assert_int_equal(sp_crypto_sign_public(seed, peer), SP_OK);
+    assert_int_equal(sp_crypto_signer_new(key, &signer), SP_OK);
+    assert_int_equal(sp_crypto_agree(signer, peer, secret), SP_OK);
+    sp_crypto_hmac_init(&agreed, secret, sizeof secret);
+    sp_seal_mac(frame, type, deployment, &agreed);
+    sp_crypto_hmac_fini(&agreed);
+    sp_crypto_signer_destroy(&signer);
+}
+
 /* Fills the auth field with the product's own sealing. */
 static void seal(struct sp_frame *frame, unsigned type, const uint8_t deployment[SP_DEPLOYMENT_BYTES])
 {
     struct sp_crypto_signer *signer = NULL;
+    if (msg_find(type)->auth == SP_AUTH_PAIR)
+        seal_for_two(frame, type, deployment);
     if (msg_find(type)->auth == SP_AUTH_MAC)
         sp_seal_mac(frame, type, deployment, &hmac);
     if (msg_find(type)->auth != SP_AUTH_SIGN)

@@ -4,6 +4,7 @@
 Keys are read from the prefix that `spicectl init` made."""
 
 import hashlib
+import hmac
 import struct
 import os
 import pathlib
@@ -37,7 +38,8 @@ class Peer:
         self.principals = {row["name"]: row for row in rows}
         keys = dict(line.split(": ", 1) for line in (self.prefix / "keys" / (name + ".key")).read_text().splitlines()
                     if ": " in line and not line.startswith("#"))
-        self.signer = Ed25519PrivateKey.from_private_bytes(bytes.fromhex(keys["sign_seed"]))
+        self.seed = bytes.fromhex(keys["sign_seed"])
+        self.signer = Ed25519PrivateKey.from_private_bytes(self.seed)
         self.context = zmq.Context()
         self.socket = self.context.socket(zmq.DEALER)
         self.socket.linger = 0
@@ -56,16 +58,23 @@ class Peer:
         self.context.term()
 
     def send(self, kind, values, dest=""):
-        """Returns the sequence of the message. Only `none` and `sign`: this peer has no core key."""
+        """Returns the sequence of the message. Not `mac`: this peer has no core key. `pair` to somebody unknown is sealed with nonsense."""
         message = wire.MESSAGES[kind]
         self.sequence += 1
 
         def auth(sealed):
             if message.auth == "none":
                 return b""
+            if message.auth == "pair":
+                return self.pair_mac(dest, wire.covered(kind, self.deployment, sealed))
             return self.signer.sign(wire.covered(kind, self.deployment, sealed))
         self.socket.send(wire.envelope(message.number, self.name, dest, wire.encode(kind, values), auth, sequence=self.sequence))
         return self.sequence
+
+    def pair_mac(self, other, covered):
+        if other not in self.principals:
+            return bytes(32)
+        return hmac.new(wire.agreed(self.seed, bytes.fromhex(self.principals[other]["sign"])), covered, "sha256").digest()
 
     def receive(self, seconds):
         """(kind, values, envelope) of the next message, verified; None when there is none in time."""
@@ -82,6 +91,8 @@ class Peer:
                     e["auth"], wire.covered(message.name, self.deployment, e["sealed"]))
             except InvalidSignature:
                 raise wire.WireError("signature of %s does not verify" % message.name) from None
+        if message.auth == "pair" and not hmac.compare_digest(e["auth"], self.pair_mac(e["sender"], wire.covered(message.name, self.deployment, e["sealed"]))):
+            raise wire.WireError("MAC of %s does not verify" % message.name)
         return message.name, wire.decode(message.name, e["body"])[0], e
 
 

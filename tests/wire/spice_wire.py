@@ -5,11 +5,16 @@ reading walks the bytes itself, for that library takes long forms and mixes text
 It is the second opinion of the tests. encode and decode take and give dictionaries by field name; text is str, bytes are bytes,
 lists are lists of dictionaries. Everything a peer may not send raises WireError."""
 
+import functools
 import hashlib
+import hmac
 import os
 import re
 
 import msgpack
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 MODEL = os.path.join(ROOT, "schemas", "spice.model")
@@ -19,7 +24,7 @@ DEPTH_MAX = 8
 SKIP_MAX = 4096
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,39}")
 INT_MAX = {"u8": 2**8 - 1, "u16": 2**16 - 1, "u32": 2**32 - 1, "u64": 2**64 - 1}
-AUTH_BYTES = {"none": 0, "mac": 32, "sign": 64}
+AUTH_BYTES = {"none": 0, "mac": 32, "sign": 64, "pair": 32}
 
 
 class WireError(Exception):
@@ -255,6 +260,18 @@ def decode(name, data):
         raise WireError("bytes left over")
     extra = Extra()
     return take_fields(MESSAGES.get(name) or RECORDS[name], value, extra), extra.count
+
+
+@functools.cache
+def agreed(seed, peer):
+    """The key of two peers for `pair`: X25519 of both signing keys in Montgomery form (RFC 7748, section 4.1), from an Ed25519 seed and a public key."""
+    prime = 2**255 - 19
+    y = int.from_bytes(peer, "little") & (2**255 - 1)
+    u = (1 + y) * pow(1 - y, prime - 2, prime) % prime
+    secret = X25519PrivateKey.from_private_bytes(hashlib.sha512(seed).digest()[:32])
+    shared = secret.exchange(X25519PublicKey.from_public_bytes(u.to_bytes(32, "little")))
+    own = Ed25519PrivateKey.from_private_bytes(seed).public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
+    return hmac.new(shared, b"SPICE1 pair:" + min(own, peer) + max(own, peer), "sha256").digest()
 
 
 def covered(name, deployment, sealed):

@@ -329,6 +329,12 @@ void ask_core_unsent(struct ask_row *r)
     r->only_absent = false;
 }
 
+void ask_core_unsendable(struct ask_core *c, struct ask_row *r, const char *detail)
+{
+    SP_ASSERT(r->state == ASK_READY);
+    finish_text(c, (uint32_t)(r - c->rows), SP_REASON_INTERNAL, detail);
+}
+
 void ask_core_refused(struct ask_core *c, unsigned broker, uint64_t sequence, uint16_t code)
 {
     uint32_t at = c->list[ASK_FLYING].first;
@@ -371,7 +377,7 @@ void ask_core_link(struct ask_core *c, unsigned broker, bool up)
 
 /* ---- in ---- */
 
-/* What only the attester can have made: it is signed, with our id. NULL: it fits. */
+/* What only the attester can have made: it is sealed, with our id. NULL: it fits. */
 static const char *misfit(const struct ask_row *r, const struct msg_evidence *m)
 {
     if (!sp_str_is(m->node, r->node) || !sp_str_is(m->kind, r->kind)) {

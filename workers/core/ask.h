@@ -8,7 +8,7 @@
  *                            |                         +--- PAUSED <---+ refused, no answer in time, broker gone: by another broker
  *                            +--> ENDED <--- answer with a code, protocol broken, deadline, nobody there ---+
  *
- * Only what the node's own attester signed gets here as a part; that its key is the one of the Identity is looked at here once more. What
+ * Only what the node's own attester sealed gets here as a part; that its key is the one of the Identity is looked at here once more. What
  * does not belong to the open request is dropped and ends nothing, for anybody on the way can repeat a message; what does belong to
  * it and contradicts it ends the question, for only the attester can have made it.
  */
@@ -77,7 +77,7 @@ struct ask_counts {
     uint64_t begun, ended, parts, bytes; /* questions; parts given to adapters */
     uint64_t repeated;                   /* requests that went out again */
     uint64_t stray;                      /* answers to no open request: late, repeated, made up */
-    uint64_t foreign;                    /* signed, but not by the attester of this node */
+    uint64_t foreign;                    /* sealed, but not by the attester of this node */
     uint64_t broken;                     /* questions that ended because an attester broke the protocol */
 };
 
@@ -105,7 +105,7 @@ struct ask_begin {
     void *user;
 };
 
-/* An answer that came, its seal verified under the key `sign` of the principal `from`. Borrowed. */
+/* An answer that came, its seal verified with the key `sign` of the principal `from`. Borrowed. */
 struct ask_answer {
     struct sp_str from;
     const uint8_t *sign;
@@ -143,6 +143,8 @@ struct ask_row *ask_core_next(struct ask_core *c, uint64_t now_us);
 void ask_core_sent(struct ask_core *c, struct ask_row *row, uint64_t sequence, uint64_t now_us);
 /* Effect: this broker takes nothing now: the others, or later. */
 void ask_core_unsent(struct ask_row *row);
+/* Effect: the question of this READY row ends: it can be sent to nobody. detail is static. */
+void ask_core_unsendable(struct ask_core *c, struct ask_row *row, const char *detail);
 /* Lends the next identity the keeper is to be asked for; NULL: none now. It counts as asked. *broker: by which broker. */
 const struct identity_row *ask_core_want(struct ask_core *c, uint64_t now_us, unsigned *broker);
 /* Effect: takes out one question that has ended without a part; its row is free afterwards. False: none. */
