@@ -98,8 +98,8 @@ enum sp_refusal sp_envelope_admit(const struct sp_envelope *e, enum sp_role from
         return SP_REFUSAL_VERSION;
     if (!msg_may(e->type, from, self))
         return SP_REFUSAL_AUTHORITY;
-    if (e->auth.n != row->auth_bytes)
-        return SP_REFUSAL_SIGNATURE;
+    if (e->auth.n != row->auth_bytes || (row->auth == SP_AUTH_PAIR && e->dest.n == 0))
+        return SP_REFUSAL_SIGNATURE; /* what is for two names the other one */
     *info = row;
     return SP_REFUSAL_NONE;
 }

@@ -138,6 +138,7 @@ struct sp_adapter_host {
      *   unreachable   the attester is not connected, or did not answer before the job's deadline was near
      *   busy          the attester had too many questions at once, until the deadline was near
      *   protocol      an answer that is sealed by the node's attester and does not fit the question
+     *   internal      there is no key for questions to the attester: it was revoked, or its row has no good one
      *   others        as the attester said
      * An answer that is not sealed by the node's attester for this question is dropped and counted; it ends nothing. */
     void (*ask)(void *self, const struct sp_adapter_job *job, struct sp_adapter_ask *ask, const struct sp_adapter_question *question);

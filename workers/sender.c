@@ -83,7 +83,7 @@ void sender_put(struct sender *self, const struct rec_result *result, uint64_t n
     }
     uint64_t due_us = now_us + company_us(result);
     self->since_us = self->count == 0 ? now_us : self->since_us;
-    self->due_us = self->count == 0 || due_us < self->due_us ? due_us : self->due_us;
+    self->due_us = self->count == 0 || (due_us < self->due_us && !self->full) ? due_us : self->due_us;
     self->count++;
     self->results++;
 }

@@ -192,7 +192,7 @@ static void send_requests(struct worker_ask *self, uint64_t now)
         if (sent == SP_BUS_SENT) {
             ask_core_sent(&self->core, r, sequence, now);
         } else if (sent == SP_BUS_NO_KEY) {
-            ask_core_unsendable(&self->core, r, "there is no key for questions to this attester: its row in principals.yaml has no good `sign`");
+            ask_core_unsendable(&self->core, r, "the row of this attester is revoked, has ended, or has no good `sign`");
         } else {
             ask_core_unsent(r);
         }

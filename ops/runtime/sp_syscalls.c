@@ -12,7 +12,7 @@
 static const char *const common[] = {
     /* other processes */
     "ptrace",
-    "process_vm_readv",
+    "process_vm_readv", /* who may read memory (spice-attester) does it through /proc */
     "process_vm_writev",
     "process_madvise",
     "kcmp",

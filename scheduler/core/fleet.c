@@ -33,16 +33,25 @@ void fleet_queue(struct scheduler_core *s, uint32_t slot)
     lane_push(&s->wheel, &s->lanes.list[s->checks.list[p->check]->route], fleet_profile(s, p)->priority, slot);
 }
 
-void fleet_hold(struct scheduler_core *s, struct wheel_queue *queue, uint32_t slot)
+/* Where a pair in this state stands. */
+static struct wheel_queue *capped_queue(struct scheduler_core *s, const struct pairs_pair *p)
 {
-    wheel_queue_push(&s->wheel, queue, slot);
-    s->held++;
+    return p->state == PAIRS_HELD_CHECK ? &s->checks.list[p->check]->held : &s->registry.nodes[p->node].held;
+}
+
+void fleet_hold(struct scheduler_core *s, uint32_t slot, enum pairs_state state)
+{
+    struct pairs_pair *p = &s->pairs.list[slot];
+    SP_ASSERT(state == PAIRS_HELD_CHECK || state == PAIRS_HELD_NODE);
+    p->state = (uint8_t)state;
+    wheel_queue_push(&s->wheel, capped_queue(s, p), slot);
+    s->capped++;
 }
 
 /* The first of those that a cap held back. */
 static void let_go(struct scheduler_core *s, struct wheel_queue *queue)
 {
-    s->held--;
+    s->capped--;
     fleet_queue(s, wheel_queue_pop(&s->wheel, queue));
 }
 
@@ -66,12 +75,13 @@ void fleet_withdraw(struct scheduler_core *s, uint32_t slot)
     struct checks_check *check = s->checks.list[p->check];
     struct registry_node *node = &s->registry.nodes[p->node];
     enum pairs_state was = (enum pairs_state)p->state;
+    struct wheel_queue *queue = capped_queue(s, p);
     p->state = PAIRS_PLANNED;
     if (was == PAIRS_PLANNED) {
         wheel_remove(&s->wheel, slot);
     } else if (was == PAIRS_HELD_CHECK || was == PAIRS_HELD_NODE) {
-        wheel_queue_remove(&s->wheel, was == PAIRS_HELD_CHECK ? &check->held : &node->held, slot);
-        s->held--;
+        wheel_queue_remove(&s->wheel, queue, slot);
+        s->capped--;
     } else if (was == PAIRS_QUEUED) {
         lane_remove(&s->wheel, &s->lanes.list[check->route], fleet_profile(s, p)->priority, slot);
         fleet_release(s, p->check, p->node);

@@ -32,8 +32,8 @@ void fleet_withdraw(struct scheduler_core *s, uint32_t slot);
 /* Effect: pairs of the check (CHECKS_NONE: of all) that wait in queues fall due anew; to be called before anything changes that decides
  * where they wait: profile, route. */
 void fleet_unqueue(struct scheduler_core *s, uint32_t check);
-/* Effect: behind the others that a cap of their check, or of their node, holds back; queue is one of these. */
-void fleet_hold(struct scheduler_core *s, struct wheel_queue *queue, uint32_t slot);
+/* Effect: the pair, in no list, stands behind the others that a cap of its check (PAIRS_HELD_CHECK) or of its node (PAIRS_HELD_NODE) holds back. */
+void fleet_hold(struct scheduler_core *s, uint32_t slot, enum pairs_state state);
 /* Effect: a place has become free: the first pair that waited for a cap of this check or node moves on. */
 void fleet_release(struct scheduler_core *s, uint32_t check, uint32_t node);
 /* Effect: the pair, in no list, waits for credit on its route. */

@@ -56,6 +56,7 @@ static void take_due(struct scheduler_core *s)
         }
         SP_ASSERT(p->state == PAIRS_PLANNED);
         s->stats.due++;
+        s->lanes.list[s->checks.list[p->check]->route].due_us = s->now.mono.us;
         fleet_queue(s, slot);
     }
     s->again = true;
@@ -78,11 +79,9 @@ static bool may_run(struct scheduler_core *s, uint32_t slot)
         s->stats.missed++;
         fleet_plan(s, slot, plan_due(profile, fleet_hash(s, p), s->now.mono.us, s->wall_offset_us));
     } else if (profile->max_running > 0 && check->running >= profile->max_running) {
-        p->state = PAIRS_HELD_CHECK;
-        fleet_hold(s, &check->held, slot);
+        fleet_hold(s, slot, PAIRS_HELD_CHECK);
     } else if (profile->max_per_node > 0 && node->running >= profile->max_per_node) {
-        p->state = PAIRS_HELD_NODE;
-        fleet_hold(s, &node->held, slot);
+        fleet_hold(s, slot, PAIRS_HELD_NODE);
     } else {
         return true;
     }
@@ -253,6 +252,7 @@ static void send_batches(struct scheduler_core *s, struct scheduler_core_effects
 #define PACE_MOST_US 2000u
 #define PACE_SPAN_US 1000u
 #define PACE_LOAD_MIN 16u
+#define JOIN_LATELY_US 1000000u /* a lane without anything due for so long is not in use */
 
 /* Moves of about the last PACE_SPAN_US, those of this turn included. */
 static uint32_t pace_load(struct scheduler_core *s, uint64_t moves)
@@ -263,6 +263,20 @@ static uint32_t pace_load(struct scheduler_core *s, uint64_t moves)
     s->pace_moves += (uint32_t)moves;
     s->pace_at_us = s->now.mono.us;
     return s->pace_moves;
+}
+
+/* What fell due only joined those that a lane holds back for company, and so, most likely, will what falls due next: it needs no timer of its own. No
+ * longer than any lane in use would hold it: where answers come at once jobs still leave at once. */
+static uint64_t join_until(const struct scheduler_core *s)
+{
+    uint64_t now = s->now.mono.us, most = s->held_us - now;
+    most = most < PACE_MOST_US ? most : PACE_MOST_US;
+    for (uint32_t i = 0; i < s->lanes.count; i++) {
+        const struct lane *r = &s->lanes.list[i];
+        if (now - r->due_us < JOIN_LATELY_US && lane_hold(r) < most)
+            most = lane_hold(r);
+    }
+    return now + most;
 }
 
 void issue_turn(struct scheduler_core *s, struct scheduler_core_effects *fx)
@@ -278,14 +292,13 @@ void issue_turn(struct scheduler_core *s, struct scheduler_core_effects *fx)
     uint64_t moves = due + issued, wait = moves * PACE_MOVE_US;
     if (pace_load(s, moves) < PACE_LOAD_MIN || s->again)
         wait = 0;
-    /* What fell due only joined those that a lane holds back for company; so, most likely, will what falls due next. */
-    if (due > 0 && issued == 0 && !s->again && s->held_us != UINT64_MAX)
-        wait = s->held_us - s->now.mono.us;
+    s->join_us = due > 0 && issued == 0 && !s->again && s->held_us != UINT64_MAX ? join_until(s) : 0;
     s->pace_us = s->now.mono.us + (wait < PACE_MOST_US ? wait : PACE_MOST_US);
 }
 
 uint64_t issue_deadline(const struct scheduler_core *s, uint64_t wheel_us)
 {
+    wheel_us = wheel_us < s->join_us ? s->join_us : wheel_us;
     uint64_t next = wheel_us < s->held_us ? wheel_us : s->held_us;
     return s->pace_owed || next < s->pace_us ? s->pace_us : next;
 }

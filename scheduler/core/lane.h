@@ -27,6 +27,7 @@ struct lane {
     struct lane_credit credit[LANE_BROKERS_MAX];
     uint64_t asked_us[LANE_BROKERS_MAX]; /* last RouteOpen to that broker, 0: never */
     uint64_t answer_us; /* from the job's leaving to the news of its end, as of late */
+    uint64_t due_us;    /* when one of its pairs fell due last */
     uint64_t hold_us;   /* no message that is not full leaves before this instant */
 };
 

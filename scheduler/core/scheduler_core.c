@@ -362,7 +362,7 @@ void scheduler_core_waiting(const struct scheduler_core *s, uint32_t counts[CHEC
 
 uint32_t scheduler_core_backlog(const struct scheduler_core *s)
 {
-    uint32_t count = s->held; /* asked in each turn: no walk through the checks */
+    uint32_t count = s->capped; /* asked in each turn: no walk through the checks */
     for (uint32_t i = 0; i < s->lanes.count; i++)
         count += s->lanes.list[i].waiting;
     return count;
@@ -399,7 +399,7 @@ bool scheduler_core_check(const struct scheduler_core *s)
         queued += p->state == PAIRS_QUEUED;
         held += p->state == PAIRS_HELD_CHECK || p->state == PAIRS_HELD_NODE;
     }
-    bool all_held = held == s->held;
+    bool all_capped = held == s->capped;
     for (uint32_t i = 0; i < s->lanes.count; i++)
         waiting += s->lanes.list[i].waiting;
     uint32_t in_checks = 0, on_checks = 0, on_nodes = 0;
@@ -414,5 +414,5 @@ bool scheduler_core_check(const struct scheduler_core *s)
         held -= s->registry.nodes[i].held.count;
     }
     return used == s->pairs.count && in_checks == used && running == s->open_leases && on_checks == running && on_nodes == running &&
-           waiting == queued && held == 0 && all_held;
+           waiting == queued && held == 0 && all_capped;
 }

@@ -53,7 +53,7 @@ struct scheduler_core {
     uint8_t checkpoint[CHECKPOINT_BYTES_MAX]; /* of the job that is being packed */
     uint64_t checkpoints_since; /* jobs up to this number were given, or were, something that counts no more: they leave nothing */
     uint32_t lane_turn; /* round robin */
-    uint32_t held; /* pairs that a cap holds back, of whatever check or node */
+    uint32_t capped; /* pairs that a cap holds back, of whatever check or node */
     uint32_t open_leases;
     bool again; /* more to do at once */
     /* epoch */
@@ -86,6 +86,7 @@ struct scheduler_core {
     /* pace, see issue.c */
     uint64_t tilt_us; /* we were stopped for long: no lease counts as lost before this, answers may wait to be read */
     uint64_t pace_us; /* due pairs are not looked at before this instant */
+    uint64_t join_us; /* what falls due before this instant only joins those that a lane holds back: it wakes nobody */
     bool pace_owed;   /* something may wait for it that no timer of the wheel announces */
     uint64_t pace_at_us;
     uint32_t pace_moves; /* lately, as of pace_at_us */

@@ -4,7 +4,9 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -83,6 +85,47 @@ static void slow_answers_fill_batches(void **state)
     assert_true(w->core.stats.late_max_us <= 200);
 }
 
+/* Answers each job after the time of its check. */
+static void answer_each(uint32_t fast_id, uint64_t fast_us, uint64_t slow_us, bool *closed, uint32_t *first)
+{
+    for (uint32_t i = *first; i < w->job_count; i++) {
+        struct scheduler_world_job job = w->jobs[i];
+        uint64_t after_us = job.ticket.check == fast_id ? fast_us : slow_us;
+        if (!closed[i] && job.at_us + after_us <= w->now.mono.us) {
+            assert_int_equal(scheduler_world_close(w, &job, SP_OUTCOME_PASS, SP_REFUSAL_NONE, ""), SP_OK);
+            closed[i] = true;
+        }
+    }
+    for (; *first < w->job_count && closed[*first]; (*first)++) {
+    }
+}
+
+/* A lane that answers at once beside one that does not: its jobs wait for nobody. */
+static void a_slow_lane_holds_no_other(void **state)
+{
+    (void)state;
+    static bool closed[200000];
+    struct check_def fast = scheduler_world_def("c2", "q", "");
+    uint64_t late_us = 0;
+    uint32_t first = 0, seen = 0;
+    memset(closed, 0, sizeof closed);
+    (void)snprintf(fast.adapter, sizeof fast.adapter, "quick");
+    scheduler_world_fleet(w, 2000, 1000);
+    assert_int_equal(scheduler_world_profile(w, "q", 10000, 10), SP_OK);
+    assert_int_equal(scheduler_world_check_put(w, &fast), SP_OK);
+    assert_int_equal(scheduler_world_credit(w, "quick", SCHEDULER_WORLD_PLENTY), SP_OK);
+    for (unsigned i = 0; i < 8000; i++) {
+        scheduler_world_run(w, 1000); /* by the scheduler's own deadlines, and once at its end */
+        answer_each(fast.id, 1000, S / 10, closed, &first);
+        for (; seen < w->job_count; seen++) {
+            const struct scheduler_core_issue *issue = scheduler_core_trace_find(&w->core, w->jobs[seen].ticket.job);
+            if (issue != NULL && i > 4000 && issue->check_id == fast.id && issue->issued_us - issue->due_us > late_us)
+                late_us = issue->issued_us - issue->due_us;
+        }
+    }
+    assert_in_range(late_us, 0, 200);
+}
+
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -91,6 +134,7 @@ int main(void)
         T(heavy_load_fills_batches),
         T(light_load_never_waits),
         T(slow_answers_fill_batches),
+        T(a_slow_lane_holds_no_other),
     };
     return cmocka_run_group_tests_name("scheduler_pace", tests, NULL, NULL);
 }

@@ -63,6 +63,7 @@ static struct {
 
 static uint64_t now_us;
 static unsigned bridge_count, conflict_percent, fail_percent;
+static bool name_refused; /* placement does not take the second trait's name */
 static struct sp_rng rng;
 
 static bool chance(unsigned percent)
@@ -128,6 +129,8 @@ static enum trait_result deed(struct bridge *b, struct flight *f, uint64_t *has)
     struct trait_core *c = &b->core;
     switch (f->ask.kind) {
     case TRAIT_ASK_CREATE:
+        if (name_refused && f->ask.trait == 1)
+            return TRAIT_UNKNOWN;
         trait_known[f->ask.trait] = true;
         return TRAIT_DONE;
     case TRAIT_ASK_WHO:
@@ -311,6 +314,7 @@ static void world(uint64_t seed, unsigned count)
     reader_follows = false;
     proof_us = 0;
     conflict_percent = fail_percent = 0;
+    name_refused = false;
     bridge_count = count;
     memset(truth, 0, sizeof truth);
     memset(late, 0, sizeof late);
@@ -516,6 +520,25 @@ static void a_dead_placement_gets_one_request_at_a_time(void **state)
     assert_right();
 }
 
+static void a_refused_name_is_told_seldom(void **state)
+{
+    (void)state;
+    world(15, 1);
+    name_refused = true;
+    follow(true);
+    member(1, 0, true, 1000 * S);
+    member(2, 1, true, 1000 * S);
+    pass(5 * S);
+    assert_int_equal(server[1].ours, 1); /* the other name goes on */
+    assert_int_equal(server[2].ours, 0);
+    uint64_t told = bridges[0].core.counters.asked[TRAIT_ASK_CREATE];
+    pass(90 * S);
+    assert_in_range(bridges[0].core.counters.asked[TRAIT_ASK_CREATE] - told, 2, 4);
+    name_refused = false;
+    pass(40 * S);
+    assert_right();
+}
+
 static void a_deleted_trait_is_made_again(void **state)
 {
     (void)state;
@@ -653,7 +676,10 @@ static void random_worlds(void **state)
                 member(p, k, truth[p][k].member, 10000 * S);
         pass(120 * S);
         assert_right();
-        assert_true(bridges[0].core.counters.put_on > 0);
+        uint64_t put_on = 0; /* by whichever was first */
+        for (uint32_t i = 0; i < bridge_count; i++)
+            put_on += bridges[i].core.counters.put_on;
+        assert_true(put_on > 0);
         reader_follows = false;
         pass(60 * S);
         for (uint32_t p = 0; p < PROVIDERS; p++)
@@ -671,6 +697,7 @@ int main(void)
         cmocka_unit_test_teardown(who_hears_nothing_takes_off, done),
         cmocka_unit_test_teardown(nothing_is_put_on_without_following, done),
         cmocka_unit_test_teardown(removals_come_first, done),
+        cmocka_unit_test_teardown(a_refused_name_is_told_seldom, done),
         cmocka_unit_test_teardown(conflicts_are_bounded_and_never_given_up, done),
         cmocka_unit_test_teardown(a_dead_placement_gets_one_request_at_a_time, done),
         cmocka_unit_test_teardown(a_deleted_trait_is_made_again, done),

@@ -97,12 +97,44 @@ static void no_longer_than_the_most_and_with_the_most_hasty(void **state)
     assert_int_equal(s.count, 0);
 }
 
+/* No place in the window: only time, or an answer, changes that, so nobody is woken for it before. */
+static void a_full_window(void **state)
+{
+    (void)state;
+    put(0, 0, T0);
+    assert_int_equal(flush(T0), 1);
+    put(0, 0, T0); /* the first one was not sent */
+    assert_int_equal(flush(T0), 0);
+    assert_int_equal(sender_deadline(&s), T0 + SENDER_HOLD_US);
+    assert_int_equal(flush(T0 + SENDER_HOLD_US), 1);
+}
+
+/* An outbox that takes nothing is tried again each SENDER_HOLD_US, whatever else ends meanwhile. */
+static void a_full_outbox(void **state)
+{
+    (void)state;
+    uint64_t now = T0;
+    for (unsigned i = 0; !s.full && i < 100000; i++, now += SENDER_HOLD_US) {
+        for (unsigned k = 0; k < 2000; k++)
+            put(0, 0, now);
+        sender_flush(&s, now);
+    }
+    assert_true(s.full && s.count > 0);
+    s.window.unsent = s.window.next; /* as if the bus were there: place for another batch */
+    sender_flush(&s, now);
+    assert_int_equal(sender_deadline(&s), now + SENDER_HOLD_US);
+    put(0, 0, now + MS);
+    assert_int_equal(sender_deadline(&s), now + SENDER_HOLD_US);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(what_came_at_once_goes_at_once, setup, teardown),
         cmocka_unit_test_setup_teardown(what_came_soon_goes_at_once, setup, teardown),
         cmocka_unit_test_setup_teardown(a_small_part_of_its_time, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_full_window, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_full_outbox, setup, teardown),
         cmocka_unit_test_setup_teardown(no_longer_than_the_most_and_with_the_most_hasty, setup, teardown),
     };
     return cmocka_run_group_tests_name("sender", tests, NULL, NULL);

@@ -181,6 +181,8 @@ static void admission(void **state)
         {SP_MSG_RESULT_BATCH, SP_ROLE_NONE, SP_ROLE_KEEPER, 64, SP_REFUSAL_AUTHORITY},
         {SP_MSG_HEARTBEAT, SP_ROLE_READER, SP_ROLE_BROKER, 0, SP_REFUSAL_NONE},
         {SP_MSG_HEARTBEAT, SP_ROLE_READER, SP_ROLE_BROKER, 64, SP_REFUSAL_SIGNATURE},
+        {SP_MSG_EVIDENCE, SP_ROLE_ATTESTER, SP_ROLE_WORKER, 64, SP_REFUSAL_SIGNATURE},
+        {SP_MSG_EVIDENCE, SP_ROLE_ATTESTER, SP_ROLE_WORKER, 32, SP_REFUSAL_SIGNATURE}, /* for nobody by name */
         {15, SP_ROLE_WORKER, SP_ROLE_KEEPER, 0, SP_REFUSAL_VERSION},
         {60000, SP_ROLE_WORKER, SP_ROLE_KEEPER, 0, SP_REFUSAL_VERSION},
     };
@@ -190,6 +192,9 @@ static void admission(void **state)
         assert_int_equal(sp_envelope_admit(&e, cases[i].from, cases[i].self, &info), cases[i].want);
         assert_true((info != NULL) == (cases[i].want == SP_REFUSAL_NONE));
     }
+    const struct msg_info *info = NULL;
+    struct sp_envelope named = {.type = SP_MSG_EVIDENCE, .dest = sp_str_of("worker-1"), .auth = sp_str_bytes(zeros, 32)};
+    assert_int_equal(sp_envelope_admit(&named, SP_ROLE_ATTESTER, SP_ROLE_WORKER, &info), SP_REFUSAL_NONE);
 }
 
 /* Every message has its own prefix, and none is the start of another. */

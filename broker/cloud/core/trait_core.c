@@ -207,7 +207,7 @@ static uint64_t backoff_us(struct trait_core *c, uint64_t first_ms, unsigned tim
 {
     uint64_t ms = first_ms << (times > 12 ? 12 : times);
     ms = ms > TRAIT_RETRY_MAX_MS ? TRAIT_RETRY_MAX_MS : ms;
-    return (ms / 2 + sp_rng_below(&c->rng, ms + 1)) * SP_US_PER_MS;
+    return (ms - sp_rng_below(&c->rng, ms / 2 + 1)) * SP_US_PER_MS;
 }
 
 static void breaker(struct trait_core *c, struct sp_mono now, bool failed)

@@ -63,7 +63,7 @@ struct attester_doc {
     bool served;    /* the last part, or the reason, was given */
 };
 
-/* A question as it came, its signature verified. Borrowed. */
+/* A question as it came, its seal verified. Borrowed. */
 struct attester_question {
     struct sp_str asker, node, kind, args;
     const uint8_t *nonce; /* 32 bytes */
