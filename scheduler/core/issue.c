@@ -252,6 +252,7 @@ static void send_batches(struct scheduler_core *s, struct scheduler_core_effects
 #define PACE_MOST_US 2000u
 #define PACE_SPAN_US 1000u
 #define PACE_LOAD_MIN 16u
+#define JOIN_MOST_US   10000u
 #define JOIN_LATELY_US 1000000u /* a lane without anything due for so long is not in use */
 
 /* Moves of about the last PACE_SPAN_US, those of this turn included. */
@@ -265,15 +266,14 @@ static uint32_t pace_load(struct scheduler_core *s, uint64_t moves)
     return s->pace_moves;
 }
 
-/* What fell due only joined those that a lane holds back for company, and so, most likely, will what falls due next: it needs no timer of its own. No
- * longer than any lane in use would hold it: where answers come at once jobs still leave at once. */
+/* What fell due only joined those that wait for company or for credit, and so, most likely, will what falls due next: it needs no timer of its own, and
+ * credit comes with a message. No longer than any lane in use that could send would hold it: where answers come at once jobs still leave at once. */
 static uint64_t join_until(const struct scheduler_core *s)
 {
-    uint64_t now = s->now.mono.us, most = s->held_us - now;
-    most = most < PACE_MOST_US ? most : PACE_MOST_US;
+    uint64_t now = s->now.mono.us, most = s->held_us - now < JOIN_MOST_US ? s->held_us - now : JOIN_MOST_US, credit;
     for (uint32_t i = 0; i < s->lanes.count; i++) {
         const struct lane *r = &s->lanes.list[i];
-        if (now - r->due_us < JOIN_LATELY_US && lane_hold(r) < most)
+        if (now - r->due_us < JOIN_LATELY_US && lane_hold(r) < most && lane_pick(&s->lanes, r, &credit) != LANE_BROKERS_MAX)
             most = lane_hold(r);
     }
     return now + most;
@@ -292,7 +292,7 @@ void issue_turn(struct scheduler_core *s, struct scheduler_core_effects *fx)
     uint64_t moves = due + issued, wait = moves * PACE_MOVE_US;
     if (pace_load(s, moves) < PACE_LOAD_MIN || s->again)
         wait = 0;
-    s->join_us = due > 0 && issued == 0 && !s->again && s->held_us != UINT64_MAX ? join_until(s) : 0;
+    s->join_us = due > 0 && issued == 0 && !s->again ? join_until(s) : 0;
     s->pace_us = s->now.mono.us + (wait < PACE_MOST_US ? wait : PACE_MOST_US);
 }
 

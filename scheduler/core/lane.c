@@ -125,7 +125,7 @@ void lane_remove(struct wheel *w, struct lane *r, unsigned priority, uint32_t sl
  * way far more than one more job in it. A fleet that answers at once is sent each job at once. */
 #define ANSWER_WEIGHT  16u   /* of what was before, against one new answer */
 #define HOLD_PART      32u   /* of the time to an answer */
-#define HOLD_MOST_US   5000u
+#define HOLD_MOST_US   10000u
 #define ANSWER_MOST_US (HOLD_PART * HOLD_MOST_US) /* more changes nothing; so a plugin of minutes is soon forgotten */
 
 void lane_answered(struct lane *r, uint64_t us)

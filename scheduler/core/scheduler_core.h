@@ -86,7 +86,7 @@ struct scheduler_core {
     /* pace, see issue.c */
     uint64_t tilt_us; /* we were stopped for long: no lease counts as lost before this, answers may wait to be read */
     uint64_t pace_us; /* due pairs are not looked at before this instant */
-    uint64_t join_us; /* what falls due before this instant only joins those that a lane holds back: it wakes nobody */
+    uint64_t join_us; /* what falls due before this instant only joins those that wait: it wakes nobody */
     bool pace_owed;   /* something may wait for it that no timer of the wheel announces */
     uint64_t pace_at_us;
     uint32_t pace_moves; /* lately, as of pace_at_us */

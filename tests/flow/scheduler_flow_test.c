@@ -257,7 +257,7 @@ static void caps_hold(void **state)
     assert_true(w->job_count > 60);
     while (from < w->job_count) {
         scheduler_world_answer(w, &from, 0, SP_OUTCOME_PASS);
-        scheduler_world_run(w, 6000); /* what waits for company goes */
+        scheduler_world_run(w, 11000); /* what waits for company goes */
     }
     assert_int_equal(scheduler_core_backlog(&w->core) > 0 && w->core.open_leases == 0, 0); /* nothing is stuck */
 }

@@ -85,6 +85,27 @@ static void slow_answers_fill_batches(void **state)
     assert_true(w->core.stats.late_max_us <= 200);
 }
 
+/* Without credit nothing can leave: who falls due wakes nobody, and all of them leave when credit comes. */
+static void without_credit_nobody_wakes(void **state)
+{
+    (void)state;
+    unsigned n = 0;
+    scheduler_world_start(w);
+    assert_int_equal(scheduler_world_profile(w, "p", 1000, 10), SP_OK);
+    assert_int_equal(scheduler_world_check(w, "c1", "p", ""), SP_OK);
+    scheduler_world_run(w, SCHEDULER_CORE_CHECKS_GAP_MS * 1000ull);
+    assert_int_equal(scheduler_world_nodes(w, 1, 0, 0, 3000), SP_OK);
+    for (unsigned i = 0; i < 20000; i++) {
+        n += scheduler_core_deadline(&w->core).us < w->core.now.mono.us + 100;
+        scheduler_world_run(w, 100);
+    }
+    assert_in_range(n, 0, 500);
+    assert_int_equal(w->job_count, 0);
+    assert_int_equal(scheduler_world_credit(w, "noop", SCHEDULER_WORLD_PLENTY), SP_OK);
+    scheduler_world_run(w, 10000);
+    assert_in_range(w->job_count, 2900, 3100);
+}
+
 /* Answers each job after the time of its check. */
 static void answer_each(uint32_t fast_id, uint64_t fast_us, uint64_t slow_us, bool *closed, uint32_t *first)
 {
@@ -134,6 +155,7 @@ int main(void)
         T(heavy_load_fills_batches),
         T(light_load_never_waits),
         T(slow_answers_fill_batches),
+        T(without_credit_nobody_wakes),
         T(a_slow_lane_holds_no_other),
     };
     return cmocka_run_group_tests_name("scheduler_pace", tests, NULL, NULL);
