@@ -119,6 +119,12 @@ uint64_t cloud_auth_lifetime_ms(struct sp_str answer)
     return good ? to - from : 0; /* both by Keystone's clock: ours does not matter */
 }
 
+static void try_later(struct cloud_auth *a, uint64_t now_us)
+{
+    a->retry_us = now_us + a->pause_ms * SP_US_PER_MS;
+    a->pause_ms = a->pause_ms * 2 > PAUSE_MAX_MS ? PAUSE_MAX_MS : a->pause_ms * 2;
+}
+
 static void on_token(void *self, uint32_t tag, const struct cloud_http_answer *answer)
 {
     struct cloud_auth *a = self;
@@ -127,8 +133,7 @@ static void on_token(void *self, uint32_t tag, const struct cloud_http_answer *a
     a->asking = false;
     if (answer->status != 201 || answer->subject[0] == '\0') {
         a->failures++;
-        a->retry_us = now_us + a->pause_ms * SP_US_PER_MS;
-        a->pause_ms = a->pause_ms * 2 > PAUSE_MAX_MS ? PAUSE_MAX_MS : a->pause_ms * 2;
+        try_later(a, now_us);
         SP_LOG(SP_LOG_WARNING, "cloud", "token.none", SP_LOG_U("status", answer->status), SP_LOG_S("why", answer->why));
         return;
     }
@@ -137,7 +142,8 @@ static void on_token(void *self, uint32_t tag, const struct cloud_http_answer *a
     (void)sp_str_copy(a->token, sizeof a->token, sp_str_of(answer->subject));
     a->serial++;
     a->renewals++;
-    a->pause_ms = PAUSE_FIRST_MS;
+    if (a->refusals == 0)
+        a->pause_ms = PAUSE_FIRST_MS;
     a->retry_us = 0;
     a->renew_us = a->asked_us + life_ms / 4 * 3 * SP_US_PER_MS;
     SP_LOG(SP_LOG_INFO, "cloud", "token", SP_LOG_U("minutes", life_ms / 60000));
@@ -177,8 +183,19 @@ void cloud_auth_refused(struct cloud_auth *a, struct sp_mono now, uint32_t seria
         return;
     sp_crypto_wipe(a->token, sizeof a->token);
     a->serial++;
-    if (a->retry_us < now.us + PAUSE_FIRST_MS * SP_US_PER_MS && now.us < a->asked_us + PAUSE_FIRST_MS * SP_US_PER_MS)
-        a->retry_us = a->asked_us + PAUSE_FIRST_MS * SP_US_PER_MS; /* refused as soon as it was had: not in a circle */
+    if (a->refusals++ == 0)
+        return;
+    SP_LOG(SP_LOG_WARNING, "cloud", "token.refused", SP_LOG_S("of", a->section), SP_LOG_U("in_a_row", a->refusals),
+           SP_LOG_S("why", "the service takes no token that this Keystone gives"));
+    try_later(a, now.us); /* not in a circle */
+}
+
+void cloud_auth_taken(struct cloud_auth *a, uint32_t serial)
+{
+    if (serial != a->serial || a->refusals == 0)
+        return; /* the pause may be that of a renewal that fails while this token is still good */
+    a->refusals = 0;
+    a->pause_ms = PAUSE_FIRST_MS;
 }
 
 uint64_t cloud_auth_deadline_us(const struct cloud_auth *a)

@@ -16,6 +16,7 @@ struct cloud_auth {
     char token[CLOUD_HTTP_TOKEN]; /* "": none yet */
     uint32_t serial;              /* of the token */
     bool asking;
+    uint32_t refusals; /* in a row: services took none of these tokens, but perhaps the first */
     uint64_t asked_us, renew_us, retry_us, pause_ms;
     uint64_t renewals, failures;
 };
@@ -34,8 +35,11 @@ bool cloud_auth_renews(const struct cloud_auth *a);
 bool cloud_auth_is_ready(const struct cloud_auth *a);
 /* Effect: writes the header "X-Auth-Token: ..." for requests, or nothing. Wipe it after use. */
 void cloud_auth_header(const struct cloud_auth *a, char to[CLOUD_HTTP_TOKEN + 32]);
-/* Effect: a service refused the token of that serial (401). */
+/* Effect: a service refused the token of that serial (401). The next is asked for at once; when that is refused too, after a
+ * growing pause. */
 void cloud_auth_refused(struct cloud_auth *a, struct sp_mono now, uint32_t serial);
+/* Effect: a service took the token of that serial, whatever else it said to the request. */
+void cloud_auth_taken(struct cloud_auth *a, uint32_t serial);
 uint64_t cloud_auth_deadline_us(const struct cloud_auth *a);
 /* Returns the lifetime in a token's answer, in milliseconds; 0: cannot be read. */
 uint64_t cloud_auth_lifetime_ms(struct sp_str answer);

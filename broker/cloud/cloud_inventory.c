@@ -2,6 +2,7 @@
 #include "cloud_inventory.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "sp_clock.h"
 #include "sp_hex.h"
@@ -58,10 +59,11 @@ static void on_done(void *self, const struct cloud_nova_answer *a)
     inventory_core_done(&v->core, sp_clock_read().mono, results[a->result]);
     if (v->core.failures > failures) {
         const char *why = a->result != CLOUD_NOVA_DONE ? a->why : torn ? "a cell of Nova is down" : "a compute node is there twice";
-        if (v->why[0] == '\0')
+        if (v->why[0] == '\0' || v->status != a->status || strncmp(v->why, why, sizeof v->why - 1) != 0) /* each reason once */
             SP_LOG(SP_LOG_WARNING, "cloud", "inventory.lost", SP_LOG_U("status", a->status), SP_LOG_S("why", why),
                    SP_LOG_S("effect", "the keeper hears nothing until a whole list was read"));
         (void)snprintf(v->why, sizeof v->why, "%s", why);
+        v->status = a->status;
     } else if (v->core.state == INVENTORY_SENDING) {
         if (v->why[0] != '\0' || v->core.counters.readings == 1)
             SP_LOG(SP_LOG_NOTICE, "cloud", "inventory.read", SP_LOG_U("nodes", v->core.node_count));

@@ -10,6 +10,7 @@ struct cloud_inventory {
     struct inventory_core core; /* first */
     struct cloud_nova *nova;    /* borrowed for the life */
     char why[96];               /* of the last failure; "": none since the last whole reading */
+    unsigned status;            /* that came with it; 0: no answer */
 };
 
 void cloud_inventory_open(struct cloud_inventory *v, const struct sp_conf_compute *conf, struct cloud_nova *nova, uint32_t rows_max,

@@ -191,6 +191,8 @@ static void on_answer(void *self, uint32_t at, const struct cloud_http_answer *h
         end(n, at, &a);
         return;
     }
+    if (h->status >= 200 && h->status < 500)
+        cloud_auth_taken(&n->auth, p->serial);
     bool good = h->status >= 200 && h->status < 300;
     json_t *doc = good && h->body.n > 0 ? json_loadb(h->body.p, h->body.n, JSON_REJECT_DUPLICATES, NULL) : NULL;
     a.doc = doc;

@@ -128,6 +128,8 @@ static void on_answer(void *self, uint32_t slot, const struct cloud_http_answer 
     if (a->status == 401 && cloud_auth_renews(&p->auth)) {
         cloud_auth_refused(&p->auth, now, s->serial);
         result = TRAIT_AGAIN;
+    } else if (a->status >= 200 && a->status < 500) {
+        cloud_auth_taken(&p->auth, s->serial);
     }
     if (result == TRAIT_FAILED || result == TRAIT_UNKNOWN)
         SP_LOG(SP_LOG_DEBUG, SUB, "placement.failed", SP_LOG_U("kind", s->ask.kind), SP_LOG_U("status", a->status),

@@ -248,7 +248,12 @@ def main():
             nova.compute("n2")
             wait("with a new token", lambda: f.kinds() == {"n1": "unregistered", "n2": "unregistered"}, 120, 0.1)
             assert f.json("node", "list") == [] and nova.logins >= 2 and PASSWORD not in f.log("bridge-1")
-            print("7. mode report changes nothing; Keystone's token is renewed")
+            nova.fault = 401  # whatever token: a Nova that asks another Keystone
+            wait("said in the log", lambda: f.log("bridge-1").count("event=token.refused"), 120, 0.1)
+            nova.fault = None
+            nova.compute("n3")
+            wait("taken again", lambda: "n3" in f.kinds(), 240, 0.1)
+            print("7. mode report changes nothing; Keystone's token is renewed; a Nova that takes none is told of")
     print("good")
 
 

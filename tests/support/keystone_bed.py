@@ -110,8 +110,11 @@ class KeystoneBed:
     def user(self, name, password, role="admin"):
         """A user with that role in the project `service`; its id."""
         made = self.call("POST", "/users", {"user": {"name": name, "password": password, "default_project_id": self.project}})["user"]["id"]
-        self.call("PUT", f"/projects/{self.project}/users/{made}/roles/{self.roles[role]}")
+        self.role(made, role)
         return made
+
+    def role(self, user, name, given=True):
+        self.call("PUT" if given else "DELETE", f"/projects/{self.project}/users/{user}/roles/{self.roles[name]}")
 
     def set_password(self, user, password):
         """Keystone then takes none of the tokens that the user has."""

@@ -114,7 +114,8 @@ def api():
         if not checked:
             return openstack.FaultWrapper(auth.NoAuthMiddleware(compute.APIRouterV21()))
         from keystonemiddleware import auth_token
-        context = auth.NovaKeystoneContext(compute.APIRouterV21())
+        from nova.api.auth import NovaKeystoneContext
+        context = NovaKeystoneContext(compute.APIRouterV21())
         return openstack.FaultWrapper(auth_token.AuthProtocol(context, {"oslo_config_config": config.CONF}))
     serve(port, make, False)
 
