@@ -92,7 +92,6 @@ def work(judge, end):
 
 def main():
     config.parse_args(["nova-scheduler", "--config-file", sys.argv[1]])
-    logging.setup(config.CONF, "nova")
     objects.register_all()
     handler = filters.HostFilterHandler()
     classes = {c.__name__: c for c in handler.get_matching_classes(config.CONF.filter_scheduler.available_filters)}
@@ -104,6 +103,9 @@ def main():
             for other in [ours, *(e for e in ends)]:
                 other.close()
             sys.stdin.close()
+            # Not before the fork: Nova has eventlet loaded, so oslo.log's lock is a pipe, and the workers would share it. One that ended while a
+            # thread of it wrote a line would take the lock along, and the other would wait for it without end.
+            logging.setup(config.CONF, "nova")
             work(judge, theirs)
             return
         theirs.close()
