@@ -76,12 +76,15 @@ def leases_are_shown(fleet, placement):
 
 
 def nobody_proves(fleet):
-    """Called when the keeper is dead and every trait is off."""
+    """Called when the keeper is dead and placement holds none of the traits. False until the bridge has heard placement's last answer."""
     done = fleet.ctl("--json", "trait", "status", check=False)
     view, = json.loads(done.stdout)
     assert done.returncode == 3 and not view["following"] and view["proof_remaining_ms"] == 0, (done.returncode, view)
-    assert all(row["remaining_ms"] == 0 and row["state"] in ("off", "no_provider") for row in view["entries"]), view
+    assert all(row["remaining_ms"] == 0 and row["state"] in ("going", "off", "no_provider") for row in view["entries"]), view
+    if any(row["state"] == "going" for row in view["entries"]):
+        return False
     assert {row["why"] for row in view["entries"] if row["node"] == "n3"} == {"the pool is not proven now"}, view
+    return True
 
 
 def follows_the_pool(fleet, placement):
@@ -135,7 +138,7 @@ def dead_man(fleet, placement):
     """No keeper: nothing can be proven."""
     fleet.kill("keeper")
     settle(placement, set(), set())
-    wait("and it is shown so", lambda: nobody_proves(fleet) is None, 60)
+    wait("and it is shown so", lambda: nobody_proves(fleet), 60)
     fleet.start("keeper")
     settle(placement, {"n3", "n4"})
     foreign_lives(placement)
