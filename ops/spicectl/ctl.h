@@ -18,7 +18,7 @@ enum ctl_exit {
     CTL_USAGE = 2,    /* the command line is wrong */
     CTL_NO_FLEET = 3, /* the fleet, or the part asked, cannot be reached */
     CTL_PARTLY = 4,   /* some of several operations were done */
-    CTL_UNWELL = 5,   /* doctor found problems */
+    CTL_UNWELL = 5,   /* doctor found problems; what check run --wait waited for did not pass */
 };
 
 struct ctl_fleet;

@@ -259,6 +259,19 @@ static bool check_run_before(struct ctl *ctl, const char *check, json_t **out, s
     return true;
 }
 
+/* True when each of these results is a pass. A warning is none: only a pool can say that warnings count. */
+static bool check_run_passed(const json_t *results)
+{
+    size_t i;
+    json_t *row;
+    json_array_foreach(results, i, row)
+    {
+        if (strcmp(ctl_json_text(row, "outcome"), "pass") != 0)
+            return false;
+    }
+    return true;
+}
+
 /* Waits until the wanted fresh results are there; prints what came. */
 static int check_run_wait(struct ctl *ctl, const struct check_wait *wait)
 {
@@ -279,10 +292,11 @@ static int check_run_wait(struct ctl *ctl, const struct check_wait *wait)
         json_decref(after);
     }
     size_t got = json_array_size(fresh);
+    bool passed = check_run_passed(fresh);
     ctl_result_print(ctl, fresh);
     json_decref(fresh);
     if (got >= wait->wanted)
-        return CTL_OK;
+        return passed ? CTL_OK : CTL_UNWELL;
     return ctl_fail(ctl, got > 0 ? CTL_PARTLY : CTL_FAILED, wait->check, "look at: spicectl doctor; spicectl stats",
                     "%zu of %zu results came", got, wait->wanted);
 }

@@ -94,7 +94,8 @@ static const char cmd_more_apply[] =
     "are not tried, unless --keep-going says so. A check for an adapter that is none of ours needs a connected worker that has it, or\n"
     "--unknown-adapter. Manifests of plugins are signed and written on this host (--key: with which key).";
 static const char cmd_more_run[] = "Nodes are given by name or with -l; without either, all nodes the check selects.\n"
-                                   "A draft is only tested: its results are shown and count for nothing.";
+                                   "A draft is only tested: its results are shown and count for nothing. With --wait the results are awaited\n"
+                                   "and shown; exit status 5 when one is not a pass.";
 static const char cmd_more_verify[] =
     "PLUGIN is the name of a plugin in the configured directories, or the path of its file; arguments follow, after -- when\n"
     "they begin with a dash. It is tried in the sandbox it will run in. --timeout is the deadline of one run.\n"

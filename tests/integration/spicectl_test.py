@@ -477,6 +477,10 @@ class Fleet(unittest.TestCase):
         rows = json.loads(self.ctl("--json", "check", "run", "later", "n1", "n2", "--wait").stdout)
         self.assertEqual({r["node"] for r in rows}, {"n1", "n2"})
         self.assertFalse([r for r in self.fleet.json("result", "list") if r["check"] == "later"])
+        self.fleet.apply("kind: check\nname: bad\nadapter: noop\nparams: {outcome: fail}\nstage: draft\nprofile: fast\ntimeout: 10s\nmax_age: 60s\n")
+        self.addCleanup(self.ctl, "check", "delete", "bad", "--yes")
+        rows = json.loads(self.ctl("--json", "check", "run", "bad", "n1", "n2", "--wait", code=5).stdout)
+        self.assertEqual({(r["node"], r["outcome"]) for r in rows}, {("n1", "fail"), ("n2", "fail")})
         self.assertIn("no such check", self.ctl("check", "run", "wel", code=1).stderr)
 
     def test_trace(self):
