@@ -105,28 +105,54 @@ static bool is_named(const char *names, const char *name)
     return false;
 }
 
+static enum sp_rc refuse_unless_known(const struct sp_adapter *const *table, struct sp_str word, const char *where, struct sp_err *err)
+{
+    const char *words[WORKER_ADAPTERS_ROWS];
+    size_t n = 0;
+    for (; table[n] != NULL && n < WORKER_ADAPTERS_ROWS; n++) {
+        words[n] = table[n]->name;
+        if (sp_str_is(word, words[n])) {
+            return SP_OK;
+        }
+    }
+    const char *near = sp_str_nearest(word, words, n);
+    enum sp_rc rc = sp_err_set(err, SP_E_INVALID, where, "no adapter \"%.*s\"", (int)word.n, word.p);
+    if (near != NULL) {
+        sp_err_hint(err, "did you mean %s?", near);
+    }
+    return rc;
+}
+
+/* What is set for an adapter that nobody has would be ignored in silence. */
+static enum sp_rc refuse_settings(const struct sp_adapter *const *table, const struct sp_yaml_node *settings, struct sp_err *err)
+{
+    char where[64];
+    enum sp_rc rc = SP_OK;
+    if (settings != NULL && settings->kind != SP_YAML_MAP) {
+        (void)snprintf(where, sizeof where, "worker.settings, line %u", (unsigned)settings->line);
+        return sp_err_set(err, SP_E_INVALID, where, "must be a map: NAME OF ADAPTER: {KEY: VALUE}");
+    }
+    for (const struct sp_yaml_node *n = settings != NULL ? settings->first : NULL; n != NULL && rc == SP_OK; n = n->next) {
+        (void)snprintf(where, sizeof where, "worker.settings, line %u", (unsigned)n->key_line);
+        rc = refuse_unless_known(table, n->key, where, err);
+        if (rc == SP_OK && n->kind != SP_YAML_MAP) {
+            rc = sp_err_set(err, SP_E_INVALID, where, "settings of adapter %.*s must be a map: {KEY: VALUE}", (int)n->key.n, n->key.p);
+        }
+    }
+    return rc;
+}
+
 static enum sp_rc refuse_unknown(const struct sp_adapter *const *table, const struct sp_conf_worker *conf, struct sp_err *err)
 {
     struct sp_str rest = sp_str_of(conf->adapters);
     struct sp_str word;
     while (sp_str_next(&rest, ',', &word)) {
-        const char *words[WORKER_ADAPTERS_ROWS];
-        size_t n = 0;
-        bool known = sp_str_is(word, "*");
-        for (; table[n] != NULL && n < WORKER_ADAPTERS_ROWS; n++) {
-            words[n] = table[n]->name;
-            known = known || sp_str_is(word, words[n]);
-        }
-        if (!known) {
-            const char *near = sp_str_nearest(word, words, n);
-            enum sp_rc rc = sp_err_set(err, SP_E_INVALID, "worker.adapters", "no adapter \"%.*s\"", (int)word.n, word.p);
-            if (near != NULL) {
-                sp_err_hint(err, "did you mean %s?", near);
-            }
+        enum sp_rc rc = sp_str_is(word, "*") ? SP_OK : refuse_unless_known(table, word, "worker.adapters", err);
+        if (rc != SP_OK) {
             return rc;
         }
     }
-    return SP_OK;
+    return refuse_settings(table, conf->settings, err);
 }
 
 enum sp_rc worker_adapters_open(struct worker_adapters *self, const struct sp_adapter *const *table, const struct sp_adapter_host *host,
