@@ -6,7 +6,7 @@
 #include "sp_log.h"
 #include "sp_stats_msg.h"
 
-#define LOOK_MS 5000u /* memory, log summaries, ends of validity */
+#define LOOK_MS 4000u /* memory, log summaries, ends of validity */
 
 void broker_time_fatal(struct broker_shell *s, const char *why)
 {
@@ -186,7 +186,7 @@ void broker_time_tick(void *ctx, const struct sp_now *now)
         broker_time_tell_stats(s);
     }
     if (now_us >= s->look_us) {
-        s->look_us = now_us + (uint64_t)LOOK_MS * SP_US_PER_MS;
+        s->look_us = sp_time_next_multiple(now_us, (uint64_t)LOOK_MS * SP_US_PER_MS); /* the heartbeats of this host come at such times */
         look(s);
     }
     sp_notify_watchdog(&s->notify, now->mono, sp_loop_turns(s->loop));

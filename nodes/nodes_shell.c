@@ -204,9 +204,27 @@ static void shell_on_core_message(struct nodes_shell *s, const struct sp_bus_mes
     nodes_shell_step(s, &ev);
 }
 
+/* Nothing is judged by a wall clock that was looked at longer than NODES_LOOK_MS ago. */
+static void shell_look_at_clock(struct nodes_shell *s)
+{
+    struct sp_now now = nodes_shell_now(s);
+    enum sp_clock_wall wall = sp_clock_wall_state(now.wall, NULL);
+    bool good = wall == SP_CLOCK_WALL_GOOD || (wall == SP_CLOCK_WALL_UNSYNCED && !s->conf->keeper.require_synced_clock);
+    if (good != s->wall_good) {
+        SP_LOG(good ? SP_LOG_NOTICE : SP_LOG_WARNING, "keeper", "clock", SP_LOG_S("state", good ? "plausible" : "implausible"),
+               SP_LOG_S("effect", good ? "trust is granted" : "no new trust; existing trust runs out"));
+    }
+    s->wall_good = good;
+    s->health.clock_good = good;
+    s->looked_ms = sp_mono_ms(now.mono);
+}
+
 static void shell_on_message(void *self, const struct sp_bus_message *m)
 {
     struct nodes_shell *s = self;
+    if (sp_mono_ms(nodes_shell_now(s).mono) >= s->looked_ms + NODES_LOOK_MS) {
+        shell_look_at_clock(s);
+    }
     if (m->from->slot < NODES_SLOTS_MAX) {
         s->heard_ms[m->from->slot] = sp_mono_ms(nodes_shell_now(s).mono);
     }
@@ -241,15 +259,11 @@ static void shell_on_link(void *self, unsigned broker, bool up, uint64_t boot)
 
 static void shell_look(struct nodes_shell *s, const struct sp_now *now)
 {
-    enum sp_clock_wall wall = sp_clock_wall_state(now->wall, NULL);
-    bool good = wall == SP_CLOCK_WALL_GOOD || (wall == SP_CLOCK_WALL_UNSYNCED && !s->conf->keeper.require_synced_clock);
-    if (good != s->wall_good) {
-        SP_LOG(good ? SP_LOG_NOTICE : SP_LOG_WARNING, "keeper", "clock", SP_LOG_S("state", good ? "plausible" : "implausible"),
-               SP_LOG_S("effect", good ? "trust is granted" : "no new trust; existing trust runs out"));
-    }
-    s->wall_good = good;
-    s->health.clock_good = good;
-    s->look_ms = sp_time_next_multiple(sp_mono_ms(now->mono), NODES_LOOK_MS); /* when the heartbeats of this host wake us anyway */
+    bool quiet = s->commits == s->look_commits;
+    s->look_commits = s->commits;
+    /* At such times the heartbeats of this host wake us anyway. */
+    s->look_ms = sp_time_next_multiple(sp_mono_ms(now->mono), quiet ? NODES_LOOK_QUIET_MS : NODES_LOOK_MS);
+    shell_look_at_clock(s);
     sp_log_tick(*now);
     keeper_people_expire(s);
     uint64_t refused = keeper_core_counters(s->core)->pairs_refused;

@@ -24,6 +24,7 @@
 #define NODES_EXPIRE_MS 3600000u       /* longest distance of looks for old history and audit; an eighth of what is kept, if that is less */
 #define NODES_SLOTS_MAX 8192u          /* principals the bus may know */
 #define NODES_LOOK_MS 1000u            /* wall clock, log summaries */
+#define NODES_LOOK_QUIET_MS 2000u      /* the same while nothing is stored; the next message is not taken without a look */
 
 /* A message for the shell itself; the handlers keeper_shell_on_MESSAGE work on it. */
 struct keeper_shell_in {
@@ -73,7 +74,7 @@ struct nodes_shell {
     uint64_t anchor_ms;
     uint64_t start_ms;       /* keeper clock */
     uint64_t heard_ms[NODES_SLOTS_MAX]; /* keeper clock of the last message, by slot of the bus; 0: none since the start */
-    uint64_t fold_ms, retry_ms, export_ms, expire_ms, look_ms, commits, principals_version;
+    uint64_t fold_ms, retry_ms, export_ms, expire_ms, look_ms, looked_ms, commits, look_commits, principals_version;
     uint64_t enrol_end_ms; /* wall clock: next end of an invitation; 0: none */
     int64_t exported_seq;
     uint32_t lat_commit, lat_intake;

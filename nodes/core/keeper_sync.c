@@ -133,7 +133,8 @@ static void keeper_sync_clock(struct keeper_core *core, struct keeper_effects *f
     (void)keeper_effects_send(fx, &w, SP_MSG_KEEPER_CLOCK, "");
     bool flows = core->results_seen != core->results_at_clock;
     core->results_at_clock = core->results_seen;
-    core->clock_due_ms = keeper_now_ms(core) + (flows ? core->options.clock_ms : core->options.clock_idle_ms);
+    /* With the heartbeats of this host, when the interval is a multiple of theirs. */
+    core->clock_due_ms = flows ? keeper_now_ms(core) + core->options.clock_ms : sp_time_next_multiple(keeper_now_ms(core), core->options.clock_idle_ms);
 }
 
 static void keeper_sync_ask(struct keeper_core *core, struct keeper_effects *fx)

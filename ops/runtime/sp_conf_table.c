@@ -96,7 +96,7 @@ static const struct sp_bind_key keeper_keys[] = {
     {"store", SP_BIND_PATH, false, KEEPER(store), .min = 1, .def = "state/keeper", .help = "directory of the store"},
     {"beat", SP_BIND_SPAN, false, KEEPER(beat_ms), .min = 100, .max = 10 * MINUTE, .def = "2s", .help = "interval of the beat promised to readers"},
     {"clock", SP_BIND_SPAN, false, KEEPER(clock_ms), .min = 100, .max = MINUTE, .def = "1s", .help = "interval of the clock sent to the scheduler while jobs flow"},
-    {"clock_idle", SP_BIND_SPAN, false, KEEPER(clock_idle_ms), .min = 100, .max = MINUTE, .def = "5s", .help = "the same while nothing flows"},
+    {"clock_idle", SP_BIND_SPAN, false, KEEPER(clock_idle_ms), .min = 100, .max = MINUTE, .def = "4s", .help = "the same while nothing flows"},
     {"history_keep", SP_BIND_SPAN, false, KEEPER(history_keep_ms), .min = 1 * S, .max = 36500 * DAY, .def = "90d", .help = "history older than this is removed"},
     {"audit_keep", SP_BIND_SPAN, false, KEEPER(audit_keep_ms), .min = 0, .max = 36500 * DAY, .def = "0", .help = "audit rows older than this are cut off; 0: kept for ever"},
     {"reserve_file_mb", SP_BIND_U32, false, KEEPER(reserve_file_mb), .min = 0, .max = 65536, .def = "32", .help = "space kept for a full disk"},
