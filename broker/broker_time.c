@@ -186,7 +186,8 @@ void broker_time_tick(void *ctx, const struct sp_now *now)
         broker_time_tell_stats(s);
     }
     if (now_us >= s->look_us) {
-        s->look_us = sp_time_next_multiple(now_us, (uint64_t)LOOK_MS * SP_US_PER_MS); /* the heartbeats of this host come at such times */
+        s->look_us =
+            sp_time_next_multiple(now_us, (uint64_t)LOOK_MS * SP_US_PER_MS); /* the heartbeats of this host come at such times */
         look(s);
     }
     sp_notify_watchdog(&s->notify, now->mono, sp_loop_turns(s->loop));

@@ -37,8 +37,13 @@ const char *keeper_admin_text(const struct keeper_act *act, const char *key)
 
 enum sp_rc keeper_admin_audit(struct nodes_shell *s, const struct keeper_act *act)
 {
-    struct keeper_store_audit row = {.wall_ms = nodes_shell_now(s).wall.ms, .actor = act->actor, .what = act->verb, .object = act->object,
-                                     .from = act->from, .to = act->to, .why = act->why};
+    struct keeper_store_audit row = {.wall_ms = nodes_shell_now(s).wall.ms,
+                                     .actor = act->actor,
+                                     .what = act->verb,
+                                     .object = act->object,
+                                     .from = act->from,
+                                     .to = act->to,
+                                     .why = act->why};
     return keeper_store_audit(&s->store, &row);
 }
 
@@ -99,7 +104,8 @@ static json_t *admin_pool_delete(struct nodes_shell *s, struct keeper_act *act)
 {
     const char *name = keeper_admin_text(act, "name");
     if (name == NULL || keeper_core_find_pool(s->core, sp_str_of(name)) == POOL_ROWS_MAX) {
-        return keeper_admin_refuse(act, SP_REFUSAL_NOT_FOUND, name != NULL ? name : "name", "no such pool", "see spicectl pool list");
+        return keeper_admin_refuse(act, SP_REFUSAL_NOT_FOUND, name != NULL ? name : "name", "no such pool",
+                                   "see spicectl pool list");
     }
     if (act->dry) {
         return keeper_admin_done(act);
@@ -124,19 +130,18 @@ static json_t *admin_key_list(struct nodes_shell *s, struct keeper_act *act)
 }
 
 static const struct admin_verb admin_verbs[] = {
-    {"node.list", false, keeper_views_nodes},       {"node.put", true, keeper_node_put},
-    {"node.state", true, keeper_node_state},         {"node.labels", true, keeper_node_labels},
-    {"node.inventory", false, keeper_inventory_list}, {"node.accept", true, keeper_inventory_accept},
-    {"node.enroll", true, keeper_identity_enroll},   {"node.approve", true, keeper_identity_approve},
-    {"node.unenroll", true, keeper_identity_unenroll},
-    {"node.delete", true, keeper_node_delete},       {"pool.list", false, keeper_views_pools},
-    {"pool.put", true, admin_pool_put},             {"pool.delete", true, admin_pool_delete},
-    {"result.list", false, keeper_views_results},   {"result.history", false, keeper_views_history},
-    {"audit.list", false, keeper_views_audit},      {"audit.verify", false, keeper_views_verify},
-    {"explain", false, keeper_views_explain},       {"trace.get", false, keeper_views_trace},
-    {"key.list", false, admin_key_list},            {"key.revoke", true, keeper_people_revoke},
-    {"worker.invite", true, keeper_people_invite},  {"worker.remove", true, keeper_people_revoke},
-    {"attester.invite", true, keeper_attester_invite},
+    {"node.list", false, keeper_views_nodes},          {"node.put", true, keeper_node_put},
+    {"node.state", true, keeper_node_state},           {"node.labels", true, keeper_node_labels},
+    {"node.inventory", false, keeper_inventory_list},  {"node.accept", true, keeper_inventory_accept},
+    {"node.enroll", true, keeper_identity_enroll},     {"node.approve", true, keeper_identity_approve},
+    {"node.unenroll", true, keeper_identity_unenroll}, {"node.delete", true, keeper_node_delete},
+    {"pool.list", false, keeper_views_pools},          {"pool.put", true, admin_pool_put},
+    {"pool.delete", true, admin_pool_delete},          {"result.list", false, keeper_views_results},
+    {"result.history", false, keeper_views_history},   {"audit.list", false, keeper_views_audit},
+    {"audit.verify", false, keeper_views_verify},      {"explain", false, keeper_views_explain},
+    {"trace.get", false, keeper_views_trace},          {"key.list", false, admin_key_list},
+    {"key.revoke", true, keeper_people_revoke},        {"worker.invite", true, keeper_people_invite},
+    {"worker.remove", true, keeper_people_revoke},     {"attester.invite", true, keeper_attester_invite},
     {"keeper.status", false, keeper_views_status},
 };
 
@@ -168,7 +173,8 @@ static bool admin_is_new(struct nodes_shell *s, struct keeper_act *act)
         sp_db_reset(q);
     }
     if (repeat) {
-        (void)keeper_admin_refuse(act, SP_REFUSAL_REPLAY, act->actor, "this request was already worked on, or the clock of its host went back", NULL);
+        (void)keeper_admin_refuse(act, SP_REFUSAL_REPLAY, act->actor,
+                                  "this request was already worked on, or the clock of its host went back", NULL);
         return false;
     }
     if (!nodes_shell_rows(s)) {
@@ -225,8 +231,8 @@ static void admin_answer(struct nodes_shell *s, const struct sp_bus_message *m, 
 /* An act that was refused leaves a row too. */
 static void admin_audit_refusal(struct nodes_shell *s, struct keeper_act *act)
 {
-    SP_LOG(SP_LOG_NOTICE, "admin", "refused", SP_LOG_S("verb", act->verb), SP_LOG_S("actor", act->actor), SP_LOG_S("object", act->object),
-           SP_LOG_S("why", act->err.text));
+    SP_LOG(SP_LOG_NOTICE, "admin", "refused", SP_LOG_S("verb", act->verb), SP_LOG_S("actor", act->actor),
+           SP_LOG_S("object", act->object), SP_LOG_S("why", act->err.text));
     if (act->dry || !nodes_shell_rows(s)) {
         return;
     }
@@ -251,7 +257,8 @@ enum sp_rc keeper_shell_on_admin_request(struct keeper_shell_in *in, struct msg_
         v = NULL;
     }
     const json_t *dry = json_object_get(act.args, "dry_run");
-    if (v != NULL && dry != NULL && !json_is_boolean(dry)) { /* what was meant to change nothing must not be done for a slip of the pen */
+    if (v != NULL && dry != NULL &&
+        !json_is_boolean(dry)) { /* what was meant to change nothing must not be done for a slip of the pen */
         (void)keeper_admin_refuse(&act, SP_REFUSAL_BAD_REQUEST, "dry_run", "is neither true nor false", NULL);
         v = NULL;
     }

@@ -9,7 +9,7 @@
 #include "nodes_shell.h"
 
 #define KEEPER_ADMIN_REPLY_MAX (64u << 20) /* bytes of one answer */
-#define KEEPER_ADMIN_ROWS_MAX 100000u      /* rows of one answer, unless "limit" says less */
+#define KEEPER_ADMIN_ROWS_MAX  100000u     /* rows of one answer, unless "limit" says less */
 
 /* One request while it is worked on. */
 struct keeper_act {

@@ -7,10 +7,10 @@
 #include "sp_hex.h"
 #include "sp_log.h"
 
-#define ANCHOR_FILE "anchor"
+#define ANCHOR_FILE      "anchor"
 #define ANCHOR_BYTES_MAX 512u
-#define ANCHOR_FORMAT "SPICE keeper anchor 2 audit %lld %64s journal %lld identities %llu mac %64s"
-#define ANCHOR_FORMAT_1 "SPICE keeper anchor 1 audit %lld %64s journal %lld mac %64s" /* of a keeper that knew no identities */
+#define ANCHOR_FORMAT    "SPICE keeper anchor 2 audit %lld %64s journal %lld identities %llu mac %64s"
+#define ANCHOR_FORMAT_1  "SPICE keeper anchor 1 audit %lld %64s journal %lld mac %64s" /* of a keeper that knew no identities */
 
 /* What the file says. */
 struct anchor {
@@ -51,8 +51,8 @@ void keeper_store_anchor(struct keeper_store *s)
     }
     sp_hex_write(s->committed_head, sizeof s->committed_head, a.head);
     anchor_mac(s, &a, a.mac);
-    int n = snprintf(text, sizeof text, "SPICE keeper anchor 2 audit %lld %s journal %lld identities %llu mac %s\n", a.audit, a.head, a.journal,
-                     a.identities, a.mac);
+    int n = snprintf(text, sizeof text, "SPICE keeper anchor 2 audit %lld %s journal %lld identities %llu mac %s\n", a.audit,
+                     a.head, a.journal, a.identities, a.mac);
     if (!anchor_path(s, path) || sp_fs_write(path, text, (size_t)n, 0600, &err) != SP_OK) {
         SP_LOG(SP_LOG_WARNING, "store", "anchor.unwritten", SP_LOG_S("file", path), SP_LOG_S("why", err.text));
         return;

@@ -213,8 +213,8 @@ enum sp_rc keeper_store_audit_cut(struct keeper_store *s, uint64_t wall_ms, int6
         return SP_OK;
     }
     enum sp_rc rc = audit_begin(s, &first, hash);
-    rc = rc == SP_OK ? audit_number(s, "SELECT seq FROM audit WHERE wall_ms>=?1 ORDER BY seq LIMIT 1", (int64_t)(wall_ms - s->audit_keep_ms),
-                                    s->audit_seq, &young)
+    rc = rc == SP_OK ? audit_number(s, "SELECT seq FROM audit WHERE wall_ms>=?1 ORDER BY seq LIMIT 1",
+                                    (int64_t)(wall_ms - s->audit_keep_ms), s->audit_seq, &young)
                      : rc;
     int64_t last = young - 1; /* only a beginning without a hole: a row behind a young one stays; so does the last row */
     last = last < most ? last : most;

@@ -156,13 +156,14 @@ static enum sp_refusal report_look(struct nodes_shell *s, const char *bridge, ui
     return SP_REFUSAL_NONE;
 }
 
-static void report_answer(struct nodes_shell *s, const struct sp_bus_message *m, uint64_t id, enum sp_refusal code, uint64_t highest)
+static void report_answer(struct nodes_shell *s, const struct sp_bus_message *m, uint64_t id, enum sp_refusal code,
+                          uint64_t highest)
 {
     char actor[SP_BUS_NAME_BYTES], text[128];
     (void)sp_str_copy(actor, sizeof actor, sp_str_of(m->from->name));
     struct keeper_act act = {.actor = actor, .id = id, .code = code};
-    (void)snprintf(text, sizeof text, "{\"error\": \"%s\", \"where\": \"report\", \"highest\": %llu}", sp_refusal_name((uint8_t)code),
-                   (unsigned long long)highest);
+    (void)snprintf(text, sizeof text, "{\"error\": \"%s\", \"where\": \"report\", \"highest\": %llu}",
+                   sp_refusal_name((uint8_t)code), (unsigned long long)highest);
     bridge_reply(s, m, &act, code == SP_REFUSAL_NONE ? "{}" : text);
     s->reports_refused += code != SP_REFUSAL_NONE;
 }
@@ -175,7 +176,8 @@ enum sp_rc keeper_shell_on_action_report(struct keeper_shell_in *in, struct msg_
     struct nodes_shell *s = in->shell;
     const char *what = NULL;
     struct nodes_reports *of = NULL;
-    char verb[32], node[MSG_ACTION_REPORT_NODE_MAX + 1], pool[MSG_ACTION_REPORT_POOL_MAX + 1], detail[MSG_ACTION_REPORT_DETAIL_MAX + 1];
+    char verb[32], node[MSG_ACTION_REPORT_NODE_MAX + 1], pool[MSG_ACTION_REPORT_POOL_MAX + 1],
+        detail[MSG_ACTION_REPORT_DETAIL_MAX + 1];
     for (size_t i = 0; i < SP_COUNT(words); i++) {
         what = sp_str_is(r->what, words[i]) ? words[i] : what;
     }
@@ -192,8 +194,13 @@ enum sp_rc keeper_shell_on_action_report(struct keeper_shell_in *in, struct msg_
     (void)sp_str_copy(node, sizeof node, r->node);
     (void)sp_str_copy(pool, sizeof pool, r->pool);
     (void)sp_str_copy(detail, sizeof detail, r->detail);
-    struct keeper_store_audit row = {.wall_ms = nodes_shell_now(s).wall.ms, .actor = in->message->from->name, .what = verb, .object = node,
-                                     .from = pool, .to = "", .why = detail};
+    struct keeper_store_audit row = {.wall_ms = nodes_shell_now(s).wall.ms,
+                                     .actor = in->message->from->name,
+                                     .what = verb,
+                                     .object = node,
+                                     .from = pool,
+                                     .to = "",
+                                     .why = detail};
     bool kept = nodes_shell_rows(s) && nodes_shell_commit_rows(s, keeper_store_audit(&s->store, &row));
     of->id = kept ? r->id : of->id; /* else it may come again */
     report_answer(s, in->message, r->id, kept ? SP_REFUSAL_NONE : SP_REFUSAL_STORE, of->id);

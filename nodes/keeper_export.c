@@ -51,7 +51,8 @@ void keeper_export_run(struct nodes_shell *s)
     }
     sp_buf_init(&b, EXPORT_BYTES_MAX);
     enum sp_rc rc = keeper_store_query(
-        &s->store, "SELECT seq, wall_ms, actor, what, object, before, after, why, hash FROM audit WHERE seq>?1 ORDER BY seq LIMIT 20000", &q);
+        &s->store,
+        "SELECT seq, wall_ms, actor, what, object, before, after, why, hash FROM audit WHERE seq>?1 ORDER BY seq LIMIT 20000", &q);
     int64_t last = s->exported_seq;
     if (rc == SP_OK) {
         sp_db_int(q, 1, last);

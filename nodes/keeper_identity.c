@@ -23,12 +23,14 @@ enum sp_rc keeper_identity_open(struct nodes_shell *s, struct sp_err *err)
  * while the anchor can be read; without it all are doubted. */
 enum sp_rc keeper_identity_rolled_back(struct nodes_shell *s, enum keeper_anchor anchor)
 {
-    bool same = anchor == KEEPER_ANCHOR_FITS || (anchor == KEEPER_ANCHOR_OLDER && s->store.anchor_identities <= s->store.identities);
+    bool same =
+        anchor == KEEPER_ANCHOR_FITS || (anchor == KEEPER_ANCHOR_OLDER && s->store.anchor_identities <= s->store.identities);
     if (same || (s->identities.number == 0 && s->store.anchor_identities == 0)) {
         return SP_OK;
     }
-    SP_LOG(SP_LOG_ERROR, "store", "identities.doubted", SP_LOG_U("rows", s->identities.number), SP_LOG_U("expected", s->store.anchor_identities),
-           SP_LOG_S("effect", "no node is enrolled until it proves itself anew"), SP_LOG_S("hint", "spicectl node enroll --all, as at the first time"));
+    SP_LOG(SP_LOG_ERROR, "store", "identities.doubted", SP_LOG_U("rows", s->identities.number),
+           SP_LOG_U("expected", s->store.anchor_identities), SP_LOG_S("effect", "no node is enrolled until it proves itself anew"),
+           SP_LOG_S("hint", "spicectl node enroll --all, as at the first time"));
     return keeper_identity_doubt(&s->store, &s->identities, s->store.anchor_identities);
 }
 
@@ -84,7 +86,8 @@ enum sp_rc keeper_shell_on_identity_get(struct keeper_shell_in *in, struct msg_i
     }
     sp_packer_init(&w, body, sizeof body);
     if (msg_identity_encode(&w, &reply) == SP_OK) {
-        nodes_shell_send(s, SP_MSG_IDENTITY, in->message->from->name, (int)in->message->broker, sp_str_bytes(body, sp_packer_bytes(&w)));
+        nodes_shell_send(s, SP_MSG_IDENTITY, in->message->from->name, (int)in->message->broker,
+                         sp_str_bytes(body, sp_packer_bytes(&w)));
     }
     return SP_OK;
 }
@@ -119,9 +122,9 @@ static json_t *identity_json(const struct enrolled *id, const struct enrolment_a
 {
     uint8_t ak[32];
     sp_crypto_sha256(id->ak, id->ak_bytes, ak);
-    return json_pack("{s:s, s:s, s:o, s:o, s:o, s:s, s:s, s:o}", "mode", sp_enrolment_name(id->mode), "attester", id->attester, "fingerprint",
-                     identity_hex(id->print, sizeof id->print), "ek", identity_hex(id->ek, sizeof id->ek), "ak", identity_hex(ak, sizeof ak), "by",
-                     act->by, "approved_by", act->approved, "at", identity_wall(act->wall_ms));
+    return json_pack("{s:s, s:s, s:o, s:o, s:o, s:s, s:s, s:o}", "mode", sp_enrolment_name(id->mode), "attester", id->attester,
+                     "fingerprint", identity_hex(id->print, sizeof id->print), "ek", identity_hex(id->ek, sizeof id->ek), "ak",
+                     identity_hex(ak, sizeof ak), "by", act->by, "approved_by", act->approved, "at", identity_wall(act->wall_ms));
 }
 
 json_t *keeper_identity_show(struct nodes_shell *s, const struct node_row *node)
@@ -178,7 +181,8 @@ static bool identity_keys(struct keeper_act *act, const char *const *known, size
         }
         bool flag = i < count && (strcmp(key, "replace") == 0 || strcmp(key, "dry_run") == 0);
         if (i == count || (flag ? !json_is_boolean(value) : !json_is_string(value))) {
-            (void)keeper_admin_refuse(act, SP_REFUSAL_BAD_REQUEST, key, i == count ? "is not known here" : "has a value of the wrong type",
+            (void)keeper_admin_refuse(act, SP_REFUSAL_BAD_REQUEST, key,
+                                      i == count ? "is not known here" : "has a value of the wrong type",
                                       sp_str_nearest(sp_str_of(key), known, count));
             return false;
         }
@@ -202,11 +206,12 @@ static bool identity_bytes(struct keeper_act *act, const char *key, uint8_t *to,
 static bool identity_words(struct keeper_act *act, const struct node_row *node, struct enrolled *id)
 {
     static const char *const known[] = {"name", "attester", "sign", "ek", "ek_public", "ak", "mode", "replace", "dry_run"};
-    const char *mode = keeper_admin_text(act, "mode"), *ak = keeper_admin_text(act, "ak"), *attester = keeper_admin_text(act, "attester");
+    const char *mode = keeper_admin_text(act, "mode"), *ak = keeper_admin_text(act, "ak"),
+               *attester = keeper_admin_text(act, "attester");
     unsigned found = SP_ENROLMENT_NONE;
     memset(id, 0, sizeof *id);
-    if (!identity_keys(act, known, SP_COUNT(known)) || !identity_bytes(act, "sign", id->sign, 32) || !identity_bytes(act, "ek", id->ek, 32) ||
-        !identity_bytes(act, "ek_public", id->ek_public, 32)) {
+    if (!identity_keys(act, known, SP_COUNT(known)) || !identity_bytes(act, "sign", id->sign, 32) ||
+        !identity_bytes(act, "ek", id->ek, 32) || !identity_bytes(act, "ek_public", id->ek_public, 32)) {
         return false;
     }
     if (mode == NULL || !sp_enrolment_find(sp_str_of(mode), &found) || found == SP_ENROLMENT_NONE) {
@@ -232,8 +237,8 @@ static void identity_why(struct keeper_act *act, const struct node_row *node, co
 {
     char key[SP_HEX_KEY_BYTES];
     sp_hex_key_write(node->key, key);
-    (void)snprintf(act->why, sizeof act->why, KEEPER_IDENTITY_WHY "%s %u %s, attester %s%s%s", key, node->id, sp_enrolment_name(id->mode),
-                   id->attester, approved[0] != '\0' ? ", asked for by " : "", approved);
+    (void)snprintf(act->why, sizeof act->why, KEEPER_IDENTITY_WHY "%s %u %s, attester %s%s%s", key, node->id,
+                   sp_enrolment_name(id->mode), id->attester, approved[0] != '\0' ? ", asked for by " : "", approved);
 }
 
 /* Makes the row durable with its audit row and, when what is told changes, the new generation of the node; then tells table and core. */
@@ -277,7 +282,8 @@ static json_t *identity_answer(const struct keeper_act *act, json_t *done, const
         return NULL;
     }
     json_object_update_new(done, json_pack("{s:s, s:s, s:o, s:s, s:b}", "name", act->object, "result", result, "fingerprint",
-                                           identity_hex(id->print, sizeof id->print), "mode", sp_enrolment_name(id->mode), "dry_run", act->dry));
+                                           identity_hex(id->print, sizeof id->print), "mode", sp_enrolment_name(id->mode),
+                                           "dry_run", act->dry));
     return done;
 }
 
@@ -301,13 +307,15 @@ static json_t *identity_bind(struct nodes_shell *s, struct keeper_act *act, cons
     next.withdrawn = false;
     next.is = *id;
     next.act = *who;
-    if (who->approved[0] != '\0' || memcmp(next.ask.print, id->print, sizeof id->print) == 0) { /* else somebody's request still waits */
+    if (who->approved[0] != '\0' ||
+        memcmp(next.ask.print, id->print, sizeof id->print) == 0) { /* else somebody's request still waits */
         memset(&next.ask, 0, sizeof next.ask);
     }
     return act->dry ? json_object() : identity_write(s, act, &next, true);
 }
 
-static json_t *identity_request(struct nodes_shell *s, struct keeper_act *act, const struct node_row *node, const struct enrolled *id)
+static json_t *identity_request(struct nodes_shell *s, struct keeper_act *act, const struct node_row *node,
+                                const struct enrolled *id)
 {
     struct enrolment_row next = identity_next(s, node);
     char print[PRINT_HEX];
@@ -332,12 +340,14 @@ static bool identity_possible(struct nodes_shell *s, struct keeper_act *act, con
     char text[160];
     enum enrolment_change change = *made = enrolment_judge(&s->identities, keeper_core_nodes(s->core), node, id, &other);
     if (fault != NULL) {
-        (void)keeper_admin_refuse(act, SP_REFUSAL_CONFLICT, id->attester, fault, "spicectl key list shows attesters and the nodes they speak for");
+        (void)keeper_admin_refuse(act, SP_REFUSAL_CONFLICT, id->attester, fault,
+                                  "spicectl key list shows attesters and the nodes they speak for");
         return false;
     }
     if (change == ENROLMENT_TAKEN) {
         (void)snprintf(text, sizeof text, "node %s is enrolled with a key or the attester of this one", other->name);
-        (void)keeper_admin_refuse(act, SP_REFUSAL_CONFLICT, node->name, text, "spicectl node unenroll the other node first, if the machine moved");
+        (void)keeper_admin_refuse(act, SP_REFUSAL_CONFLICT, node->name, text,
+                                  "spicectl node unenroll the other node first, if the machine moved");
         return false;
     }
     if (change == ENROLMENT_BAD) {
@@ -375,7 +385,9 @@ json_t *keeper_identity_enroll(struct nodes_shell *s, struct keeper_act *act)
     struct enrolment_act who = {.wall_ms = nodes_shell_now(s).wall.ms};
     (void)sp_str_copy(who.by, sizeof who.by, sp_str_of(act->actor));
     return identity_answer(act, identity_bind(s, act, node, &id, &who), &id,
-                           change == ENROLMENT_FRESH ? "enrolled" : change == ENROLMENT_STRONGER ? "strengthened" : "confirmed");
+                           change == ENROLMENT_FRESH      ? "enrolled"
+                           : change == ENROLMENT_STRONGER ? "strengthened"
+                                                          : "confirmed");
 }
 
 /* What stands against an approval; NULL: nothing. */

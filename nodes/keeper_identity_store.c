@@ -9,8 +9,7 @@
 
 enum { IDENTITY_IS = 0, IDENTITY_ASKED = 1 }; /* column kind */
 
-#define IDENTITY_COLUMNS                                                                                                           \
-    "node, kind, number, key, withdrawn, mode, attester, sign, ek, ek_public, ak, who, approved, wall_ms, mac"
+#define IDENTITY_COLUMNS "node, kind, number, key, withdrawn, mode, attester, sign, ek, ek_public, ak, who, approved, wall_ms, mac"
 
 void keeper_identity_print(const uint8_t key[16], struct enrolled *id)
 {
@@ -44,11 +43,17 @@ struct identity_stored {
 static void identity_mac(const struct keeper_store *s, const struct identity_stored *r, uint8_t mac[32])
 {
     char numbers[96];
-    (void)snprintf(numbers, sizeof numbers, "%u %llu %u %u %llu", r->kind, (unsigned long long)r->number, r->withdrawn ? 1u : 0u, r->id->mode,
-                   (unsigned long long)r->act->wall_ms);
-    const struct sp_str parts[] = {sp_str_of(numbers), sp_str_bytes(r->key, 16), sp_str_of(r->id->attester), sp_str_bytes(r->id->sign, 32),
-                                   sp_str_bytes(r->id->ek, 32), sp_str_bytes(r->id->ek_public, 32),
-                                   sp_str_bytes(r->id->ak, r->id->ak_bytes), sp_str_of(r->act->by), sp_str_of(r->act->approved)};
+    (void)snprintf(numbers, sizeof numbers, "%u %llu %u %u %llu", r->kind, (unsigned long long)r->number, r->withdrawn ? 1u : 0u,
+                   r->id->mode, (unsigned long long)r->act->wall_ms);
+    const struct sp_str parts[] = {sp_str_of(numbers),
+                                   sp_str_bytes(r->key, 16),
+                                   sp_str_of(r->id->attester),
+                                   sp_str_bytes(r->id->sign, 32),
+                                   sp_str_bytes(r->id->ek, 32),
+                                   sp_str_bytes(r->id->ek_public, 32),
+                                   sp_str_bytes(r->id->ak, r->id->ak_bytes),
+                                   sp_str_of(r->act->by),
+                                   sp_str_of(r->act->approved)};
     keeper_store_mac_list(s, "identity", r->node, parts, SP_COUNT(parts), mac);
 }
 
@@ -65,7 +70,8 @@ static enum sp_rc identity_write(struct keeper_store *s, const struct identity_s
         }
         return gone;
     }
-    enum sp_rc rc = keeper_store_query(s, "INSERT OR REPLACE INTO identity VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15)", &q);
+    enum sp_rc rc =
+        keeper_store_query(s, "INSERT OR REPLACE INTO identity VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15)", &q);
     if (rc != SP_OK) {
         return rc;
     }
@@ -157,14 +163,16 @@ enum sp_rc keeper_instance_load(struct keeper_store *s, struct keeper_core *core
 static bool identity_read(struct keeper_store *s, struct sp_db_stmt *q, struct enrolment_row *row)
 {
     uint8_t mac[32];
-    struct sp_str key = sp_db_get_blob(q, 3), sign = sp_db_get_blob(q, 7), ek = sp_db_get_blob(q, 8), ek_public = sp_db_get_blob(q, 9);
+    struct sp_str key = sp_db_get_blob(q, 3), sign = sp_db_get_blob(q, 7), ek = sp_db_get_blob(q, 8),
+                  ek_public = sp_db_get_blob(q, 9);
     struct sp_str ak = sp_db_get_blob(q, 10);
     bool asked = sp_db_get_int(q, 1) == IDENTITY_ASKED;
     struct enrolled *id = asked ? &row->ask : &row->is;
     struct enrolment_act *act = asked ? &row->asked : &row->act;
     uint8_t *to = asked ? row->ask_key : row->key;
     if (key.n != 16 || sign.n != 32 || ek.n != 32 || ek_public.n != 32 || ak.n > ENROLMENT_AK_MAX ||
-        !sp_str_copy(id->attester, sizeof id->attester, sp_db_get_text(q, 6)) || !sp_str_copy(act->by, sizeof act->by, sp_db_get_text(q, 11)) ||
+        !sp_str_copy(id->attester, sizeof id->attester, sp_db_get_text(q, 6)) ||
+        !sp_str_copy(act->by, sizeof act->by, sp_db_get_text(q, 11)) ||
         !sp_str_copy(act->approved, sizeof act->approved, sp_db_get_text(q, 12))) {
         return false;
     }
@@ -205,7 +213,8 @@ static enum sp_rc identity_rows(struct keeper_store *s, const struct node_regist
         if (row != NULL && !identity_read(s, q, row)) {
             bool asked = sp_db_get_int(q, 1) == IDENTITY_ASKED;
             memset(asked ? &row->ask : &row->is, 0, sizeof row->is);
-            identity_edited(s, "identity", node, asked ? "the request is gone" : "the node is not enrolled until it proves itself anew");
+            identity_edited(s, "identity", node,
+                            asked ? "the request is gone" : "the node is not enrolled until it proves itself anew");
         }
     }
     return rc == SP_E_NOT_FOUND ? SP_OK : rc;
@@ -227,8 +236,8 @@ static enum sp_rc identity_audit(struct keeper_store *s, const struct node_regis
         struct sp_str after = sp_db_get_text(q, 0), why = sp_db_get_text(q, 1);
         uint8_t key[16], print[ENROLMENT_PRINT_BYTES];
         bool withdrawn = sp_str_is(after, "withdrawn");
-        if (why.n < head + 36 || memcmp(why.p, KEEPER_IDENTITY_WHY, head) != 0 || !sp_hex_key(sp_str_bytes(why.p + head, 36), key) ||
-            (!withdrawn && !sp_hex_parse(after, print, sizeof print))) {
+        if (why.n < head + 36 || memcmp(why.p, KEEPER_IDENTITY_WHY, head) != 0 ||
+            !sp_hex_key(sp_str_bytes(why.p + head, 36), key) || (!withdrawn && !sp_hex_parse(after, print, sizeof print))) {
             continue; /* a request, or a refusal: nothing that was done */
         }
         struct sp_str rest = {why.p + head + 36, why.n - head - 36}, word;
@@ -256,7 +265,8 @@ static enum sp_rc identity_compare(struct keeper_store *s, const struct node_reg
             continue;
         }
         bool ours = had != NULL && had->is.mode != SP_ENROLMENT_NONE && memcmp(had->key, node->key, sizeof had->key) == 0;
-        bool fits = ours && (a->withdrawn ? had->withdrawn : !had->withdrawn && memcmp(had->is.print, a->print, sizeof a->print) == 0);
+        bool fits =
+            ours && (a->withdrawn ? had->withdrawn : !had->withdrawn && memcmp(had->is.print, a->print, sizeof a->print) == 0);
         if (fits) {
             continue;
         }
@@ -270,7 +280,8 @@ static enum sp_rc identity_compare(struct keeper_store *s, const struct node_reg
             row->is.mode = SP_ENROLMENT_FIRST_USE; /* unknown keys: whatever comes is another identity */
             memcpy(row->key, node->key, sizeof row->key);
         }
-        identity_edited(s, "identity", id, "not as the audit says: serves nobody until it is confirmed, or replaced by two operators");
+        identity_edited(s, "identity", id,
+                        "not as the audit says: serves nobody until it is confirmed, or replaced by two operators");
     }
     return SP_OK;
 }

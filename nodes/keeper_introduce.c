@@ -38,7 +38,8 @@ enum sp_rc keeper_shell_on_principal_get(struct keeper_shell_in *in, struct msg_
     uint8_t body[MSG_PRINCIPAL_INFO_BYTES_MAX];
     struct sp_packer w;
     const struct sp_bus_principal *p = sp_str_copy(name, sizeof name, m->name) ? sp_bus_principal_find(s->bus, name) : NULL;
-    struct msg_principal_info reply = {.name = m->name, .nonce = m->nonce, .code = (uint16_t)introduce_judge(s, p, attester->nodes)};
+    struct msg_principal_info reply = {
+        .name = m->name, .nonce = m->nonce, .code = (uint16_t)introduce_judge(s, p, attester->nodes)};
     struct rec_principal *r = &reply.principal;
     r->curve = r->sign = r->next_curve = r->next_sign = none;
     if (reply.code == SP_REFUSAL_NONE) {
@@ -57,7 +58,8 @@ enum sp_rc keeper_shell_on_principal_get(struct keeper_shell_in *in, struct msg_
     sp_packer_init(&w, body, sizeof body);
     enum sp_rc rc = msg_principal_info_encode(&w, &reply);
     if (rc == SP_OK) {
-        nodes_shell_send(s, SP_MSG_PRINCIPAL_INFO, attester->name, (int)in->message->broker, sp_str_bytes(body, sp_packer_bytes(&w)));
+        nodes_shell_send(s, SP_MSG_PRINCIPAL_INFO, attester->name, (int)in->message->broker,
+                         sp_str_bytes(body, sp_packer_bytes(&w)));
     }
     return rc;
 }

@@ -61,7 +61,8 @@ enum sp_rc keeper_inventory_open(struct nodes_shell *s, struct sp_err *err)
         uint64_t node = 0;
         struct sp_str found = sp_db_get_text(q, 0);
         if (sp_str_copy(key, sizeof key, found) && sp_str_u64(sp_str_of(key + sizeof INVENTORY_META - 1), NODE_ROWS_MAX, &node)) {
-            (void)inventory_restore(&s->inventory, (uint32_t)node, keeper_store_meta(&s->store, key)); /* an edited row: no cause, so no return */
+            (void)inventory_restore(&s->inventory, (uint32_t)node,
+                                    keeper_store_meta(&s->store, key)); /* an edited row: no cause, so no return */
         }
     }
     return rc == SP_E_NOT_FOUND ? SP_OK : sp_err_set(err, rc, s->store.path, "table meta cannot be read back: %s", sp_rc_text(rc));
@@ -73,7 +74,8 @@ enum sp_rc keeper_inventory_clear(struct nodes_shell *s, uint32_t node)
 {
     char key[32];
     inventory_key(node, key);
-    return inventory_cause_of(&s->inventory, node) != INVENTORY_NONE ? keeper_store_meta_put(&s->store, key, INVENTORY_NONE) : SP_OK;
+    return inventory_cause_of(&s->inventory, node) != INVENTORY_NONE ? keeper_store_meta_put(&s->store, key, INVENTORY_NONE)
+                                                                     : SP_OK;
 }
 
 /* What the numbers of the nodes will be once the acts are done one after another. */
@@ -87,7 +89,8 @@ struct inventory_ahead {
 static struct node_def inventory_def(const struct inventory_act *a, const struct node_row *row)
 {
     bool fresh = row == NULL || a->kind == INVENTORY_PUT;
-    struct node_def def = fresh ? (struct node_def){.labels = sp_str_of(a->labels), .origin = NODE_ORIGIN_NOVA} : node_registry_def(row);
+    struct node_def def =
+        fresh ? (struct node_def){.labels = sp_str_of(a->labels), .origin = NODE_ORIGIN_NOVA} : node_registry_def(row);
     def.name = sp_str_of(a->name);
     def.state = a->state;
     memcpy(def.key, a->key, sizeof def.key);
@@ -112,7 +115,9 @@ static enum sp_rc inventory_store(struct nodes_shell *s, const struct inventory_
                                        .actor = s->inventory.source,
                                        .what = a->what,
                                        .object = a->name,
-                                       .from = rename ? row->name : row != NULL ? sp_node_state_name(a->from) : "",
+                                       .from = rename        ? row->name
+                                               : row != NULL ? sp_node_state_name(a->from)
+                                                             : "",
                                        .to = rename ? a->name : sp_node_state_name(a->state),
                                        .why = a->why};
     inventory_key(n.id, key);
@@ -165,8 +170,8 @@ void keeper_inventory_run(struct nodes_shell *s)
     for (uint32_t i = 0; i < n; i++) {
         inventory_step(s, &acts[i], ids[i]);
         inventory_done(&s->inventory, &acts[i], ids[i], sp_mono_ms(nodes_shell_now(s).mono));
-        SP_LOG(SP_LOG_NOTICE, "keeper", acts[i].what, SP_LOG_S("node", acts[i].name), SP_LOG_S("state", sp_node_state_name(acts[i].state)),
-               SP_LOG_S("why", acts[i].why));
+        SP_LOG(SP_LOG_NOTICE, "keeper", acts[i].what, SP_LOG_S("node", acts[i].name),
+               SP_LOG_S("state", sp_node_state_name(acts[i].state)), SP_LOG_S("why", acts[i].why));
     }
 }
 
@@ -182,7 +187,8 @@ static void inventory_say(struct nodes_shell *s)
     }
     if (inv->braked) {
         SP_LOG(SP_LOG_ERROR, "keeper", "inventory.braked", SP_LOG_U("would_leave", inv->harm), SP_LOG_U("limit", inv->limit),
-               SP_LOG_U("this_hour", inv->hour_count), SP_LOG_S("hint", "look with: spicectl node inventory; carry out with --accept"));
+               SP_LOG_U("this_hour", inv->hour_count),
+               SP_LOG_S("hint", "look with: spicectl node inventory; carry out with --accept"));
     }
 }
 
@@ -192,7 +198,8 @@ enum sp_rc keeper_shell_on_inventory_report(struct keeper_shell_in *in, struct m
     enum inventory_part_result r = inventory_part(&s->inventory, keeper_core_nodes(s->core), sp_mono_ms(nodes_shell_now(s).mono),
                                                   sp_str_of(in->message->from->name), m);
     if (r == INVENTORY_WHOLE) {
-        SP_LOG(SP_LOG_DEBUG, "keeper", "inventory", SP_LOG_S("from", s->inventory.source), SP_LOG_U("nodes", s->inventory.row_count));
+        SP_LOG(SP_LOG_DEBUG, "keeper", "inventory", SP_LOG_S("from", s->inventory.source),
+               SP_LOG_U("nodes", s->inventory.row_count));
         inventory_say(s);
         keeper_inventory_run(s);
     } else if (r != INVENTORY_TAKEN) {
@@ -209,11 +216,19 @@ void keeper_inventory_stats(struct nodes_shell *s)
         const char *name;
         uint64_t value;
     } rows[] = {
-        {"inventory.nodes", s->inventory.row_count}, {"inventory.readings", c->wholes},     {"inventory.refused", c->refused},
-        {"inventory.malformed", c->malformed},       {"inventory.bad_names", c->bad_names}, {"inventory.discovered", c->discovered},
-        {"inventory.renamed", c->renamed},           {"inventory.conflicts", c->conflicts}, {"inventory.retired", c->retired},
-        {"inventory.returned", c->returned},         {"inventory.braked", s->inventory.braked},
-        {"keeper.nodes_file_bad", s->nodes_file_bad}, {"keeper.refused.nodes_max", s->nodes_refused},
+        {"inventory.nodes", s->inventory.row_count},
+        {"inventory.readings", c->wholes},
+        {"inventory.refused", c->refused},
+        {"inventory.malformed", c->malformed},
+        {"inventory.bad_names", c->bad_names},
+        {"inventory.discovered", c->discovered},
+        {"inventory.renamed", c->renamed},
+        {"inventory.conflicts", c->conflicts},
+        {"inventory.retired", c->retired},
+        {"inventory.returned", c->returned},
+        {"inventory.braked", s->inventory.braked},
+        {"keeper.nodes_file_bad", s->nodes_file_bad},
+        {"keeper.refused.nodes_max", s->nodes_refused},
         {"keeper.reports_refused", s->reports_refused},
     };
     for (size_t i = 0; i < SP_COUNT(rows); i++) {
@@ -227,7 +242,8 @@ void keeper_inventory_stats(struct nodes_shell *s)
 static bool inventory_can(const struct nodes_shell *s, const struct node_row *row, enum inventory_finding f, const char **why)
 {
     static const char *const texts[INVENTORY_FINDING_COUNT] = {
-        [INVENTORY_NEW] = "not registered: keeper.inventory.mode is report, its name is not free yet, or there are keeper.nodes_max nodes",
+        [INVENTORY_NEW] =
+            "not registered: keeper.inventory.mode is report, its name is not free yet, or there are keeper.nodes_max nodes",
         [INVENTORY_MOVED] = "has another name in the cloud; not entered",
         [INVENTORY_CLASH] = "its name in the cloud is that of another node",
         [INVENTORY_BAD_NAME] = "its name in the cloud is no name of a node",
@@ -235,16 +251,19 @@ static bool inventory_can(const struct nodes_shell *s, const struct node_row *ro
         [INVENTORY_MISSING] = "not in the cloud's list now",
         [INVENTORY_HELD_BACK] = "not in the cloud's list; not retired because of the brake",
         [INVENTORY_IS_GONE] = "retired: not in the cloud's list"};
-    static const char *const waits[INVENTORY_CAUSE_COUNT] = {[INVENTORY_DISCOVERED] = "new in the cloud's list; waits to be released",
-                                                             [INVENTORY_RENAMED] = "was renamed in the cloud; waits to be released",
-                                                             [INVENTORY_CONFLICT] = "two nodes had one name; waits to be released",
-                                                             [INVENTORY_BACK] = "is in the cloud's list again; waits to be released"};
+    static const char *const waits[INVENTORY_CAUSE_COUNT] = {
+        [INVENTORY_DISCOVERED] = "new in the cloud's list; waits to be released",
+        [INVENTORY_RENAMED] = "was renamed in the cloud; waits to be released",
+        [INVENTORY_CONFLICT] = "two nodes had one name; waits to be released",
+        [INVENTORY_BACK] = "is in the cloud's list again; waits to be released"};
     unsigned cause = row != NULL ? inventory_cause_of(&s->inventory, row->id) : INVENTORY_NONE;
     const struct inventory_row *seen = row != NULL ? inventory_row_of(&s->inventory, row->key) : NULL;
     *why = texts[f] != NULL ? texts[f] : "";
     if (f == INVENTORY_WAITS && row != NULL) {
         bool free = inventory_is_free(&s->inventory, row);
-        *why = !free && seen != NULL && texts[seen->finding] != NULL ? texts[seen->finding] : waits[cause] != NULL ? waits[cause] : "";
+        *why = !free && seen != NULL && texts[seen->finding] != NULL ? texts[seen->finding]
+               : waits[cause] != NULL                                ? waits[cause]
+                                                                     : "";
         return free;
     }
     bool held = s->inventory.braked && (f == INVENTORY_MOVED || f == INVENTORY_CLASH || f == INVENTORY_BAD_NAME);
@@ -263,8 +282,8 @@ static json_t *inventory_one(const struct nodes_shell *s, const struct node_row 
     sp_hex_key_write(k, key);
     return json_pack("{s:s, s:s, s:s, s:s?, s:s?, s:b, s:s}", "name", row != NULL ? row->name : seen->name, "kind",
                      f == INVENTORY_WAITS ? inventory_cause_name(cause) : inventory_finding_name(f), "key", key, "cloud_name",
-                     seen != NULL ? seen->name : NULL, "state", row != NULL ? sp_node_state_name(row->state) : NULL, "accept", can, "why",
-                     why);
+                     seen != NULL ? seen->name : NULL, "state", row != NULL ? sp_node_state_name(row->state) : NULL, "accept", can,
+                     "why", why);
 }
 
 json_t *keeper_inventory_list(struct nodes_shell *s, struct keeper_act *act)

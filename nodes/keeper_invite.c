@@ -65,7 +65,8 @@ static json_t *invite_brokers(const struct nodes_shell *s)
             json_array_append_new(endpoints, json_string(link->endpoints[n])); /* one host only */
         }
         if (p != NULL && json_array_size(endpoints) > 0) {
-            json_array_append_new(list, json_pack("{s:s, s:O, s:o}", "name", link->name, "endpoints", endpoints, "curve", invite_hex(p->curve, 32)));
+            json_array_append_new(
+                list, json_pack("{s:s, s:O, s:o}", "name", link->name, "endpoints", endpoints, "curve", invite_hex(p->curve, 32)));
         }
         json_decref(endpoints);
     }
@@ -108,10 +109,11 @@ char *keeper_invite_text(const struct nodes_shell *s, const struct keeper_invite
     if (keeper == NULL || scheduler == NULL) {
         return NULL;
     }
-    json_t *token = json_pack("{s:i, s:o, s:s, s:s, s:o, s:o, s:I, s:o, s:o, s:o}", "v", 1, "deployment", invite_hex(s->conf->deployment, 16),
-                              "name", inv->name, "enrol", drawn->enrol, "enrol_curve_secret", invite_hex(drawn->curve_secret, 32), "secret",
-                              invite_hex(drawn->secret, 32), "expires", (json_int_t)expires_s, "brokers", invite_brokers(s), "keeper",
-                              invite_peer(keeper), "scheduler", invite_peer(scheduler));
+    json_t *token =
+        json_pack("{s:i, s:o, s:s, s:s, s:o, s:o, s:I, s:o, s:o, s:o}", "v", 1, "deployment", invite_hex(s->conf->deployment, 16),
+                  "name", inv->name, "enrol", drawn->enrol, "enrol_curve_secret", invite_hex(drawn->curve_secret, 32), "secret",
+                  invite_hex(drawn->secret, 32), "expires", (json_int_t)expires_s, "brokers", invite_brokers(s), "keeper",
+                  invite_peer(keeper), "scheduler", invite_peer(scheduler));
     if (keeper_invitation_is_attester(inv) && json_object_set_new(token, "node", json_string(inv->nodes)) != 0) {
         json_decref(token);
         return NULL;

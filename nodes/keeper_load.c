@@ -21,7 +21,8 @@ static enum sp_rc load_end(const struct load *l, enum sp_rc rc, const char *what
     }
     enum sp_rc given = sp_err_set(l->err, rc == SP_E_NOMEM || rc == SP_E_LIMIT ? rc : SP_E_CORRUPT, l->s->path,
                                   "table %s cannot be read back: %s", what, sp_rc_text(rc));
-    sp_err_hint(l->err, "put back the last good copy of the store, or move the file away: all nodes then have to prove themselves anew");
+    sp_err_hint(l->err,
+                "put back the last good copy of the store, or move the file away: all nodes then have to prove themselves anew");
     return given;
 }
 
@@ -30,8 +31,8 @@ static void load_bad(struct load *l, const char *table, int64_t place, const cha
 {
     l->out->bad_records++;
     l->s->edited++;
-    SP_LOG(SP_LOG_ERROR, "store", "row.edited", SP_LOG_S("table", table), SP_LOG_I("row", place),
-           SP_LOG_S("file", l->s->path), SP_LOG_S("effect", effect));
+    SP_LOG(SP_LOG_ERROR, "store", "row.edited", SP_LOG_S("table", table), SP_LOG_I("row", place), SP_LOG_S("file", l->s->path),
+           SP_LOG_S("effect", effect));
 }
 
 static enum sp_rc load_checks(struct load *l)
@@ -77,7 +78,8 @@ static enum sp_rc load_pools(struct load *l)
         if (keeper_store_mac_fits(mac, sp_db_get_blob(q, 2))) {
             rc = keeper_pool_json_read_text(sp_db_get_text(q, 0), &pool, l->err);
         } else {
-            load_bad(l, "pool", (int64_t)keeper_core_pools(l->core) + 1, "the pool demands nothing and so admits nobody: apply its definition again");
+            load_bad(l, "pool", (int64_t)keeper_core_pools(l->core) + 1,
+                     "the pool demands nothing and so admits nobody: apply its definition again");
             pool_policy_init(&pool, name);
         }
         rc = rc == SP_OK ? keeper_core_restore_pool(l->core, &pool) : rc;
@@ -89,8 +91,8 @@ static enum sp_rc load_nodes(struct load *l)
 {
     struct sp_db_stmt *q = NULL;
     int64_t expect = 0;
-    enum sp_rc rc =
-        keeper_store_query(l->s, "SELECT id, name, key, address, labels, state, origin, generation, version, aliases, mac FROM node ORDER BY id", &q);
+    enum sp_rc rc = keeper_store_query(
+        l->s, "SELECT id, name, key, address, labels, state, origin, generation, version, aliases, mac FROM node ORDER BY id", &q);
     while (rc == SP_OK && (rc = sp_db_row(q)) == SP_OK) {
         struct sp_str key = sp_db_get_blob(q, 2);
         struct node_def def = {.name = sp_db_get_text(q, 1),
@@ -158,7 +160,8 @@ static enum sp_rc load_journal(struct load *l)
 {
     struct sp_db_stmt *q = NULL;
     int64_t expect = l->s->folded;
-    enum sp_rc rc = keeper_store_query(l->s, "SELECT seq, worker, now_ms, wall_ms, count, body, mac FROM journal WHERE seq>?1 ORDER BY seq", &q);
+    enum sp_rc rc = keeper_store_query(
+        l->s, "SELECT seq, worker, now_ms, wall_ms, count, body, mac FROM journal WHERE seq>?1 ORDER BY seq", &q);
     if (rc == SP_OK) {
         sp_db_int(q, 1, l->s->folded);
     }
@@ -191,8 +194,8 @@ static enum sp_rc load_journal(struct load *l)
     return rc == SP_OK ? load_flush(l) : rc;
 }
 
-enum sp_rc keeper_store_load(struct keeper_store *s, struct keeper_core *core, struct keeper_effects *fx, struct keeper_store_loaded *out,
-                             struct sp_err *err)
+enum sp_rc keeper_store_load(struct keeper_store *s, struct keeper_core *core, struct keeper_effects *fx,
+                             struct keeper_store_loaded *out, struct sp_err *err)
 {
     struct load l = {s, core, fx, out, err};
     memset(out, 0, sizeof *out);

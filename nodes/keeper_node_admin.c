@@ -114,7 +114,8 @@ static bool node_aliases(const json_t *given, char to[NODE_ALIASES_BYTES_MAX + 2
             return false;
         }
         char *save = NULL;
-        for (char *word = strtok_r(text, ", ", &save); word != NULL && count <= NODE_ALIASES_MAX; word = strtok_r(NULL, ", ", &save)) {
+        for (char *word = strtok_r(text, ", ", &save); word != NULL && count <= NODE_ALIASES_MAX;
+             word = strtok_r(NULL, ", ", &save)) {
             words[count++] = word;
         }
     }
@@ -205,7 +206,8 @@ static bool node_known_keys(struct keeper_act *act)
             return false;
         }
         if (i < 4 && !json_is_string(value)) {
-            (void)keeper_admin_refuse(act, SP_REFUSAL_BAD_REQUEST, key, "is no text", NULL); /* and not as if it had not been said */
+            (void)keeper_admin_refuse(act, SP_REFUSAL_BAD_REQUEST, key, "is no text",
+                                      NULL); /* and not as if it had not been said */
             return false;
         }
     }
@@ -215,7 +217,8 @@ static bool node_known_keys(struct keeper_act *act)
 /* Reads the words of a node over what there is of it. False: refused. */
 static bool node_read(struct nodes_shell *s, struct keeper_act *act, struct node_words *w)
 {
-    const char *name = keeper_admin_text(act, "name"), *key = keeper_admin_text(act, "key"), *state = keeper_admin_text(act, "state");
+    const char *name = keeper_admin_text(act, "name"), *key = keeper_admin_text(act, "key"),
+               *state = keeper_admin_text(act, "state");
     const json_t *labels = json_object_get(act->args, "labels"), *aliases = json_object_get(act->args, "aliases");
     if (!node_known_keys(act)) {
         return false;
@@ -233,15 +236,17 @@ static bool node_read(struct nodes_shell *s, struct keeper_act *act, struct node
     if (keeper_admin_text(act, "address") != NULL) {
         w->def.address = sp_str_of(keeper_admin_text(act, "address"));
     }
-    bool good = labels == NULL || (json_is_string(labels) ? sp_str_copy(w->labels, sizeof w->labels, sp_str_of(json_string_value(labels)))
-                                                          : json_is_object(labels) && node_labels_merge(labels, "", w->labels, sizeof w->labels));
+    bool good = labels == NULL ||
+                (json_is_string(labels) ? sp_str_copy(w->labels, sizeof w->labels, sp_str_of(json_string_value(labels)))
+                                        : json_is_object(labels) && node_labels_merge(labels, "", w->labels, sizeof w->labels));
     if (!good) {
         (void)keeper_admin_refuse(act, SP_REFUSAL_BAD_REQUEST, "labels", "hold something that is no text, or too much", NULL);
         return false;
     }
     w->def.labels = labels != NULL ? sp_str_of(w->labels) : w->def.labels;
     if (aliases != NULL && !node_aliases(aliases, w->aliases)) {
-        (void)keeper_admin_refuse(act, SP_REFUSAL_BAD_REQUEST, "aliases", "are no list of names, or too many", "write [a, b], at most 8");
+        (void)keeper_admin_refuse(act, SP_REFUSAL_BAD_REQUEST, "aliases", "are no list of names, or too many",
+                                  "write [a, b], at most 8");
         return false;
     }
     w->def.aliases = aliases != NULL ? sp_str_of(w->aliases) : w->def.aliases;
@@ -263,8 +268,10 @@ static json_t *node_conflict(struct nodes_shell *s, struct keeper_act *act, cons
         if (other != NULL && other != w->row) {
             char word[NODE_NAME_BYTES_MAX + 1], text[160];
             (void)sp_str_copy(word, sizeof word, one);
-            (void)snprintf(text, sizeof text, "is %s of node %s already", sp_str_is(one, other->name) ? "the name" : "an alias", other->name);
-            return keeper_admin_refuse(act, SP_REFUSAL_CONFLICT, word, text, "names and aliases are unique, also those of retired nodes");
+            (void)snprintf(text, sizeof text, "is %s of node %s already", sp_str_is(one, other->name) ? "the name" : "an alias",
+                           other->name);
+            return keeper_admin_refuse(act, SP_REFUSAL_CONFLICT, word, text,
+                                       "names and aliases are unique, also those of retired nodes");
         }
     } while (sp_str_next(&rest, ',', &one));
     return keeper_admin_refuse(act, SP_REFUSAL_CONFLICT, act->object, "name and key are bound otherwise",
@@ -317,7 +324,8 @@ json_t *keeper_node_state_to(struct nodes_shell *s, struct keeper_act *act, unsi
     (void)snprintf(act->from, sizeof act->from, "%s", sp_node_state_name(row->state));
     (void)snprintf(act->to, sizeof act->to, "%s", sp_node_state_name(state));
     def.state = (uint8_t)state;
-    bool same = row->state == state && inventory_cause_of(&s->inventory, row->id) == INVENTORY_NONE; /* else it becomes the operator's own */
+    bool same = row->state == state &&
+                inventory_cause_of(&s->inventory, row->id) == INVENTORY_NONE; /* else it becomes the operator's own */
     return same ? keeper_admin_done(act) : node_write(s, act, &def, true);
 }
 
@@ -348,7 +356,8 @@ json_t *keeper_node_labels(struct nodes_shell *s, struct keeper_act *act)
     bool good = json_is_object(given) && node_labels_merge(given, row->labels, labels, sizeof labels);
     def.labels = good ? sp_str_of(labels) : def.labels;
     if (!good || node_registry_fault(&def) != NULL) {
-        return keeper_admin_refuse(act, SP_REFUSAL_BAD_REQUEST, "labels", "are not {key: value or null, ...} with plain words", NULL);
+        return keeper_admin_refuse(act, SP_REFUSAL_BAD_REQUEST, "labels", "are not {key: value or null, ...} with plain words",
+                                   NULL);
     }
     (void)snprintf(act->object, sizeof act->object, "%s", row->name);
     (void)sp_str_copy(act->why, sizeof act->why, sp_str_of(labels));
@@ -383,7 +392,8 @@ static const struct sp_bind_key node_file_keys[] = {
     {"labels", SP_BIND_LABELS, false, ROW(labels), .help = "labels that selectors look at"},
     {"state", SP_BIND_ENUM, false, ROW(state), .words = node_file_states, .def = "in_service", .help = "of a node that is new"},
 };
-static const struct sp_bind_table node_file_table = {"a node", node_file_keys, SP_COUNT(node_file_keys), sizeof(struct node_file_row)};
+static const struct sp_bind_table node_file_table = {"a node", node_file_keys, SP_COUNT(node_file_keys),
+                                                     sizeof(struct node_file_row)};
 
 /* One document as the arguments of node.put, what it leaves out is left out; NULL with err when it is no node. */
 static json_t *node_file_args(const char *file, const struct sp_yaml_node *root, struct sp_err *err)
@@ -418,7 +428,8 @@ static const struct sp_yaml_node *node_file_place(const struct sp_yaml_node *roo
 }
 
 /* One document: judged, and applied unless `dry`. False with err; *changed says whether something was. */
-static bool node_file_one(struct nodes_shell *s, const char *file, const struct sp_yaml_node *root, bool dry, bool *changed, struct sp_err *err)
+static bool node_file_one(struct nodes_shell *s, const char *file, const struct sp_yaml_node *root, bool dry, bool *changed,
+                          struct sp_err *err)
 {
     struct node_words w = {.labels = ""};
     struct keeper_act act = {.actor = "file", .verb = "node.put", .dry = dry};
@@ -438,7 +449,8 @@ static bool node_file_one(struct nodes_shell *s, const char *file, const struct 
         done = *changed ? node_put(s, &act, &w) : keeper_admin_done(&act);
     }
     if (done == NULL) {
-        (void)sp_yaml_error(err, SP_E_INVALID, file, node_file_place(root, &act), "node %s: %s %s", act.object, act.err.where, act.err.text);
+        (void)sp_yaml_error(err, SP_E_INVALID, file, node_file_place(root, &act), "node %s: %s %s", act.object, act.err.where,
+                            act.err.text);
         sp_err_hint(err, "%s", act.err.hint);
     }
     json_decref(done);
@@ -464,7 +476,8 @@ void keeper_node_file(struct nodes_shell *s)
         }
     }
     if (ok) {
-        SP_LOG(SP_LOG_INFO, "keeper", "nodes_file", SP_LOG_S("file", file), SP_LOG_U("nodes", sp_yaml_count(yaml)), SP_LOG_U("changed", changes));
+        SP_LOG(SP_LOG_INFO, "keeper", "nodes_file", SP_LOG_S("file", file), SP_LOG_U("nodes", sp_yaml_count(yaml)),
+               SP_LOG_U("changed", changes));
     } else {
         char line[SP_ERR_WHERE_BYTES + SP_ERR_TEXT_BYTES + SP_ERR_HINT_BYTES];
         sp_err_line(&err, line, sizeof line);

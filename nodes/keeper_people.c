@@ -19,8 +19,8 @@
 
 #define PEOPLE_INVITE_MS_MIN 1000u
 #define PEOPLE_INVITE_MS_MAX (30ull * 86400 * 1000)
-#define PEOPLE_PER_MESSAGE 100u
-#define PEOPLE_REPAIRS_MAX 4096u /* each makes one row good, so this only ends a loop that cannot be */
+#define PEOPLE_PER_MESSAGE   100u
+#define PEOPLE_REPAIRS_MAX   4096u /* each makes one row good, so this only ends a loop that cannot be */
 
 static void people_put(void *ctx, const struct sp_bus_principal *row)
 {
@@ -134,8 +134,8 @@ static bool people_keys_are_new(const struct nodes_shell *s, const struct msg_en
 {
     const struct sp_bus_principal *row;
     for (uint32_t i = 0; (row = sp_bus_principal_at(s->bus, i)) != NULL; i++) {
-        if (memcmp(row->curve, r->curve, 32) == 0 || memcmp(row->sign, r->sign, 32) == 0 || memcmp(row->next_curve, r->curve, 32) == 0 ||
-            memcmp(row->next_sign, r->sign, 32) == 0) {
+        if (memcmp(row->curve, r->curve, 32) == 0 || memcmp(row->sign, r->sign, 32) == 0 ||
+            memcmp(row->next_curve, r->curve, 32) == 0 || memcmp(row->next_sign, r->sign, 32) == 0) {
             return false;
         }
     }
@@ -205,8 +205,8 @@ static enum sp_refusal people_take(struct nodes_shell *s, const struct msg_enrol
     if (!nodes_shell_commit_rows(s, rc)) {
         return SP_REFUSAL_STORE;
     }
-    SP_LOG(SP_LOG_NOTICE, "keys", attester ? "attester.enrolled" : "worker.enrolled", SP_LOG_S(attester ? "attester" : "worker", inv->name),
-           SP_LOG_S("fingerprint", print));
+    SP_LOG(SP_LOG_NOTICE, "keys", attester ? "attester.enrolled" : "worker.enrolled",
+           SP_LOG_S(attester ? "attester" : "worker", inv->name), SP_LOG_S("fingerprint", print));
     return SP_REFUSAL_NONE;
 }
 
@@ -315,7 +315,8 @@ static enum sp_rc people_find_undone(struct nodes_shell *s, struct sp_bus_princi
 {
     struct sp_db_stmt *q = NULL;
     enum sp_rc rc = keeper_store_query(
-        &s->store, "SELECT object, before FROM audit WHERE what IN ('key.revoke','worker.remove') AND after='revoked' ORDER BY seq", &q);
+        &s->store, "SELECT object, before FROM audit WHERE what IN ('key.revoke','worker.remove') AND after='revoked' ORDER BY seq",
+        &q);
     *found = false;
     while (rc == SP_OK && !*found && (rc = sp_db_row(q)) == SP_OK) {
         *found = people_is_undone(s, sp_db_get_text(q, 0), sp_db_get_text(q, 1), out);
@@ -335,8 +336,8 @@ static enum sp_rc people_revoke_again(struct nodes_shell *s)
     enum sp_rc rc = people_find_undone(s, &row, &found);
     for (uint32_t i = 0; rc == SP_OK && found && i < PEOPLE_REPAIRS_MAX; i++) {
         s->store.edited++;
-        SP_LOG(SP_LOG_ERROR, "store", "row.edited", SP_LOG_S("table", "principal"), SP_LOG_S("row", row.name), SP_LOG_S("file", s->store.path),
-               SP_LOG_S("effect", "revoked again, as the audit says"));
+        SP_LOG(SP_LOG_ERROR, "store", "row.edited", SP_LOG_S("table", "principal"), SP_LOG_S("row", row.name),
+               SP_LOG_S("file", s->store.path), SP_LOG_S("effect", "revoked again, as the audit says"));
         rc = keeper_store_begin(&s->store);
         rc = rc == SP_OK ? keeper_principals_put(s, &row, "") : rc;
         rc = rc == SP_OK ? people_bump(s) : rc;
@@ -381,9 +382,9 @@ static void people_list_row(const struct nodes_shell *s, json_t *list, const str
     uint64_t since_ms = heard_ms != 0 ? heard_ms : s->start_ms; /* nobody is lost before there was time to be heard */
     bool lost = row->role == SP_ROLE_WORKER && sp_mono_ms(nodes_shell_now(s).mono) - since_ms >= s->conf->keeper.worker_lost_ms;
     json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:b, s:s, s:b}", "name", row->name, "role",
-                                               sp_role_name(row->role), "curve", curve, "sign", sign, "adapters", row->adapters, "nodes",
-                                               row->nodes, "not_after", (json_int_t)row->not_after_s, "revoked", row->revoked, "fingerprint", print,
-                                               "lost", lost));
+                                          sp_role_name(row->role), "curve", curve, "sign", sign, "adapters", row->adapters, "nodes",
+                                          row->nodes, "not_after", (json_int_t)row->not_after_s, "revoked", row->revoked,
+                                          "fingerprint", print, "lost", lost));
 }
 
 json_t *keeper_people_list(struct nodes_shell *s)
@@ -426,8 +427,10 @@ static bool people_invite_words(const struct keeper_act *act, struct keeper_invi
     struct sp_selector selector;
     return name != NULL && adapters != NULL && sp_str_is_name(sp_str_of(name), SP_BUS_NAME_BYTES - 1) && adapters[0] != '\0' &&
            sp_selector_parse(sp_str_of(nodes), &selector, NULL) && sp_selector_labels_valid(sp_str_of(labels)) &&
-           sp_str_copy(inv->name, sizeof inv->name, sp_str_of(name)) && sp_str_copy(inv->adapters, sizeof inv->adapters, sp_str_of(adapters)) &&
-           sp_str_copy(inv->nodes, sizeof inv->nodes, sp_str_of(nodes)) && sp_str_copy(inv->labels, sizeof inv->labels, sp_str_of(labels));
+           sp_str_copy(inv->name, sizeof inv->name, sp_str_of(name)) &&
+           sp_str_copy(inv->adapters, sizeof inv->adapters, sp_str_of(adapters)) &&
+           sp_str_copy(inv->nodes, sizeof inv->nodes, sp_str_of(nodes)) &&
+           sp_str_copy(inv->labels, sizeof inv->labels, sp_str_of(labels));
 }
 
 json_t *keeper_people_send_invitation(struct nodes_shell *s, struct keeper_act *act, struct keeper_invitation *inv, uint64_t ttl_ms)
@@ -535,10 +538,12 @@ json_t *keeper_people_revoke(struct nodes_shell *s, struct keeper_act *act)
         return people_uninvite(s, act);
     }
     if (had == NULL || had->role == SP_ROLE_ENROL) {
-        return keeper_admin_refuse(act, SP_REFUSAL_NOT_FOUND, name != NULL ? name : "name", "no such principal", "see spicectl key list");
+        return keeper_admin_refuse(act, SP_REFUSAL_NOT_FOUND, name != NULL ? name : "name", "no such principal",
+                                   "see spicectl key list");
     }
     if (had->role == SP_ROLE_KEEPER || had->role == SP_ROLE_BROKER) {
-        return keeper_admin_refuse(act, SP_REFUSAL_CONFLICT, name, "a keeper and a broker carry revocations, so none can reach everybody about them",
+        return keeper_admin_refuse(act, SP_REFUSAL_CONFLICT, name,
+                                   "a keeper and a broker carry revocations, so none can reach everybody about them",
                                    "stop it, take it out of principals.yaml on every host and restart what runs there");
     }
     if (strcmp(act->verb, "worker.remove") == 0 && had->role != SP_ROLE_WORKER) {

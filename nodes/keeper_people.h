@@ -25,7 +25,8 @@ json_t *keeper_people_list(struct nodes_shell *s);
 json_t *keeper_people_invite(struct nodes_shell *s, struct keeper_act *act);
 /* Effect: makes this invitation, whose words were looked at; fills in inv->enrol. Gives the answer of the verb. */
 struct keeper_invitation;
-json_t *keeper_people_send_invitation(struct nodes_shell *s, struct keeper_act *act, struct keeper_invitation *inv, uint64_t ttl_ms);
+json_t *keeper_people_send_invitation(struct nodes_shell *s, struct keeper_act *act, struct keeper_invitation *inv,
+                                      uint64_t ttl_ms);
 json_t *keeper_people_revoke(struct nodes_shell *s, struct keeper_act *act);
 /* Effect: for the loop: SIGTERM and SIGINT end the keeper, SIGHUP makes it read principals.yaml again. */
 void keeper_people_on_signal(void *ctx, int signo, const struct sp_now *now);

@@ -44,7 +44,8 @@ static enum sp_rc pool_types(const json_t *object, struct sp_err *err)
         }
     }
     const json_t *warn = json_object_get(object, "accept_warn");
-    return warn == NULL || json_is_boolean(warn) ? SP_OK : sp_err_set(err, SP_E_INVALID, "accept_warn", "is neither true nor false");
+    return warn == NULL || json_is_boolean(warn) ? SP_OK
+                                                 : sp_err_set(err, SP_E_INVALID, "accept_warn", "is neither true nor false");
 }
 
 static enum sp_rc pool_checks(const json_t *list, const char *where, enum pool_role role, uint32_t group, struct pool_policy *out,
@@ -66,7 +67,8 @@ static enum sp_rc pool_checks(const json_t *list, const char *where, enum pool_r
             return sp_err_set(err, SP_E_INVALID, where, "check %s is named twice in this pool", json_string_value(one));
         }
         if (rc != SP_OK) {
-            return sp_err_set(err, SP_E_INVALID, where, rc == SP_E_LIMIT ? "more than 64 checks" : "holds something that is no name");
+            return sp_err_set(err, SP_E_INVALID, where,
+                              rc == SP_E_LIMIT ? "more than 64 checks" : "holds something that is no name");
         }
     }
     return SP_OK;

@@ -6,7 +6,7 @@
 #include "sp_hex.h"
 #include "sp_log.h"
 
-#define PRINCIPAL_COLUMNS "name, role, curve, sign, adapters, nodes, labels, not_after, revoked, mac"
+#define PRINCIPAL_COLUMNS  "name, role, curve, sign, adapters, nodes, labels, not_after, revoked, mac"
 #define INVITATION_COLUMNS "enrol, curve, expires_s, hash, name, adapters, nodes, labels, mac"
 
 static uint64_t principals_wall_s(const struct nodes_shell *s)
@@ -18,8 +18,13 @@ static void principal_mac(const struct nodes_shell *s, const struct sp_bus_princ
 {
     char numbers[64];
     (void)snprintf(numbers, sizeof numbers, "%u %llu %u", row->role, (unsigned long long)row->not_after_s, row->revoked ? 1u : 0u);
-    const struct sp_str parts[] = {sp_str_of(row->name), sp_str_of(numbers), sp_str_bytes(row->curve, 32), sp_str_bytes(row->sign, 32),
-                                   sp_str_of(row->adapters), sp_str_of(row->nodes), labels};
+    const struct sp_str parts[] = {sp_str_of(row->name),
+                                   sp_str_of(numbers),
+                                   sp_str_bytes(row->curve, 32),
+                                   sp_str_bytes(row->sign, 32),
+                                   sp_str_of(row->adapters),
+                                   sp_str_of(row->nodes),
+                                   labels};
     keeper_store_mac_list(&s->store, "principal", 0, parts, SP_COUNT(parts), mac);
 }
 
@@ -84,7 +89,9 @@ enum sp_rc keeper_principals_each(struct nodes_shell *s, void (*fn)(void *ctx, c
             fn(ctx, &row);
         }
     }
-    rc = rc == SP_E_NOT_FOUND ? keeper_store_query(&s->store, "SELECT " INVITATION_COLUMNS " FROM invitation WHERE expires_s>?1 ORDER BY enrol", &q) : rc;
+    rc = rc == SP_E_NOT_FOUND
+             ? keeper_store_query(&s->store, "SELECT " INVITATION_COLUMNS " FROM invitation WHERE expires_s>?1 ORDER BY enrol", &q)
+             : rc;
     if (rc == SP_OK) {
         sp_db_int(q, 1, (int64_t)principals_wall_s(s));
     }
@@ -104,7 +111,8 @@ enum sp_rc keeper_principals_each(struct nodes_shell *s, void (*fn)(void *ctx, c
 bool keeper_principals_find_invitation(struct nodes_shell *s, const uint8_t hash[32], struct keeper_invitation *out)
 {
     struct sp_db_stmt *q = NULL;
-    enum sp_rc rc = keeper_store_query(&s->store, "SELECT " INVITATION_COLUMNS " FROM invitation WHERE hash=?1 AND expires_s>?2", &q);
+    enum sp_rc rc =
+        keeper_store_query(&s->store, "SELECT " INVITATION_COLUMNS " FROM invitation WHERE hash=?1 AND expires_s>?2", &q);
     if (rc == SP_OK) {
         sp_db_blob(q, 1, hash, 32);
         sp_db_int(q, 2, (int64_t)principals_wall_s(s));
@@ -199,7 +207,7 @@ enum sp_rc keeper_principals_spend(struct nodes_shell *s, const uint8_t hash[32]
 }
 
 enum sp_rc keeper_principals_invite(struct nodes_shell *s, const struct keeper_invitation *inv, const uint8_t secret[32],
-                                      const uint8_t curve[32], uint64_t expires_s)
+                                    const uint8_t curve[32], uint64_t expires_s)
 {
     uint8_t hash[32];
     struct sp_db_stmt *q = NULL;
@@ -217,7 +225,7 @@ enum sp_rc keeper_principals_invite(struct nodes_shell *s, const struct keeper_i
     sp_db_text(q, 7, sp_str_of(inv->labels));
     sp_db_int(q, 8, (int64_t)expires_s);
     uint8_t mac[32];
-    const struct sp_str parts[] = {sp_str_bytes(hash, 32),    sp_str_of(inv->enrol), sp_str_bytes(curve, 32), sp_str_of(inv->name),
+    const struct sp_str parts[] = {sp_str_bytes(hash, 32),   sp_str_of(inv->enrol), sp_str_bytes(curve, 32), sp_str_of(inv->name),
                                    sp_str_of(inv->adapters), sp_str_of(inv->nodes), sp_str_of(inv->labels)};
     invitation_mac(s, parts, (int64_t)expires_s, mac);
     sp_db_blob(q, 9, mac, sizeof mac);

@@ -18,7 +18,8 @@ static inline bool keeper_invitation_is_attester(const struct keeper_invitation 
 }
 
 /* Effect: calls fn for every principal of the store, the temporary ones of invitations that have not ended included. */
-SP_MUST_USE enum sp_rc keeper_principals_each(struct nodes_shell *s, void (*fn)(void *ctx, const struct sp_bus_principal *row), void *ctx);
+SP_MUST_USE enum sp_rc keeper_principals_each(struct nodes_shell *s, void (*fn)(void *ctx, const struct sp_bus_principal *row),
+                                              void *ctx);
 /* Effect: inserts or replaces the row of that name. Borrows all. */
 SP_MUST_USE enum sp_rc keeper_principals_put(struct nodes_shell *s, const struct sp_bus_principal *row, const char *labels);
 /* Effect: before row takes its place: a name of principals.yaml may get new keys and lose them too; the keys it lost before stay revoked,
@@ -30,8 +31,8 @@ SP_MUST_USE enum sp_rc keeper_principals_revoke_next(struct nodes_shell *s, cons
 /* Effect: fills *out with the invitation whose secret has this SHA-256; false when there is none that has not ended. */
 bool keeper_principals_find_invitation(struct nodes_shell *s, const uint8_t hash[32], struct keeper_invitation *out);
 /* Effect: inserts an invitation; the secret is kept as its hash only. expires_s: wall clock. */
-SP_MUST_USE enum sp_rc keeper_principals_invite(struct nodes_shell *s, const struct keeper_invitation *inv, const uint8_t secret[32],
-                                                const uint8_t curve[32], uint64_t expires_s);
+SP_MUST_USE enum sp_rc keeper_principals_invite(struct nodes_shell *s, const struct keeper_invitation *inv,
+                                                const uint8_t secret[32], const uint8_t curve[32], uint64_t expires_s);
 /* Effect: removes the invitation of that hash. */
 SP_MUST_USE enum sp_rc keeper_principals_spend(struct nodes_shell *s, const uint8_t hash[32]);
 

@@ -4,7 +4,8 @@
 
 #include "keeper_store.h"
 
-void keeper_store_mac(const struct keeper_store *s, const char *purpose, int64_t place, struct sp_str a, struct sp_str b, uint8_t mac[32])
+void keeper_store_mac(const struct keeper_store *s, const char *purpose, int64_t place, struct sp_str a, struct sp_str b,
+                      uint8_t mac[32])
 {
     uint8_t head[56] = {0}, inner[64];
     (void)snprintf((char *)head, 16, "%s", purpose);
@@ -17,8 +18,8 @@ void keeper_store_mac(const struct keeper_store *s, const char *purpose, int64_t
     sp_crypto_hmac(&s->mac, all, sizeof all, mac);
 }
 
-void keeper_store_mac_list(const struct keeper_store *s, const char *purpose, int64_t place, const struct sp_str *parts, size_t count,
-                           uint8_t mac[32])
+void keeper_store_mac_list(const struct keeper_store *s, const char *purpose, int64_t place, const struct sp_str *parts,
+                           size_t count, uint8_t mac[32])
 {
     uint8_t hash[32];
     struct sp_crypto_sha256 h;

@@ -135,9 +135,12 @@ enum sp_rc keeper_store_open(struct keeper_store *s, const struct keeper_store_o
         sp_fs_join(s->reserve, sizeof s->reserve, o->dir, "reserve") != SP_OK) {
         return sp_err_set(err, SP_E_LIMIT, o->dir, "path is too long");
     }
-    struct sp_db_options options = {
-        .path = s->path, .schema = store_schema, .application_id = STORE_APPLICATION, .version = KEEPER_STORE_VERSION, .migrate = store_migrate,
-        .check = true};
+    struct sp_db_options options = {.path = s->path,
+                                    .schema = store_schema,
+                                    .application_id = STORE_APPLICATION,
+                                    .version = KEEPER_STORE_VERSION,
+                                    .migrate = store_migrate,
+                                    .check = true};
     rc = sp_db_open(&options, &s->db, err);
     if (rc != SP_OK) {
         return rc;
@@ -340,7 +343,8 @@ enum sp_rc keeper_store_perform(struct keeper_store *s, const struct keeper_core
     case KEEPER_JOURNAL:
         return store_journal(s, &e->u.journal);
     case KEEPER_AUDIT:
-        return keeper_store_audit(s, &(struct keeper_store_audit){a->wall_ms, "keeper", a->what, a->object, a->from, a->to, a->why});
+        return keeper_store_audit(s,
+                                  &(struct keeper_store_audit){a->wall_ms, "keeper", a->what, a->object, a->from, a->to, a->why});
     case KEEPER_HISTORY:
         return store_history(s, &e->u.history);
     case KEEPER_EPOCH:

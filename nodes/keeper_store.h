@@ -17,8 +17,8 @@
 #define KEEPER_STORE_VERSION        4u
 #define KEEPER_STORE_PRINCIPALS_MAX 4096u
 
-#define KEEPER_STORE_QUERIES_MAX 56u
-#define KEEPER_STORE_IDENTITIES "identities" /* meta: number of the latest change of an identity */
+#define KEEPER_STORE_QUERIES_MAX        56u
+#define KEEPER_STORE_IDENTITIES         "identities" /* meta: number of the latest change of an identity */
 #define KEEPER_STORE_IDENTITIES_DOUBTED "identities_doubted"
 
 struct keeper_store {
@@ -34,30 +34,30 @@ struct keeper_store {
     char path[512];
     char reserve[512];
     uint64_t reserve_bytes;
-    int64_t journal_seq; /* last row appended */
+    int64_t journal_seq;      /* last row appended */
     uint64_t journal_results; /* appended since the latest fold began */
-    int64_t folded;      /* journal row up to which records have everything */
-    int64_t fold_to;     /* journal row up to which the running fold will have everything */
-    bool folding;        /* a fold runs */
-    bool anchored;       /* the anchor says what follows */
+    int64_t folded;           /* journal row up to which records have everything */
+    int64_t fold_to;          /* journal row up to which the running fold will have everything */
+    bool folding;             /* a fold runs */
+    bool anchored;            /* the anchor says what follows */
     int64_t anchor_journal, anchor_audit;
     uint64_t anchor_identities; /* as the file said at the start, or was written */
-    uint32_t *fold_ids;  /* ids still to be written, rising */
+    uint32_t *fold_ids;         /* ids still to be written, rising */
     uint32_t fold_count, fold_next, fold_size;
     uint64_t history_keep_ms, audit_keep_ms; /* 0: for ever */
     int64_t audit_seq;
     uint8_t audit_head[32];
     int64_t committed_seq; /* audit row and hash as of the last commit */
     uint8_t committed_head[32];
-    int64_t committed_journal; /* journal row as of the last commit */
+    int64_t committed_journal;                 /* journal row as of the last commit */
     uint64_t identities, committed_identities; /* number of the latest change of an identity */
-    uint64_t edited;   /* rows seen whose MAC does not fit: counted for nothing */
-    bool reserve_gone; /* the reserve was given up for a full disk */
+    uint64_t edited;                           /* rows seen whose MAC does not fit: counted for nothing */
+    bool reserve_gone;                         /* the reserve was given up for a full disk */
 };
 
 struct keeper_store_options {
     const char *dir;
-    const uint8_t *mac_key; /* 32 bytes */
+    const uint8_t *mac_key;                                 /* 32 bytes */
     uint64_t reserve_bytes, history_keep_ms, audit_keep_ms; /* 0: for ever */
 };
 
@@ -66,7 +66,8 @@ struct keeper_store_loaded {
     uint64_t clock_boot; /* domain of its instants; 0: new store */
     uint64_t nodes, pairs, replayed, bad_records;
     uint64_t registry_version;
-    int64_t journal_gap; /* first row of the journal that is missing or was edited; 0: none. What it said, a fail perhaps, is not known (SI-3) */
+    int64_t
+        journal_gap; /* first row of the journal that is missing or was edited; 0: none. What it said, a fail perhaps, is not known (SI-3) */
 };
 
 /* Effect: opens or makes the store in dir. SP_E_VERSION, SP_E_CORRUPT, SP_E_AGAIN (somebody else has it), SP_E_FULL, SP_E_IO. */
@@ -95,9 +96,9 @@ struct keeper_store_audit {
 SP_MUST_USE enum sp_rc keeper_store_audit(struct keeper_store *s, const struct keeper_store_audit *a);
 
 struct keeper_store_verdict {
-    uint64_t rows;   /* present */
-    int64_t bad_seq; /* first row that does not fit the chain; 0: none */
-    int64_t cut_seq; /* rows up to this one were cut off by audit_keep; 0: none */
+    uint64_t rows;                  /* present */
+    int64_t bad_seq;                /* first row that does not fit the chain; 0: none */
+    int64_t cut_seq;                /* rows up to this one were cut off by audit_keep; 0: none */
     uint8_t cut_hash[32], head[32]; /* of that row; of the last row */
 };
 /* Effect: walks the chain from its beginning, or from where it was cut off. A note of a cut that is not ours counts for nothing. */
@@ -142,10 +143,11 @@ SP_MUST_USE enum sp_rc keeper_store_expire(struct keeper_store *s, uint64_t wall
 
 /* ---- seals of rows: whoever can write the file but has no key cannot make a row that counts (K36) ---- */
 /* MAC over a purpose, a number that ties the row to its place, and two pieces. */
-void keeper_store_mac(const struct keeper_store *s, const char *purpose, int64_t place, struct sp_str a, struct sp_str b, uint8_t mac[32]);
+void keeper_store_mac(const struct keeper_store *s, const char *purpose, int64_t place, struct sp_str a, struct sp_str b,
+                      uint8_t mac[32]);
 /* The same over any number of pieces, each with its length. */
-void keeper_store_mac_list(const struct keeper_store *s, const char *purpose, int64_t place, const struct sp_str *parts, size_t count,
-                           uint8_t mac[32]);
+void keeper_store_mac_list(const struct keeper_store *s, const char *purpose, int64_t place, const struct sp_str *parts,
+                           size_t count, uint8_t mac[32]);
 /* True when what is stored is that MAC. */
 bool keeper_store_mac_fits(const uint8_t mac[32], struct sp_str stored);
 void keeper_store_check_mac(const struct keeper_store *s, uint32_t id, uint32_t policy, struct sp_str body, uint8_t mac[32]);

@@ -14,7 +14,7 @@
 
 /* What every view needs of the present. */
 struct views_now {
-    uint64_t ms;      /* keeper clock */
+    uint64_t ms; /* keeper clock */
     uint64_t wall_ms;
 };
 
@@ -106,8 +106,9 @@ static json_t *views_pool_state(const struct nodes_shell *s, const struct node_r
     char why[KEEPER_WHY_BYTES];
     keeper_core_view(s->core, row, p, now.ms, &v);
     trust_eval_text(keeper_core_pool(s->core, p), &v.verdict, why, sizeof why);
-    return json_pack("{s:b, s:s, s:o, s:o, s:o, s:s}", "member", v.member, "tier", sp_tier_name(v.tier), "since", views_wall(v.since_ms),
-                     "until", views_instant(now, v.until_ms), "remaining_ms", views_number(v.member ? v.until_ms - now.ms : 0), "why", why);
+    return json_pack("{s:b, s:s, s:o, s:o, s:o, s:s}", "member", v.member, "tier", sp_tier_name(v.tier), "since",
+                     views_wall(v.since_ms), "until", views_instant(now, v.until_ms), "remaining_ms",
+                     views_number(v.member ? v.until_ms - now.ms : 0), "why", why);
 }
 
 /* The tier of a node over all its pools: bad evidence anywhere shows; otherwise the best there is. */
@@ -136,11 +137,12 @@ static json_t *views_node(struct nodes_shell *s, const struct node_row *row, str
             json_object_set_new(pools, keeper_core_pool(s->core, p)->name, views_pool_state(s, row, p, now));
         }
     }
-    return json_pack("{s:s, s:o, s:I, s:o, s:s, s:s, s:s, s:s, s:o, s:I, s:s, s:o}", "name", row->name, "key", views_key(row->key), "id",
-                     (json_int_t)row->id, "aliases", views_aliases(row->aliases), "address", row->address[0] != '\0' ? row->address : row->name, "tier",
-                     sp_tier_name(views_tier(s, row, now)), "state", sp_node_state_name(row->state), "origin",
-                     origins[row->origin < 3 ? row->origin : 1], "labels", views_labels(row->labels), "generation",
-                     (json_int_t)row->generation, "enrolment", keeper_identity_word(s, row), "pools", pools);
+    return json_pack("{s:s, s:o, s:I, s:o, s:s, s:s, s:s, s:s, s:o, s:I, s:s, s:o}", "name", row->name, "key", views_key(row->key),
+                     "id", (json_int_t)row->id, "aliases", views_aliases(row->aliases), "address",
+                     row->address[0] != '\0' ? row->address : row->name, "tier", sp_tier_name(views_tier(s, row, now)), "state",
+                     sp_node_state_name(row->state), "origin", origins[row->origin < 3 ? row->origin : 1], "labels",
+                     views_labels(row->labels), "generation", (json_int_t)row->generation, "enrolment",
+                     keeper_identity_word(s, row), "pools", pools);
 }
 
 static uint64_t views_limit(const struct keeper_act *act)
@@ -160,7 +162,8 @@ json_t *keeper_views_nodes(struct nodes_shell *s, struct keeper_act *act)
         const struct node_row *row = node_registry_at(nodes, id);
         bool wanted = all || row->state != SP_NODE_STATE_RETIRED;
         wanted = wanted && (name == NULL || strcmp(name, row->name) == 0);
-        wanted = wanted && (selector == NULL || sp_selector_text_match(sp_str_of(selector), sp_str_of(row->name), sp_str_of(row->labels)));
+        wanted = wanted &&
+                 (selector == NULL || sp_selector_text_match(sp_str_of(selector), sp_str_of(row->name), sp_str_of(row->labels)));
         if (wanted) {
             json_t *one = views_node(s, row, now);
             if (name != NULL) { /* in full for one; a list of a whole fleet would be mostly keys */
@@ -210,8 +213,8 @@ static json_t *views_job(uint64_t job)
     return json_string(text);
 }
 
-static json_t *views_result(const struct nodes_shell *s, const struct node_row *row, const struct pair_state *pair, const struct check_row *check,
-                            struct views_now now)
+static json_t *views_result(const struct nodes_shell *s, const struct node_row *row, const struct pair_state *pair,
+                            const struct check_row *check, struct views_now now)
 {
     struct pair_rule rule = check_table_rule(check);
     uint64_t until = 0;
@@ -225,14 +228,14 @@ static json_t *views_result(const struct nodes_shell *s, const struct node_row *
     }
     bool dated = pair->known != 0 && pair->issued_ms <= now.ms;
     bool affirms = pair->outcome == SP_OUTCOME_PASS || pair->outcome == SP_OUTCOME_WARN;
-    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:i, s:s, s:i, s:o}", "node", row->name, "check", check->name,
-                     "outcome", sp_outcome_name((unsigned)pair->outcome), "tier", sp_tier_name(tier), "reason",
-                     sp_reason_name((unsigned)pair->reason), "detail", views_text(detail), "measures", views_text(measures), "issued",
-                     dated ? views_instant(now, pair->issued_ms) : json_null(), "age_ms",
+    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:i, s:s, s:i, s:o}", "node", row->name, "check",
+                     check->name, "outcome", sp_outcome_name((unsigned)pair->outcome), "tier", sp_tier_name(tier), "reason",
+                     sp_reason_name((unsigned)pair->reason), "detail", views_text(detail), "measures", views_text(measures),
+                     "issued", dated ? views_instant(now, pair->issued_ms) : json_null(), "age_ms",
                      dated ? views_number(now.ms - pair->issued_ms) : json_null(), "remaining_ms",
-                     views_number(until > now.ms ? until - now.ms : 0), "job", views_job(pair->job), "attempt", (int)pair->attempt, "worker",
-                     keeper_core_worker(s->core, (uint32_t)pair->worker), "streak", affirms ? (int)pair->passes : (int)pair->fails, "since",
-                     views_wall((uint64_t)pair->since_s * SP_MS_PER_S));
+                     views_number(until > now.ms ? until - now.ms : 0), "job", views_job(pair->job), "attempt", (int)pair->attempt,
+                     "worker", keeper_core_worker(s->core, (uint32_t)pair->worker), "streak",
+                     affirms ? (int)pair->passes : (int)pair->fails, "since", views_wall((uint64_t)pair->since_s * SP_MS_PER_S));
 }
 
 static json_t *views_tests(struct nodes_shell *s, const struct keeper_act *act, struct views_now now)
@@ -247,14 +250,15 @@ static json_t *views_tests(struct nodes_shell *s, const struct keeper_act *act, 
             continue;
         }
         const struct check_row *check = check_table_at(keeper_core_checks(s->core), index);
-        if ((node_name != NULL && strcmp(node_name, row->name) != 0) || (check_name != NULL && strcmp(check_name, check->name) != 0)) {
+        if ((node_name != NULL && strcmp(node_name, row->name) != 0) ||
+            (check_name != NULL && strcmp(check_name, check->name) != 0)) {
             continue;
         }
-        json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:b, s:s}", "node", row->name, "check", check->name,
-                                              "outcome", sp_outcome_name(t->stamp.outcome), "tier", "none", "reason",
+        json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:s, s:s, s:o, s:o, s:o, s:b, s:s}", "node", row->name, "check",
+                                              check->name, "outcome", sp_outcome_name(t->stamp.outcome), "tier", "none", "reason",
                                               sp_reason_name(t->reason), "detail", views_text(sp_str_of(t->detail)), "issued",
-                                              views_instant(now, t->stamp.issued_ms), "job", views_job(t->stamp.job), "test", 1, "worker",
-                                              keeper_core_worker(s->core, t->stamp.worker)));
+                                              views_instant(now, t->stamp.issued_ms), "job", views_job(t->stamp.job), "test", 1,
+                                              "worker", keeper_core_worker(s->core, t->stamp.worker)));
     }
     return list;
 }
@@ -297,10 +301,10 @@ static const char *views_check_name(const struct nodes_shell *s, int64_t id)
 
 static json_t *views_run(const char *node, const char *check, const struct pair_run *run, struct sp_str detail)
 {
-    return json_pack("{s:s, s:s, s:s, s:s, s:o, s:o, s:I, s:o}", "node", node, "check", check, "outcome", sp_outcome_name(run->outcome),
-                     "reason", sp_reason_name(run->reason), "first", views_wall((uint64_t)run->since_s * SP_MS_PER_S), "last",
-                     views_wall((uint64_t)run->last_s * SP_MS_PER_S), "count", (json_int_t)run->count, "detail",
-                     views_text(detail));
+    return json_pack("{s:s, s:s, s:s, s:s, s:o, s:o, s:I, s:o}", "node", node, "check", check, "outcome",
+                     sp_outcome_name(run->outcome), "reason", sp_reason_name(run->reason), "first",
+                     views_wall((uint64_t)run->since_s * SP_MS_PER_S), "last", views_wall((uint64_t)run->last_s * SP_MS_PER_S),
+                     "count", (json_int_t)run->count, "detail", views_text(detail));
 }
 
 json_t *keeper_views_history(struct nodes_shell *s, struct keeper_act *act)
@@ -318,8 +322,10 @@ json_t *keeper_views_history(struct nodes_shell *s, struct keeper_act *act)
         const struct pair_state *p = &row->pairs[i];
         const char *check = views_check_name(s, p->check_id);
         bool wanted = p->run_count > 0 && (check_name == NULL || strcmp(check_name, check) == 0);
-        uint64_t last_ms = p->issued_ms == 0 || p->issued_ms > now.ms ? (uint64_t)p->since_s * SP_MS_PER_S : now.wall_ms - (now.ms - p->issued_ms);
-        struct pair_run run = {p->since_s, (uint32_t)(last_ms / SP_MS_PER_S), p->run_count, p->run_job, (uint16_t)p->reason, (uint8_t)p->outcome};
+        uint64_t last_ms =
+            p->issued_ms == 0 || p->issued_ms > now.ms ? (uint64_t)p->since_s * SP_MS_PER_S : now.wall_ms - (now.ms - p->issued_ms);
+        struct pair_run run = {p->since_s,         (uint32_t)(last_ms / SP_MS_PER_S), p->run_count, p->run_job, (uint16_t)p->reason,
+                               (uint8_t)p->outcome};
         struct sp_str text = text_pool_text(keeper_core_texts(s->core), p->text);
         const char *cut = text.n > 0 ? memchr(text.p, '\n', text.n) : NULL;
         text.n = cut != NULL ? (uint32_t)(cut - text.p) : text.n;
@@ -328,7 +334,8 @@ json_t *keeper_views_history(struct nodes_shell *s, struct keeper_act *act)
         }
     }
     enum sp_rc rc = keeper_store_query(
-        &s->store, "SELECT chk, since_s, last_s, count, outcome, reason, detail FROM history WHERE node=?1 ORDER BY since_s DESC", &q);
+        &s->store, "SELECT chk, since_s, last_s, count, outcome, reason, detail FROM history WHERE node=?1 ORDER BY since_s DESC",
+        &q);
     if (rc == SP_OK) {
         sp_db_int(q, 1, row->id);
     }
@@ -380,8 +387,13 @@ json_t *keeper_views_audit(struct nodes_shell *s, struct keeper_act *act)
     (void)nodes_shell_flush(s);
     enum sp_rc rc =
         json_is_integer(after)
-            ? keeper_store_query(&s->store, "SELECT seq, wall_ms, actor, what, object, before, after, why, hash FROM audit WHERE seq>?1 ORDER BY seq", &q)
-            : keeper_store_query(&s->store, "SELECT seq, wall_ms, actor, what, object, before, after, why, hash FROM audit WHERE seq>?1 ORDER BY seq DESC", &q);
+            ? keeper_store_query(
+                  &s->store,
+                  "SELECT seq, wall_ms, actor, what, object, before, after, why, hash FROM audit WHERE seq>?1 ORDER BY seq", &q)
+            : keeper_store_query(
+                  &s->store,
+                  "SELECT seq, wall_ms, actor, what, object, before, after, why, hash FROM audit WHERE seq>?1 ORDER BY seq DESC",
+                  &q);
     json_t *list = json_array();
     if (rc == SP_OK) {
         sp_db_int(q, 1, json_integer_value(after));
@@ -443,8 +455,10 @@ static json_t *views_fact(const struct nodes_shell *s, const struct node_row *ro
                      sp_tier_name(f.tier), "age_ms", dated ? views_number(now.ms - f.pair->issued_ms) : json_null(), "max_age_ms",
                      f.check != NULL ? views_number(f.check->max_age_ms) : json_null(), "remaining_ms",
                      views_number(f.until_ms > now.ms ? f.until_ms - now.ms : 0), "streak",
-                     !ran ? 0 : affirms ? (int)f.pair->passes : (int)f.pair->fails, "why", views_text(sp_str_of(why)), "runbook",
-                     f.check != NULL ? f.check->runbook : "");
+                     !ran      ? 0
+                     : affirms ? (int)f.pair->passes
+                               : (int)f.pair->fails,
+                     "why", views_text(sp_str_of(why)), "runbook", f.check != NULL ? f.check->runbook : "");
 }
 
 json_t *keeper_views_explain(struct nodes_shell *s, struct keeper_act *act)
@@ -496,9 +510,10 @@ json_t *keeper_views_trace(struct nodes_shell *s, struct keeper_act *act)
     const struct result_stamp *r = result_ring_find(keeper_core_ring(s->core), job);
     if (r != NULL) {
         const struct node_row *row = node_registry_at(keeper_core_nodes(s->core), r->node);
-        json_t *about = json_pack("{s:s, s:s, s:s, s:s, s:s, s:i}", "node", row != NULL ? row->name : "?", "check", views_check_name(s, r->check),
-                                  "outcome", sp_outcome_name(r->outcome), "code", sp_refusal_name(r->code), "worker",
-                                  keeper_core_worker(s->core, r->worker), "attempt", (int)r->attempt);
+        json_t *about =
+            json_pack("{s:s, s:s, s:s, s:s, s:s, s:i}", "node", row != NULL ? row->name : "?", "check",
+                      views_check_name(s, r->check), "outcome", sp_outcome_name(r->outcome), "code", sp_refusal_name(r->code),
+                      "worker", keeper_core_worker(s->core, r->worker), "attempt", (int)r->attempt);
         views_stamp(list, now, r->issued_ms * SP_US_PER_MS, "issued (lower bound in the ticket)", json_object());
         views_stamp(list, now, r->received_us, "result received",
                     json_pack("{s:I, s:I}", "worker_wait_us", (json_int_t)r->wait_us, "worker_run_us", (json_int_t)r->run_us));
@@ -517,9 +532,10 @@ json_t *keeper_views_status(struct nodes_shell *s, struct keeper_act *act)
     char head[65], boot[17];
     sp_hex_write(s->store.committed_head, 32, head);
     (void)snprintf(boot, sizeof boot, "%016llx", (unsigned long long)keeper_core_boot(s->core));
-    return json_pack("{s:b, s:b, s:b, s:I, s:I, s:I, s:I, s:s, s:I, s:s, s:I, s:o}", "ready", keeper_core_ready(s->core), "store_good",
-                     s->health.store_good, "clock_good", s->health.clock_good, "epoch", (json_int_t)keeper_core_epoch(s->core), "nodes",
-                     (json_int_t)keeper_core_nodes(s->core)->count, "pairs", (json_int_t)keeper_core_nodes(s->core)->pairs, "checks",
-                     (json_int_t)keeper_core_checks(s->core)->version, "boot", boot, "sequence", (json_int_t)keeper_core_sequence(s->core),
-                     "audit_head", head, "audit_rows", (json_int_t)s->store.committed_seq, "enrolment", keeper_identity_count(s));
+    return json_pack("{s:b, s:b, s:b, s:I, s:I, s:I, s:I, s:s, s:I, s:s, s:I, s:o}", "ready", keeper_core_ready(s->core),
+                     "store_good", s->health.store_good, "clock_good", s->health.clock_good, "epoch",
+                     (json_int_t)keeper_core_epoch(s->core), "nodes", (json_int_t)keeper_core_nodes(s->core)->count, "pairs",
+                     (json_int_t)keeper_core_nodes(s->core)->pairs, "checks", (json_int_t)keeper_core_checks(s->core)->version,
+                     "boot", boot, "sequence", (json_int_t)keeper_core_sequence(s->core), "audit_head", head, "audit_rows",
+                     (json_int_t)s->store.committed_seq, "enrolment", keeper_identity_count(s));
 }

@@ -26,12 +26,13 @@ int main(int argc, char **argv)
 {
     struct sp_process p = {0};
     const struct sp_opt_row rows[] = {SP_OPT_COMMON(&p.common)};
-    const struct sp_process_needs needs = {
-        .opt = {"spice-nodes", "", "Knows the nodes, takes results, and says who is in which pool, and why.", rows, SP_COUNT(rows), false},
-        .name = name_of,
-        .user = user_of,
-        .core_keys = true,
-        .serve = serve};
+    const struct sp_process_needs needs = {.opt = {"spice-nodes", "",
+                                                   "Knows the nodes, takes results, and says who is in which pool, and why.", rows,
+                                                   SP_COUNT(rows), false},
+                                           .name = name_of,
+                                           .user = user_of,
+                                           .core_keys = true,
+                                           .serve = serve};
     int code = 0;
     sp_opt_common_init(&p.common);
     return sp_process_options(&needs, argc, argv, &code) ? sp_process_run(&p, &needs) : code;

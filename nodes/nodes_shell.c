@@ -29,8 +29,12 @@ struct sp_now nodes_shell_now(const struct nodes_shell *s)
 
 void nodes_shell_send(struct nodes_shell *s, uint16_t type, const char *dest, int broker, struct sp_str body)
 {
-    struct sp_bus_out out = {
-        .type = type, .dest = dest, .broker = broker, .epoch = keeper_core_epoch(s->core), .body = (const uint8_t *)body.p, .body_bytes = body.n};
+    struct sp_bus_out out = {.type = type,
+                             .dest = dest,
+                             .broker = broker,
+                             .epoch = keeper_core_epoch(s->core),
+                             .body = (const uint8_t *)body.p,
+                             .body_bytes = body.n};
     if (sp_bus_send(s->bus, &out) != SP_BUS_SENT) {
         s->unsent++;
     }
@@ -115,7 +119,8 @@ void nodes_shell_step(struct nodes_shell *s, struct keeper_event *ev)
 static bool shell_commit(struct nodes_shell *s)
 {
     uint64_t start_ns = sp_clock_mono_ns();
-    enum sp_rc rc = s->dirty && keeper_store_folding(&s->store) ? keeper_store_fold_step(&s->store, s->core, s->conf->keeper.fold_rows) : SP_OK;
+    enum sp_rc rc =
+        s->dirty && keeper_store_folding(&s->store) ? keeper_store_fold_step(&s->store, s->core, s->conf->keeper.fold_rows) : SP_OK;
     rc = rc == SP_OK ? keeper_store_commit(&s->store) : rc;
     if (rc != SP_OK) {
         shell_store_failed(s, rc);
@@ -268,8 +273,9 @@ static void shell_look(struct nodes_shell *s, const struct sp_now *now)
     keeper_people_expire(s);
     uint64_t refused = keeper_core_counters(s->core)->pairs_refused;
     if (refused != s->pairs_refused) {
-        SP_LOG(SP_LOG_WARNING, "keeper", "results_max", SP_LOG_U("limit", s->conf->keeper.results_max), SP_LOG_U("refused", refused),
-               SP_LOG_S("effect", "results of pairs that are new count for nothing"), SP_LOG_S("hint", "raise keeper.results_max"));
+        SP_LOG(SP_LOG_WARNING, "keeper", "results_max", SP_LOG_U("limit", s->conf->keeper.results_max),
+               SP_LOG_U("refused", refused), SP_LOG_S("effect", "results of pairs that are new count for nothing"),
+               SP_LOG_S("hint", "raise keeper.results_max"));
         s->pairs_refused = refused;
     }
 }
@@ -314,7 +320,8 @@ static void shell_expire(struct nodes_shell *s, uint64_t now_ms)
     s->expire_ms = cut.more ? now_ms : s->expire_ms;
     if (cut.bad_seq != 0) {
         s->audit_bad++;
-        SP_LOG(SP_LOG_ERROR, "audit", "cut.refused", SP_LOG_I("row", cut.bad_seq), SP_LOG_S("why", "the chain does not fit: the audit was altered"),
+        SP_LOG(SP_LOG_ERROR, "audit", "cut.refused", SP_LOG_I("row", cut.bad_seq),
+               SP_LOG_S("why", "the chain does not fit: the audit was altered"),
                SP_LOG_S("effect", "nothing is cut off; spicectl audit verify"));
     }
 }
@@ -368,7 +375,10 @@ static struct sp_mono shell_deadline(void *ctx)
 {
     const struct nodes_shell *s = ctx;
     uint64_t at = keeper_core_next_deadline(s->core).us;
-    uint64_t others[] = {keeper_leases_deadline(s).us, s->look_ms * SP_US_PER_MS, s->export_ms * SP_US_PER_MS, sp_notify_deadline(&s->notify).us,
+    uint64_t others[] = {keeper_leases_deadline(s).us,
+                         s->look_ms * SP_US_PER_MS,
+                         s->export_ms * SP_US_PER_MS,
+                         sp_notify_deadline(&s->notify).us,
                          keeper_store_folding(&s->store) ? 0 : s->fold_ms * SP_US_PER_MS,
                          s->dirty || s->inventory.acting ? 0 : SP_NEVER};
     for (size_t i = 0; i < SP_COUNT(others); i++) {
@@ -380,7 +390,8 @@ static struct sp_mono shell_deadline(void *ctx)
 /* ---- start ---- */
 
 /* Decides whether what is proven goes on: only in the same boot of the host, and only from the store as it was left. */
-static enum sp_rc shell_resume(struct nodes_shell *s, const struct keeper_store_loaded *loaded, uint64_t clock_boot, struct sp_err *err)
+static enum sp_rc shell_resume(struct nodes_shell *s, const struct keeper_store_loaded *loaded, uint64_t clock_boot,
+                               struct sp_err *err)
 {
     char why[400];
     bool same = loaded->clock_boot == clock_boot;
@@ -404,9 +415,17 @@ static enum sp_rc shell_resume(struct nodes_shell *s, const struct keeper_store_
         keeper_core_void_all(s->core, sp_mono_ms(nodes_shell_now(s).mono));
     }
     char text[200];
-    (void)snprintf(text, sizeof text, "%.190s", !whole ? why : same ? "same boot: proven lifetimes go on" : "another boot: all results are void");
-    struct keeper_store_audit row = {.wall_ms = nodes_shell_now(s).wall.ms, .actor = s->name, .what = whole ? "keeper.start" : "keeper.rollback",
-                                     .object = s->name, .from = "", .to = "", .why = text};
+    (void)snprintf(text, sizeof text, "%.190s",
+                   !whole ? why
+                   : same ? "same boot: proven lifetimes go on"
+                          : "another boot: all results are void");
+    struct keeper_store_audit row = {.wall_ms = nodes_shell_now(s).wall.ms,
+                                     .actor = s->name,
+                                     .what = whole ? "keeper.start" : "keeper.rollback",
+                                     .object = s->name,
+                                     .from = "",
+                                     .to = "",
+                                     .why = text};
     rc = keeper_store_begin(&s->store);
     rc = rc == SP_OK ? keeper_store_meta_put(&s->store, "clock_boot", clock_boot) : rc;
     rc = rc == SP_OK ? keeper_store_meta_put(&s->store, "anchored", 1) : rc;

@@ -15,16 +15,18 @@
 #include "sp_stats.h"
 
 #define NODES_HOLD_BYTES (KEEPER_PENDING_BYTES_MAX + SP_FRAME_BYTES_MAX) /* bodies of results that wait for their commit */
-#define NODES_ROUNDS_MAX 8u            /* commits in a row before other work gets its turn */
-#define NODES_FOLD_MS 600000u          /* longest distance of background folds */
-#define NODES_FOLD_RESULTS_MIN 100000u /* a fold rewrites whole nodes: it waits for as many results as there are pairs, at least so many */
-#define NODES_RETRY_MS 2000u           /* after a full disk */
-#define NODES_EXPORT_MS 30000u         /* audit head to its other file; the promise is a minute */
-#define NODES_ANCHOR_MS 5000u          /* longest way back of a store that could be put in place of the latest one unseen */
-#define NODES_EXPIRE_MS 3600000u       /* longest distance of looks for old history and audit; an eighth of what is kept, if that is less */
-#define NODES_SLOTS_MAX 8192u          /* principals the bus may know */
-#define NODES_LOOK_MS 1000u            /* wall clock, log summaries */
-#define NODES_LOOK_QUIET_MS 2000u      /* the same while nothing is stored; the next message is not taken without a look */
+#define NODES_ROUNDS_MAX 8u                                              /* commits in a row before other work gets its turn */
+#define NODES_FOLD_MS    600000u                                         /* longest distance of background folds */
+#define NODES_FOLD_RESULTS_MIN                                                                                                     \
+    100000u                    /* a fold rewrites whole nodes: it waits for as many results as there are pairs, at least so many */
+#define NODES_RETRY_MS  2000u  /* after a full disk */
+#define NODES_EXPORT_MS 30000u /* audit head to its other file; the promise is a minute */
+#define NODES_ANCHOR_MS 5000u  /* longest way back of a store that could be put in place of the latest one unseen */
+#define NODES_EXPIRE_MS                                                                                                            \
+    3600000u /* longest distance of looks for old history and audit; an eighth of what is kept, if that is less */
+#define NODES_SLOTS_MAX     8192u /* principals the bus may know */
+#define NODES_LOOK_MS       1000u /* wall clock, log summaries */
+#define NODES_LOOK_QUIET_MS 2000u /* the same while nothing is stored; the next message is not taken without a look */
 
 /* A message for the shell itself; the handlers keeper_shell_on_MESSAGE work on it. */
 struct keeper_shell_in {
@@ -58,21 +60,21 @@ struct nodes_shell {
     struct enrolment_table identities;
     struct inventory inventory;
     char inventory_rules[INVENTORY_RULES_MAX][256]; /* pattern, then labels, each terminated */
-    uint8_t *hold; /* NODES_HOLD_BYTES, owned */
+    uint8_t *hold;                                  /* NODES_HOLD_BYTES, owned */
     uint32_t hold_used;
-    bool dirty;      /* the open transaction has rows */
-    bool waiting;    /* results wait for a commit */
-    uint64_t unsent; /* messages that could not leave; whoever misses one asks again */
+    bool dirty;              /* the open transaction has rows */
+    bool waiting;            /* results wait for a commit */
+    uint64_t unsent;         /* messages that could not leave; whoever misses one asks again */
     uint64_t nodes_refused;  /* nodes that keeper.nodes_max did not let in */
     uint64_t nodes_file_bad; /* files of nodes that were not applied */
     struct nodes_reports reports[8];
     uint64_t reports_refused; /* of actions of bridges */
-    uint64_t audit_cut;      /* rows removed by keeper.audit_keep */
-    uint64_t audit_bad;      /* cuts that were not made because the chain does not fit */
-    uint64_t pairs_refused;  /* as last said in the log */
-    uint64_t store_rolled;   /* the store was not the one that was left */
+    uint64_t audit_cut;       /* rows removed by keeper.audit_keep */
+    uint64_t audit_bad;       /* cuts that were not made because the chain does not fit */
+    uint64_t pairs_refused;   /* as last said in the log */
+    uint64_t store_rolled;    /* the store was not the one that was left */
     uint64_t anchor_ms;
-    uint64_t start_ms;       /* keeper clock */
+    uint64_t start_ms;                  /* keeper clock */
     uint64_t heard_ms[NODES_SLOTS_MAX]; /* keeper clock of the last message, by slot of the bus; 0: none since the start */
     uint64_t fold_ms, retry_ms, export_ms, expire_ms, look_ms, looked_ms, commits, look_commits, principals_version;
     uint64_t enrol_end_ms; /* wall clock: next end of an invitation; 0: none */

@@ -74,7 +74,8 @@ static enum sp_rc commit(struct call *c, enum sp_rc rc)
 
 static void warn_life(struct call *c, const struct check_def *def, json_t *answer)
 {
-    const struct catalog_profile *p = catalog_profile_find(c->a->catalog, def->profile[0] != '\0' ? def->profile : CHECKS_PROFILE_DEFAULT);
+    const struct catalog_profile *p =
+        catalog_profile_find(c->a->catalog, def->profile[0] != '\0' ? def->profile : CHECKS_PROFILE_DEFAULT);
     if (p == NULL || p->def.period_ms == 0 || def->max_age_ms >= (uint64_t)AGE_PERIODS * p->def.period_ms)
         return;
     (void)json_object_set_new(answer, "warnings",
@@ -86,10 +87,8 @@ static enum sp_rc check_change(struct call *c)
 {
     struct catalog_change *change = &c->a->change;
     char *text = json_dumps(change->json, JSON_COMPACT | JSON_SORT_KEYS);
-    struct store_check row = {.name = sp_str_of(change->def.name),
-                              .id = change->def.id,
-                              .revision = change->def.revision,
-                              .definition = sp_str_of(text)};
+    struct store_check row = {
+        .name = sp_str_of(change->def.name), .id = change->def.id, .revision = change->def.revision, .definition = sp_str_of(text)};
     enum sp_rc rc = text == NULL ? SP_E_NOMEM : store_begin(c->a->store);
     rc = commit(c, rc == SP_OK ? store_check_put(c->a->store, &row) : rc);
     free(text);
@@ -114,7 +113,10 @@ static enum sp_rc check_put_json(struct call *c, const json_t *json)
         return sp_err_set(&c->err, SP_E_LIMIT, change->def.name, "there are %u routes (adapter and labels) already", LANE_MAX);
     }
     c->answer = json_pack("{s:s, s:I, s:I, s:s, s:b}", "name", change->def.name, "id", (json_int_t)change->def.id, "revision",
-                          (json_int_t)change->def.revision, "change", !change->known ? "created" : change->same ? "unchanged" : "changed",
+                          (json_int_t)change->def.revision, "change",
+                          !change->known ? "created"
+                          : change->same ? "unchanged"
+                                         : "changed",
                           "dry_run", c->dry_run);
     warn_life(c, &change->def, c->answer);
     if (c->dry_run || change->same) {
@@ -200,7 +202,8 @@ static enum sp_rc named_nodes(struct call *c, const json_t *list, struct sp_str 
         struct sp_str name = {json_string_value(v), (uint32_t)json_string_length(v)};
         uint32_t index = json_is_string(v) ? registry_find_name(&c->a->core->registry, name) : WHEEL_NONE;
         if (index == WHEEL_NONE) {
-            (void)sp_err_set(&c->err, SP_E_NOT_FOUND, json_is_string(v) ? name.p : "nodes", "no such node is known to the scheduler");
+            (void)sp_err_set(&c->err, SP_E_NOT_FOUND, json_is_string(v) ? name.p : "nodes",
+                             "no such node is known to the scheduler");
             sp_err_hint(&c->err, "look at: spicectl node list; a node applied this moment needs about a second to get here");
             return SP_E_NOT_FOUND;
         }
@@ -229,8 +232,8 @@ static enum sp_rc check_run_on(struct call *c, const char *check, const struct s
         if (rc != SP_OK)
             return rc;
     }
-    c->answer = json_pack("{s:s, s:I, s:I, s:b, s:b}", "check", check, "nodes", (json_int_t)count, "runs", (json_int_t)started, "test",
-                          test, "dry_run", c->dry_run);
+    c->answer = json_pack("{s:s, s:I, s:I, s:b, s:b}", "check", check, "nodes", (json_int_t)count, "runs", (json_int_t)started,
+                          "test", test, "dry_run", c->dry_run);
     return SP_OK;
 }
 
@@ -266,7 +269,10 @@ static enum sp_rc profile_put(struct call *c)
     if (rc != SP_OK)
         return rc;
     c->answer = json_pack("{s:s, s:s, s:b}", "name", change->profile.name, "change",
-                          !change->known ? "created" : change->same ? "unchanged" : "changed", "dry_run", c->dry_run);
+                          !change->known ? "created"
+                          : change->same ? "unchanged"
+                                         : "changed",
+                          "dry_run", c->dry_run);
     if (c->dry_run || change->same) {
         json_decref(change->json);
         return SP_OK;
@@ -296,8 +302,8 @@ static enum sp_rc profile_delete(struct call *c)
     if (strcmp(name, CHECKS_PROFILE_DEFAULT) == 0)
         return sp_err_set(&c->err, SP_E_EXISTS, name, "the default profile can be changed, not deleted");
     if (user != NULL || c->a->core->checks.selected == index) {
-        (void)sp_err_set(&c->err, SP_E_EXISTS, name, "the profile is in use%s%s", user != NULL ? " by check " : ": it is selected for all",
-                         user != NULL ? user : "");
+        (void)sp_err_set(&c->err, SP_E_EXISTS, name, "the profile is in use%s%s",
+                         user != NULL ? " by check " : ": it is selected for all", user != NULL ? user : "");
         sp_err_hint(&c->err, "give the checks another profile, or select another one for all, first");
         return SP_E_EXISTS;
     }
@@ -324,7 +330,8 @@ static enum sp_rc profile_select(struct call *c)
         return catalog_no_check(c->a->catalog, check, &c->err);
     if (profile[0] != '\0' && catalog_profile_find(c->a->catalog, profile) == NULL)
         return catalog_no_profile(c->a->catalog, profile, &c->err);
-    c->answer = json_pack("{s:s, s:s, s:b, s:b}", "profile", profile, "check", check != NULL ? check : "", "all", all, "dry_run", c->dry_run);
+    c->answer = json_pack("{s:s, s:s, s:b, s:b}", "profile", profile, "check", check != NULL ? check : "", "all", all, "dry_run",
+                          c->dry_run);
     if (c->dry_run)
         return SP_OK;
     enum sp_rc rc = store_begin(c->a->store);
@@ -386,11 +393,13 @@ static const struct verb {
     enum sp_rc (*fn)(struct call *c);
     bool writes;
 } verbs[] = {
-    {"check.list", check_list, false},       {"check.put", check_put, true},           {"check.delete", check_delete, true},
-    {"check.stage", check_stage, true},      {"check.enable", check_enable, true},     {"check.run", check_run, true},
-    {"profile.list", profile_list, false},   {"profile.put", profile_put, true},       {"profile.delete", profile_delete, true},
-    {"profile.select", profile_select, true}, {"pairs.list", pairs_list, false},       {"stats.get", stats_get, false},
-    {"trace.get", trace_get, false},         {"ping", ping, false},
+    {"check.list", check_list, false},        {"check.put", check_put, true},
+    {"check.delete", check_delete, true},     {"check.stage", check_stage, true},
+    {"check.enable", check_enable, true},     {"check.run", check_run, true},
+    {"profile.list", profile_list, false},    {"profile.put", profile_put, true},
+    {"profile.delete", profile_delete, true}, {"profile.select", profile_select, true},
+    {"pairs.list", pairs_list, false},        {"stats.get", stats_get, false},
+    {"trace.get", trace_get, false},          {"ping", ping, false},
 };
 
 static enum sp_rc no_verb(struct call *c, struct sp_str verb)
@@ -431,8 +440,8 @@ enum sp_refusal admin_answer(struct admin *a, const struct msg_admin_request *re
                              json_t **answer)
 {
     json_error_t error;
-    json_t *args = request->args.n == 0 ? json_object()
-                                        : json_loadb(request->args.p, request->args.n, JSON_REJECT_DUPLICATES, &error);
+    json_t *args =
+        request->args.n == 0 ? json_object() : json_loadb(request->args.p, request->args.n, JSON_REJECT_DUPLICATES, &error);
     struct call c = {.a = a, .args = args, .who = operator_name, .id = request->id, .now = now};
     enum sp_rc rc = run_verb(&c, request->verb);
     if (rc != SP_OK) {

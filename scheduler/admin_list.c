@@ -5,9 +5,9 @@
 
 #include "sp_hex.h"
 
-#define JOB_SHIFT 40u
+#define JOB_SHIFT       40u
 #define JOB_COUNTER_MAX ((1ull << JOB_SHIFT) - 1)
-#define JOB_TEXT_BYTES 40u
+#define JOB_TEXT_BYTES  40u
 
 static json_t *number(uint64_t v)
 {
@@ -91,7 +91,8 @@ static const char *state_name(uint8_t state)
 
 static void job_text(uint64_t job, char to[JOB_TEXT_BYTES])
 {
-    (void)snprintf(to, JOB_TEXT_BYTES, "%llu-%llu", (unsigned long long)(job >> JOB_SHIFT), (unsigned long long)(job & JOB_COUNTER_MAX));
+    (void)snprintf(to, JOB_TEXT_BYTES, "%llu-%llu", (unsigned long long)(job >> JOB_SHIFT),
+                   (unsigned long long)(job & JOB_COUNTER_MAX));
 }
 
 static json_t *pair_row(const struct admin *a, uint32_t slot, struct sp_now now)
@@ -103,8 +104,8 @@ static json_t *pair_row(const struct admin *a, uint32_t slot, struct sp_now now)
     json_t *row = json_pack("{s:s, s:s%, s:s, s:i, s:b, s:s}", "check", a->core->checks.list[p->check]->def.name, "node", node.p,
                             (size_t)node.n, "state", state_name(p->state), "attempt", (int)p->attempt, "test",
                             (p->flags & PAIRS_TEST) != 0, "job", p->job != 0 ? job : "");
-    (void)json_object_set_new(row, "due_in_ms",
-                              p->due == UINT64_MAX ? json_null() : json_integer(((json_int_t)p->due - (json_int_t)now.mono.us) / 1000));
+    (void)json_object_set_new(
+        row, "due_in_ms", p->due == UINT64_MAX ? json_null() : json_integer(((json_int_t)p->due - (json_int_t)now.mono.us) / 1000));
     return row;
 }
 
@@ -139,8 +140,8 @@ static json_t *lanes_of(const struct scheduler_core *s)
         for (uint32_t b = 0; b < LANE_BROKERS_MAX; b++)
             if (s->lanes.brokers[b].boot != 0)
                 (void)json_array_append_new(brokers, json_pack("{s:b, s:o, s:o, s:I}", "up", s->lanes.brokers[b].up, "granted",
-                                                               number(l->credit[b].granted), "sent", number(l->credit[b].sent), "workers",
-                                                               (json_int_t)l->credit[b].workers));
+                                                               number(l->credit[b].granted), "sent", number(l->credit[b].sent),
+                                                               "workers", (json_int_t)l->credit[b].workers));
         (void)json_array_append_new(rows, json_pack("{s:s, s:s, s:I, s:o}", "adapter", l->adapter, "labels", l->labels, "waiting",
                                                     (json_int_t)l->waiting, "brokers", brokers));
     }
@@ -149,9 +150,9 @@ static json_t *lanes_of(const struct scheduler_core *s)
 
 static json_t *late_of(const struct scheduler_core *s)
 {
-    return json_pack("{s:o, s:o, s:o, s:o, s:o}", "count", number(s->stats.late_count), "p50_us", number(scheduler_core_late_at(s, 500)),
-                     "p99_us", number(scheduler_core_late_at(s, 990)), "p999_us", number(scheduler_core_late_at(s, 999)), "max_us",
-                     number(s->stats.late_max_us));
+    return json_pack("{s:o, s:o, s:o, s:o, s:o}", "count", number(s->stats.late_count), "p50_us",
+                     number(scheduler_core_late_at(s, 500)), "p99_us", number(scheduler_core_late_at(s, 990)), "p999_us",
+                     number(scheduler_core_late_at(s, 999)), "max_us", number(s->stats.late_max_us));
 }
 
 json_t *admin_list_stats(const struct admin *a, struct sp_now now)
@@ -163,14 +164,29 @@ json_t *admin_list_stats(const struct admin *a, struct sp_now now)
         const char *name;
         uint64_t value;
     } rows[] = {
-        {"epoch", s->epoch},           {"pairs", s->pairs.count},       {"checks", s->checks.live},
-        {"nodes", s->registry.present}, {"version", s->version},        {"nodes_version", s->nodes_version},
-        {"open_leases", s->open_leases}, {"backlog", scheduler_core_backlog(s)}, {"due", t->due},
-        {"issued", t->issued},         {"batches", t->batches},         {"closed", t->closed},
-        {"errors", t->errors},         {"retried", t->retried},         {"lost", t->lost},
-        {"returned", t->returned},     {"refused", t->refused},         {"stale", t->stale},
-        {"missed", t->missed},         {"unsent", t->unsent},           {"tests", t->tests},
-        {"no_checkpoint", t->no_checkpoint}, {"malformed", t->malformed},
+        {"epoch", s->epoch},
+        {"pairs", s->pairs.count},
+        {"checks", s->checks.live},
+        {"nodes", s->registry.present},
+        {"version", s->version},
+        {"nodes_version", s->nodes_version},
+        {"open_leases", s->open_leases},
+        {"backlog", scheduler_core_backlog(s)},
+        {"due", t->due},
+        {"issued", t->issued},
+        {"batches", t->batches},
+        {"closed", t->closed},
+        {"errors", t->errors},
+        {"retried", t->retried},
+        {"lost", t->lost},
+        {"returned", t->returned},
+        {"refused", t->refused},
+        {"stale", t->stale},
+        {"missed", t->missed},
+        {"unsent", t->unsent},
+        {"tests", t->tests},
+        {"no_checkpoint", t->no_checkpoint},
+        {"malformed", t->malformed},
     };
     json_t *o = json_object();
     for (size_t i = 0; i < SP_COUNT(rows); i++)
@@ -233,8 +249,8 @@ json_t *admin_list_trace(const struct admin *a, const json_t *args, struct sp_no
         node = s->registry.nodes[index].text;
     (void)json_array_append_new(stamps, stamp(now, row->due_us, "due", json_pack("{s:s, s:s}", "check", check, "node", node)));
     (void)json_array_append_new(stamps, stamp(now, row->issued_us, "issued",
-                                              json_pack("{s:i, s:o, s:I}", "attempt", (int)row->attempt, "sequence", number(row->sequence),
-                                                        "slot", (json_int_t)row->slot)));
+                                              json_pack("{s:i, s:o, s:I}", "attempt", (int)row->attempt, "sequence",
+                                                        number(row->sequence), "slot", (json_int_t)row->slot)));
     (void)json_object_set_new(o, "trace", number(row->sequence));
     bool out = row->slot < s->pairs.top && s->pairs.list[row->slot].job == job && s->pairs.list[row->slot].state == PAIRS_RUNNING;
     (void)json_object_set_new(o, "open", json_boolean(out));

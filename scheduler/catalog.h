@@ -41,11 +41,13 @@ struct catalog_change {
 bool catalog_init(struct catalog *c, uint32_t check_next);
 void catalog_fini(struct catalog *c);
 /* Effect: validates a check against the catalogue and prepares the change; nothing is kept yet. Errors for people in err. */
-SP_MUST_USE enum sp_rc catalog_check_make(const struct catalog *c, const json_t *json, struct catalog_change *out, struct sp_err *err);
+SP_MUST_USE enum sp_rc catalog_check_make(const struct catalog *c, const json_t *json, struct catalog_change *out,
+                                          struct sp_err *err);
 /* The same for a stored definition with its numbers. */
 SP_MUST_USE enum sp_rc catalog_check_restore(const json_t *json, uint32_t id, uint32_t revision, struct catalog_change *out,
                                              struct sp_err *err);
-SP_MUST_USE enum sp_rc catalog_profile_make(const struct catalog *c, const json_t *json, struct catalog_change *out, struct sp_err *err);
+SP_MUST_USE enum sp_rc catalog_profile_make(const struct catalog *c, const json_t *json, struct catalog_change *out,
+                                            struct sp_err *err);
 /* Effect: the change becomes part of the catalogue; takes its json. Never fails after make (room was checked). */
 void catalog_check_keep(struct catalog *c, struct catalog_change *change);
 void catalog_profile_keep(struct catalog *c, struct catalog_change *change);

@@ -13,8 +13,9 @@
 static const char *const categories[] = {"instance-identity", "configuration",  "executables",    "file-system",
                                          "hardware",          "runtime-opaque", "storage-opaque", "sourced-data"};
 
-static const char *const check_keys[] = {"name",     "adapter", "params",  "selector", "profile", "timeout", "retries",          "rise",    "fall",
-                                         "max_age",  "category", "runbook", "stage",   "labels",  "enabled", "allow_short_life", "dry_run", "kind"};
+static const char *const check_keys[] = {"name",    "adapter", "params",  "selector",         "profile",  "timeout",
+                                         "retries", "rise",    "fall",    "max_age",          "category", "runbook",
+                                         "stage",   "labels",  "enabled", "allow_short_life", "dry_run",  "kind"};
 static const char *const profile_keys[] = {"name",        "period",       "cron",     "splay",   "jitter", "windows",
                                            "max_running", "max_per_node", "priority", "dry_run", "kind"};
 
@@ -51,7 +52,8 @@ static void keys_known(struct reader *r, const char *const *keys, size_t count)
             continue;
         char hint[SP_ERR_HINT_BYTES];
         const char *near = sp_str_nearest(sp_str_of(key), keys, count);
-        (void)snprintf(hint, sizeof hint, "%s%s", near != NULL ? "did you mean " : "see spice-definitions(5)", near != NULL ? near : "");
+        (void)snprintf(hint, sizeof hint, "%s%s", near != NULL ? "did you mean " : "see spice-definitions(5)",
+                       near != NULL ? near : "");
         wrong(r, key, "unknown key", hint);
     }
 }
@@ -76,7 +78,8 @@ static void name_read(struct reader *r, const char *key, char *to, size_t size, 
 {
     text_read(r, key, to, size, "");
     if (r->rc == SP_OK && (to[0] != '\0' || required) && !sp_str_is_name(sp_str_of(to), (uint32_t)size - 1))
-        wrong(r, key, to[0] == '\0' ? "is missing" : "is no name", "names are letters, digits, '.', '_' and '-', first a letter or digit");
+        wrong(r, key, to[0] == '\0' ? "is missing" : "is no name",
+              "names are letters, digits, '.', '_' and '-', first a letter or digit");
 }
 
 static uint32_t number_read(struct reader *r, const char *key, uint32_t fallback, uint32_t min, uint32_t max)
@@ -266,10 +269,11 @@ enum sp_rc definition_json_check(const json_t *json, struct check_def *def, json
         json_decref(params);
         return r.rc;
     }
-    json_t *o = json_pack("{s:s, s:s, s:o, s:s, s:s, s:i, s:i, s:i, s:o, s:s, s:s, s:s, s:b}", "name", def->name, "adapter", def->adapter,
-                          "params", params, "selector", def->selector, "profile", def->profile, "retries", (int)def->retries, "rise",
-                          (int)def->rise, "fall", (int)def->fall, "category", definition_json_categories(def->category), "runbook",
-                          def->runbook, "stage", sp_stage_name(def->stage), "labels", def->labels, "enabled", def->enabled);
+    json_t *o =
+        json_pack("{s:s, s:s, s:o, s:s, s:s, s:i, s:i, s:i, s:o, s:s, s:s, s:s, s:b}", "name", def->name, "adapter", def->adapter,
+                  "params", params, "selector", def->selector, "profile", def->profile, "retries", (int)def->retries, "rise",
+                  (int)def->rise, "fall", (int)def->fall, "category", definition_json_categories(def->category), "runbook",
+                  def->runbook, "stage", sp_stage_name(def->stage), "labels", def->labels, "enabled", def->enabled);
     set_span(o, "timeout", def->timeout_ms);
     set_span(o, "max_age", def->max_age_ms);
     if (short_life)
@@ -336,8 +340,9 @@ enum sp_rc definition_json_profile(const json_t *json, struct profile_def *def, 
         json_decref(windows);
         return r.rc;
     }
-    json_t *o = json_pack("{s:s, s:i, s:o, s:i, s:i, s:i}", "name", def->name, "jitter", (int)def->jitter_percent, "windows", windows,
-                          "max_running", (int)def->max_running, "max_per_node", (int)def->max_per_node, "priority", (int)def->priority);
+    json_t *o =
+        json_pack("{s:s, s:i, s:o, s:i, s:i, s:i}", "name", def->name, "jitter", (int)def->jitter_percent, "windows", windows,
+                  "max_running", (int)def->max_running, "max_per_node", (int)def->max_per_node, "priority", (int)def->priority);
     if (def->period_ms != 0)
         set_span(o, "period", def->period_ms);
     else

@@ -9,12 +9,12 @@
 #include "check_def.h"
 #include "sp_err.h"
 
-#define DEFINITION_JSON_PARAMS_MAX 16384u /* bytes of the parameters as compact JSON */
+#define DEFINITION_JSON_PARAMS_MAX     16384u /* bytes of the parameters as compact JSON */
 #define DEFINITION_JSON_TIMEOUT_MS_MAX 3600000u
-#define DEFINITION_JSON_AGE_MS_MAX (30u * 86400000u)
-#define DEFINITION_JSON_RETRIES_MAX 10u
-#define DEFINITION_JSON_COUNT_MAX 1000u /* rise and fall */
-#define DEFINITION_JSON_CAP_MAX 1000000u
+#define DEFINITION_JSON_AGE_MS_MAX     (30u * 86400000u)
+#define DEFINITION_JSON_RETRIES_MAX    10u
+#define DEFINITION_JSON_COUNT_MAX      1000u /* rise and fall */
+#define DEFINITION_JSON_CAP_MAX        1000000u
 
 /* Effect: fills *def (but id, revision, digest, body) from the object; gives the complete definition with defaults filled in as *full,
  * which reads back to the same. Borrows json. */

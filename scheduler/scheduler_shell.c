@@ -16,22 +16,45 @@
 #include "sp_stats.h"
 
 #define BYE_LINGER_MS 500
-#define SUB "scheduler"
+#define SUB           "scheduler"
 
 enum gauge {
-    G_PAIRS, G_CHECKS, G_NODES, G_EPOCH, G_READY, G_OPEN, G_BACKLOG, G_DUE, G_ISSUED, G_BATCHES, G_CLOSED, G_ERRORS, G_RETRIED, G_LOST,
-    G_RETURNED, G_REFUSED, G_STALE, G_MISSED, G_UNSENT, G_MALFORMED, G_HINTS, G_SPARED, G_COUNT
+    G_PAIRS,
+    G_CHECKS,
+    G_NODES,
+    G_EPOCH,
+    G_READY,
+    G_OPEN,
+    G_BACKLOG,
+    G_DUE,
+    G_ISSUED,
+    G_BATCHES,
+    G_CLOSED,
+    G_ERRORS,
+    G_RETRIED,
+    G_LOST,
+    G_RETURNED,
+    G_REFUSED,
+    G_STALE,
+    G_MISSED,
+    G_UNSENT,
+    G_MALFORMED,
+    G_HINTS,
+    G_SPARED,
+    G_COUNT
 };
 
-static const char *const gauge_names[G_COUNT] = {
-    [G_PAIRS] = "scheduler.pairs",       [G_CHECKS] = "scheduler.checks",     [G_NODES] = "scheduler.nodes",
-    [G_EPOCH] = "scheduler.epoch",       [G_READY] = "scheduler.ready",       [G_OPEN] = "scheduler.open",
-    [G_BACKLOG] = "scheduler.backlog",   [G_DUE] = "scheduler.due",           [G_ISSUED] = "scheduler.issued",
-    [G_BATCHES] = "scheduler.batches",   [G_CLOSED] = "scheduler.closed",     [G_ERRORS] = "scheduler.errors",
-    [G_RETRIED] = "scheduler.retried",   [G_LOST] = "scheduler.lost",         [G_RETURNED] = "scheduler.returned",
-    [G_REFUSED] = "scheduler.refused",   [G_STALE] = "scheduler.stale",       [G_MISSED] = "scheduler.missed",
-    [G_UNSENT] = "scheduler.unsent",     [G_MALFORMED] = "scheduler.malformed",
-    [G_HINTS] = "scheduler.hints",       [G_SPARED] = "scheduler.hints_spared"};
+static const char *const gauge_names[G_COUNT] = {[G_PAIRS] = "scheduler.pairs",       [G_CHECKS] = "scheduler.checks",
+                                                 [G_NODES] = "scheduler.nodes",       [G_EPOCH] = "scheduler.epoch",
+                                                 [G_READY] = "scheduler.ready",       [G_OPEN] = "scheduler.open",
+                                                 [G_BACKLOG] = "scheduler.backlog",   [G_DUE] = "scheduler.due",
+                                                 [G_ISSUED] = "scheduler.issued",     [G_BATCHES] = "scheduler.batches",
+                                                 [G_CLOSED] = "scheduler.closed",     [G_ERRORS] = "scheduler.errors",
+                                                 [G_RETRIED] = "scheduler.retried",   [G_LOST] = "scheduler.lost",
+                                                 [G_RETURNED] = "scheduler.returned", [G_REFUSED] = "scheduler.refused",
+                                                 [G_STALE] = "scheduler.stale",       [G_MISSED] = "scheduler.missed",
+                                                 [G_UNSENT] = "scheduler.unsent",     [G_MALFORMED] = "scheduler.malformed",
+                                                 [G_HINTS] = "scheduler.hints",       [G_SPARED] = "scheduler.hints_spared"};
 
 struct scheduler_shell {
     struct scheduler_shell_options opt;
@@ -66,7 +89,12 @@ static void perform_send(struct scheduler_shell *self, const struct scheduler_co
 {
     size_t room = 0;
     uint8_t *body = sp_bus_body(self->bus, &room);
-    struct sp_bus_out out = {.type = e->type, .dest = e->dest, .broker = e->broker, .epoch = e->epoch, .trace = e->trace_id, .body = body,
+    struct sp_bus_out out = {.type = e->type,
+                             .dest = e->dest,
+                             .broker = e->broker,
+                             .epoch = e->epoch,
+                             .trace = e->trace_id,
+                             .body = body,
                              .body_bytes = e->bytes};
     enum sp_bus_sent sent = SP_BUS_TOO_LARGE;
     if (e->bytes <= room) {
@@ -93,10 +121,14 @@ static void perform_trace(const struct scheduler_core_effect *e)
         enum sp_log_level level;
         const char *event;
     } rows[] = {
-        [SCHEDULER_TRACE_EPOCH_GRANTED] = {SP_LOG_NOTICE, "epoch.granted"}, [SCHEDULER_TRACE_EPOCH_RAISED] = {SP_LOG_NOTICE, "epoch.raised"},
-        [SCHEDULER_TRACE_DEPOSED] = {SP_LOG_ERROR, "epoch.deposed"},        [SCHEDULER_TRACE_KEEPER_READY] = {SP_LOG_NOTICE, "keeper.ready"},
-        [SCHEDULER_TRACE_KEEPER_LOST] = {SP_LOG_WARNING, "keeper.lost"},    [SCHEDULER_TRACE_NODES] = {SP_LOG_INFO, "nodes"},
-        [SCHEDULER_TRACE_PAIRS_FULL] = {SP_LOG_ERROR, "pairs.full"},        [SCHEDULER_TRACE_CLOCK_STEP] = {SP_LOG_WARNING, "clock.step"},
+        [SCHEDULER_TRACE_EPOCH_GRANTED] = {SP_LOG_NOTICE, "epoch.granted"},
+        [SCHEDULER_TRACE_EPOCH_RAISED] = {SP_LOG_NOTICE, "epoch.raised"},
+        [SCHEDULER_TRACE_DEPOSED] = {SP_LOG_ERROR, "epoch.deposed"},
+        [SCHEDULER_TRACE_KEEPER_READY] = {SP_LOG_NOTICE, "keeper.ready"},
+        [SCHEDULER_TRACE_KEEPER_LOST] = {SP_LOG_WARNING, "keeper.lost"},
+        [SCHEDULER_TRACE_NODES] = {SP_LOG_INFO, "nodes"},
+        [SCHEDULER_TRACE_PAIRS_FULL] = {SP_LOG_ERROR, "pairs.full"},
+        [SCHEDULER_TRACE_CLOCK_STEP] = {SP_LOG_WARNING, "clock.step"},
     };
     SP_ASSERT(e->trace < SP_COUNT(rows));
     SP_LOG(rows[e->trace].level, SUB, rows[e->trace].event, SP_LOG_U("value", e->value), SP_LOG_U("more", e->more));
@@ -196,7 +228,8 @@ enum sp_rc scheduler_shell_on_admin_request(struct scheduler_shell_in *in, struc
     enum sp_refusal code = admin_answer(&self->admin, m, who, *sp_loop_now(self->opt.loop), &answer);
     char *text = answer != NULL ? json_dumps(answer, JSON_COMPACT | JSON_ENCODE_ANY) : NULL;
     json_decref(answer);
-    reply(self, SP_MSG_ADMIN_REPLY, who, &(struct msg_admin_reply){.id = m->id, .code = (uint16_t)code}, text != NULL ? text : "null");
+    reply(self, SP_MSG_ADMIN_REPLY, who, &(struct msg_admin_reply){.id = m->id, .code = (uint16_t)code},
+          text != NULL ? text : "null");
     free(text);
     return SP_OK;
 }
@@ -210,7 +243,8 @@ enum sp_rc scheduler_shell_on_view_request(struct scheduler_shell_in *in, struct
     enum sp_refusal code = bridge_view_answer(&self->admin, m, &answer);
     char *text = answer != NULL ? json_dumps(answer, JSON_COMPACT | JSON_ENCODE_ANY) : NULL;
     json_decref(answer);
-    reply(self, SP_MSG_VIEW_REPLY, who, &(struct msg_admin_reply){.id = m->id, .code = (uint16_t)code}, text != NULL ? text : "null");
+    reply(self, SP_MSG_VIEW_REPLY, who, &(struct msg_admin_reply){.id = m->id, .code = (uint16_t)code},
+          text != NULL ? text : "null");
     free(text);
     return SP_OK;
 }
@@ -298,13 +332,28 @@ static void on_stats(void *ctx)
     struct scheduler_shell *self = ctx;
     const struct scheduler_core *c = &self->core;
     const struct scheduler_core_stats *t = &c->stats;
-    const uint64_t values[G_COUNT] = {
-        [G_PAIRS] = c->pairs.count,   [G_CHECKS] = c->checks.live,    [G_NODES] = c->registry.present, [G_EPOCH] = c->epoch,
-        [G_READY] = scheduler_core_issues(c), [G_OPEN] = c->open_leases, [G_BACKLOG] = scheduler_core_backlog(c), [G_DUE] = t->due,
-        [G_ISSUED] = t->issued,       [G_BATCHES] = t->batches,       [G_CLOSED] = t->closed,          [G_ERRORS] = t->errors,
-        [G_RETRIED] = t->retried,     [G_LOST] = t->lost,             [G_RETURNED] = t->returned,      [G_REFUSED] = t->refused,
-        [G_STALE] = t->stale,         [G_MISSED] = t->missed,         [G_UNSENT] = t->unsent,          [G_MALFORMED] = t->malformed,
-        [G_HINTS] = t->hints,         [G_SPARED] = t->hints_spared};
+    const uint64_t values[G_COUNT] = {[G_PAIRS] = c->pairs.count,
+                                      [G_CHECKS] = c->checks.live,
+                                      [G_NODES] = c->registry.present,
+                                      [G_EPOCH] = c->epoch,
+                                      [G_READY] = scheduler_core_issues(c),
+                                      [G_OPEN] = c->open_leases,
+                                      [G_BACKLOG] = scheduler_core_backlog(c),
+                                      [G_DUE] = t->due,
+                                      [G_ISSUED] = t->issued,
+                                      [G_BATCHES] = t->batches,
+                                      [G_CLOSED] = t->closed,
+                                      [G_ERRORS] = t->errors,
+                                      [G_RETRIED] = t->retried,
+                                      [G_LOST] = t->lost,
+                                      [G_RETURNED] = t->returned,
+                                      [G_REFUSED] = t->refused,
+                                      [G_STALE] = t->stale,
+                                      [G_MISSED] = t->missed,
+                                      [G_UNSENT] = t->unsent,
+                                      [G_MALFORMED] = t->malformed,
+                                      [G_HINTS] = t->hints,
+                                      [G_SPARED] = t->hints_spared};
     for (unsigned i = 0; i < G_COUNT; i++)
         sp_stats_set(self->stats, self->gauge[i], values[i]);
 }

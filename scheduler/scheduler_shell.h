@@ -20,7 +20,8 @@ struct scheduler_shell_options {
 };
 
 /* Effect: opens the store, takes the next epoch, loads the definitions, connects. Gives *out. */
-SP_MUST_USE enum sp_rc scheduler_shell_open(const struct scheduler_shell_options *options, struct scheduler_shell **out, struct sp_err *err);
+SP_MUST_USE enum sp_rc scheduler_shell_open(const struct scheduler_shell_options *options, struct scheduler_shell **out,
+                                            struct sp_err *err);
 /* Effect: says good-bye, closes the store, nulls. */
 void scheduler_shell_close(struct scheduler_shell **self);
 struct sp_mono scheduler_shell_deadline(const struct scheduler_shell *self);

@@ -7,15 +7,15 @@
 
 #include "sp_fs.h"
 
-#define STORE_FILE "scheduler.db"
-#define STORE_RESERVE "reserve"
-#define STORE_APPLICATION 0x53504353u /* "SPCS" */
+#define STORE_FILE           "scheduler.db"
+#define STORE_RESERVE        "reserve"
+#define STORE_APPLICATION    0x53504353u /* "SPCS" */
 #define STORE_SCHEMA_VERSION 1u
-#define STORE_BYTES_PER_MB (1024u * 1024u)
+#define STORE_BYTES_PER_MB   (1024u * 1024u)
 
 /* Names of numbers. */
-#define NUMBER_VERSION "version"
-#define NUMBER_EPOCH "epoch"
+#define NUMBER_VERSION    "version"
+#define NUMBER_EPOCH      "epoch"
 #define NUMBER_CHECK_NEXT "check_next"
 
 static const char schema[] =
@@ -50,7 +50,8 @@ static const char *const statements[ST_COUNT] = {
     [ST_NUMBER_GET] = "SELECT value FROM number WHERE name=?1",
     [ST_NUMBER_SET] = "UPDATE number SET value=?2 WHERE name=?1",
     [ST_PROFILES] = "SELECT name,definition FROM profile ORDER BY name",
-    [ST_CHECKS] = "SELECT c.name,c.id,c.revision,c.definition,s.profile FROM chk c LEFT JOIN selected s ON s.chk=c.name ORDER BY c.id",
+    [ST_CHECKS] =
+        "SELECT c.name,c.id,c.revision,c.definition,s.profile FROM chk c LEFT JOIN selected s ON s.chk=c.name ORDER BY c.id",
     [ST_CHECK_PUT] = "INSERT INTO chk VALUES(?1,?2,?3,?4) ON CONFLICT(name) DO UPDATE SET id=?2,revision=?3,definition=?4",
     [ST_CHECK_DELETE] = "DELETE FROM chk WHERE name=?1",
     [ST_PROFILE_PUT] = "INSERT INTO profile VALUES(?1,?2) ON CONFLICT(name) DO UPDATE SET definition=?2",
@@ -189,7 +190,8 @@ enum sp_rc store_load(struct store *s, const struct store_loader *loader, struct
     sp_db_reset(s->st[ST_CHECKS]);
     if (!good) {
         (void)sp_err_set(err, SP_E_CORRUPT, s->path, "a stored definition is not valid");
-        sp_err_hint(err, "it was written by another version, or the file was edited; restore a backup or apply the definitions anew");
+        sp_err_hint(err,
+                    "it was written by another version, or the file was edited; restore a backup or apply the definitions anew");
         return SP_E_CORRUPT;
     }
     if (rc != SP_E_NOT_FOUND)

@@ -82,6 +82,6 @@ void window_text_format(const struct check_def_window *w, char to[WINDOW_TEXT_BY
                               last > day ? days[last] : "");
         day = last + 1;
     }
-    (void)snprintf(to + n, WINDOW_TEXT_BYTES - n, "%s%02u:%02u-%02u:%02u", n > 0 ? " " : "", w->from / 60u, w->from % 60u, w->to / 60u,
-                   w->to % 60u);
+    (void)snprintf(to + n, WINDOW_TEXT_BYTES - n, "%s%02u:%02u-%02u:%02u", n > 0 ? " " : "", w->from / 60u, w->from % 60u,
+                   w->to / 60u, w->to % 60u);
 }

@@ -18,43 +18,43 @@
 
 #include "param.h" /* struct sp_param, struct sp_param_value: the rows of a parameter table and their values */
 
-#define SP_ADAPTER_NAME_MAX 32u        /* characters of an adapter's name */
-#define SP_ADAPTER_DETAIL_MAX 1024u    /* bytes of a result's detail; the worker cuts what is longer */
-#define SP_ADAPTER_MEASURES_MAX 1024u  /* bytes of a result's measures; the worker drops what is longer */
+#define SP_ADAPTER_NAME_MAX       32u   /* characters of an adapter's name */
+#define SP_ADAPTER_DETAIL_MAX     1024u /* bytes of a result's detail; the worker cuts what is longer */
+#define SP_ADAPTER_MEASURES_MAX   1024u /* bytes of a result's measures; the worker drops what is longer */
 #define SP_ADAPTER_CHECKPOINT_MAX 1024u
-#define SP_ADAPTER_WHY_MAX 256u        /* bytes of an explanation, with its NUL */
+#define SP_ADAPTER_WHY_MAX        256u /* bytes of an explanation, with its NUL */
 
 /* ---- jobs and results ------------------------------------------------------------------------------------------ */
 
 /* A running check. Owned by the worker, lent to the adapter from start() until finish() or cancel(). */
 struct sp_adapter_job {
-    void *priv;           /* the adapter's own; NULL at start() */
-    const void *check;    /* what compile() returned for the definition of this check */
-    uint32_t slot;        /* number of the slot, < host->slots: adapters may keep arrays by it */
-    uint32_t timeout_ms;  /* as ordered */
-    uint64_t deadline_us; /* loop time at which the worker will cancel */
-    const char *node;     /* name of the node, NUL-terminated */
-    const char *address;  /* where to reach it; the name when none was given */
-    const uint8_t *ticket; /* of the wire, SP_TICKET_BYTES: who asked, when; for logs; NULL in rigs without a bus */
+    void *priv;                /* the adapter's own; NULL at start() */
+    const void *check;         /* what compile() returned for the definition of this check */
+    uint32_t slot;             /* number of the slot, < host->slots: adapters may keep arrays by it */
+    uint32_t timeout_ms;       /* as ordered */
+    uint64_t deadline_us;      /* loop time at which the worker will cancel */
+    const char *node;          /* name of the node, NUL-terminated */
+    const char *address;       /* where to reach it; the name when none was given */
+    const uint8_t *ticket;     /* of the wire, SP_TICKET_BYTES: who asked, when; for logs; NULL in rigs without a bus */
     const uint8_t *checkpoint; /* what the last run of this (check, node) pair left */
     size_t checkpoint_len;
 };
 
 /* Outcome of one job; all pointers borrowed by finish(). */
 struct sp_adapter_result {
-    uint8_t outcome;      /* enum sp_outcome of msg.h */
-    uint16_t reason;      /* enum sp_reason of msg.h */
-    const char *detail;   /* one line for people; NULL: empty; control characters and bad UTF-8 are replaced */
-    const char *measures; /* performance data "label=value[unit];warn;crit;min;max ..."; NULL: empty */
+    uint8_t outcome;         /* enum sp_outcome of msg.h */
+    uint16_t reason;         /* enum sp_reason of msg.h */
+    const char *detail;      /* one line for people; NULL: empty; control characters and bad UTF-8 are replaced */
+    const char *measures;    /* performance data "label=value[unit];warn;crit;min;max ..."; NULL: empty */
     const uint8_t *evidence; /* SHA-256 (32 bytes) of the raw evidence, or NULL */
     const uint8_t *checkpoint;
     size_t checkpoint_len;
-    uint64_t instance;    /* reset counter << 32 | restart counter of the node's TPM when it made the evidence; 0: not known */
+    uint64_t instance; /* reset counter << 32 | restart counter of the node's TPM when it made the evidence; 0: not known */
 };
 
 /* ---- services of the worker ------------------------------------------------------------------------------------ */
 
-#define SP_ADAPTER_IN 1u  /* readable, or hung up */
+#define SP_ADAPTER_IN  1u /* readable, or hung up */
 #define SP_ADAPTER_OUT 2u /* writable */
 #define SP_ADAPTER_ERR 4u /* reported only */
 
@@ -77,23 +77,23 @@ struct sp_adapter_timer {
 
 /* Who a node's attester and its TPM are, as enrolment left them and the keeper signed. Borrowed. */
 struct sp_adapter_identity {
-    uint32_t generation;  /* of the node */
-    uint8_t mode;         /* enum sp_enrolment of msg.h; never none */
-    const uint8_t *ak;    /* TPM2B_PUBLIC of the attestation key; NULL: no TPM is enrolled for the node */
+    uint32_t generation; /* of the node */
+    uint8_t mode;        /* enum sp_enrolment of msg.h; never none */
+    const uint8_t *ak;   /* TPM2B_PUBLIC of the attestation key; NULL: no TPM is enrolled for the node */
     size_t ak_len;
-    const uint8_t *ek;    /* 32 bytes: SHA-256 of the endorsement key's certificate, or of the key with first use; NULL: no TPM */
+    const uint8_t *ek; /* 32 bytes: SHA-256 of the endorsement key's certificate, or of the key with first use; NULL: no TPM */
 };
 
 /* One part of a document, or the end of the question. Borrowed. */
 struct sp_adapter_part {
-    uint16_t reason;      /* enum sp_reason of msg.h; not ok: the question has ended, and the fields from `bytes` on are empty */
-    const char *detail;   /* with a reason, for people; may be empty */
+    uint16_t reason;    /* enum sp_reason of msg.h; not ok: the question has ended, and the fields from `bytes` on are empty */
+    const char *detail; /* with a reason, for people; may be empty */
     const struct sp_adapter_identity *who; /* NULL with a reason that came before it was known */
-    const uint8_t *bytes; /* sealed by the node's own attester as its answer to this very question */
+    const uint8_t *bytes;                  /* sealed by the node's own attester as its answer to this very question */
     size_t n;
-    uint64_t offset;      /* of bytes in the document; the one before ended here */
-    uint64_t total;       /* bytes of the document; the same in every part */
-    bool last;            /* the question has ended */
+    uint64_t offset; /* of bytes in the document; the one before ended here */
+    uint64_t total;  /* bytes of the document; the same in every part */
+    bool last;       /* the question has ended */
 };
 
 /* What an attester is asked for. Borrowed for the call. */
@@ -113,10 +113,10 @@ struct sp_adapter_ask {
 /* Services the worker gives to an adapter; valid from init() to fini(). `self` is always the first argument. */
 struct sp_adapter_host {
     void *self;
-    uint32_t slots;         /* most jobs at once */
-    const char *prefix;     /* directory relative paths of settings and parameters start from */
-    const char *state_dir;  /* private directory of this worker, exists */
-    const char *run_dir;    /* directory for sockets, exists */
+    uint32_t slots;          /* most jobs at once */
+    const char *prefix;      /* directory relative paths of settings and parameters start from */
+    const char *state_dir;   /* private directory of this worker, exists */
+    const char *run_dir;     /* directory for sockets, exists */
     const char *libexec_dir; /* where helper programs (spice-exec) are */
 
     /* Time of this turn of the loop in microseconds (monotonic), read once per turn. */
@@ -141,7 +141,8 @@ struct sp_adapter_host {
      *   internal      there is no key for questions to the attester: it was revoked, or its row has no good one
      *   others        as the attester said
      * An answer that is not sealed by the node's attester for this question is dropped and counted; it ends nothing. */
-    void (*ask)(void *self, const struct sp_adapter_job *job, struct sp_adapter_ask *ask, const struct sp_adapter_question *question);
+    void (*ask)(void *self, const struct sp_adapter_job *job, struct sp_adapter_ask *ask,
+                const struct sp_adapter_question *question);
     /* Ends a question without an answer: part() is not called any more. Allowed within part(), and when nothing is asked. An adapter
      * calls it in cancel() and before finish(). */
     void (*ask_stop)(void *self, struct sp_adapter_ask *ask);

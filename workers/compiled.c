@@ -33,7 +33,8 @@ bool compiled_make(struct worker_adapters *adapters, const struct msg_definition
     struct rec_definition_body body;
     uint8_t digest[SP_CRYPTO_HASH_BYTES];
     sp_crypto_sha256(m->body.p, m->body.n, digest);
-    if (memcmp(digest, m->digest, sizeof digest) != 0 || rec_definition_body_decode((const uint8_t *)m->body.p, m->body.n, &body) != SP_OK) {
+    if (memcmp(digest, m->digest, sizeof digest) != 0 ||
+        rec_definition_body_decode((const uint8_t *)m->body.p, m->body.n, &body) != SP_OK) {
         SP_LOG(SP_LOG_WARNING, "worker", "definition.digest", SP_LOG_HEX("digest", m->digest, 8));
         return false;
     }

@@ -13,7 +13,7 @@
 #include "sp_random.h"
 
 #define RECORD_MAGIC 0x31424f53u /* "SOB1" */
-#define MARK_MAGIC 0x314d4f53u   /* "SOM1" */
+#define MARK_MAGIC   0x314d4f53u /* "SOM1" */
 
 /* In front of each body; the host's byte order, for the file never leaves the host. */
 struct record {
@@ -33,7 +33,7 @@ struct mark {
 };
 
 struct segment {
-    int fd; /* -1: not made yet */
+    int fd;        /* -1: not made yet */
     uint32_t end;  /* bytes written */
     uint32_t live; /* records not answered */
 };
@@ -46,7 +46,7 @@ struct outbox {
     uint64_t next;     /* sequence of the next record */
     uint32_t unmarked; /* answers since the mark was written */
     uint32_t current;
-    bool no_space; /* the last segment could not be made */
+    bool no_space;     /* the last segment could not be made */
     uint32_t segments; /* files we may have */
     struct segment segment[OUTBOX_SEGMENTS_MAX];
 };
@@ -139,8 +139,7 @@ static void replay_segment(struct outbox *self, uint32_t at, uint64_t first, str
             break;
         }
         if (head.sequence >= first && r->count < RESEND_ROWS) {
-            r->row[r->count++] =
-                (struct resend_place){head.sequence, at, pos + (uint32_t)sizeof head, head.bytes, head.results};
+            r->row[r->count++] = (struct resend_place){head.sequence, at, pos + (uint32_t)sizeof head, head.bytes, head.results};
         }
         last = head.sequence;
         pos += (uint32_t)sizeof head + head.bytes;
@@ -184,7 +183,8 @@ static enum sp_rc replay_all(struct outbox *self, uint64_t first, struct sp_err 
 
 static bool mark_read(struct outbox *self, struct mark *m)
 {
-    return pread(self->mark, m, sizeof *m, 0) == (ssize_t)sizeof *m && m->magic == MARK_MAGIC && m->sum == mark_sum(m) && m->first >= 1;
+    return pread(self->mark, m, sizeof *m, 0) == (ssize_t)sizeof *m && m->magic == MARK_MAGIC && m->sum == mark_sum(m) &&
+           m->first >= 1;
 }
 
 enum sp_rc outbox_open(const char *path, uint32_t segments, struct resend *window, struct outbox **out, struct sp_err *err)

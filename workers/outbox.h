@@ -21,17 +21,18 @@
 #include "resend.h"
 #include "sp_err.h"
 
-#define OUTBOX_SEGMENTS_MAX 256u
+#define OUTBOX_SEGMENTS_MAX  256u
 #define OUTBOX_SEGMENT_BYTES (4u << 20)
-#define OUTBOX_BODY_MAX (1u << 20) /* one record */
-#define OUTBOX_MARK_EVERY 64u      /* answered batches between two writes of the mark */
+#define OUTBOX_BODY_MAX      (1u << 20) /* one record */
+#define OUTBOX_MARK_EVERY    64u        /* answered batches between two writes of the mark */
 
 struct outbox;
 
 /* Effect: opens (makes) the outbox in directory `path` and puts every record that may be unanswered into `window`, oldest first;
  * `window` is initialised here and is borrowed for the life of the outbox. At most `segments` files (2 or more; files that are there
  * already are read in any case). Gives *out. */
-SP_MUST_USE enum sp_rc outbox_open(const char *path, uint32_t segments, struct resend *window, struct outbox **out, struct sp_err *err);
+SP_MUST_USE enum sp_rc outbox_open(const char *path, uint32_t segments, struct resend *window, struct outbox **out,
+                                   struct sp_err *err);
 /* Effect: writes the mark, closes, nulls. Unanswered records stay on disk. */
 void outbox_close(struct outbox **self);
 /* Effect: appends `count` encoded results as the next batch of the window; its number is in *batch. SP_E_FULL, SP_E_IO: nothing

@@ -4,10 +4,8 @@
 void returns_flush(struct returns *self, struct sp_bus *bus)
 {
     if (self->count > 0 && msg_job_return_end(&self->packer) == SP_OK) {
-        struct sp_bus_out out = {.type = SP_MSG_JOB_RETURN,
-                                 .broker = SP_BUS_ANY,
-                                 .body = self->body,
-                                 .body_bytes = sp_packer_bytes(&self->packer)};
+        struct sp_bus_out out = {
+            .type = SP_MSG_JOB_RETURN, .broker = SP_BUS_ANY, .body = self->body, .body_bytes = sp_packer_bytes(&self->packer)};
         (void)sp_bus_send(bus, &out);
     }
     self->count = 0;

@@ -50,7 +50,8 @@ static uint64_t store(struct sender *self)
     enum sp_rc rc = outbox_append(self->outbox, self->collected, sp_packer_bytes(&self->packer), self->count, &batch);
     if (rc != SP_OK) {
         if (!self->full) {
-            SP_LOG(SP_LOG_ERROR, "worker", "outbox.full", SP_LOG_S("why", sp_rc_text(rc)), SP_LOG_U("results", self->window.results));
+            SP_LOG(SP_LOG_ERROR, "worker", "outbox.full", SP_LOG_S("why", sp_rc_text(rc)),
+                   SP_LOG_U("results", self->window.results));
         }
         self->full = true;
         return RESEND_NONE;
@@ -98,8 +99,7 @@ static enum sp_bus_sent send_batch(struct sender *self, uint64_t batch, const ui
     if (msg_result_batch_encode(&w, &m) != SP_OK) {
         return SP_BUS_TOO_LARGE;
     }
-    struct sp_bus_out out = {
-        .type = SP_MSG_RESULT_BATCH, .broker = SP_BUS_ANY, .body = body, .body_bytes = sp_packer_bytes(&w)};
+    struct sp_bus_out out = {.type = SP_MSG_RESULT_BATCH, .broker = SP_BUS_ANY, .body = body, .body_bytes = sp_packer_bytes(&w)};
     return sp_bus_send(self->bus, &out);
 }
 
@@ -187,9 +187,7 @@ void sender_on_writable(struct sender *self)
 uint64_t sender_deadline(const struct sender *self)
 {
     uint64_t next = self->blocked || self->bus == NULL ? UINT64_MAX : resend_deadline(&self->window);
-    uint64_t hold = self->count == 0                     ? UINT64_MAX
-                    : resend_has_room(&self->window) ? self->due_us
-                                                     : self->since_us + SENDER_HOLD_US;
+    uint64_t hold = self->count == 0 ? UINT64_MAX : resend_has_room(&self->window) ? self->due_us : self->since_us + SENDER_HOLD_US;
     return next < hold ? next : hold;
 }
 

@@ -14,12 +14,12 @@
 #include "sp_bus.h"
 #include "sp_stats.h"
 
-#define SENDER_BATCH_BYTES_MAX (512u * 1024u) /* of encoded results */
-#define SENDER_HOLD_US 1000000u               /* longest wait of a result for a place in the window */
-#define SENDER_COMPANY_PART 16u               /* a result waits for others for this part of the time it has taken, */
-#define SENDER_COMPANY_LEAST_US 200u          /* not at all when that is less, */
-#define SENDER_COMPANY_MOST_US 10000u         /* and no longer than this */
-#define SENDER_PER_TURN 64u                   /* batches sent in one turn */
+#define SENDER_BATCH_BYTES_MAX  (512u * 1024u) /* of encoded results */
+#define SENDER_HOLD_US          1000000u       /* longest wait of a result for a place in the window */
+#define SENDER_COMPANY_PART     16u            /* a result waits for others for this part of the time it has taken, */
+#define SENDER_COMPANY_LEAST_US 200u           /* not at all when that is less, */
+#define SENDER_COMPANY_MOST_US  10000u         /* and no longer than this */
+#define SENDER_PER_TURN         64u            /* batches sent in one turn */
 
 struct sender {
     struct resend window;
@@ -29,11 +29,11 @@ struct sender {
     uint8_t *collected; /* encoded results not yet in a batch */
     uint8_t *scratch;   /* a batch read back */
     struct sp_packer packer;
-    uint32_t count;     /* results collected */
-    uint64_t since_us;  /* the oldest of them */
-    uint64_t due_us;    /* none of them waits for others any longer */
-    bool blocked;       /* the bus takes nothing now */
-    bool full;          /* the outbox took nothing last time */
+    uint32_t count;    /* results collected */
+    uint64_t since_us; /* the oldest of them */
+    uint64_t due_us;   /* none of them waits for others any longer */
+    bool blocked;      /* the bus takes nothing now */
+    bool full;         /* the outbox took nothing last time */
     uint64_t results, batches, acked, refused, lost;
 };
 

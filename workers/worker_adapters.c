@@ -6,7 +6,7 @@
 
 #include "sp_log.h"
 
-SP_STATIC_ASSERT(WORKER_ADAPTERS_ROWS * (SP_ADAPTER_NAME_MAX + 1) > 512, "more adapters than Hello can name are refused at start");
+SP_STATIC_ASSERT(WORKER_ADAPTERS_ROWS *(SP_ADAPTER_NAME_MAX + 1) > 512, "more adapters than Hello can name are refused at start");
 
 static void put_texts(struct sp_buf *b, const char *texts, size_t stride, uint32_t count)
 {
@@ -105,7 +105,8 @@ static bool is_named(const char *names, const char *name)
     return false;
 }
 
-static enum sp_rc refuse_unless_known(const struct sp_adapter *const *table, struct sp_str word, const char *where, struct sp_err *err)
+static enum sp_rc refuse_unless_known(const struct sp_adapter *const *table, struct sp_str word, const char *where,
+                                      struct sp_err *err)
 {
     const char *words[WORKER_ADAPTERS_ROWS];
     size_t n = 0;
@@ -136,7 +137,8 @@ static enum sp_rc refuse_settings(const struct sp_adapter *const *table, const s
         (void)snprintf(where, sizeof where, "worker.settings, line %u", (unsigned)n->key_line);
         rc = refuse_unless_known(table, n->key, where, err);
         if (rc == SP_OK && n->kind != SP_YAML_MAP) {
-            rc = sp_err_set(err, SP_E_INVALID, where, "settings of adapter %.*s must be a map: {KEY: VALUE}", (int)n->key.n, n->key.p);
+            rc = sp_err_set(err, SP_E_INVALID, where, "settings of adapter %.*s must be a map: {KEY: VALUE}", (int)n->key.n,
+                            n->key.p);
         }
     }
     return rc;
@@ -155,8 +157,8 @@ static enum sp_rc refuse_unknown(const struct sp_adapter *const *table, const st
     return refuse_settings(table, conf->settings, err);
 }
 
-enum sp_rc worker_adapters_open(struct worker_adapters *self, const struct sp_adapter *const *table, const struct sp_adapter_host *host,
-                                const struct sp_conf_worker *conf, struct sp_err *err)
+enum sp_rc worker_adapters_open(struct worker_adapters *self, const struct sp_adapter *const *table,
+                                const struct sp_adapter_host *host, const struct sp_conf_worker *conf, struct sp_err *err)
 {
     char why[SP_ADAPTER_WHY_MAX];
     bool all = conf->adapters[0] == '\0' || is_named(conf->adapters, "*");

@@ -6,7 +6,7 @@
 #include "adapter.h"
 #include "sp_conf.h"
 
-#define WORKER_ADAPTERS_ROWS 32u
+#define WORKER_ADAPTERS_ROWS  32u
 #define WORKER_SETTINGS_BYTES 16384u /* JSON of one adapter's settings */
 
 struct worker_adapter {
@@ -24,7 +24,8 @@ struct worker_adapters {
 /* Effect: starts each adapter of the table that the configuration names ("*" or nothing: all). An adapter that cannot work here is left
  * out with a warning, unless it was named: then SP_E_INVALID. `host` is borrowed until worker_adapters_close. */
 SP_MUST_USE enum sp_rc worker_adapters_open(struct worker_adapters *self, const struct sp_adapter *const *table,
-                                            const struct sp_adapter_host *host, const struct sp_conf_worker *conf, struct sp_err *err);
+                                            const struct sp_adapter_host *host, const struct sp_conf_worker *conf,
+                                            struct sp_err *err);
 void worker_adapters_close(struct worker_adapters *self);
 /* Returns the row of an adapter's name, WORKER_ADAPTERS_ROWS when it does not run here. */
 uint32_t worker_adapters_find(const struct worker_adapters *self, struct sp_str name);

@@ -17,8 +17,8 @@ static uint64_t now_us(const struct worker_ask *self)
 
 bool worker_ask_open(struct worker_ask *self, struct sp_loop *loop, struct sp_stats *stats, unsigned brokers)
 {
-    static const char *const names[WORKER_ASK_GAUGES] = {"ask.open",     "ask.flying", "ask.begun",   "ask.ended",  "ask.parts",
-                                                         "ask.bytes",    "ask.repeated", "ask.stray", "ask.foreign", "ask.broken"};
+    static const char *const names[WORKER_ASK_GAUGES] = {"ask.open",  "ask.flying",   "ask.begun", "ask.ended",   "ask.parts",
+                                                         "ask.bytes", "ask.repeated", "ask.stray", "ask.foreign", "ask.broken"};
     uint8_t seed[16];
     memset(self, 0, sizeof *self);
     self->loop = loop;
@@ -47,7 +47,8 @@ void worker_ask_begin(struct worker_ask *self, const struct sp_adapter_job *job,
 {
     uint64_t now = now_us(self), left = job->deadline_us > now ? job->deadline_us - now : 0;
     struct sp_ticket t = {0};
-    SP_ASSERT(ask->index == 0 && (job->ticket == NULL || sp_ticket_decode(job->ticket, &t) == SP_OK)); /* it was decoded when it came */
+    SP_ASSERT(ask->index == 0 &&
+              (job->ticket == NULL || sp_ticket_decode(job->ticket, &t) == SP_OK)); /* it was decoded when it came */
     const struct ask_begin b = {.node = sp_str_of(job->node),
                                 .kind = sp_str_of(question->kind),
                                 .args = sp_str_of(question->args),
@@ -84,7 +85,8 @@ static struct sp_adapter_identity identity_of(const struct identity_row *r)
 static void tell_ended(struct worker_ask *self)
 {
     struct ask_row row;
-    for (uint32_t n = self->core.list[ASK_ENDED].count; n > 0 && ask_core_pop(&self->core, &row); n--) { /* what ends meanwhile: next turn */
+    for (uint32_t n = self->core.list[ASK_ENDED].count; n > 0 && ask_core_pop(&self->core, &row);
+         n--) { /* what ends meanwhile: next turn */
         struct sp_adapter_ask *ask = row.user;
         const struct sp_adapter_part part = {.reason = row.reason, .detail = row.detail, .last = true};
         ask->index = 0;
@@ -110,7 +112,8 @@ void worker_ask_on_evidence(struct worker_ask *self, const struct sp_bus_princip
                                          .offset = m->offset,
                                          .total = m->total,
                                          .last = verdict == ASK_LAST};
-    if (verdict == ASK_LAST) { /* it may be used for the next question at once; its row, and who is in it, stays until part() returned */
+    if (verdict ==
+        ASK_LAST) { /* it may be used for the next question at once; its row, and who is in it, stays until part() returned */
         ask->index = 0;
         ask->part(ask, &part);
         ask_core_stop(&self->core, at);
@@ -144,14 +147,16 @@ static bool introduce(struct worker_ask *self, const struct msg_identity *m)
     memcpy(row.sign, m->sign.p, sizeof row.sign);
     const struct sp_bus_principal *had = sp_bus_principal_find(self->bus, row.name);
     /* The file's own rows stay as they are; the core compares keys. */
-    return (had != NULL && (had->from_file || memcmp(had->sign, row.sign, sizeof row.sign) == 0)) || sp_bus_principal_put(self->bus, &row);
+    return (had != NULL && (had->from_file || memcmp(had->sign, row.sign, sizeof row.sign) == 0)) ||
+           sp_bus_principal_put(self->bus, &row);
 }
 
 void worker_ask_on_identity(struct worker_ask *self, const struct msg_identity *m)
 {
     if (m->code == SP_REFUSAL_NONE && identity_message_ok(m) && !introduce(self, m)) {
         self->forgotten++;
-        SP_LOG(SP_LOG_ERROR, "worker", "attester.unknown", SP_LOG_V("attester", m->attester), SP_LOG_S("why", "no room among the principals"));
+        SP_LOG(SP_LOG_ERROR, "worker", "attester.unknown", SP_LOG_V("attester", m->attester),
+               SP_LOG_S("why", "no room among the principals"));
         return; /* the question ends at its deadline */
     }
     ask_core_identity(&self->core, m);
@@ -166,7 +171,9 @@ static enum sp_bus_sent send_request(struct worker_ask *self, const struct ask_r
                                      .nonce = r->nonce,
                                      .args = sp_str_of(r->args),
                                      .offset = r->offset,
-                                     .expires_ms = left_ms == 0 ? 1 : left_ms < UINT32_MAX ? (uint32_t)left_ms : UINT32_MAX};
+                                     .expires_ms = left_ms == 0           ? 1
+                                                   : left_ms < UINT32_MAX ? (uint32_t)left_ms
+                                                                          : UINT32_MAX};
     struct sp_packer w;
     size_t room = 0;
     uint8_t *body = sp_bus_body(self->bus, &room);
@@ -210,7 +217,8 @@ static void send_wants(struct worker_ask *self, uint64_t now)
         uint8_t *body = sp_bus_body(self->bus, &room);
         sp_packer_init(&w, body, room);
         if (msg_identity_get_encode(&w, &m) == SP_OK) {
-            struct sp_bus_out out = {.type = SP_MSG_IDENTITY_GET, .broker = (int)broker, .body = body, .body_bytes = sp_packer_bytes(&w)};
+            struct sp_bus_out out = {
+                .type = SP_MSG_IDENTITY_GET, .broker = (int)broker, .body = body, .body_bytes = sp_packer_bytes(&w)};
             (void)sp_bus_send(self->bus, &out); /* the core asks again */
         }
     }
@@ -235,9 +243,16 @@ uint64_t worker_ask_deadline(const struct worker_ask *self)
 void worker_ask_on_stats(struct worker_ask *self)
 {
     const struct ask_core *c = &self->core;
-    const uint64_t value[WORKER_ASK_GAUGES] = {c->size - c->list[ASK_FREE].count, c->list[ASK_FLYING].count, c->counts.begun,
-                                               c->counts.ended,  c->counts.parts, c->counts.bytes,  c->counts.repeated,
-                                               c->counts.stray,  c->counts.foreign, c->counts.broken};
+    const uint64_t value[WORKER_ASK_GAUGES] = {c->size - c->list[ASK_FREE].count,
+                                               c->list[ASK_FLYING].count,
+                                               c->counts.begun,
+                                               c->counts.ended,
+                                               c->counts.parts,
+                                               c->counts.bytes,
+                                               c->counts.repeated,
+                                               c->counts.stray,
+                                               c->counts.foreign,
+                                               c->counts.broken};
     for (unsigned i = 0; i < WORKER_ASK_GAUGES; i++) {
         sp_stats_set(self->stats, self->gauge[i], value[i]);
     }

@@ -5,9 +5,10 @@
 
 void worker_gauges_open(struct worker_gauges *self, struct sp_stats *stats)
 {
-    static const char *const names[] = {"worker.running", "worker.waiting", "worker.started", "worker.finished", "worker.deadline",
-                                        "worker.returned", "worker.changed", "outbox.batches", "outbox.results", "outbox.repeated",
-                                        "outbox.lost", "outbox.refused", "worker.definition_hits", "worker.definition_misses"};
+    static const char *const names[] = {"worker.running",         "worker.waiting",          "worker.started", "worker.finished",
+                                        "worker.deadline",        "worker.returned",         "worker.changed", "outbox.batches",
+                                        "outbox.results",         "outbox.repeated",         "outbox.lost",    "outbox.refused",
+                                        "worker.definition_hits", "worker.definition_misses"};
     SP_STATIC_ASSERT(SP_COUNT(names) == WORKER_GAUGES, "a name for each, in the order of worker_gauges_set");
     self->stats = stats;
     for (unsigned i = 0; i < WORKER_GAUGES; i++) {

@@ -27,7 +27,8 @@ static void on_ready(void *ctx, uint32_t events, const struct sp_now *now)
 static bool host_watch(void *ctx, struct sp_adapter_watch *w, uint32_t events)
 {
     struct worker_host *self = ctx;
-    uint32_t want = ((events & SP_ADAPTER_IN) != 0 ? (uint32_t)EPOLLIN : 0) | ((events & SP_ADAPTER_OUT) != 0 ? (uint32_t)EPOLLOUT : 0);
+    uint32_t want =
+        ((events & SP_ADAPTER_IN) != 0 ? (uint32_t)EPOLLIN : 0) | ((events & SP_ADAPTER_OUT) != 0 ? (uint32_t)EPOLLOUT : 0);
     enum sp_rc rc = SP_OK;
     if (events == w->events) {
         return true;
@@ -118,7 +119,8 @@ static void host_ask_stop(void *ctx, struct sp_adapter_ask *ask)
     ask->index = 0;
 }
 
-static void host_ask(void *ctx, const struct sp_adapter_job *job, struct sp_adapter_ask *ask, const struct sp_adapter_question *question)
+static void host_ask(void *ctx, const struct sp_adapter_job *job, struct sp_adapter_ask *ask,
+                     const struct sp_adapter_question *question)
 {
     struct worker_host *self = ctx;
     (void)job;

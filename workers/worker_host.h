@@ -7,9 +7,9 @@
 #include "sp_heap.h"
 #include "sp_loop.h"
 
-#define WORKER_HOST_TIMERS 64u          /* at start; doubles */
+#define WORKER_HOST_TIMERS     64u      /* at start; doubles */
 #define WORKER_HOST_TIMERS_MAX 1048576u /* set at one time */
-#define WORKER_HOST_FIRE_MAX 512u       /* timers fired per turn, so that input is not starved */
+#define WORKER_HOST_FIRE_MAX   512u     /* timers fired per turn, so that input is not starved */
 
 struct worker_host {
     struct sp_loop *loop;            /* borrowed */
@@ -17,7 +17,7 @@ struct worker_host {
     struct sp_adapter_timer **timer; /* private; by id */
     uint32_t *free_id;               /* private; stack */
     uint32_t free_count;
-    uint64_t watches; /* changes of descriptors, for statistics */
+    uint64_t watches;               /* changes of descriptors, for statistics */
     struct sp_adapter_ask **asking; /* private; questions that will end with the next tick */
     uint32_t asking_count, asking_size;
 };

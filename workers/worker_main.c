@@ -61,12 +61,8 @@ static int serve(struct sp_process *p, struct sp_err *err)
     sp_notify_init(&w.notify);
     enum sp_rc rc = sp_loop_new(&lo, &w.loop, err);
     if (rc == SP_OK) {
-        struct worker_shell_options so = {.loop = w.loop,
-                                          .conf = p->conf,
-                                          .keys = p->keys,
-                                          .name = p->common.name,
-                                          .adapters = sp_adapters,
-                                          .notify = &w.notify};
+        struct worker_shell_options so = {
+            .loop = w.loop, .conf = p->conf, .keys = p->keys, .name = p->common.name, .adapters = sp_adapters, .notify = &w.notify};
         rc = worker_shell_open(&so, &w.shell, err);
     }
     if (rc == SP_OK) {
@@ -89,13 +85,14 @@ int main(int argc, char **argv)
         SP_OPT_COMMON(&p.common),
         {"wait", 'w', SP_OPT_SPAN, &wait_ms, "TIME", "enrol: how long to wait for the keeper's answer", 0},
     };
-    const struct sp_process_needs needs = {
-        .opt = {"spice-worker", "[enrol TOKEN]", "Runs checks through adapters and reports each exactly once.", rows, SP_COUNT(rows), false},
-        .name = name_of,
-        .user = user_of,
-        .exact_timers = true,
-        .descriptors = DESCRIPTORS,
-        .serve = serve};
+    const struct sp_process_needs needs = {.opt = {"spice-worker", "[enrol TOKEN]",
+                                                   "Runs checks through adapters and reports each exactly once.", rows,
+                                                   SP_COUNT(rows), false},
+                                           .name = name_of,
+                                           .user = user_of,
+                                           .exact_timers = true,
+                                           .descriptors = DESCRIPTORS,
+                                           .serve = serve};
     int code = 0;
     /* The verb comes first, its options may follow the token. */
     bool enrols = argc > 1 && strcmp(argv[1], "enrol") == 0;

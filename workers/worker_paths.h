@@ -13,6 +13,7 @@ struct worker_paths {
 };
 
 /* Effect: fills *out, and makes the state and run directories. */
-SP_MUST_USE enum sp_rc worker_paths_find(const struct sp_conf *conf, const char *name, struct worker_paths *out, struct sp_err *err);
+SP_MUST_USE enum sp_rc worker_paths_find(const struct sp_conf *conf, const char *name, struct worker_paths *out,
+                                         struct sp_err *err);
 
 #endif

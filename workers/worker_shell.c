@@ -11,10 +11,10 @@
 #include "msg.h"
 #include "returns.h"
 #include "sender.h"
+#include "sp_crypto.h"
 #include "sp_log.h"
 #include "sp_random.h"
 #include "sp_stats.h"
-#include "sp_crypto.h"
 #include "sp_ticket.h"
 #include "worker_adapters.h"
 #include "worker_ask.h"
@@ -24,7 +24,8 @@
 #include "worker_paths.h"
 
 SP_STATIC_ASSERT(WORKER_TICKET_BYTES == SP_TICKET_BYTES, "core and wire agree");
-SP_STATIC_ASSERT(SP_ADAPTER_DETAIL_MAX == REC_RESULT_DETAIL_MAX && SP_ADAPTER_MEASURES_MAX == REC_RESULT_MEASURES_MAX, "adapter.h and wire agree");
+SP_STATIC_ASSERT(SP_ADAPTER_DETAIL_MAX == REC_RESULT_DETAIL_MAX && SP_ADAPTER_MEASURES_MAX == REC_RESULT_MEASURES_MAX,
+                 "adapter.h and wire agree");
 SP_STATIC_ASSERT(SP_ADAPTER_CHECKPOINT_MAX == REC_RESULT_CHECKPOINT_MAX, "adapter.h and wire agree");
 
 struct worker_shell {
@@ -42,7 +43,7 @@ struct worker_shell {
     uint32_t wait_latency, run_latency;
     struct worker_paths paths;
     struct worker_effects effects;
-    struct worker_effects nested; /* of a finish() within start() */
+    struct worker_effects nested;                                          /* of a finish() within start() */
     char detail[SP_ADAPTER_DETAIL_MAX], measures[SP_ADAPTER_MEASURES_MAX]; /* cleaned texts of the result that is being put */
     uint64_t granted[SP_BUS_BROKERS_MAX];
     bool grant_owed[SP_BUS_BROKERS_MAX]; /* a Credit did not leave */
@@ -120,7 +121,8 @@ static void shell_finish(void *ctx, struct sp_adapter_job *job, const struct sp_
 }
 
 /* Services of adapter.h. */
-static void shell_ask(void *ctx, const struct sp_adapter_job *job, struct sp_adapter_ask *ask, const struct sp_adapter_question *question)
+static void shell_ask(void *ctx, const struct sp_adapter_job *job, struct sp_adapter_ask *ask,
+                      const struct sp_adapter_question *question)
 {
     worker_ask_begin(&((struct worker_shell *)ctx)->ask, job, ask, question);
 }
@@ -323,8 +325,8 @@ enum sp_rc worker_on_refused(struct worker_in *in, struct msg_refused *m)
 {
     /* A node that is off is no news each time it is asked. */
     SP_LOG(m->type == SP_MSG_EVIDENCE_REQUEST ? SP_LOG_DEBUG : SP_LOG_WARNING, "worker", "refused",
-           SP_LOG_S("by", in->message->from->name), SP_LOG_U("type", m->type),
-           SP_LOG_S("code", sp_refusal_name(m->code)), SP_LOG_V("detail", m->detail));
+           SP_LOG_S("by", in->message->from->name), SP_LOG_U("type", m->type), SP_LOG_S("code", sp_refusal_name(m->code)),
+           SP_LOG_V("detail", m->detail));
     worker_ask_on_refused(&in->self->ask, in->message->broker, m);
     return SP_OK;
 }

@@ -13,18 +13,18 @@
 #include "sp_loop.h"
 #include "sp_notify.h"
 
-#define WORKER_SHELL_TURNS_MAX 64u /* steps of the core in one turn of the loop */
-#define WORKER_SHELL_WAITING 2048u /* jobs accepted beyond the running ones, at most */
+#define WORKER_SHELL_TURNS_MAX 64u   /* steps of the core in one turn of the loop */
+#define WORKER_SHELL_WAITING   2048u /* jobs accepted beyond the running ones, at most */
 
 struct worker_shell;
 
 struct worker_shell_options {
-    struct sp_loop *loop;                /* all borrowed for the life of the shell */
+    struct sp_loop *loop; /* all borrowed for the life of the shell */
     const struct sp_conf *conf;
     const struct sp_keys *keys;
     const char *name;
     const struct sp_adapter *const *adapters; /* ends with NULL: the build's table, or a test's */
-    struct sp_notify *notify;            /* may be NULL */
+    struct sp_notify *notify;                 /* may be NULL */
 };
 
 /* Effect: starts adapters, outbox and bus. Gives *out. Errors name what and where. */

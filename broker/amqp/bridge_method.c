@@ -4,9 +4,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "sp_base64.h"
 #include "bridge_rpc.h"
 #include "bridge_trust.h"
+#include "sp_base64.h"
 #include "sp_clock.h"
 #include "sp_hex.h"
 
@@ -196,7 +196,7 @@ static void frames(struct bridge *b, const struct oslo_request *r)
         return;
     }
     (void)sp_base64_read(sp_str_of(oslo_text(r->args, "nonce")), b->calls[call].nonce,
-                      BRIDGE_NONCE_BYTES); /* checked with the arguments */
+                         BRIDGE_NONCE_BYTES); /* checked with the arguments */
     if (snapshot ? !bridge_trust_snapshot(b, call) : !bridge_trust_beat(b, call))
         bridge_rpc_fail(b, call, "SpiceUnavailable", "the keeper cannot be asked now; ask again later");
 }

@@ -3,12 +3,12 @@
 
 #include <stdlib.h>
 
-#include "sp_base64.h"
 #include "bridge_cloud.h"
 #include "bridge_exposure.h"
 #include "bridge_note.h"
 #include "bridge_rpc.h"
 #include "oslo_message.h"
+#include "sp_base64.h"
 #include "sp_clock.h"
 #include "sp_log.h"
 #include "sp_random.h"

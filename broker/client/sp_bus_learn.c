@@ -172,7 +172,8 @@ static bool put(struct sp_bus *bus, const struct msg_principal_info *m)
     return sp_registry_put(&bus->registry, &row) == SP_OK;
 }
 
-void sp_bus_learn_info(struct sp_bus *bus, const struct msg_principal_info *m, void (*judge)(struct sp_bus_link *, const uint8_t *, size_t))
+void sp_bus_learn_info(struct sp_bus *bus, const struct msg_principal_info *m,
+                       void (*judge)(struct sp_bus_link *, const uint8_t *, size_t))
 {
     struct sp_bus_learn *l = bus->learn;
     bool ours = false;

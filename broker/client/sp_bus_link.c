@@ -79,9 +79,8 @@ static bool set_options(struct sp_bus_link *link)
            zmq_setsockopt(s, ZMQ_CURVE_SECRETKEY, keys->curve_secret_z85, SP_HEX_Z85_KEY_BYTES) == 0 &&
            zmq_setsockopt(s, ZMQ_MAXMSGSIZE, &message_max, sizeof message_max) == 0 && set_int(s, ZMQ_LINGER, 0) &&
            set_int(s, ZMQ_IMMEDIATE, 1) && set_int(s, ZMQ_SNDHWM, (int)conf->queue_messages) &&
-           set_int(s, ZMQ_RCVHWM, (int)conf->queue_messages) &&
-           set_int(s, ZMQ_HANDSHAKE_IVL, (int)conf->handshake_ms) && set_int(s, ZMQ_TCP_KEEPALIVE, 1) &&
-           set_int(s, ZMQ_TCP_KEEPALIVE_IDLE, 30) && set_int(s, ZMQ_TCP_KEEPALIVE_INTVL, 10) &&
+           set_int(s, ZMQ_RCVHWM, (int)conf->queue_messages) && set_int(s, ZMQ_HANDSHAKE_IVL, (int)conf->handshake_ms) &&
+           set_int(s, ZMQ_TCP_KEEPALIVE, 1) && set_int(s, ZMQ_TCP_KEEPALIVE_IDLE, 30) && set_int(s, ZMQ_TCP_KEEPALIVE_INTVL, 10) &&
            set_int(s, ZMQ_TCP_KEEPALIVE_CNT, 3) && set_int(s, ZMQ_IPV6, 1) && set_reconnect(link);
 }
 

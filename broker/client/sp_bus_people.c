@@ -72,7 +72,8 @@ static bool may_replace(const struct sp_bus *bus, const struct sp_conf_principal
 
     if (self != NULL &&
         ((uint8_t)self->role != bus->o.role || (memcmp(self->curve, key, 32) != 0 && memcmp(self->next_curve, key, 32) != 0))) {
-        snprintf(why, why_bytes, "%s: %s has another role or key than this process; restart it", bus->o.conf->principals, bus->name);
+        snprintf(why, why_bytes, "%s: %s has another role or key than this process; restart it", bus->o.conf->principals,
+                 bus->name);
         return false;
     }
     for (unsigned i = 0; i < bus->count; i++) {
@@ -81,7 +82,8 @@ static bool may_replace(const struct sp_bus *bus, const struct sp_conf_principal
         const struct sp_conf_principal *row = find(file, name);
 
         if (had == NULL || row == NULL || row->role != SP_CONF_ROLE_BROKER || memcmp(row->curve, had->p.curve, 32) != 0) {
-            snprintf(why, why_bytes, "%s: broker %s is gone or has another key; restart this process", bus->o.conf->principals, name);
+            snprintf(why, why_bytes, "%s: broker %s is gone or has another key; restart this process", bus->o.conf->principals,
+                     name);
             return false;
         }
     }

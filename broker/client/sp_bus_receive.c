@@ -20,7 +20,8 @@ static bool is_sender_here(const struct sp_bus_link *link, const struct sp_regis
     return row->p.role != SP_ROLE_BROKER || strcmp(row->p.name, link->conf->name) == 0;
 }
 
-static bool is_sealed_by(struct sp_bus *bus, enum sp_auth auth, const struct sp_envelope *e, struct sp_registry_row *row, unsigned pair)
+static bool is_sealed_by(struct sp_bus *bus, enum sp_auth auth, const struct sp_envelope *e, struct sp_registry_row *row,
+                         unsigned pair)
 {
     if (auth == SP_AUTH_SIGN)
         return sp_seal_signed(e, bus->deployment, row->verifier[pair]);
@@ -33,8 +34,7 @@ static bool is_of_sender(struct sp_bus *bus, enum sp_auth auth, const struct sp_
     for (unsigned n = 0; n < SP_REGISTRY_PAIRS; n++) {
         unsigned pair = row->pair ^ n;
 
-        if (sp_registry_pair_valid(&row->p, pair, sp_loop_now(bus->o.loop)->wall) &&
-            is_sealed_by(bus, auth, e, row, pair)) {
+        if (sp_registry_pair_valid(&row->p, pair, sp_loop_now(bus->o.loop)->wall) && is_sealed_by(bus, auth, e, row, pair)) {
             row->pair = pair;
             return true;
         }

@@ -17,8 +17,8 @@
 #include "sp_loop.h"
 #include "sp_random.h"
 
-#define READER_SENDS_MAX 4u         /* messages of one step */
-#define READER_LOOK_MS 250u         /* how soon the end of a lifetime is told */
+#define READER_SENDS_MAX 4u   /* messages of one step */
+#define READER_LOOK_MS   250u /* how soon the end of a lifetime is told */
 
 struct sp_reader {
     struct sp_reader_options options;
@@ -53,7 +53,8 @@ static void reader_tell(struct sp_reader *reader, struct sp_mono now, const stru
     for (uint32_t i = 0; i < count && reader->options.on_change != NULL && following; i++) {
         const struct reader_entry *e = &reader->core.entries[changes->all ? i : changes->list[i]];
         struct reader_answer a;
-        struct sp_reader_change change = {.node = e->node, .pool = e->pool, .until_ms = e->until_ms, .sequence = reader->core.sequence};
+        struct sp_reader_change change = {
+            .node = e->node, .pool = e->pool, .until_ms = e->until_ms, .sequence = reader->core.sequence};
         reader_core_answer(&reader->core, now, e, &a);
         reader_answer_of(&a, &change.answer);
         reader->options.on_change(reader->options.self, &change);
@@ -115,7 +116,8 @@ static void reader_on_message(void *self, const struct sp_bus_message *m)
         return;
     }
     struct sp_mono now = reader_now();
-    reader_core_on_message(&reader->core, now, (enum sp_role)m->from->role, m->type, sp_str_bytes(m->body, m->body_bytes), &changes);
+    reader_core_on_message(&reader->core, now, (enum sp_role)m->from->role, m->type, sp_str_bytes(m->body, m->body_bytes),
+                           &changes);
     reader_tell(reader, now, &changes);
 }
 
@@ -217,8 +219,8 @@ static json_t *reader_row(const struct sp_reader *reader, struct sp_mono now, co
     reader_core_answer(&reader->core, now, e, &a);
     sp_hex_key_write(e->key, key);
     sp_time_format_wall((struct sp_wall){a.since_ms}, since, sizeof since);
-    return json_pack("{s:s, s:s, s:s, s:b, s:s, s:I, s:o, s:s}", "node", e->node, "key", key, "pool", e->pool, "member", a.member, "tier",
-                     sp_tier_name(a.tier), "remaining_ms", (json_int_t)a.remaining_ms, "since",
+    return json_pack("{s:s, s:s, s:s, s:b, s:s, s:I, s:o, s:s}", "node", e->node, "key", key, "pool", e->pool, "member", a.member,
+                     "tier", sp_tier_name(a.tier), "remaining_ms", (json_int_t)a.remaining_ms, "since",
                      a.since_ms != 0 ? json_string(since) : json_null(), "why", a.why);
 }
 
@@ -232,8 +234,9 @@ void sp_reader_dump(struct sp_reader *reader, const char *pool, struct sp_buf *o
             json_array_append_new(list, reader_row(reader, now, e));
         }
     }
-    json_t *all = json_pack("{s:b, s:I, s:I, s:o}", "following", reader_core_fresh(&reader->core, now), "boot",
-                            (json_int_t)(reader->core.boot & INT64_MAX), "sequence", (json_int_t)reader->core.sequence, "entries", list);
+    json_t *all =
+        json_pack("{s:b, s:I, s:I, s:o}", "following", reader_core_fresh(&reader->core, now), "boot",
+                  (json_int_t)(reader->core.boot & INT64_MAX), "sequence", (json_int_t)reader->core.sequence, "entries", list);
     char *text = all != NULL ? json_dumps(all, JSON_COMPACT) : NULL;
     sp_buf_text(out, text != NULL ? text : "{}");
     free(text);

@@ -19,7 +19,7 @@ struct sp_registry_row {
     struct sp_crypto_verifier *verifier[SP_REGISTRY_PAIRS]; /* NULL: cannot sign, or the key is no good point */
     struct sp_crypto_hmac agreed[SP_REGISTRY_PAIRS];        /* the key for two, with our own signing key; see has_agreed */
     bool has_agreed[SP_REGISTRY_PAIRS], no_agreed[SP_REGISTRY_PAIRS]; /* made; cannot be made */
-    unsigned pair;                                          /* that its last message was sealed with */
+    unsigned pair;                                                    /* that its last message was sealed with */
     bool marked; /* named in the PrincipalSet, or in the file, that is being applied */
     bool struck; /* revoked by the keeper: the file cannot take that back for these keys */
 };

@@ -10,7 +10,8 @@
 #include "sp_fs.h"
 
 #define CLOUD_EXPOSURE_SCAN_MS 1000u
-#define CLOUD_EXPOSURE_SERVERS "/servers/detail?all_tenants=1&sort_key=created_at&sort_dir=asc" /* new ones come last: pages fit   \
+#define CLOUD_EXPOSURE_SERVERS                                                                                                     \
+    "/servers/detail?all_tenants=1&sort_key=created_at&sort_dir=asc" /* new ones come last: pages fit   \
                                                                                                  */
 #define CLOUD_EXPOSURE_HOST    "/servers/detail?all_tenants=1&host="
 #define CLOUD_EXPOSURE_COMPUTE "/os-services?binary=nova-compute"

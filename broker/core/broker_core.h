@@ -15,11 +15,11 @@
 #include "route.h"
 #include "sp_envelope.h"
 
-#define BROKER_EFFECTS_MAX 64u
-#define BROKER_ARENA_BYTES 65536u /* bodies of replies of one step */
-#define BROKER_TRACE_MAX   8192u  /* batches remembered for trace */
-#define BROKER_NOBODY      UINT32_MAX
-#define BROKER_HELD_US_MAX 60000000u /* longest a batch waits here, whatever its sender says */
+#define BROKER_EFFECTS_MAX    64u
+#define BROKER_ARENA_BYTES    65536u /* bodies of replies of one step */
+#define BROKER_TRACE_MAX      8192u  /* batches remembered for trace */
+#define BROKER_NOBODY         UINT32_MAX
+#define BROKER_HELD_US_MAX    60000000u /* longest a batch waits here, whatever its sender says */
 #define BROKER_ASKED_MAX      4096u     /* parts of evidence that are waited for at once, */
 #define BROKER_ASKED_PEER_MAX 128u      /* by one connection: half of what is held for a peer that does not read, by default */
 #define BROKER_ASKED_US_MAX   90000000u /* longest one is waited for; who waits longer asks again, a worker each minute at least */
@@ -128,7 +128,7 @@ struct broker_core {
     struct queue_pool pool;
     struct asked_table asked;
     uint64_t evidence_bits; /* adapters that may ask attesters */
-    struct sp_str *frames; /* bytes of each held frame */
+    struct sp_str *frames;  /* bytes of each held frame */
     struct broker_trace *trace;
     uint64_t traced; /* ever; the ring holds the last BROKER_TRACE_MAX */
     struct broker_fan fan;
@@ -139,7 +139,7 @@ struct broker_core {
     uint64_t now_us, wall_s; /* of the step */
     uint64_t sessions, steps, alarms, refused_unknown, returned_jobs, forwarded_jobs;
     uint64_t unasked, asked_expired; /* evidence nobody waited for; questions nobody answered in their time */
-    uint64_t stranger_us; /* second and number of Refused replies to connections without a session */
+    uint64_t stranger_us;            /* second and number of Refused replies to connections without a session */
     uint32_t strangers;
     struct broker_counter counters[SP_MSG_LAST + 1][SP_ROLE_LAST + 1][2];
     bool counted[SP_MSG_LAST + 1]; /* types with a counter that is not 0 */

@@ -3,7 +3,7 @@
 #include "broker_parts.h"
 
 #define EDGE_ROLES                                                                                                                 \
-    (1u << SP_ROLE_WORKER | 1u << SP_ROLE_OPERATOR | 1u << SP_ROLE_READER | 1u << SP_ROLE_ENROL | 1u << SP_ROLE_BRIDGE |            \
+    (1u << SP_ROLE_WORKER | 1u << SP_ROLE_OPERATOR | 1u << SP_ROLE_READER | 1u << SP_ROLE_ENROL | 1u << SP_ROLE_BRIDGE |           \
      1u << SP_ROLE_ATTESTER)
 
 static struct broker_counter *counter(struct broker_core *b, uint16_t type, uint8_t role, unsigned outgoing)

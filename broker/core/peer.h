@@ -8,8 +8,8 @@
 #include "principal.h"
 
 #define PEER_NONE           UINT32_MAX
-#define PEER_SHARED_MAX     8u  /* connections of one operator or reader at once */
-#define PEER_REFUSALS_PER_S 10u /* Refused replies one connection gets, */
+#define PEER_SHARED_MAX     8u    /* connections of one operator or reader at once */
+#define PEER_REFUSALS_PER_S 10u   /* Refused replies one connection gets, */
 #define PEER_ANSWERS_PER_S  1000u /* those about questions to attesters counted in */
 
 struct peer {

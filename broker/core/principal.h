@@ -42,12 +42,12 @@ struct principal {
     bool marked;         /* seen in the PrincipalSet that is being applied */
     uint16_t generation; /* counts keys of this row: the last one given */
     struct principal_pair pair[PRINCIPAL_PAIRS];
-    uint64_t adapters;   /* worker: bits of principal_adapter_bit it may serve */
+    uint64_t adapters;                     /* worker: bits of principal_adapter_bit it may serve */
     char node[REC_NODE_INFO_NAME_MAX + 1]; /* attester: its one node */
-    uint64_t admin_id;   /* largest id of a write taken from this operator */
-    uint32_t first_link; /* owned by broker_core: its first connection, or UINT32_MAX */
-    uint32_t next_free;  /* private */
-    uint64_t refused;    /* messages refused from it */
+    uint64_t admin_id;                     /* largest id of a write taken from this operator */
+    uint32_t first_link;                   /* owned by broker_core: its first connection, or UINT32_MAX */
+    uint32_t next_free;                    /* private */
+    uint64_t refused;                      /* messages refused from it */
 };
 
 struct principal_table {

@@ -8,10 +8,10 @@
 #include "pair_state.h"
 #include "sp_map.h"
 
-#define CHECK_ROWS_MAX 4096u
-#define CHECK_NAME_BYTES 65u
+#define CHECK_ROWS_MAX      4096u
+#define CHECK_NAME_BYTES    65u
 #define CHECK_ADAPTER_BYTES 33u
-#define CHECK_ROW_NONE UINT32_MAX
+#define CHECK_ROW_NONE      UINT32_MAX
 
 struct check_row {
     uint32_t id;
@@ -22,10 +22,10 @@ struct check_row {
     uint16_t rise, fall, category;
     uint8_t stage; /* enum sp_stage */
     bool enabled;
-    bool present; /* false: the scheduler no longer names it */
-    bool seen;    /* private: named in the set that is arriving */
-    bool stricter; /* private to the keeper's judgement: rise or fall became stricter since pairs were last looked at */
-    bool pooled;  /* private to the keeper's judgement: a pool names it, so its results may change a membership */
+    bool present;     /* false: the scheduler no longer names it */
+    bool seen;        /* private: named in the set that is arriving */
+    bool stricter;    /* private to the keeper's judgement: rise or fall became stricter since pairs were last looked at */
+    bool pooled;      /* private to the keeper's judgement: a pool names it, so its results may change a membership */
     uint64_t gone_ms; /* keeper clock: since when it is not present */
     uint8_t digest[32];
     char name[CHECK_NAME_BYTES];

@@ -88,7 +88,7 @@ static bool enrolment_shares(const struct enrolled *a, const struct enrolled *b)
 /* Lends the node that has a key of want. Withdrawn ones and those of a former key of their node have none; doubted ones have theirs, for the
  * doubt may be cleared away. */
 static const struct node_row *enrolment_holder(const struct enrolment_table *t, const struct node_registry *nodes, uint32_t but,
-                                              const struct enrolled *want)
+                                               const struct enrolled *want)
 {
     for (uint32_t id = 1; id <= t->size; id++) {
         const struct enrolment_row *row = t->rows[id - 1];
@@ -107,15 +107,16 @@ static bool enrolment_key_is_new(const struct enrolment_table *t, const struct n
 {
     for (uint32_t id = 1; id <= t->size; id++) {
         const struct enrolment_row *row = t->rows[id - 1];
-        if (row != NULL && id != node->id && row->is.mode != SP_ENROLMENT_NONE && memcmp(row->key, node->key, sizeof row->key) == 0) {
+        if (row != NULL && id != node->id && row->is.mode != SP_ENROLMENT_NONE &&
+            memcmp(row->key, node->key, sizeof row->key) == 0) {
             return false;
         }
     }
     return true;
 }
 
-enum enrolment_change enrolment_judge(const struct enrolment_table *t, const struct node_registry *nodes, const struct node_row *node,
-                                    const struct enrolled *want, const struct node_row **other)
+enum enrolment_change enrolment_judge(const struct enrolment_table *t, const struct node_registry *nodes,
+                                      const struct node_row *node, const struct enrolled *want, const struct node_row **other)
 {
     const struct enrolment_row *row = enrolment_at(t, node->id);
     *other = NULL;
@@ -146,7 +147,7 @@ bool enrolment_waits(const struct enrolment_row *row, const struct node_row *nod
 }
 
 enum enrolment_approval enrolment_may_approve(const struct enrolment_row *row, const struct node_row *node, struct sp_str by,
-                                            const uint8_t print[ENROLMENT_PRINT_BYTES], uint64_t wall_ms)
+                                              const uint8_t print[ENROLMENT_PRINT_BYTES], uint64_t wall_ms)
 {
     if (!enrolment_waits(row, node, wall_ms)) {
         return ENROLMENT_NO_REQUEST;

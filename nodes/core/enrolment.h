@@ -14,18 +14,18 @@
 
 #include "node_registry.h"
 
-#define ENROLMENT_AK_MAX 512u
-#define ENROLMENT_NAME_BYTES 41u            /* of a principal, terminated */
+#define ENROLMENT_AK_MAX      512u
+#define ENROLMENT_NAME_BYTES  41u /* of a principal, terminated */
 #define ENROLMENT_PRINT_BYTES 32u
-#define ENROLMENT_ASK_MS (7ull * 86400 * 1000) /* how long a request waits for its approval */
+#define ENROLMENT_ASK_MS      (7ull * 86400 * 1000) /* how long a request waits for its approval */
 
 /* What is bound to a node. */
 struct enrolled {
     char attester[ENROLMENT_NAME_BYTES];
-    uint8_t mode;          /* enum sp_enrolment; none: nothing here */
-    uint8_t sign[32];      /* Ed25519 key of the attester */
-    uint8_t ek[32];        /* SHA-256 of the EK's certificate, or of the EK when there is none */
-    uint8_t ek_public[32]; /* SHA-256 of the EK: a TPM has more certificates than one */
+    uint8_t mode;                 /* enum sp_enrolment; none: nothing here */
+    uint8_t sign[32];             /* Ed25519 key of the attester */
+    uint8_t ek[32];               /* SHA-256 of the EK's certificate, or of the EK when there is none */
+    uint8_t ek_public[32];        /* SHA-256 of the EK: a TPM has more certificates than one */
     uint8_t ak[ENROLMENT_AK_MAX]; /* TPM2B_PUBLIC */
     uint32_t ak_bytes;
     uint8_t print[ENROLMENT_PRINT_BYTES]; /* SHA-256 over key of the node and all of the above; the caller's to make */
@@ -42,8 +42,8 @@ struct enrolment_row {
     uint32_t node;
     uint8_t key[16]; /* of the node when it was bound */
     bool withdrawn;
-    uint64_t number;     /* of the change that wrote the row; rises over the whole table */
-    struct enrolled is;  /* mode none: nobody yet */
+    uint64_t number;    /* of the change that wrote the row; rises over the whole table */
+    struct enrolled is; /* mode none: nobody yet */
     struct enrolment_act act;
     struct enrolled ask; /* mode none: no request */
     uint8_t ask_key[16];
@@ -89,12 +89,12 @@ enum enrolment_state enrolment_state(const struct enrolment_table *t, const stru
 /* Lends the word for it: none, held, withdrawn, doubted, foreign. */
 const char *enrolment_state_name(unsigned state);
 /* What becomes of the wish to bind `want` to the node. *other: the node that has a key of it (TAKEN). */
-enum enrolment_change enrolment_judge(const struct enrolment_table *t, const struct node_registry *nodes, const struct node_row *node,
-                                    const struct enrolled *want, const struct node_row **other);
+enum enrolment_change enrolment_judge(const struct enrolment_table *t, const struct node_registry *nodes,
+                                      const struct node_row *node, const struct enrolled *want, const struct node_row **other);
 /* What becomes of the approval by this operator of the request with that fingerprint. A key of the request may be another node's by now:
  * judge it again. */
 enum enrolment_approval enrolment_may_approve(const struct enrolment_row *row, const struct node_row *node, struct sp_str by,
-                                            const uint8_t print[ENROLMENT_PRINT_BYTES], uint64_t wall_ms);
+                                              const uint8_t print[ENROLMENT_PRINT_BYTES], uint64_t wall_ms);
 /* True when a request waits for its approval. */
 bool enrolment_waits(const struct enrolment_row *row, const struct node_row *node, uint64_t wall_ms);
 

@@ -272,8 +272,8 @@ static enum inventory_part_result inventory_refuse(struct inventory *inv, struct
     return malformed ? INVENTORY_MALFORMED : INVENTORY_REFUSED;
 }
 
-enum inventory_part_result inventory_part(struct inventory *inv, const struct node_registry *nodes, uint64_t now_ms, struct sp_str source,
-                                          const struct msg_inventory_report *m)
+enum inventory_part_result inventory_part(struct inventory *inv, const struct node_registry *nodes, uint64_t now_ms,
+                                          struct sp_str source, const struct msg_inventory_report *m)
 {
     struct inventory_source *s = inventory_source_of(inv, source);
     bool soon = inv->whole_ms != 0 && now_ms - inv->whole_ms < INVENTORY_SPACING_MS;
@@ -314,7 +314,8 @@ enum inventory_part_result inventory_part(struct inventory *inv, const struct no
 static bool inventory_may(struct inventory *inv, const struct inventory_act *act)
 {
     struct inventory_memo *memo = act->node != NODE_ID_NONE ? inventory_memo_of(inv, act->node) : NULL;
-    bool room = !inv->braked && inv->hour_count + inv->batch_harm < inv->limit; /* also for what only shows when other acts are done */
+    bool room =
+        !inv->braked && inv->hour_count + inv->batch_harm < inv->limit; /* also for what only shows when other acts are done */
     bool held = inventory_act_harms(act) && !room && (memo == NULL || !memo->accepted);
     return !held && (memo == NULL || memo->batch != inv->batch);
 }
@@ -461,7 +462,8 @@ bool inventory_accept(struct inventory *inv, const struct node_registry *nodes, 
         return false;
     }
     enum inventory_finding f = inventory_of_node(inv, row);
-    bool held = f == INVENTORY_HELD_BACK || (inv->braked && (f == INVENTORY_MOVED || f == INVENTORY_CLASH || f == INVENTORY_BAD_NAME));
+    bool held =
+        f == INVENTORY_HELD_BACK || (inv->braked && (f == INVENTORY_MOVED || f == INVENTORY_CLASH || f == INVENTORY_BAD_NAME));
     if (held) {
         memo->accepted = true;
         inv->acting = true;
@@ -472,7 +474,8 @@ bool inventory_accept(struct inventory *inv, const struct node_registry *nodes, 
 
 const char *inventory_cause_name(unsigned cause)
 {
-    static const char *const names[INVENTORY_CAUSE_COUNT] = {"none", "discovered", "renamed", "conflict", "gone", "gone", "back", "gone"};
+    static const char *const names[INVENTORY_CAUSE_COUNT] = {"none", "discovered", "renamed", "conflict",
+                                                             "gone", "gone",       "back",    "gone"};
     return cause < INVENTORY_CAUSE_COUNT ? names[cause] : "none";
 }
 

@@ -22,12 +22,12 @@
 #include "node_registry.h"
 
 #define INVENTORY_SOURCES_MAX 4u
-#define INVENTORY_ACTS_MAX 256u      /* at once */
-#define INVENTORY_PASSES_MAX 4u      /* over one reading: names that become free */
-#define INVENTORY_RULES_MAX 16u
-#define INVENTORY_SPACING_MS 500u    /* least time between whole readings */
-#define INVENTORY_HOUR_MS 3600000u
-#define INVENTORY_WHY_BYTES 160u
+#define INVENTORY_ACTS_MAX    256u /* at once */
+#define INVENTORY_PASSES_MAX  4u   /* over one reading: names that become free */
+#define INVENTORY_RULES_MAX   16u
+#define INVENTORY_SPACING_MS  500u /* least time between whole readings */
+#define INVENTORY_HOUR_MS     3600000u
+#define INVENTORY_WHY_BYTES   160u
 
 enum inventory_mode { INVENTORY_OFF, INVENTORY_REPORT, INVENTORY_DISCOVER };
 enum inventory_admit { INVENTORY_MANUAL, INVENTORY_LABELLED };
@@ -47,16 +47,16 @@ enum inventory_cause {
 
 /* What there is to say about one row of the reading, or about one node. */
 enum inventory_finding {
-    INVENTORY_FITS,       /* nothing */
-    INVENTORY_WAITS,      /* a node waits to be released; its cause says why */
-    INVENTORY_NEW,        /* not registered: mode report, or no room */
-    INVENTORY_MOVED,      /* another name than registered, not entered: mode report, brake, or the name is not free yet */
-    INVENTORY_CLASH,      /* name of another node, or there twice */
+    INVENTORY_FITS,  /* nothing */
+    INVENTORY_WAITS, /* a node waits to be released; its cause says why */
+    INVENTORY_NEW,   /* not registered: mode report, or no room */
+    INVENTORY_MOVED, /* another name than registered, not entered: mode report, brake, or the name is not free yet */
+    INVENTORY_CLASH, /* name of another node, or there twice */
     INVENTORY_BAD_NAME,
-    INVENTORY_FOREIGN,    /* differs from a node of a file or the API, which stays as it is */
-    INVENTORY_MISSING,    /* not yet long enough to follow anything */
-    INVENTORY_HELD_BACK,  /* would be retired but for the brake */
-    INVENTORY_IS_GONE,    /* retired by this table */
+    INVENTORY_FOREIGN,   /* differs from a node of a file or the API, which stays as it is */
+    INVENTORY_MISSING,   /* not yet long enough to follow anything */
+    INVENTORY_HELD_BACK, /* would be retired but for the brake */
+    INVENTORY_IS_GONE,   /* retired by this table */
     INVENTORY_FINDING_COUNT
 };
 
@@ -121,18 +121,18 @@ struct inventory_act {
 struct inventory {
     struct inventory_options options;
     struct inventory_source sources[INVENTORY_SOURCES_MAX];
-    char source[41]; /* of the last whole reading */
+    char source[41];            /* of the last whole reading */
     struct inventory_row *rows; /* owned; of the last whole reading */
     uint32_t row_count;
-    uint64_t whole_ms; /* keeper clock; 0: none yet */
+    uint64_t whole_ms;            /* keeper clock; 0: none yet */
     struct inventory_memo *memos; /* owned; by node id - 1 */
     uint32_t memo_count;
     bool braked;
-    uint32_t harm, limit; /* of the last reading: how many would go out of service, and how many may */
-    uint64_t hour_ms;     /* begin of the hour at hand */
-    uint32_t hour_count;  /* taken out of service in it, without a yes */
-    uint32_t batch_harm;  /* the same in the acts that are not done yet */
-    uint32_t batch_new;   /* nodes that are not registered yet in them */
+    uint32_t harm, limit;     /* of the last reading: how many would go out of service, and how many may */
+    uint64_t hour_ms;         /* begin of the hour at hand */
+    uint32_t hour_count;      /* taken out of service in it, without a yes */
+    uint32_t batch_harm;      /* the same in the acts that are not done yet */
+    uint32_t batch_new;       /* nodes that are not registered yet in them */
     uint32_t at, pass, batch; /* how far acts have come; at: rows, then nodes */
     bool acting, changed;
     struct inventory_counters counters;
@@ -148,8 +148,8 @@ bool inventory_restore(struct inventory *inv, uint32_t node, uint64_t cause);
 /* Effect: an operator decided about the node, or it was put otherwise: there is no cause any more. */
 void inventory_forget(struct inventory *inv, uint32_t node);
 /* Effect: takes one part of a reading. WHOLE: acts may follow. */
-enum inventory_part_result inventory_part(struct inventory *inv, const struct node_registry *nodes, uint64_t now_ms, struct sp_str source,
-                                          const struct msg_inventory_report *m);
+enum inventory_part_result inventory_part(struct inventory *inv, const struct node_registry *nodes, uint64_t now_ms,
+                                          struct sp_str source, const struct msg_inventory_report *m);
 /* Effect: gives what is to be done next, at most INVENTORY_ACTS_MAX; 0: nothing more. The caller applies all of them to the registry and
  * tells inventory_done before the next call; or none of them, and calls inventory_stop. */
 uint32_t inventory_next(struct inventory *inv, const struct node_registry *nodes, struct inventory_act *acts);

@@ -34,7 +34,8 @@ static void inventory_act_begin(struct inventory_act *act, enum inventory_act_ki
 static uint32_t inventory_hold(const struct inventory *inv, const struct node_row *row, const char *why, const char *other,
                                struct inventory_act *act)
 {
-    bool waits = row->state == SP_NODE_STATE_MAINTENANCE && inventory_cause_of(inv, row->id) != INVENTORY_NONE; /* and not an operator's */
+    bool waits =
+        row->state == SP_NODE_STATE_MAINTENANCE && inventory_cause_of(inv, row->id) != INVENTORY_NONE; /* and not an operator's */
     bool live = row->state == SP_NODE_STATE_IN_SERVICE || waits;
     if (!inventory_is_ours(row) || !live) {
         return 0;
@@ -47,8 +48,8 @@ static uint32_t inventory_hold(const struct inventory *inv, const struct node_ro
     return 1;
 }
 
-static uint32_t inventory_unusable(const struct inventory *inv, const struct node_registry *nodes, struct inventory_row *row, const struct node_row *keyed,
-                                   struct inventory_act acts[2])
+static uint32_t inventory_unusable(const struct inventory *inv, const struct node_registry *nodes, struct inventory_row *row,
+                                   const struct node_row *keyed, struct inventory_act acts[2])
 {
     const char *why = row->bad ? "the cloud gives it a name that is no node's: " : "the cloud has two compute nodes of the name ";
     const struct node_row *owner = row->bad ? NULL : node_registry_find(nodes, sp_str_of(row->name));
@@ -115,7 +116,9 @@ static uint32_t inventory_unknown(const struct inventory *inv, const struct node
         return inventory_create(inv, row, owner, acts);
     }
     row->finding = inventory_moves(inv, owner) ? INVENTORY_NEW : INVENTORY_CLASH;
-    return row->finding == INVENTORY_CLASH ? inventory_hold(inv, owner, "the cloud has another compute node of the name ", row->name, acts) : 0;
+    return row->finding == INVENTORY_CLASH
+               ? inventory_hold(inv, owner, "the cloud has another compute node of the name ", row->name, acts)
+               : 0;
 }
 
 static uint32_t inventory_same(const struct inventory *inv, struct inventory_row *row, const struct node_row *keyed,
@@ -135,16 +138,17 @@ static uint32_t inventory_same(const struct inventory *inv, struct inventory_row
     return 1;
 }
 
-static uint32_t inventory_rename(const struct inventory *inv, const struct node_row *row, const char *name, struct inventory_act *act)
+static uint32_t inventory_rename(const struct inventory *inv, const struct node_row *row, const char *name,
+                                 struct inventory_act *act)
 {
     uint8_t cause = inventory_cause_of(inv, row->id);
     bool ordered = row->state != SP_NODE_STATE_IN_SERVICE && cause == INVENTORY_NONE; /* it stays as an operator wanted it */
     inventory_act_begin(act, INVENTORY_RENAME, row);
     (void)sp_str_copy(act->name, sizeof act->name, sp_str_of(name));
     act->state = row->state == SP_NODE_STATE_QUARANTINED ? SP_NODE_STATE_QUARANTINED : SP_NODE_STATE_MAINTENANCE;
-    act->cause = ordered || cause == INVENTORY_GONE_RESTING        ? INVENTORY_NONE
-                 : row->state == SP_NODE_STATE_QUARANTINED ? cause
-                                                           : INVENTORY_RENAMED;
+    act->cause = ordered || cause == INVENTORY_GONE_RESTING ? INVENTORY_NONE
+                 : row->state == SP_NODE_STATE_QUARANTINED  ? cause
+                                                            : INVENTORY_RENAMED;
     act->what = "inventory.rename";
     (void)snprintf(act->why, sizeof act->why, "was %s; its results are void, and it waits for an administrator", row->name);
     return 1;
@@ -215,5 +219,5 @@ uint32_t inventory_row_acts(const struct inventory *inv, const struct node_regis
         return inventory_unknown(inv, nodes, row, acts);
     }
     return node_registry_find(nodes, sp_str_of(row->name)) == keyed ? inventory_same(inv, row, keyed, acts)
-                                                                     : inventory_moved(inv, nodes, row, keyed, acts);
+                                                                    : inventory_moved(inv, nodes, row, keyed, acts);
 }

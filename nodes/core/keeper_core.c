@@ -41,7 +41,8 @@ enum sp_rc keeper_core_init(const struct keeper_options *options, struct sp_now 
     core->subscribers = calloc(KEEPER_SUBSCRIBERS_MAX, sizeof *core->subscribers);
     core->worker_count = core->worker_open = core->worker_durable = 1; /* number 0 is nobody */
     bool ok = core->pools != NULL && core->pending != NULL && core->batches != NULL && core->workers != NULL &&
-              core->open_audit != NULL && core->open_history != NULL && core->subscribers != NULL && result_ring_init(&core->ring) && sp_heap_init(&core->deadlines, 0);
+              core->open_audit != NULL && core->open_history != NULL && core->subscribers != NULL &&
+              result_ring_init(&core->ring) && sp_heap_init(&core->deadlines, 0);
     if (!ok) {
         keeper_core_fini(&core);
         return SP_E_NOMEM;
@@ -288,7 +289,8 @@ struct trust_node keeper_core_trust_node(const struct node_row *row, const struc
                                .hold_until_ms = m->hold_until_ms};
 }
 
-void keeper_core_view(const struct keeper_core *core, const struct node_row *row, uint32_t pool, uint64_t now_ms, struct keeper_view *out)
+void keeper_core_view(const struct keeper_core *core, const struct node_row *row, uint32_t pool, uint64_t now_ms,
+                      struct keeper_view *out)
 {
     const struct membership *m = &row->members[pool];
     struct trust_node node = keeper_core_trust_node(row, m);

@@ -23,19 +23,19 @@
 #include "sp_time.h"
 #include "text_pool.h"
 
-#define KEEPER_PENDING_MAX 8192u      /* results between two commits */
+#define KEEPER_PENDING_MAX       8192u      /* results between two commits */
 #define KEEPER_PENDING_BYTES_MAX (4u << 20) /* of batches between two commits */
-#define KEEPER_BATCHES_MAX 1024u      /* batches between two commits */
-#define KEEPER_WORKERS_MAX 8192u
-#define KEEPER_SUBSCRIBERS_MAX 256u   /* snapshots waiting to be sent */
-#define KEEPER_AUDIT_OPEN_MAX 65536u  /* audit rows whose commit is not yet known */
-#define KEEPER_HISTORY_OPEN_MAX (2 * KEEPER_PENDING_MAX) /* history rows whose commit is not yet known */
-#define KEEPER_SWEEP_PER_STEP 64u     /* nodes looked through for pairs that are over */
-#define KEEPER_FORGET_MS 600000u      /* how long pairs of a deleted check are still shown */
-#define KEEPER_JUDGE_PER_STEP 512u    /* nodes judged in one step */
-#define KEEPER_EPOCH_MAX ((1ull << 24) - 1) /* job numbers are epoch << 40 | counter */
-#define KEEPER_PAIRS_MAX 16777216u    /* (check, node) pairs, whatever the options say */
-#define KEEPER_SYNC_RETRY_MS 5000u
+#define KEEPER_BATCHES_MAX       1024u      /* batches between two commits */
+#define KEEPER_WORKERS_MAX       8192u
+#define KEEPER_SUBSCRIBERS_MAX   256u                     /* snapshots waiting to be sent */
+#define KEEPER_AUDIT_OPEN_MAX    65536u                   /* audit rows whose commit is not yet known */
+#define KEEPER_HISTORY_OPEN_MAX  (2 * KEEPER_PENDING_MAX) /* history rows whose commit is not yet known */
+#define KEEPER_SWEEP_PER_STEP    64u                      /* nodes looked through for pairs that are over */
+#define KEEPER_FORGET_MS         600000u                  /* how long pairs of a deleted check are still shown */
+#define KEEPER_JUDGE_PER_STEP    512u                     /* nodes judged in one step */
+#define KEEPER_EPOCH_MAX         ((1ull << 24) - 1)       /* job numbers are epoch << 40 | counter */
+#define KEEPER_PAIRS_MAX         16777216u                /* (check, node) pairs, whatever the options say */
+#define KEEPER_SYNC_RETRY_MS     5000u
 
 enum keeper_event_kind {
     KEEPER_EV_MESSAGE,      /* a verified message for the keeper */
@@ -45,11 +45,11 @@ enum keeper_event_kind {
     KEEPER_EV_LINK,         /* a broker was reached: what was said while it was away did not arrive */
     KEEPER_EV_NODE_PUT,     /* an operator's change that is already durable */
     KEEPER_EV_NODE_STATE,
-    KEEPER_EV_NODE_RENAME, /* likewise; what it proved is void */
+    KEEPER_EV_NODE_RENAME,   /* likewise; what it proved is void */
     KEEPER_EV_NODE_IDENTITY, /* likewise; another or newly proved identity, or none any more */
     KEEPER_EV_POOL_PUT,
     KEEPER_EV_POOL_DELETE,
-    KEEPER_EV_REVOKED       /* a worker's key: what it reported is void */
+    KEEPER_EV_REVOKED /* a worker's key: what it reported is void */
 };
 
 /* A message whose sender, right to send and signature were checked. Borrowed; see above for RESULT bodies. */
@@ -95,9 +95,9 @@ struct keeper_options {
     uint64_t clock_boot; /* clock domain */
     struct sp_mac ticket_mac;
     uint8_t hash_key[16];
-    uint64_t text_bytes_max; /* memory for details */
+    uint64_t text_bytes_max;          /* memory for details */
     uint64_t clock_ms, clock_idle_ms; /* distance of KeeperClock while results come, and while none come */
-    uint64_t forget_ms; /* 0: KEEPER_FORGET_MS */
+    uint64_t forget_ms;               /* 0: KEEPER_FORGET_MS */
     /* Limits on what is new; what the store holds already is taken in beyond them. Each 0: the largest there is. */
     uint32_t nodes_max;   /* NODE_ROWS_MAX */
     uint32_t pairs_max;   /* KEEPER_PAIRS_MAX */
@@ -112,10 +112,10 @@ struct keeper_counters {
     uint64_t malformed;       /* messages that do not decode */
     uint64_t pairs_refused;   /* results refused (overload) because there are options.pairs_max pairs */
     uint64_t gains, losses, renewals, events;
-    uint64_t audit_lost;      /* rows that could not be kept for a store that failed */
-    uint64_t history_lost;    /* likewise, ends of runs */
-    uint64_t forgotten;       /* pairs of checks and nodes that are gone, given back */
-    uint64_t rebooted;        /* generations begun because a node started anew */
+    uint64_t audit_lost;   /* rows that could not be kept for a store that failed */
+    uint64_t history_lost; /* likewise, ends of runs */
+    uint64_t forgotten;    /* pairs of checks and nodes that are gone, given back */
+    uint64_t rebooted;     /* generations begun because a node started anew */
     uint64_t judged;
 };
 
@@ -152,7 +152,8 @@ void keeper_core_restore_catalogue(struct keeper_core *core, uint64_t boot, uint
 void keeper_core_restore_epoch(struct keeper_core *core, uint64_t epoch, uint64_t boot);
 enum sp_rc keeper_core_restore_worker(struct keeper_core *core, uint32_t number, struct sp_str name) SP_MUST_USE;
 enum sp_rc keeper_core_restore_pool(struct keeper_core *core, const struct pool_policy *pool) SP_MUST_USE;
-enum sp_rc keeper_core_restore_node(struct keeper_core *core, const struct node_def *def, uint32_t generation, uint64_t version) SP_MUST_USE;
+enum sp_rc keeper_core_restore_node(struct keeper_core *core, const struct node_def *def, uint32_t generation,
+                                    uint64_t version) SP_MUST_USE;
 /* Effect: how far the node's TPM had counted its starts, and which worker said so. The node was restored before. */
 void keeper_core_restore_instance(struct keeper_core *core, uint32_t node, uint64_t instance, uint32_t worker);
 /* Effect: pairs and hold-downs of one node from its record (node_record.h). */
@@ -177,7 +178,8 @@ const struct pool_policy *keeper_core_pool(const struct keeper_core *core, uint3
 uint32_t keeper_core_pools(const struct keeper_core *core);
 uint32_t keeper_core_find_pool(const struct keeper_core *core, struct sp_str name); /* POOL_ROWS_MAX when there is none */
 struct trust_node keeper_core_trust_node(const struct node_row *row, const struct membership *m);
-void keeper_core_view(const struct keeper_core *core, const struct node_row *row, uint32_t pool, uint64_t now_ms, struct keeper_view *out);
+void keeper_core_view(const struct keeper_core *core, const struct node_row *row, uint32_t pool, uint64_t now_ms,
+                      struct keeper_view *out);
 /* Lends the name of a worker by its number. */
 const char *keeper_core_worker(const struct keeper_core *core, uint32_t number);
 /* True when the shell must commit before it steps another RESULT message: there is no more room for what waits. */

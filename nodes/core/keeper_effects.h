@@ -6,11 +6,11 @@
 
 #include "node_registry.h"
 
-#define KEEPER_EFFECTS_MAX 12288u          /* more than results between two commits, each of which may end a run */
-#define KEEPER_BODY_BYTES_MAX (16u << 20)  /* bodies of one step together */
-#define KEEPER_PEER_BYTES 41u              /* principal name, terminated */
-#define KEEPER_WHY_BYTES 200u
-#define KEEPER_OBJECT_BYTES 132u
+#define KEEPER_EFFECTS_MAX    12288u      /* more than results between two commits, each of which may end a run */
+#define KEEPER_BODY_BYTES_MAX (16u << 20) /* bodies of one step together */
+#define KEEPER_PEER_BYTES     41u         /* principal name, terminated */
+#define KEEPER_WHY_BYTES      200u
+#define KEEPER_OBJECT_BYTES   132u
 
 enum keeper_effect_kind {
     KEEPER_SEND,    /* a message */

@@ -260,7 +260,8 @@ static struct sp_str keeper_intake_text(struct keeper_core *core, const struct k
 }
 
 /* The journal row of the batch that was just decided; none when nothing of it changes anything. */
-static void keeper_intake_journal(struct keeper_core *core, const struct keeper_batch *b, uint32_t worker, struct keeper_effects *fx)
+static void keeper_intake_journal(struct keeper_core *core, const struct keeper_batch *b, uint32_t worker,
+                                  struct keeper_effects *fx)
 {
     struct keeper_effect *e = keeper_effects_add(fx, KEEPER_JOURNAL);
     struct keeper_journal *j = &e->u.journal;
@@ -320,8 +321,7 @@ enum sp_rc keeper_on_result_batch(struct keeper_in *in, struct msg_result_batch 
     const struct keeper_message *m = in->message;
     struct keeper_effects *fx = in->fx;
     bool room = core->pending_count + batch->results.count <= KEEPER_PENDING_MAX && core->batch_count < core->options.batches_max &&
-                core->pending_bytes + m->bytes <= KEEPER_PENDING_BYTES_MAX &&
-                keeper_intake_has_room(fx);
+                core->pending_bytes + m->bytes <= KEEPER_PENDING_BYTES_MAX && keeper_intake_has_room(fx);
     uint32_t number = room && core->health.store_good ? keeper_intake_sender(core, m, fx) : 0;
     if (number == 0) {
         core->counters.batches_dropped++; /* not acknowledged: it will come again */
@@ -329,7 +329,8 @@ enum sp_rc keeper_on_result_batch(struct keeper_in *in, struct msg_result_batch 
     }
     struct keeper_sender sender = {number, m->adapters, m->nodes, sp_str_is(m->adapters, "*"), m->nodes.n == 0, fx};
     struct keeper_batch *b = &core->batches[core->batch_count++];
-    *b = (struct keeper_batch){.boot = batch->boot, .batch = batch->batch, .first = core->pending_count, .count = batch->results.count};
+    *b = (struct keeper_batch){
+        .boot = batch->boot, .batch = batch->batch, .first = core->pending_count, .count = batch->results.count};
     (void)sp_str_copy(b->worker, sizeof b->worker, m->from);
     struct sp_list list = batch->results;
     uint16_t index = 0;
@@ -421,8 +422,8 @@ static void keeper_intake_clear(struct keeper_core *core)
 
 bool keeper_intake_is_full(const struct keeper_core *core)
 {
-    return core->pending_count + MSG_RESULT_BATCH_RESULTS_MAX > KEEPER_PENDING_MAX || core->batch_count == core->options.batches_max ||
-           core->pending_bytes + SP_FRAME_BYTES_MAX > KEEPER_PENDING_BYTES_MAX;
+    return core->pending_count + MSG_RESULT_BATCH_RESULTS_MAX > KEEPER_PENDING_MAX ||
+           core->batch_count == core->options.batches_max || core->pending_bytes + SP_FRAME_BYTES_MAX > KEEPER_PENDING_BYTES_MAX;
 }
 
 static void keeper_intake_ack(struct keeper_core *core, const struct keeper_batch *b, struct keeper_effects *fx)

@@ -62,7 +62,10 @@ static void keeper_judge_write(struct keeper_core *core, const struct keeper_ope
     audit->node = a->node;
     audit->pool = a->pool;
     audit->gain = a->gain;
-    (void)snprintf(audit->what, sizeof audit->what, "%s", a->gain == a->was_in ? "trust.tier" : a->gain ? "trust.gain" : "trust.loss");
+    (void)snprintf(audit->what, sizeof audit->what, "%s",
+                   a->gain == a->was_in ? "trust.tier"
+                   : a->gain            ? "trust.gain"
+                                        : "trust.loss");
     (void)snprintf(audit->object, sizeof audit->object, "%s/%s", row->name, pool->name);
     (void)snprintf(audit->from, sizeof audit->from, "%s%s", sp_tier_name(a->from_tier), a->was_in ? "/in" : "/out");
     (void)snprintf(audit->to, sizeof audit->to, "%s%s", sp_tier_name(a->to_tier), a->gain ? "/in" : "/out");

@@ -6,8 +6,8 @@
 #include "dispatch_keeper.h"
 #include "keeper_core.h"
 
-#define KEEPER_BOOTS_EFFECTS 2u /* of one result that tells of a start */
-#define KEEPER_AHEAD_MAX 32u /* results decoded at once, so that what they will look at is on its way */
+#define KEEPER_BOOTS_EFFECTS 2u  /* of one result that tells of a start */
+#define KEEPER_AHEAD_MAX     32u /* results decoded at once, so that what they will look at is on its way */
 
 /* A result between intake and commit. Views are lent by the RESULT body. */
 struct keeper_pending {
@@ -67,10 +67,10 @@ struct keeper_core {
 
     struct keeper_pending *pending; /* KEEPER_PENDING_MAX, owned */
     uint32_t pending_count;
-    uint32_t pending_bytes; /* of the bodies they lie in */
+    uint32_t pending_bytes;                    /* of the bodies they lie in */
     struct rec_result ahead[KEEPER_AHEAD_MAX]; /* of the batch at hand; lent by its body */
-    char joined[TEXT_POOL_TEXT_BYTES_MAX]; /* of the result at hand */
-    struct keeper_batch *batches; /* options.batches_max, owned */
+    char joined[TEXT_POOL_TEXT_BYTES_MAX];     /* of the result at hand */
+    struct keeper_batch *batches;              /* options.batches_max, owned */
     uint32_t batch_count;
 
     char (*workers)[KEEPER_PEER_BYTES]; /* KEEPER_WORKERS_MAX, owned; number 0 is nobody */
@@ -80,18 +80,18 @@ struct keeper_core {
 
     struct keeper_open_audit *open_audit; /* KEEPER_AUDIT_OPEN_MAX, owned */
     uint32_t open_audit_count;
-    struct keeper_history *open_history; /* KEEPER_HISTORY_OPEN_MAX, owned */
+    struct keeper_history *open_history;               /* KEEPER_HISTORY_OPEN_MAX, owned */
     uint32_t open_history_count, open_history_written; /* the first so many are in the open transaction */
-    uint64_t sweep_due_ms; /* UINT64_MAX: nothing is over */
-    uint32_t sweep_next;   /* node id a sweep is at; 0: none is under way */
-    bool sweep_again;      /* something will be over later */
+    uint64_t sweep_due_ms;                             /* UINT64_MAX: nothing is over */
+    uint32_t sweep_next;                               /* node id a sweep is at; 0: none is under way */
+    bool sweep_again;                                  /* something will be over later */
     bool judge_all;   /* somebody was not let in for a reason of ours: look again when it is gone */
     bool audit_again; /* open rows were rolled back and wait to be written again */
 
     uint32_t *grants; /* ids of nodes with a PENDING membership */
     uint32_t grant_count;
 
-    uint32_t *tell; /* ids of nodes readers must be told about */
+    uint32_t *tell;       /* ids of nodes readers must be told about */
     uint16_t *tell_pools; /* by node index: bit per pool */
     uint32_t tell_count, tell_size;
     uint64_t sequence; /* of the last TrustEvent */
@@ -99,18 +99,18 @@ struct keeper_core {
     struct keeper_subscriber *subscribers; /* KEEPER_SUBSCRIBERS_MAX, owned ring */
     uint32_t subscriber_first, subscriber_count;
 
-    uint64_t epoch, epoch_boot;           /* in force */
-    uint64_t claim_epoch, claim_boot;     /* waits for its commit; 0: none */
+    uint64_t epoch, epoch_boot;       /* in force */
+    uint64_t claim_epoch, claim_boot; /* waits for its commit; 0: none */
     uint64_t clock_due_ms, sync_due_ms;
-    uint64_t told_version;                /* registry version pushed to the scheduler */
-    bool told_all;                        /* the whole registry was pushed since our start */
-    bool node_sync;                       /* a push is under way */
+    uint64_t told_version; /* registry version pushed to the scheduler */
+    bool told_all;         /* the whole registry was pushed since our start */
+    bool node_sync;        /* a push is under way */
     uint64_t node_sync_base, node_sync_version;
     uint32_t node_sync_next, node_sync_part;
     uint64_t results_seen, results_at_clock;
     uint64_t void_before_ms; /* keeper clock: questions asked earlier are not answered any more */
     bool was_ready;
-    bool checks_fresh; /* a CheckSet arrived since our start */
+    bool checks_fresh;                /* a CheckSet arrived since our start */
     bool checks_unsaved, checks_open; /* the store does not have the table as it is; it was given it and did not commit yet */
     bool check_set_open;
     uint32_t check_set_part;

@@ -148,8 +148,8 @@ void keeper_core_write_record(const struct keeper_core *core, const struct node_
 }
 
 /* One result of a journal row: the same fold as at run time, if the record does not contain it already. */
-static void keeper_replay_entry(struct keeper_core *core, const struct keeper_journal *row, const struct keeper_journal_entry *e, bool ours,
-                                struct keeper_effects *fx)
+static void keeper_replay_entry(struct keeper_core *core, const struct keeper_journal *row, const struct keeper_journal_entry *e,
+                                bool ours, struct keeper_effects *fx)
 {
     struct node_row *node = node_registry_at(&core->nodes, e->node);
     struct pair_state *pair = node != NULL ? node_registry_pair(&core->nodes, node, e->check) : NULL;

@@ -16,7 +16,8 @@ void keeper_sweep_want(struct keeper_core *core)
 }
 
 /* Nobody will ask about this pair again. *later: not yet, but that is only a matter of time. */
-static bool keeper_sweep_is_over(const struct keeper_core *core, const struct node_row *node, const struct pair_state *pair, bool *later)
+static bool keeper_sweep_is_over(const struct keeper_core *core, const struct node_row *node, const struct pair_state *pair,
+                                 bool *later)
 {
     uint32_t index = check_table_find(&core->checks, pair->check_id);
     if (node->state == SP_NODE_STATE_RETIRED || index == CHECK_ROW_NONE) {

@@ -134,7 +134,8 @@ static void keeper_sync_clock(struct keeper_core *core, struct keeper_effects *f
     bool flows = core->results_seen != core->results_at_clock;
     core->results_at_clock = core->results_seen;
     /* With the heartbeats of this host, when the interval is a multiple of theirs. */
-    core->clock_due_ms = flows ? keeper_now_ms(core) + core->options.clock_ms : sp_time_next_multiple(keeper_now_ms(core), core->options.clock_idle_ms);
+    core->clock_due_ms = flows ? keeper_now_ms(core) + core->options.clock_ms
+                               : sp_time_next_multiple(keeper_now_ms(core), core->options.clock_idle_ms);
 }
 
 static void keeper_sync_ask(struct keeper_core *core, struct keeper_effects *fx)

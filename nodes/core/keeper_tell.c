@@ -77,7 +77,8 @@ static void keeper_tell_event_begin(struct keeper_core *core, struct sp_packer *
 }
 
 /* Puts all marked pools of one node into the open event; opens a new one when it is full. */
-static void keeper_tell_node(struct keeper_core *core, struct node_row *row, struct sp_packer *w, bool *open, struct keeper_effects *fx)
+static void keeper_tell_node(struct keeper_core *core, struct node_row *row, struct sp_packer *w, bool *open,
+                             struct keeper_effects *fx)
 {
     uint16_t pools = core->tell_pools[row->id - 1];
     core->tell_pools[row->id - 1] = 0;

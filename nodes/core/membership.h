@@ -14,9 +14,9 @@
 
 #include "trust_eval.h"
 
-#define MEMBERSHIP_DOUBLINGS_MAX 6u     /* hold-down grows to 64 times its base */
-#define MEMBERSHIP_FORGET_FACTOR 10u    /* so many hold-downs as a member, and former flaps are forgotten */
-#define MEMBERSHIP_LAG_DIVISOR 4u       /* renewals are told when the published end lags by a quarter of the smallest max_age */
+#define MEMBERSHIP_DOUBLINGS_MAX 6u  /* hold-down grows to 64 times its base */
+#define MEMBERSHIP_FORGET_FACTOR 10u /* so many hold-downs as a member, and former flaps are forgotten */
+#define MEMBERSHIP_LAG_DIVISOR   4u  /* renewals are told when the published end lags by a quarter of the smallest max_age */
 
 enum membership_state { MEMBERSHIP_OUT = 0, MEMBERSHIP_PENDING = 1, MEMBERSHIP_IN = 2, MEMBERSHIP_STATE_COUNT };
 

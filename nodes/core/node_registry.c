@@ -7,7 +7,7 @@
 #include "sp_hash.h"
 #include "sp_selector.h"
 
-#define NODE_PAIRS_STEP 8u /* blocks grow by an eighth, at least by this */
+#define NODE_PAIRS_STEP  8u  /* blocks grow by an eighth, at least by this */
 #define NODE_PAIRS_ALIGN 64u /* a line of the cache */
 
 SP_STATIC_ASSERT(sizeof(struct pair_state) % NODE_PAIRS_ALIGN == 0,
@@ -523,7 +523,8 @@ void node_registry_mark_fold(struct node_registry *r, struct node_row *row)
 static bool node_registry_check_row(const struct node_registry *r, uint32_t index)
 {
     const struct node_row *row = r->rows[index];
-    bool ok = row->id == index + 1 && node_registry_find_name(r, sp_str_of(row->name)) == row && node_registry_find_key(r, row->key) == row;
+    bool ok = row->id == index + 1 && node_registry_find_name(r, sp_str_of(row->name)) == row &&
+              node_registry_find_key(r, row->key) == row;
     struct sp_str rest = sp_str_of(row->aliases), one;
     while (sp_str_next(&rest, ',', &one)) {
         ok = ok && node_registry_find(r, one) == row && !sp_str_is(one, row->name);

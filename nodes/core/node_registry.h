@@ -9,14 +9,14 @@
 
 #include "membership.h"
 
-#define NODE_ROWS_MAX 131072u
-#define NODE_PAIRS_MAX CHECK_ROWS_MAX /* per node */
-#define NODE_NAME_BYTES_MAX 64u
+#define NODE_ROWS_MAX          131072u
+#define NODE_PAIRS_MAX         CHECK_ROWS_MAX /* per node */
+#define NODE_NAME_BYTES_MAX    64u
 #define NODE_ADDRESS_BYTES_MAX 255u
-#define NODE_LABELS_BYTES_MAX 2048u
-#define NODE_ALIASES_MAX 8u
+#define NODE_LABELS_BYTES_MAX  2048u
+#define NODE_ALIASES_MAX       8u
 #define NODE_ALIASES_BYTES_MAX (NODE_ALIASES_MAX * (NODE_NAME_BYTES_MAX + 1) - 1) /* joined by commas */
-#define NODE_ID_NONE 0u
+#define NODE_ID_NONE           0u
 
 enum node_origin { NODE_ORIGIN_FILE = 0, NODE_ORIGIN_API = 1, NODE_ORIGIN_NOVA = 2 };
 
@@ -27,20 +27,21 @@ struct node_row { /* what every result looks at comes first, in one line of the 
     uint32_t pair_first; /* private: check id of pairs[0] */
     uint32_t id;
     uint32_t generation; /* results of an older one are void */
-    uint8_t state;  /* enum sp_node_state */
-    uint8_t origin; /* enum node_origin */
-    bool judge;     /* private: waits to be judged */
-    bool grant;     /* private to the keeper's judgement: a membership waits for its audit row */
-    bool fold;      /* private: differs from the store */
-    bool open;      /* private to the keeper's intake: results of it wait for their commit */
+    uint8_t state;       /* enum sp_node_state */
+    uint8_t origin;      /* enum node_origin */
+    bool judge;          /* private: waits to be judged */
+    bool grant;          /* private to the keeper's judgement: a membership waits for its audit row */
+    bool fold;           /* private: differs from the store */
+    bool open;           /* private to the keeper's intake: results of it wait for their commit */
     uint8_t key[16];
-    uint64_t version; /* registry version of the last change */
+    uint64_t version;  /* registry version of the last change */
     uint64_t instance; /* reset and restart counter of its TPM as last proved (K5); 0: not known */
-    uint16_t instance_worker; /* number of who reported it; 0 with an instance: whose word counts no more, see keeper_boots_doubted */
-    char *name;       /* owned, terminated */
-    char *address;    /* owned, terminated */
-    char *labels;     /* owned, terminated */
-    char *aliases;    /* owned, terminated; as in node_def */
+    uint16_t
+        instance_worker; /* number of who reported it; 0 with an instance: whose word counts no more, see keeper_boots_doubted */
+    char *name;          /* owned, terminated */
+    char *address;       /* owned, terminated */
+    char *labels;        /* owned, terminated */
+    char *aliases;       /* owned, terminated; as in node_def */
     struct membership *members; /* owned; node_registry.pools of them */
 };
 
@@ -57,9 +58,9 @@ struct node_registry {
     struct node_row **rows; /* private; by id - 1 */
     uint32_t count;
     uint32_t size;
-    uint64_t version; /* of the whole; rises with each change */
-    uint64_t pairs;   /* in all */
-    uint32_t pools;   /* memberships each node has */
+    uint64_t version;  /* of the whole; rises with each change */
+    uint64_t pairs;    /* in all */
+    uint32_t pools;    /* memberships each node has */
     uint32_t rows_max; /* most nodes for may_put and put; a store may hold more already */
     struct sp_map by_name;
     struct sp_map by_key;

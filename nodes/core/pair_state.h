@@ -20,19 +20,19 @@
 
 #include "msg.h"
 
-#define PAIR_MS_MAX ((1ull << 48) - 1) /* largest instant a pair can hold */
-#define PAIR_STREAK_MAX UINT16_MAX     /* counts stop here */
+#define PAIR_MS_MAX     ((1ull << 48) - 1) /* largest instant a pair can hold */
+#define PAIR_STREAK_MAX UINT16_MAX         /* counts stop here */
 
 struct pair_state {
     uint32_t check_id;
-    uint32_t generation; /* of the node, when the last result was made */
-    uint32_t policy;     /* check_row.policy under which it was made; 0: void */
-    uint32_t text;       /* text_pool reference: detail, a line feed, measures */
-    uint64_t job;        /* number of the last accepted job; later ones are larger (SI-4) */
+    uint32_t generation;     /* of the node, when the last result was made */
+    uint32_t policy;         /* check_row.policy under which it was made; 0: void */
+    uint32_t text;           /* text_pool reference: detail, a line feed, measures */
+    uint64_t job;            /* number of the last accepted job; later ones are larger (SI-4) */
     uint64_t issued_ms : 48; /* keeper clock: issue of the last result */
     uint64_t reason : 16;
     uint64_t pass_ms : 48; /* issue of the last affirming result, 0 none */
-    uint64_t worker : 16;  /* principal number of who reported what stands: last, but for errors and fails that change nothing yet */
+    uint64_t worker : 16; /* principal number of who reported what stands: last, but for errors and fails that change nothing yet */
     uint64_t fail_ms : 48; /* issue of the last contraindicated result, 0 none */
     uint64_t attempt : 8;
     uint64_t outcome : 4;

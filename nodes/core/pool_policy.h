@@ -6,12 +6,12 @@
 
 #include "check_table.h"
 
-#define POOL_ROWS_MAX 16u     /* pools in one deployment */
-#define POOL_CHECKS_MAX 64u   /* checks a pool may name, all roles together */
-#define POOL_GROUPS_MAX 8u
-#define POOL_NAME_BYTES 65u
-#define POOL_TRAIT_BYTES 256u
-#define POOL_SELECTOR_BYTES 1025u
+#define POOL_ROWS_MAX         16u /* pools in one deployment */
+#define POOL_CHECKS_MAX       64u /* checks a pool may name, all roles together */
+#define POOL_GROUPS_MAX       8u
+#define POOL_NAME_BYTES       65u
+#define POOL_TRAIT_BYTES      256u
+#define POOL_SELECTOR_BYTES   1025u
 #define POOL_HOLD_DOWN_MS_MAX (7ull * 86400 * 1000)
 
 enum pool_role { POOL_MANDATORY = 0, POOL_ADVISORY = 1, POOL_GROUP = 2 };

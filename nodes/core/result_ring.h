@@ -9,8 +9,8 @@
 
 #include "sp_str.h"
 
-#define RESULT_RING_SIZE 65536u
-#define RESULT_RING_TESTS 256u
+#define RESULT_RING_SIZE         65536u
+#define RESULT_RING_TESTS        256u
 #define RESULT_RING_DETAIL_BYTES 512u
 
 struct result_stamp {

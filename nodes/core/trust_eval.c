@@ -13,7 +13,7 @@ struct trust_group {
 
 /* What is collected in one walk over the facts. */
 struct trust_walk {
-    struct trust_group *groups; /* NULL when the pool has none: the common case must not pay for their memory */
+    struct trust_group *groups;      /* NULL when the pool has none: the common case must not pay for their memory */
     uint32_t fail_check, none_check; /* first mandatory check at fault */
     uint8_t fail_why, none_why;
     bool warn;
@@ -75,8 +75,8 @@ static uint8_t trust_none_why(const struct pair_state *p, const struct check_row
     return p->up == 0 && p->passes > 0 ? TRUST_CHECK_RISING : TRUST_CHECK_EXPIRED;
 }
 
-void trust_eval_fact(const struct pool_policy *pool, uint32_t index, const struct check_table *checks, const struct trust_node *node,
-                     uint64_t now_ms, struct trust_fact *out)
+void trust_eval_fact(const struct pool_policy *pool, uint32_t index, const struct check_table *checks,
+                     const struct trust_node *node, uint64_t now_ms, struct trust_fact *out)
 {
     *out = (struct trust_fact){.tier = SP_TIER_NONE, .why = TRUST_NO_SUCH_CHECK};
     uint32_t row = pool->checks[index].row;

@@ -62,11 +62,11 @@ struct trust_node {
 struct trust_verdict {
     uint8_t tier; /* enum sp_tier */
     bool member;
-    uint8_t why;       /* enum trust_why */
-    uint8_t group;     /* TRUST_GROUP_*: which */
-    uint32_t check;    /* index in pool->checks of the check at fault, CHECK_ROW_NONE */
-    uint64_t until_ms; /* member: ends here; else 0 */
-    uint64_t next_ms;  /* the verdict cannot change by itself before this instant; UINT64_MAX: never */
+    uint8_t why;         /* enum trust_why */
+    uint8_t group;       /* TRUST_GROUP_*: which */
+    uint32_t check;      /* index in pool->checks of the check at fault, CHECK_ROW_NONE */
+    uint64_t until_ms;   /* member: ends here; else 0 */
+    uint64_t next_ms;    /* the verdict cannot change by itself before this instant; UINT64_MAX: never */
     uint32_t age_ms_min; /* smallest max_age of the checks that were demanded; UINT32_MAX */
 };
 
@@ -82,8 +82,8 @@ struct trust_fact {
 void trust_eval(const struct pool_policy *pool, const struct check_table *checks, const struct trust_node *node, uint64_t now_ms,
                 struct trust_verdict *out);
 /* Effect: the fact of pool->checks[index]. */
-void trust_eval_fact(const struct pool_policy *pool, uint32_t index, const struct check_table *checks, const struct trust_node *node,
-                     uint64_t now_ms, struct trust_fact *out);
+void trust_eval_fact(const struct pool_policy *pool, uint32_t index, const struct check_table *checks,
+                     const struct trust_node *node, uint64_t now_ms, struct trust_fact *out);
 /* Returns the pair of a check id among the sorted pairs, NULL when there is none. */
 const struct pair_state *trust_eval_pair(const struct pair_state *pairs, uint32_t count, uint32_t check_id);
 /* Effect: writes the reason as a sentence for people. size > 0. */

@@ -78,7 +78,8 @@ static enum sp_rc bind_scalar(const struct bind *b, const struct sp_bind_key *k,
     if (node->kind != SP_YAML_SCALAR) {
         (void)wrong(b, k, node, "must be a single value, not a list or map");
         /* Labels are a map, so many write what chooses by labels as a map too. */
-        sp_err_hint(b->err, "%s", k->type == SP_BIND_SELECTOR ? "one text of terms joined by commas, like role=compute,zone=a" : k->help);
+        sp_err_hint(b->err, "%s",
+                    k->type == SP_BIND_SELECTOR ? "one text of terms joined by commas, like role=compute,zone=a" : k->help);
         return SP_E_INVALID;
     }
     return sp_bind_scalar_set(k, node->text, to, why) ? SP_OK : wrong(b, k, node, why);
@@ -186,7 +187,8 @@ static enum sp_rc bind_list(const struct bind *b, const struct sp_bind_key *k, c
     for (const struct sp_yaml_node *c = node->first; rc == SP_OK && c != NULL; c = c->next) {
         char *to = out + k->offset + i++ * k->sub->size;
         memset(to, 0, k->sub->size);
-        rc = c->kind == SP_YAML_MAP ? bind_map(&inner, k->sub, c, to) : wrong(b, k, c, "every element must be a map of keys and values");
+        rc = c->kind == SP_YAML_MAP ? bind_map(&inner, k->sub, c, to)
+                                    : wrong(b, k, c, "every element must be a map of keys and values");
     }
     if (rc == SP_OK) {
         memcpy(out + k->count_at, &i, sizeof i);
@@ -250,7 +252,8 @@ enum sp_rc sp_bind(const struct sp_bind_table *t, const char *file, const struct
     return bind_map(&b, t, node, out);
 }
 
-enum sp_rc sp_bind_over(const struct sp_bind_table *t, const char *file, const struct sp_yaml_node *node, void *out, struct sp_err *err)
+enum sp_rc sp_bind_over(const struct sp_bind_table *t, const char *file, const struct sp_yaml_node *node, void *out,
+                        struct sp_err *err)
 {
     const struct bind b = {file, err, false};
     return bind_map(&b, t, node, out);

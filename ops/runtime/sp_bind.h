@@ -13,25 +13,25 @@
 
 #define SP_BIND_KEYS_MAX 64u /* per table */
 
-enum sp_bind_type {            /* field in the struct */
-    SP_BIND_TEXT,              /* char[size]; length within min..max when max > 0 */
-    SP_BIND_NAME,              /* char[size]; letters, digits, '.', '_', '-' */
-    SP_BIND_PATH,              /* char[size] */
-    SP_BIND_BOOL,              /* bool: true or false */
-    SP_BIND_U32,               /* uint32_t within min..max */
-    SP_BIND_U64,               /* uint64_t within min..max */
-    SP_BIND_SPAN,              /* uint64_t milliseconds within min..max: 500ms 10s 5m 1h 2d */
-    SP_BIND_TIME,              /* uint64_t seconds since 1970: 2027-01-31 or 2027-01-31T12:00:00Z; 0 = none */
-    SP_BIND_ENUM,              /* uint32_t: index into words (NULL-terminated) */
-    SP_BIND_HEX,               /* uint8_t[size] as 2*size hexadecimal digits */
-    SP_BIND_Z85,               /* uint8_t[size] as Z85 */
-    SP_BIND_WORDS,             /* char[size]: a list of names (or one scalar "a,b"), stored joined by commas in the order given */
-    SP_BIND_LABELS,            /* char[size]: a map of labels (or one scalar "k=v,k=v"), stored sorted as "k=v,k=v" */
-    SP_BIND_SELECTOR,          /* char[size]: a selector over labels, checked */
-    SP_BIND_TEXTS,             /* a list of texts: char[max][stride] at offset, uint32_t at count_at; at least min */
-    SP_BIND_MAP,               /* a struct described by sub; absent = all its defaults */
-    SP_BIND_LIST,              /* a list of structs: sub.size each, max of them at offset, uint32_t at count_at; at least min */
-    SP_BIND_ANY                /* const struct sp_yaml_node *: the tree as it is, NULL when absent; lives as long as the document */
+enum sp_bind_type {               /* field in the struct */
+                    SP_BIND_TEXT, /* char[size]; length within min..max when max > 0 */
+                    SP_BIND_NAME, /* char[size]; letters, digits, '.', '_', '-' */
+                    SP_BIND_PATH, /* char[size] */
+                    SP_BIND_BOOL, /* bool: true or false */
+                    SP_BIND_U32,  /* uint32_t within min..max */
+                    SP_BIND_U64,  /* uint64_t within min..max */
+                    SP_BIND_SPAN, /* uint64_t milliseconds within min..max: 500ms 10s 5m 1h 2d */
+                    SP_BIND_TIME, /* uint64_t seconds since 1970: 2027-01-31 or 2027-01-31T12:00:00Z; 0 = none */
+                    SP_BIND_ENUM, /* uint32_t: index into words (NULL-terminated) */
+                    SP_BIND_HEX,  /* uint8_t[size] as 2*size hexadecimal digits */
+                    SP_BIND_Z85,  /* uint8_t[size] as Z85 */
+                    SP_BIND_WORDS, /* char[size]: a list of names (or one scalar "a,b"), stored joined by commas in the order given */
+                    SP_BIND_LABELS,   /* char[size]: a map of labels (or one scalar "k=v,k=v"), stored sorted as "k=v,k=v" */
+                    SP_BIND_SELECTOR, /* char[size]: a selector over labels, checked */
+                    SP_BIND_TEXTS,    /* a list of texts: char[max][stride] at offset, uint32_t at count_at; at least min */
+                    SP_BIND_MAP,      /* a struct described by sub; absent = all its defaults */
+                    SP_BIND_LIST, /* a list of structs: sub.size each, max of them at offset, uint32_t at count_at; at least min */
+                    SP_BIND_ANY /* const struct sp_yaml_node *: the tree as it is, NULL when absent; lives as long as the document */
 };
 
 struct sp_bind_table;
@@ -60,8 +60,8 @@ struct sp_bind_table {
 
 /* For rows: place and size of a member. */
 #define SP_BIND_AT(type, member) .offset = offsetof(struct type, member), .size = sizeof(((struct type *)0)->member)
-#define SP_BIND_ARRAY(type, member, number)                                                                                       \
-    .offset = offsetof(struct type, member), .size = sizeof(((struct type *)0)->member[0]),                                       \
+#define SP_BIND_ARRAY(type, member, number)                                                                                        \
+    .offset = offsetof(struct type, member), .size = sizeof(((struct type *)0)->member[0]),                                        \
     .count_at = offsetof(struct type, number), .max = sizeof(((struct type *)0)->member) / sizeof(((struct type *)0)->member[0])
 
 /* Effect: zeroes *out, sets defaults, then binds the map (node may be NULL: all absent). On failure *out is unspecified and err says

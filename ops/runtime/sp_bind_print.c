@@ -109,7 +109,8 @@ void sp_bind_describe(const struct sp_bind_table *t, const char *prefix, struct 
     for (uint32_t i = 0; i < t->count; i++) {
         const struct sp_bind_key *k = &t->keys[i];
         char name[128];
-        (void)snprintf(name, sizeof name, "%s%s%s%s", prefix, prefix[0] != '\0' ? "." : "", k->name, k->type == SP_BIND_LIST ? "[]" : "");
+        (void)snprintf(name, sizeof name, "%s%s%s%s", prefix, prefix[0] != '\0' ? "." : "", k->name,
+                       k->type == SP_BIND_LIST ? "[]" : "");
         sp_buf_format(b, "%s\t", name);
         sp_bind_scalar_range(k, b);
         sp_buf_format(b, "\t%s\t%s\n", k->required ? "(required)" : k->def != NULL ? k->def : "", k->help != NULL ? k->help : "");

@@ -28,7 +28,8 @@ static bool set_text(const struct sp_bind_key *k, struct sp_str text, char *to, 
 {
     uint64_t max = k->max > 0 && k->max < k->size ? k->max : k->size - 1;
     if (text.n < k->min || text.n > max) {
-        return say(why, "has %u characters; %llu to %llu are possible", text.n, (unsigned long long)k->min, (unsigned long long)max);
+        return say(why, "has %u characters; %llu to %llu are possible", text.n, (unsigned long long)k->min,
+                   (unsigned long long)max);
     }
     if (!sp_str_is_utf8(text)) {
         return say(why, "is not valid text");
@@ -71,7 +72,8 @@ static bool set_selector(const struct sp_bind_key *k, struct sp_str text, char *
     struct sp_selector s;
     uint32_t at = 0;
     if (!sp_selector_parse(text, &s, &at)) {
-        return say(why, "selector is wrong from character %u on; terms are 'k=v', 'k!=v', 'k', '!k', 'k in (a|b)', 'name=GLOB'", at + 1);
+        return say(why, "selector is wrong from character %u on; terms are 'k=v', 'k!=v', 'k', '!k', 'k in (a|b)', 'name=GLOB'",
+                   at + 1);
     }
     return set_text(k, text, to, why);
 }
@@ -119,7 +121,8 @@ static bool set_span(const struct sp_bind_key *k, struct sp_str text, uint64_t *
     if (ms < k->min || (k->max > 0 && ms > k->max)) {
         sp_time_format_span(k->min, least, sizeof least);
         sp_time_format_span(k->max, most, sizeof most);
-        return k->max > 0 ? say(why, "must be a duration from %s to %s", least, most) : say(why, "must be a duration of at least %s", least);
+        return k->max > 0 ? say(why, "must be a duration from %s to %s", least, most)
+                          : say(why, "must be a duration of at least %s", least);
     }
     *to = ms;
     return true;
@@ -136,9 +139,10 @@ static bool set_time(struct sp_str text, uint64_t *to, char *why)
     uint64_t f[6] = {0};
     bool date = text.n >= 10 && digits(text, 0, 4, &f[0]) && text.p[4] == '-' && digits(text, 5, 2, &f[1]) && text.p[7] == '-' &&
                 digits(text, 8, 2, &f[2]);
-    bool clock = text.n == 20 && text.p[10] == 'T' && digits(text, 11, 2, &f[3]) && text.p[13] == ':' && digits(text, 14, 2, &f[4]) &&
-                 text.p[16] == ':' && digits(text, 17, 2, &f[5]) && text.p[19] == 'Z';
-    if (!date || (text.n != 10 && !clock) || f[0] < 1970 || f[1] < 1 || f[1] > 12 || f[2] < 1 || f[3] > 23 || f[4] > 59 || f[5] > 59) {
+    bool clock = text.n == 20 && text.p[10] == 'T' && digits(text, 11, 2, &f[3]) && text.p[13] == ':' &&
+                 digits(text, 14, 2, &f[4]) && text.p[16] == ':' && digits(text, 17, 2, &f[5]) && text.p[19] == 'Z';
+    if (!date || (text.n != 10 && !clock) || f[0] < 1970 || f[1] < 1 || f[1] > 12 || f[2] < 1 || f[3] > 23 || f[4] > 59 ||
+        f[5] > 59) {
         return say(why, "must be a date like 2027-01-31 or a time like 2027-01-31T12:00:00Z (UTC)");
     }
     struct sp_civil c = {(int)f[0], (unsigned)f[1], (unsigned)f[2], (unsigned)f[3], (unsigned)f[4], (unsigned)f[5], 0};
@@ -284,11 +288,12 @@ void sp_bind_scalar_get(const struct sp_bind_key *k, const void *from, struct sp
 void sp_bind_scalar_range(const struct sp_bind_key *k, struct sp_buf *b)
 {
     static const char *const names[] = {
-        [SP_BIND_TEXT] = "text",         [SP_BIND_NAME] = "name",     [SP_BIND_PATH] = "path",         [SP_BIND_BOOL] = "true|false",
-        [SP_BIND_U32] = "number",        [SP_BIND_U64] = "number",    [SP_BIND_SPAN] = "duration",     [SP_BIND_TIME] = "date or time",
-        [SP_BIND_ENUM] = "word",         [SP_BIND_HEX] = "hex",       [SP_BIND_Z85] = "Z85",           [SP_BIND_WORDS] = "list of words",
-        [SP_BIND_LABELS] = "map",        [SP_BIND_SELECTOR] = "selector", [SP_BIND_TEXTS] = "list of texts", [SP_BIND_MAP] = "section",
-        [SP_BIND_LIST] = "list of maps", [SP_BIND_ANY] = "tree",
+        [SP_BIND_TEXT] = "text",       [SP_BIND_NAME] = "name",         [SP_BIND_PATH] = "path",
+        [SP_BIND_BOOL] = "true|false", [SP_BIND_U32] = "number",        [SP_BIND_U64] = "number",
+        [SP_BIND_SPAN] = "duration",   [SP_BIND_TIME] = "date or time", [SP_BIND_ENUM] = "word",
+        [SP_BIND_HEX] = "hex",         [SP_BIND_Z85] = "Z85",           [SP_BIND_WORDS] = "list of words",
+        [SP_BIND_LABELS] = "map",      [SP_BIND_SELECTOR] = "selector", [SP_BIND_TEXTS] = "list of texts",
+        [SP_BIND_MAP] = "section",     [SP_BIND_LIST] = "list of maps", [SP_BIND_ANY] = "tree",
     };
     char least[SPAN_BYTES];
     char most[SPAN_BYTES];

@@ -1,47 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The configuration of a host: PREFIX/etc/spice.yaml, and the principals beside it (etc/principals.yaml). Tables in sp_conf_table.c give
- * every key its type, limits, default and help. Loaded once at start, never changed. Relative paths start from `prefix`;
- * a relative prefix starts from the directory of the file. */
+/* The configuration of a host: PREFIX/etc/spice.yaml. Tables in sp_conf_table.c give every key its type, limits, default and help.
+ * Loaded once at start, never changed. Relative paths start from `prefix`; a relative prefix starts from the directory of the file. */
 #ifndef SP_CONF_H
 #define SP_CONF_H
 
 #include "sp_conf_attester.h"
 #include "sp_conf_bridge.h"
 #include "sp_conf_inventory.h"
+#include "sp_conf_principals.h"
 
 #define SP_CONF_BROKERS_MAX    8u
 #define SP_CONF_ENDPOINTS_MAX  4u
 #define SP_CONF_ENDPOINT_BYTES 160u /* resolved; a unix socket path itself has at most 107 bytes */
-#define SP_CONF_NAME_BYTES     41u
-#define SP_CONF_PRINCIPALS_MAX 2048u
 #define SP_CONF_WORKERS_MAX    16u
 #define SP_CONF_LIST_MAX       8u
-
-/* Numbers of enum role in schemas/spice.model, in that order; a test compares. */
-enum sp_conf_role {
-    SP_CONF_ROLE_NONE, SP_CONF_ROLE_BROKER,
-    SP_CONF_ROLE_SCHEDULER,
-    SP_CONF_ROLE_KEEPER,
-    SP_CONF_ROLE_WORKER,
-    SP_CONF_ROLE_OPERATOR, SP_CONF_ROLE_READER,
-    SP_CONF_ROLE_ENROL, SP_CONF_ROLE_BRIDGE, SP_CONF_ROLE_ATTESTER
-};
-
-/* A row of principals.yaml. */
-struct sp_conf_principal {
-    char name[SP_CONF_NAME_BYTES];
-    uint32_t role;
-    uint8_t curve[32], sign[32]; /* sign all zero: cannot sign */
-    char adapters[513];    /* worker: scope, joined by commas; "*" = all */
-    char nodes[256];       /* worker: selector of nodes; empty = all. attester: its one node */
-    uint8_t next_curve[32], next_sign[32]; /* the pair that follows; all zero: none */
-    uint64_t not_after_s, next_not_before_s, next_not_after_s; /* wall clock; 0: none */
-    bool revoked;
-};
-struct sp_conf_principals {
-    uint32_t count;
-    struct sp_conf_principal rows[SP_CONF_PRINCIPALS_MAX];
-};
 
 struct sp_conf_link { /* one row of brokers: */
     char name[SP_CONF_NAME_BYTES];
@@ -52,14 +24,14 @@ struct sp_conf_link { /* one row of brokers: */
 };
 
 struct sp_conf_bus {
-    uint64_t heartbeat_ms;     /* ours to the broker and back */
-    uint64_t lost_ms;          /* silence after which a broker or peer counts as gone */
-    uint64_t reconnect_ms;     /* first wait; doubles */
+    uint64_t heartbeat_ms; /* ours to the broker and back */
+    uint64_t lost_ms;      /* silence after which a broker or peer counts as gone */
+    uint64_t reconnect_ms; /* first wait; doubles */
     uint64_t reconnect_max_ms;
     uint64_t handshake_ms;
-    uint64_t stats_ms;         /* interval of Stats */
-    uint32_t queue_messages;   /* high-water mark of sockets */
-    uint64_t linger_ms;        /* at exit */
+    uint64_t stats_ms;       /* interval of Stats */
+    uint32_t queue_messages; /* high-water mark of sockets */
+    uint64_t linger_ms;      /* at exit */
 };
 
 struct sp_conf_log {
@@ -70,13 +42,13 @@ struct sp_conf_log {
 struct sp_conf_broker {
     char user[33];
     uint32_t max_peers;
-    uint32_t queue_jobs;       /* most jobs held for workers */
-    uint32_t queue_mb;         /* most memory of queued frames */
+    uint32_t queue_jobs; /* most jobs held for workers */
+    uint32_t queue_mb;   /* most memory of queued frames */
     uint32_t peer_queue_messages;
-    uint32_t credit_window;    /* most jobs granted ahead to the scheduler per route */
-    uint32_t memory_mb;        /* resident above this: stop and be restarted */
+    uint32_t credit_window; /* most jobs granted ahead to the scheduler per route */
+    uint32_t memory_mb;     /* resident above this: stop and be restarted */
     uint32_t backlog;
-    uint64_t probe_ms;         /* self-probe with a throwaway key */
+    uint64_t probe_ms; /* self-probe with a throwaway key */
     char principals_cache[SP_FS_PATH_BYTES];
 };
 
@@ -86,42 +58,42 @@ struct sp_conf_scheduler {
     uint32_t pairs_max;
     uint32_t batch_jobs;
     uint32_t batch_kib;
-    uint32_t attempts_max;     /* per job, retries included */
-    uint64_t lease_grace_ms;   /* beyond the timeout, before a lease counts as lost */
-    uint64_t clock_lost_ms;    /* no KeeperClock for so long: no jobs */
+    uint32_t attempts_max;   /* per job, retries included */
+    uint64_t lease_grace_ms; /* beyond the timeout, before a lease counts as lost */
+    uint64_t clock_lost_ms;  /* no KeeperClock for so long: no jobs */
     uint32_t reserve_file_mb;
 };
 
 struct sp_conf_keeper {
     char user[33];
     char store[SP_FS_PATH_BYTES];
-    uint64_t beat_ms;          /* TrustBeat promised to readers */
-    uint64_t clock_ms;         /* KeeperClock while jobs flow */
+    uint64_t beat_ms;  /* TrustBeat promised to readers */
+    uint64_t clock_ms; /* KeeperClock while jobs flow */
     uint64_t clock_idle_ms;
-    uint64_t history_keep_ms;  /* run-length rows older than this go */
-    uint64_t audit_keep_ms;    /* 0: for ever */
+    uint64_t history_keep_ms; /* run-length rows older than this go */
+    uint64_t audit_keep_ms;   /* 0: for ever */
     uint32_t reserve_file_mb;
     uint32_t nodes_max;
-    uint32_t results_max;      /* (check, node) pairs remembered */
-    uint32_t drain_batches;    /* most ResultBatches per commit */
-    uint32_t fold_rows;        /* state rows written per background step */
+    uint32_t results_max;   /* (check, node) pairs remembered */
+    uint32_t drain_batches; /* most ResultBatches per commit */
+    uint32_t fold_rows;     /* state rows written per background step */
     uint64_t worker_lost_ms;
-    uint64_t enrol_ttl_ms;     /* default life of an invitation */
-    bool require_synced_clock; /* no new trust while the kernel says the wall clock is not synchronised */
+    uint64_t enrol_ttl_ms;               /* default life of an invitation */
+    bool require_synced_clock;           /* no new trust while the kernel says the wall clock is not synchronised */
     char audit_export[SP_FS_PATH_BYTES]; /* append-only copy of the audit; empty: none */
     char nodes_file[SP_FS_PATH_BYTES];   /* definitions applied at start; empty: none */
     struct sp_conf_inventory inventory;
 };
 
-struct sp_conf_worker { /* defaults for all workers of the host, or one row of workers: */
+struct sp_conf_worker {            /* defaults for all workers of the host, or one row of workers: */
     char name[SP_CONF_NAME_BYTES]; /* empty in the section `worker` */
     char user[33];
-    uint32_t slots;            /* most jobs at once */
+    uint32_t slots; /* most jobs at once */
     char adapters[513];
     char labels[256];
     uint32_t plugin_dir_count;
     char plugin_dirs[SP_CONF_LIST_MAX][SP_FS_PATH_BYTES];
-    char plugin_user[33];      /* empty: our own */
+    char plugin_user[33]; /* empty: our own */
     uint32_t manifest_key_count;
     char manifest_keys[SP_CONF_LIST_MAX][65]; /* Ed25519 public keys, hex, that may sign plugin manifests */
     char manifest_dir[SP_FS_PATH_BYTES];
@@ -129,17 +101,17 @@ struct sp_conf_worker { /* defaults for all workers of the host, or one row of w
     char spool[SP_FS_PATH_BYTES]; /* directory of outbox and caches; the worker's name is added */
     uint32_t outbox_mb;
     uint32_t definitions_max;
-    uint64_t drain_ms;         /* most time for running jobs at drain */
+    uint64_t drain_ms;              /* most time for running jobs at drain */
     char libexec[SP_FS_PATH_BYTES]; /* where spice-exec is; empty: beside the program */
-    uint32_t resident_max;     /* resident plugins at once */
-    uint32_t output_bytes;     /* of one plugin run */
-    uint32_t plugin_memory_mb; /* address space of one plugin; 0: no limit */
+    uint32_t resident_max;          /* resident plugins at once */
+    uint32_t output_bytes;          /* of one plugin run */
+    uint32_t plugin_memory_mb;      /* address space of one plugin; 0: no limit */
     uint32_t plugin_processes;
     const struct sp_yaml_node *settings; /* of adapters: NAME: {key: value}; NULL: none */
 };
 
 struct sp_conf_reader {
-    uint32_t beats_missed;     /* so many beats without TrustBeat: everything is none */
+    uint32_t beats_missed; /* so many beats without TrustBeat: everything is none */
     uint32_t nodes_max;
     uint64_t ping_ms;
 };
@@ -165,26 +137,19 @@ struct sp_conf {
     struct sp_conf_reader reader;
     struct sp_conf_bridge bridge;
     struct sp_conf_attester attester;
-    struct sp_yaml *doc;               /* private: holds `settings` */
+    struct sp_yaml *doc; /* private: holds `settings` */
 };
 
 /* Effect: loads, checks and resolves. prefix replaces the configured one (NULL: no). Gives *out; errors name file, line and what to do. */
 SP_MUST_USE enum sp_rc sp_conf_load(const char *path, const char *prefix, struct sp_conf **out, struct sp_err *err);
 /* The same from a text; file names it in messages, and its directory is where a relative prefix starts. For tests and checks. */
-SP_MUST_USE enum sp_rc sp_conf_parse(const char *file, struct sp_str text, const char *prefix, struct sp_conf **out, struct sp_err *err);
+SP_MUST_USE enum sp_rc sp_conf_parse(const char *file, struct sp_str text, const char *prefix, struct sp_conf **out,
+                                     struct sp_err *err);
 void sp_conf_destroy(struct sp_conf **conf);
 /* Effect: appends the configuration as YAML that loads identically. */
 void sp_conf_print(const struct sp_conf *conf, struct sp_buf *b);
 /* Effect: appends "key<TAB>type<TAB>range<TAB>default<TAB>help" lines of every key. */
 void sp_conf_describe(struct sp_buf *b);
-
-/* Effect: loads principals.yaml. Gives *out (free with sp_conf_principals_destroy). Names, keys and roles are checked, repeats refused. */
-SP_MUST_USE enum sp_rc sp_conf_principals_load(const char *path, struct sp_conf_principals **out, struct sp_err *err);
-SP_MUST_USE enum sp_rc sp_conf_principals_parse(const char *file, struct sp_str text, struct sp_conf_principals **out, struct sp_err *err);
-void sp_conf_principals_destroy(struct sp_conf_principals **p);
-void sp_conf_principals_print(const struct sp_conf_principals *p, struct sp_buf *b);
-/* Lends the words of enum sp_conf_role, NULL-terminated. */
-extern const char *const sp_conf_role_words[];
 
 /* Effect: joins with prefix. SP_E_LIMIT when too long. */
 SP_MUST_USE enum sp_rc sp_conf_path(const struct sp_conf *conf, const char *relative, char *to, size_t size);

@@ -16,7 +16,8 @@
 
 SP_STATIC_ASSERT(sizeof(struct sp_crypto_sha256) >= sizeof(SHA256_CTX), "opaque hash state holds OpenSSL's");
 SP_STATIC_ASSERT(sizeof(struct sp_crypto_md5) >= sizeof(MD5_CTX), "opaque hash state holds OpenSSL's");
-SP_STATIC_ASSERT(crypto_sign_SEEDBYTES == SP_CRYPTO_KEY_BYTES && crypto_sign_PUBLICKEYBYTES == SP_CRYPTO_KEY_BYTES, "keys of RFC 8032");
+SP_STATIC_ASSERT(crypto_sign_SEEDBYTES == SP_CRYPTO_KEY_BYTES && crypto_sign_PUBLICKEYBYTES == SP_CRYPTO_KEY_BYTES,
+                 "keys of RFC 8032");
 SP_STATIC_ASSERT(crypto_sign_BYTES == SP_CRYPTO_SIGN_BYTES, "signatures of RFC 8032");
 
 struct sp_crypto_verifier {
@@ -325,7 +326,7 @@ enum sp_rc sp_crypto_signer_new(const uint8_t seed[32], struct sp_crypto_signer 
 void sp_crypto_signer_destroy(struct sp_crypto_signer **s)
 {
     if (*s != NULL) {
-        OPENSSL_cleanse((*s)->key, sizeof (*s)->key);
+        OPENSSL_cleanse((*s)->key, sizeof(*s)->key);
         free(*s);
         *s = NULL;
     }

@@ -14,9 +14,9 @@
 #include "sp_db_fault.h"
 #include "sp_fs.h"
 
-#define SQL_BYTES          256u
-#define LOG_BYTES_KEPT     67108864u /* the log's file is cut back to this after a checkpoint */
-#define LOG_PAGES_AUTO     1000u
+#define SQL_BYTES           256u
+#define LOG_BYTES_KEPT      67108864u /* the log's file is cut back to this after a checkpoint */
+#define LOG_PAGES_AUTO      1000u
 #define MIGRATION_STEPS_MAX 64u
 
 struct sp_db_stmt {
@@ -32,7 +32,7 @@ struct sp_db {
     struct sp_db_stmt *begin;
     struct sp_db_stmt *commit;
     struct sp_db_stmt *rollback;
-    bool broken; /* a write or sync failed, or damage was seen: nothing is begun any more */
+    bool broken;        /* a write or sync failed, or damage was seen: nothing is begun any more */
     bool inside;        /* between begin and commit or rollback */
     enum sp_rc aborted; /* why the open transaction was rolled back early; SP_OK: it was not. Until its end nothing is written */
     struct sp_err error;
@@ -97,7 +97,8 @@ static enum sp_rc note(struct sp_db *db, int code)
     if (rc == SP_OK) {
         return rc;
     }
-    (void)sp_err_set(&db->error, rc, db->path, "%s (%d)", db->sqlite != NULL ? sqlite3_errmsg(db->sqlite) : sqlite3_errstr(code), code);
+    (void)sp_err_set(&db->error, rc, db->path, "%s (%d)", db->sqlite != NULL ? sqlite3_errmsg(db->sqlite) : sqlite3_errstr(code),
+                     code);
     sp_err_hint(&db->error, "%s", hint_of(rc));
     if (rc == SP_E_IO || rc == SP_E_CORRUPT) {
         db->broken = true;
@@ -139,11 +140,12 @@ static enum sp_rc judge_file(const char *path, const struct stat *st, struct sp_
         rc = sp_err_set(err, SP_E_PERMISSION, path, "the store is no regular file");
         sp_err_hint(err, "check the configured path");
     } else if (st->st_uid != geteuid() && st->st_uid != 0) {
-        rc = sp_err_set(err, SP_E_PERMISSION, path, "the store belongs to user %u, not to the user of this process (%u)", (unsigned)st->st_uid,
-                        (unsigned)geteuid());
+        rc = sp_err_set(err, SP_E_PERMISSION, path, "the store belongs to user %u, not to the user of this process (%u)",
+                        (unsigned)st->st_uid, (unsigned)geteuid());
         sp_err_hint(err, "chown it, or set the section's key user in spice.yaml");
     } else if ((st->st_mode & (S_IWGRP | S_IWOTH)) != 0) {
-        rc = sp_err_set(err, SP_E_PERMISSION, path, "the store can be written by others (mode %04o)", (unsigned)(st->st_mode & 07777));
+        rc = sp_err_set(err, SP_E_PERMISSION, path, "the store can be written by others (mode %04o)",
+                        (unsigned)(st->st_mode & 07777));
         sp_err_hint(err, "chmod 600 it, and look at what was done to it before: spicectl audit verify");
     }
     return rc;
@@ -253,8 +255,8 @@ static enum sp_rc make_schema(struct sp_db *db, const struct sp_db_options *o)
 
 static enum sp_rc refuse_version(struct sp_db *db, const struct sp_db_options *o, int64_t found)
 {
-    (void)sp_err_set(&db->error, SP_E_VERSION, db->path, "store has version %lld; this program works with version %u", (long long)found,
-                     o->version);
+    (void)sp_err_set(&db->error, SP_E_VERSION, db->path, "store has version %lld; this program works with version %u",
+                     (long long)found, o->version);
     sp_err_hint(&db->error, found > o->version ? "it was used by a newer program: install that one, or restore a backup"
                                                : "export with the older program and apply with this one");
     return SP_E_VERSION;
@@ -294,7 +296,8 @@ static enum sp_rc identify(struct sp_db *db, const struct sp_db_options *o)
         return make_schema(db, o);
     }
     if (application != (int64_t)(int32_t)o->application_id) {
-        (void)sp_err_set(&db->error, SP_E_INVALID, db->path, "is a SQLite file of another kind (application id %lld)", (long long)application);
+        (void)sp_err_set(&db->error, SP_E_INVALID, db->path, "is a SQLite file of another kind (application id %lld)",
+                         (long long)application);
         sp_err_hint(&db->error, "check the configured path");
         return SP_E_INVALID;
     }

@@ -26,9 +26,9 @@ struct sp_db_options {
     uint32_t version;        /* user_version; any other is SP_E_VERSION (unless migrate) */
     /* Brings a store of an older version to the next one; called in one transaction until version is reached. May be NULL. */
     const char *(*migrate)(uint32_t from);
-    uint32_t cache_kib;      /* 0: SP_DB_CACHE_KIB */
-    bool check;              /* run quick_check first (reads the whole file) */
-    bool must_exist;         /* SP_E_NOT_FOUND instead of making one */
+    uint32_t cache_kib; /* 0: SP_DB_CACHE_KIB */
+    bool check;         /* run quick_check first (reads the whole file) */
+    bool must_exist;    /* SP_E_NOT_FOUND instead of making one */
 };
 
 /* Effect: opens or makes the store (mode 0600). Gives *out. SP_E_AGAIN: another process has it; SP_E_PERMISSION: not ours,

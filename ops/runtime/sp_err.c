@@ -53,6 +53,6 @@ void sp_err_hint(struct sp_err *err, const char *format, ...)
 void sp_err_line(const struct sp_err *err, char *to, size_t size)
 {
     SP_ASSERT(size > 0);
-    (void)snprintf(to, size, "%s%s%s%s%s%s", err->where, err->where[0] != '\0' ? ": " : "", err->text, err->hint[0] != '\0' ? " (" : "",
-                   err->hint, err->hint[0] != '\0' ? ")" : "");
+    (void)snprintf(to, size, "%s%s%s%s%s%s", err->where, err->where[0] != '\0' ? ": " : "", err->text,
+                   err->hint[0] != '\0' ? " (" : "", err->hint, err->hint[0] != '\0' ? ")" : "");
 }

@@ -48,7 +48,8 @@ static enum sp_rc judge(int fd, const char *path, unsigned flags, off_t *size, s
     }
     bool ours = st.st_uid == geteuid() || st.st_uid == 0;
     if ((flags & (SP_FS_PRIVATE | SP_FS_OWNED)) != 0 && !ours) {
-        sp_err_set(err, SP_E_PERMISSION, path, "belongs to user %u, not to us (%u) or root", (unsigned)st.st_uid, (unsigned)geteuid());
+        sp_err_set(err, SP_E_PERMISSION, path, "belongs to user %u, not to us (%u) or root", (unsigned)st.st_uid,
+                   (unsigned)geteuid());
         sp_err_hint(err, "chown it to the user of this process");
         return SP_E_PERMISSION;
     }

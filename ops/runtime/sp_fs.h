@@ -11,8 +11,8 @@
 #define SP_FS_PATH_BYTES 512u /* longest path with its NUL */
 
 /* What sp_fs_read insists on besides a regular file. */
-#define SP_FS_PRIVATE  1u /* owner is us or root, no bits for group and others, one link, not a symbolic link */
-#define SP_FS_OWNED    2u /* owner is us or root and not everybody may write */
+#define SP_FS_PRIVATE 1u /* owner is us or root, no bits for group and others, one link, not a symbolic link */
+#define SP_FS_OWNED   2u /* owner is us or root and not everybody may write */
 
 /* Effect: reads a whole regular file of at most max bytes (a NUL follows the content, not counted). Gives *out (free it; for
  * secrets use sp_fs_read_into). SP_E_NOT_FOUND, SP_E_LIMIT, SP_E_PERMISSION (mode, owner, links), SP_E_IO. */

@@ -44,7 +44,8 @@ static enum sp_rc take_value(struct row *r, struct sp_str value, const char *whe
     }
     r->seen = true;
     bool ok = r->z85 ? sp_hex_z85_parse(value, r->to, 32) : sp_hex_parse(value, r->to, 32);
-    return ok ? SP_OK : sp_err_set(err, SP_E_MALFORMED, where, "%s is not %s", r->key, r->z85 ? "40 characters of Z85" : "64 hex digits");
+    return ok ? SP_OK
+              : sp_err_set(err, SP_E_MALFORMED, where, "%s is not %s", r->key, r->z85 ? "40 characters of Z85" : "64 hex digits");
 }
 
 static enum sp_rc take_name(char name[SP_KEYS_NAME_BYTES], struct sp_str value, const char *where, struct sp_err *err)
@@ -190,7 +191,8 @@ enum sp_rc sp_keys_new(const char *name, struct sp_keys **out, struct sp_err *er
     k->curve_secret[0] &= 248;
     k->curve_secret[31] = (uint8_t)((k->curve_secret[31] & 127) | 64);
     sp_random_bytes(k->sign_seed, 32);
-    if (sp_crypto_curve_public(k->curve_secret, k->pub.curve) != SP_OK || sp_crypto_sign_public(k->sign_seed, k->pub.sign) != SP_OK) {
+    if (sp_crypto_curve_public(k->curve_secret, k->pub.curve) != SP_OK ||
+        sp_crypto_sign_public(k->sign_seed, k->pub.sign) != SP_OK) {
         secret_release(k, sizeof *k);
         return sp_err_set(err, SP_E_UNSUPPORTED, name, "no X25519 or Ed25519 keys can be made");
     }

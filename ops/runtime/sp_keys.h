@@ -15,7 +15,7 @@
 #include "sp_err.h"
 #include "sp_hex.h"
 
-#define SP_KEYS_NAME_BYTES 41u
+#define SP_KEYS_NAME_BYTES     41u
 #define SP_KEYS_FILE_BYTES_MAX 2048u
 
 /* What others may know. */

@@ -10,9 +10,9 @@
 #include "sp_clock.h"
 #include "sp_hash.h"
 
-#define SUB_BYTES  24u
-#define SEEN_MAX   64u /* different lines remembered for repeats, and different events for floods */
-#define KEY_SPACE  64u /* bytes kept free at the end of a line for the cut mark and the newline */
+#define SUB_BYTES 24u
+#define SEEN_MAX  64u /* different lines remembered for repeats, and different events for floods */
+#define KEY_SPACE 64u /* bytes kept free at the end of a line for the cut mark and the newline */
 
 static const char *const level_words[] = {"error", "warning", "notice", "info", "debug"};
 
@@ -23,14 +23,14 @@ struct sub {
 
 /* One remembered line, or (event limit) one remembered event. */
 struct seen {
-    uint64_t hash;      /* 0: free */
-    uint64_t since_ms;  /* monotonic */
+    uint64_t hash;     /* 0: free */
+    uint64_t since_ms; /* monotonic */
     uint32_t printed;
     uint32_t suppressed;
     enum sp_log_level level;
     char sub[SUB_BYTES];
     char event[48];
-    char subject[64];   /* " key=value" of the first field, for the summary */
+    char subject[64]; /* " key=value" of the first field, for the summary */
 };
 
 /* The process's one log: a log that had to be handed to every function would not be used where it matters. */

@@ -32,10 +32,10 @@ struct sp_log_field {
 };
 
 /* Fields: a C string (NULL prints "-"), a view, numbers, bytes as hex. All borrowed for the call. */
-#define SP_LOG_S(key, text)  sp_log_text((key), sp_str_of(text))
-#define SP_LOG_V(key, view)  sp_log_text((key), (view))
-#define SP_LOG_U(key, x)     ((struct sp_log_field){(key), SP_LOG_KIND_UNSIGNED, 0, NULL, (uint64_t)(x)})
-#define SP_LOG_I(key, x)     ((struct sp_log_field){(key), SP_LOG_KIND_SIGNED, 0, NULL, (uint64_t)(int64_t)(x)})
+#define SP_LOG_S(key, text)   sp_log_text((key), sp_str_of(text))
+#define SP_LOG_V(key, view)   sp_log_text((key), (view))
+#define SP_LOG_U(key, x)      ((struct sp_log_field){(key), SP_LOG_KIND_UNSIGNED, 0, NULL, (uint64_t)(x)})
+#define SP_LOG_I(key, x)      ((struct sp_log_field){(key), SP_LOG_KIND_SIGNED, 0, NULL, (uint64_t)(int64_t)(x)})
 #define SP_LOG_HEX(key, p, n) ((struct sp_log_field){(key), SP_LOG_KIND_HEX, (uint32_t)(n), (p), 0})
 
 static inline struct sp_log_field sp_log_text(const char *key, struct sp_str text)
@@ -46,11 +46,11 @@ static inline struct sp_log_field sp_log_text(const char *key, struct sp_str tex
 
 /* SP_LOG(SP_LOG_NOTICE, "keeper", "node.state", SP_LOG_S("node", name), SP_LOG_U("seq", 7)); fields are evaluated only when the
  * level is on. sub and event are literals (event below 48 characters). The first field is the subject. */
-#define SP_LOG(level, sub, event, ...)                                                                                            \
-    do {                                                                                                                          \
-        if (sp_log_on((level), (sub))) {                                                                                          \
-            sp_log_write((level), (sub), (event), (const struct sp_log_field[]){__VA_ARGS__ __VA_OPT__(, ) {0}});                 \
-        }                                                                                                                         \
+#define SP_LOG(level, sub, event, ...)                                                                                             \
+    do {                                                                                                                           \
+        if (sp_log_on((level), (sub))) {                                                                                           \
+            sp_log_write((level), (sub), (event), (const struct sp_log_field[]){__VA_ARGS__ __VA_OPT__(, ){0}});                   \
+        }                                                                                                                          \
     } while (0)
 
 /* Effect: sets the descriptor (2 at start) and the process name that every line carries (`proc=`; NULL: none). Borrows it for good. */

@@ -30,20 +30,20 @@ struct hook {
 struct sp_loop {
     struct sp_loop_options options;
     int epoll_fd;
-    int timer_fd;        /* CLOCK_BOOTTIME, absolute, edge-triggered: it is armed, never read */
+    int timer_fd; /* CLOCK_BOOTTIME, absolute, edge-triggered: it is armed, never read */
     int signal_fd;
-    uint64_t armed_us;   /* what timer_fd is set to; SP_NEVER = disarmed */
+    uint64_t armed_us; /* what timer_fd is set to; SP_NEVER = disarmed */
     struct sp_now now;
     uint64_t turns;
     uint64_t late_us;
     uint32_t count;
     uint32_t slot_count;
-    struct slot *slots;  /* by descriptor number */
+    struct slot *slots; /* by descriptor number */
     uint32_t hook_count;
     struct hook hooks[SP_LOOP_HOOKS_MAX];
     bool stopping;
     bool started;
-    bool busy;           /* a hook still has work */
+    bool busy; /* a hook still has work */
 };
 
 static uint64_t event_key(int fd, uint32_t generation)

@@ -19,7 +19,7 @@
 #include "sp_err.h"
 #include "sp_time.h"
 
-#define SP_LOOP_EVENTS_MAX 256u   /* ready descriptors served per turn */
+#define SP_LOOP_EVENTS_MAX 256u /* ready descriptors served per turn */
 #define SP_LOOP_HOOKS_MAX  16u
 #define SP_LOOP_FDS_MAX    1048576u /* highest descriptor number + 1 */
 

@@ -10,8 +10,8 @@
 #include "sp_time.h"
 
 struct sp_notify {
-    int fd;                     /* private; -1: nobody listens */
-    uint64_t interval_us;       /* private; half of WATCHDOG_USEC, 0: no watchdog wanted */
+    int fd;               /* private; -1: nobody listens */
+    uint64_t interval_us; /* private; half of WATCHDOG_USEC, 0: no watchdog wanted */
     struct sp_mono next;
     uint64_t progress;
 };

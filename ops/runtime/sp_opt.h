@@ -9,7 +9,7 @@
 #include "sp_err.h"
 #include "sp_str.h"
 
-#define SP_OPT_ROWS_MAX 40u
+#define SP_OPT_ROWS_MAX       40u
 #define SP_OPT_CONFIG_DEFAULT "/etc/spice/spice.yaml"
 
 /* Exit codes of every program; in the manual. */
@@ -30,10 +30,10 @@ struct sp_opt_row {
     const char *name; /* long name without dashes */
     char letter;      /* short form, 0: none */
     enum sp_opt_type type;
-    void *to;         /* where the value goes; holds the default before */
-    const char *arg;  /* word for the argument in the help; NULL for flags */
+    void *to;        /* where the value goes; holds the default before */
+    const char *arg; /* word for the argument in the help; NULL for flags */
     const char *help;
-    uint64_t max;     /* SP_OPT_U32: largest value, 0: any */
+    uint64_t max; /* SP_OPT_U32: largest value, 0: any */
 };
 
 /* What every process takes. */
@@ -46,13 +46,16 @@ struct sp_opt_common {
 /* Effect: sets the defaults of SP_OPT_COMMON's target. */
 void sp_opt_common_init(struct sp_opt_common *c);
 
-#define SP_OPT_COMMON(c)                                                                                                          \
-    {"config", 'c', SP_OPT_TEXT, &(c)->config, "FILE", "configuration of this host", 0},                                         \
-    {"name", 'n', SP_OPT_TEXT, &(c)->name, "PRINCIPAL", "name of this process among the principals", 0},                         \
-    {"prefix", 'p', SP_OPT_TEXT, &(c)->prefix, "DIR", "directory that relative paths start from, instead of the configured one", 0}, \
-    {"log-level", 'l', SP_OPT_TEXT, &(c)->log_level, "LEVEL", "error, warning, notice, info or debug; or SUB=LEVEL,...", 0},     \
-    {"help", 'h', SP_OPT_HELP, NULL, NULL, "print this text", 0},                                                                \
-    {"version", 'V', SP_OPT_VERSION, NULL, NULL, "print the version", 0}
+#define SP_OPT_COMMON(c)                                                                                                             \
+    {"config", 'c', SP_OPT_TEXT, &(c)->config, "FILE", "configuration of this host", 0},                                             \
+        {"name", 'n', SP_OPT_TEXT, &(c)->name, "PRINCIPAL", "name of this process among the principals", 0},                         \
+        {"prefix", 'p', SP_OPT_TEXT, &(c)->prefix, "DIR", "directory that relative paths start from, instead of the configured one", \
+         0},                                                                                                                         \
+        {"log-level", 'l', SP_OPT_TEXT, &(c)->log_level, "LEVEL", "error, warning, notice, info or debug; or SUB=LEVEL,...", 0},     \
+        {"help", 'h', SP_OPT_HELP, NULL, NULL, "print this text", 0},                                                                \
+    {                                                                                                                                \
+        "version", 'V', SP_OPT_VERSION, NULL, NULL, "print the version", 0                                                           \
+    }
 
 struct sp_opt {
     const char *program;  /* spice-broker */
@@ -60,7 +63,7 @@ struct sp_opt {
     const char *purpose;  /* one sentence */
     const struct sp_opt_row *rows;
     uint32_t count;
-    bool stop_at_word;    /* options end at the first other word (programs with verbs) */
+    bool stop_at_word; /* options end at the first other word (programs with verbs) */
 };
 
 enum sp_opt_result { SP_OPT_GO, SP_OPT_DONE, SP_OPT_WRONG };

@@ -17,7 +17,8 @@ enum sp_rc sp_privs_harden(struct sp_err *err)
 {
     const struct rlimit none = {0, 0};
     (void)umask(077);
-    if (setrlimit(RLIMIT_CORE, &none) != 0 || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) {
+    if (setrlimit(RLIMIT_CORE, &none) != 0 || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0 ||
+        prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) {
         return sp_err_set(err, SP_E_PERMISSION, "process", "cannot switch off core dumps and new privileges: %s", strerror(errno));
     }
     return SP_OK;

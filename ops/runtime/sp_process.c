@@ -57,7 +57,8 @@ static enum sp_rc load_keys(struct sp_process *p, const struct sp_process_needs 
     enum sp_rc rc = sp_conf_key_path(p->conf, p->common.name, path, sizeof path);
     rc = rc == SP_OK ? sp_keys_load(path, p->common.name, &p->keys, err) : rc;
     if (rc == SP_E_NOT_FOUND) {
-        sp_err_hint(err, "--name says whose key; this host has no key of %s: look at the names in %s", p->common.name, p->conf->principals);
+        sp_err_hint(err, "--name says whose key; this host has no key of %s: look at the names in %s", p->common.name,
+                    p->conf->principals);
     }
     if (rc == SP_OK && needs->core_keys) {
         rc = sp_conf_key_path(p->conf, "core", path, sizeof path);

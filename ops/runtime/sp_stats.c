@@ -19,7 +19,9 @@ struct latency {
 
 struct sp_stats {
     struct sp_stats_counter counters[COUNTERS]; /* [type][role][direction] */
-    uint64_t touched[COUNTERS / 64];            /* bit per counter that was ever asked for: few of them are, and a look each second is not to walk through all */
+    uint64_t touched
+        [COUNTERS /
+         64]; /* bit per counter that was ever asked for: few of them are, and a look each second is not to walk through all */
     uint32_t gauge_count;
     struct gauge gauges[SP_STATS_GAUGES_MAX];
     uint32_t latency_count;

@@ -48,7 +48,8 @@ void sp_stats_destroy(struct sp_stats **s);
 
 /* Lends the counter; increment its fields. Never NULL. */
 struct sp_stats_counter *sp_stats_counter(struct sp_stats *s, uint16_t type, uint8_t role, enum sp_stats_direction direction);
-static inline void sp_stats_message(struct sp_stats *s, uint16_t type, uint8_t role, enum sp_stats_direction direction, size_t bytes)
+static inline void sp_stats_message(struct sp_stats *s, uint16_t type, uint8_t role, enum sp_stats_direction direction,
+                                    size_t bytes)
 {
     struct sp_stats_counter *c = sp_stats_counter(s, type, role, direction);
     c->messages++;

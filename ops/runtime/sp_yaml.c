@@ -9,10 +9,10 @@
 
 #include "sp_fs.h"
 
-#define ARENA_BYTES   65536u
-#define DEPTH_MAX     64u
-#define MAP_KEYS_MAX  256u /* bounds the search for repeats */
-#define FILE_BYTES    192u
+#define ARENA_BYTES  65536u
+#define DEPTH_MAX    64u
+#define MAP_KEYS_MAX 256u /* bounds the search for repeats */
+#define FILE_BYTES   192u
 
 /* Nodes and texts live in chunks, so that pointers stay valid while the tree grows. */
 struct chunk {
@@ -264,7 +264,8 @@ static enum sp_rc build(struct builder *b, struct sp_str text)
     return rc;
 }
 
-enum sp_rc sp_yaml_parse(const char *file, struct sp_str text, struct sp_yaml_limits limits, struct sp_yaml **out, struct sp_err *err)
+enum sp_rc sp_yaml_parse(const char *file, struct sp_str text, struct sp_yaml_limits limits, struct sp_yaml **out,
+                         struct sp_err *err)
 {
     if (text.n > limits.bytes) {
         return sp_err_set(err, SP_E_LIMIT, file, "has %u bytes, more than %u", text.n, limits.bytes);
@@ -342,7 +343,8 @@ const struct sp_yaml_node *sp_yaml_find(const struct sp_yaml_node *map, const ch
     return c;
 }
 
-enum sp_rc sp_yaml_error(struct sp_err *err, enum sp_rc rc, const char *file, const struct sp_yaml_node *at, const char *format, ...)
+enum sp_rc sp_yaml_error(struct sp_err *err, enum sp_rc rc, const char *file, const struct sp_yaml_node *at, const char *format,
+                         ...)
 {
     char where[SP_ERR_WHERE_BYTES];
     char text[SP_ERR_TEXT_BYTES];

@@ -16,7 +16,7 @@ struct sp_yaml_limits {
     uint32_t depth;     /* of nesting */
     uint32_t documents; /* 1: a single one */
 };
-#define SP_YAML_LIMITS_CONF ((struct sp_yaml_limits){262144, 16384, 12, 1})        /* a configuration file */
+#define SP_YAML_LIMITS_CONF ((struct sp_yaml_limits){262144, 16384, 12, 1})         /* a configuration file */
 #define SP_YAML_LIMITS_DEFS ((struct sp_yaml_limits){16777216, 1048576, 16, 65536}) /* definitions to apply */
 
 enum sp_yaml_kind { SP_YAML_SCALAR, SP_YAML_LIST, SP_YAML_MAP };
@@ -24,14 +24,14 @@ enum sp_yaml_kind { SP_YAML_SCALAR, SP_YAML_LIST, SP_YAML_MAP };
 /* Read it directly. Children in order of the text: for (c = n->first; c; c = c->next). A child of a map has a key. */
 struct sp_yaml_node {
     enum sp_yaml_kind kind;
-    bool plain;          /* scalar without quotes: may mean a number, true, false or null */
-    uint32_t line;       /* from 1; of the value */
-    uint32_t column;     /* from 1 */
-    uint32_t count;      /* children */
-    uint32_t key_line;   /* in a map: of the key */
+    bool plain;        /* scalar without quotes: may mean a number, true, false or null */
+    uint32_t line;     /* from 1; of the value */
+    uint32_t column;   /* from 1 */
+    uint32_t count;    /* children */
+    uint32_t key_line; /* in a map: of the key */
     uint32_t key_column;
-    struct sp_str key;   /* in a map; NUL-terminated */
-    struct sp_str text;  /* scalar; NUL-terminated */
+    struct sp_str key;  /* in a map; NUL-terminated */
+    struct sp_str text; /* scalar; NUL-terminated */
     const struct sp_yaml_node *first;
     const struct sp_yaml_node *next;
 };
@@ -55,8 +55,8 @@ const struct sp_yaml_node *sp_yaml_root(const struct sp_yaml *y, uint32_t docume
 /* Lends the child of a map with this key, NULL when absent or when node is NULL or no map. */
 const struct sp_yaml_node *sp_yaml_find(const struct sp_yaml_node *map, const char *key);
 /* Effect: fills err with "file:line:column" of the node and the text. Returns rc. */
-enum sp_rc sp_yaml_error(struct sp_err *err, enum sp_rc rc, const char *file, const struct sp_yaml_node *at, const char *format, ...)
-    SP_PRINTF(5, 6);
+enum sp_rc sp_yaml_error(struct sp_err *err, enum sp_rc rc, const char *file, const struct sp_yaml_node *at, const char *format,
+                         ...) SP_PRINTF(5, 6);
 /* Effect: appends the node as JSON: plain scalars that read as JSON numbers, true, false or null stay so, everything else is a string.
  * b->failed tells when it did not fit. */
 void sp_yaml_json(const struct sp_yaml_node *node, struct sp_buf *b);

@@ -109,7 +109,8 @@ void sp_yaml_json(const struct sp_yaml_node *node, struct sp_buf *b)
 /* Characters that never change the meaning of a plain scalar, wherever they stand. */
 static bool is_safe(char c)
 {
-    return is_digit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || c == '.' || c == '/' || c == '+' || c == '-';
+    return is_digit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || c == '.' || c == '/' || c == '+' ||
+           c == '-';
 }
 
 void sp_yaml_scalar(struct sp_str text, struct sp_buf *b)

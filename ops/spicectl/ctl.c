@@ -45,9 +45,9 @@ int ctl_fail(struct ctl *ctl, enum ctl_exit code, const char *where, const char 
 
 int ctl_crypto_open(struct ctl *ctl)
 {
-    return sp_crypto_init() == SP_OK
-               ? CTL_OK
-               : ctl_fail(ctl, CTL_FAILED, "libcrypto, libsodium", "install Debian's libssl3 and libsodium23", "one of them cannot be used");
+    return sp_crypto_init() == SP_OK ? CTL_OK
+                                     : ctl_fail(ctl, CTL_FAILED, "libcrypto, libsodium", "install Debian's libssl3 and libsodium23",
+                                                "one of them cannot be used");
 }
 
 void ctl_note(struct ctl *ctl, const char *what, ...)

@@ -66,8 +66,8 @@ static int adapter_refuse(struct ctl *ctl, const struct adapters *a, const struc
     const char *near = sp_str_nearest(sp_str_of(adapter), a->names, a->count);
     (void)snprintf(hint, sizeof hint, "%s%s%sknown are %.200s; start a worker that has it first, or say --unknown-adapter",
                    near != NULL ? "did you mean " : "", near != NULL ? near : "", near != NULL ? "? " : "", known);
-    return ctl_fail(ctl, CTL_FAILED, def->where, hint, "check %s is for the adapter \"%s\", which is none of ours%s", def->name, adapter,
-                    a->peers != NULL ? " and which no connected worker has" : "; no broker says what its workers have");
+    return ctl_fail(ctl, CTL_FAILED, def->where, hint, "check %s is for the adapter \"%s\", which is none of ours%s", def->name,
+                    adapter, a->peers != NULL ? " and which no connected worker has" : "; no broker says what its workers have");
 }
 
 int ctl_apply_adapters(struct ctl *ctl, const struct ctl_defs *defs, const struct ctl_policy_world *world)
@@ -82,7 +82,8 @@ int ctl_apply_adapters(struct ctl *ctl, const struct ctl_defs *defs, const struc
         const struct ctl_def *def = &defs->items[i];
         const char *adapter = def->kind == CTL_DEF_CHECK ? ctl_json_text(def->want, "adapter") : "";
         const json_t *had = def->kind == CTL_DEF_CHECK ? json_object_get(world->have[CTL_DEF_CHECK], def->name) : NULL;
-        if (def->kind != CTL_DEF_CHECK || adapter_is_known(&a, adapter) || (had != NULL && strcmp(ctl_json_text(had, "adapter"), adapter) == 0))
+        if (def->kind != CTL_DEF_CHECK || adapter_is_known(&a, adapter) ||
+            (had != NULL && strcmp(ctl_json_text(had, "adapter"), adapter) == 0))
             continue;
         adapter_ask(ctl, &a);
         if (!adapter_is_known(&a, adapter))

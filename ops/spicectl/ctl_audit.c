@@ -39,9 +39,11 @@ int ctl_audit_list(struct ctl *ctl)
 static void audit_print_whole(struct ctl *ctl, const json_t *reply)
 {
     const json_t *cut = json_object_get(reply, "cut");
-    ctl_out_print(&ctl->out, "The audit is whole: %ld rows, head %s\n", (long)ctl_json_int(reply, "rows", 0), ctl_json_text(reply, "head"));
+    ctl_out_print(&ctl->out, "The audit is whole: %ld rows, head %s\n", (long)ctl_json_int(reply, "rows", 0),
+                  ctl_json_text(reply, "head"));
     if (json_is_object(cut))
-        ctl_out_print(&ctl->out, "It begins after row %ld, hash %s; what was before is older than keeper.audit_keep and was cut off\n",
+        ctl_out_print(&ctl->out,
+                      "It begins after row %ld, hash %s; what was before is older than keeper.audit_keep and was cut off\n",
                       (long)ctl_json_int(cut, "seq", 0), ctl_json_text(cut, "hash"));
 }
 

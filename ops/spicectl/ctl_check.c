@@ -96,8 +96,8 @@ static void check_warn(struct ctl *ctl, const struct ctl_pick *pick, const char 
     {
         for (size_t k = 0; k < pick->count; k++) {
             if (check_demanded(pool, pick->names[k]))
-                ctl_note(ctl, "pool %s demands check %s: %s", ctl_out_safe(name, sizeof name, ctl_json_text(pool, "name")), pick->names[k],
-                         effect);
+                ctl_note(ctl, "pool %s demands check %s: %s", ctl_out_safe(name, sizeof name, ctl_json_text(pool, "name")),
+                         pick->names[k], effect);
         }
     }
     json_decref(pools);

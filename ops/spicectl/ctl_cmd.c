@@ -54,7 +54,8 @@ static const struct ctl_opt_row cmd_options[] = {
     [CTL_OPT_TEST] = {"test", 0, NULL, "results of test runs of drafts, which count for nothing", false},
     [CTL_OPT_OVERLAP] = {"overlap", 0, "SPAN", "the old keys are accepted this much longer (default 1d)", false},
     [CTL_OPT_FILTER_STATE] = {"filter-state", 0, "DIR", "state dumps of the Nova filter (default: /run/spice-nova)", false},
-    [CTL_OPT_ACCEPT] = {"accept", 0, NULL, "say yes: nodes that wait go into service, what the brake held back is carried out", false},
+    [CTL_OPT_ACCEPT] = {"accept", 0, NULL, "say yes: nodes that wait go into service, what the brake held back is carried out",
+                        false},
     [CTL_OPT_PATH] = {"path", 0, NULL, "also run one check now and follow its result to bridge, filter and trait", false},
     [CTL_OPT_ATTESTER] = {"attester", 0, "NODE", "of this node", false},
     [CTL_OPT_ROOTS] = {"roots", 0, "DIR", "certificates of TPM makers, PEM (default: /etc/spice/ek-roots)", false},
@@ -93,9 +94,10 @@ static const char cmd_more_apply[] =
     "definitions\n"
     "are not tried, unless --keep-going says so. A check for an adapter that is none of ours needs a connected worker that has it, or\n"
     "--unknown-adapter. Manifests of plugins are signed and written on this host (--key: with which key).";
-static const char cmd_more_run[] = "Nodes are given by name or with -l; without either, all nodes the check selects.\n"
-                                   "A draft is only tested: its results are shown and count for nothing. With --wait the results are awaited\n"
-                                   "and shown; exit status 5 when one is not a pass.";
+static const char cmd_more_run[] =
+    "Nodes are given by name or with -l; without either, all nodes the check selects.\n"
+    "A draft is only tested: its results are shown and count for nothing. With --wait the results are awaited\n"
+    "and shown; exit status 5 when one is not a pass.";
 static const char cmd_more_verify[] =
     "PLUGIN is the name of a plugin in the configured directories, or the path of its file; arguments follow, after -- when\n"
     "they begin with a dash. It is tried in the sandbox it will run in. --timeout is the deadline of one run.\n"
@@ -137,7 +139,8 @@ static const char cmd_more_trait[] =
     "Shown is what the bridge that can prove most sees; --json prints the answer of each.";
 
 static const struct ctl_cmd cmd_table[] = {
-    {"init", NULL, "", 0, 0, true, CTL_BIT(CTL_OPT_PREFIX) | CTL_BIT(CTL_OPT_BROKER_TCP) | CTL_BIT(CTL_OPT_WORKERS) | CTL_BIT(CTL_OPT_BRIDGES), "",
+    {"init", NULL, "", 0, 0, true,
+     CTL_BIT(CTL_OPT_PREFIX) | CTL_BIT(CTL_OPT_BROKER_TCP) | CTL_BIT(CTL_OPT_WORKERS) | CTL_BIT(CTL_OPT_BRIDGES), "",
      "make keys, configuration and directories of a new fleet", NULL, ctl_init_run},
     {"host", "export", "ROLE...", 1, CTL_MANY, true, CTL_BIT(CTL_OPT_TO) | SURE, "role",
      "pack what another host needs to run these roles", cmd_more_host, ctl_pack_run},
@@ -162,10 +165,10 @@ static const struct ctl_cmd cmd_table[] = {
     {"node", "enroll", "[NAME...]", 0, CTL_MANY, true,
      PICK | CTL_BIT(CTL_OPT_ROOTS) | CTL_BIT(CTL_OPT_PIN) | CTL_BIT(CTL_OPT_FIRST_USE) | CTL_BIT(CTL_OPT_REPLACE), "node",
      "prove which TPM and attester a node has, and bind them to it", cmd_more_enroll, ctl_node_enroll},
-    {"node", "approve", "NAME", 1, 1, true, SURE | CTL_BIT(CTL_OPT_ROOTS) | CTL_BIT(CTL_OPT_PIN) | CTL_BIT(CTL_OPT_FIRST_USE), "node",
-     "say yes to another identity that an operator asked for", cmd_more_approve, ctl_node_approve},
-    {"node", "unenroll", "[NAME...]", 0, CTL_MANY, true, PICK, "node", "take an identity, or a request for one, away", cmd_more_unenroll,
-     ctl_node_unenroll},
+    {"node", "approve", "NAME", 1, 1, true, SURE | CTL_BIT(CTL_OPT_ROOTS) | CTL_BIT(CTL_OPT_PIN) | CTL_BIT(CTL_OPT_FIRST_USE),
+     "node", "say yes to another identity that an operator asked for", cmd_more_approve, ctl_node_approve},
+    {"node", "unenroll", "[NAME...]", 0, CTL_MANY, true, PICK, "node", "take an identity, or a request for one, away",
+     cmd_more_unenroll, ctl_node_unenroll},
 
     {"check", "list", "[NAME...]", 0, CTL_MANY, false, SELECT, "check", "checks, how often and where they run", NULL,
      ctl_check_list},
@@ -213,10 +216,11 @@ static const struct ctl_cmd cmd_table[] = {
     {"stats", NULL, "[PRINCIPAL...]", 0, CTL_MANY, false, 0, "principal", "messages, queues and latencies", NULL, ctl_stats_run},
     {"top", NULL, "", 0, 0, false, CTL_BIT(CTL_OPT_ONCE) | CTL_BIT(CTL_OPT_FOR), "", "live view of the fleet", NULL, ctl_top_run},
     {"trace", NULL, "JOB", 1, 1, false, 0, "", "time stamps of one job at every hop", NULL, ctl_trace_run},
-    {"doctor", NULL, "", 0, 0, false, CTL_BIT(CTL_OPT_FILTER_STATE) | CTL_BIT(CTL_OPT_PATH), "", "look for what is wrong and say what to do", NULL, ctl_doctor_run},
+    {"doctor", NULL, "", 0, 0, false, CTL_BIT(CTL_OPT_FILTER_STATE) | CTL_BIT(CTL_OPT_PATH), "",
+     "look for what is wrong and say what to do", NULL, ctl_doctor_run},
 
-    {"apply", NULL, "", 0, 0, true, CTL_BIT(CTL_OPT_FILE) | CTL_BIT(CTL_OPT_KEY) | CTL_BIT(CTL_OPT_KEEP_GOING) |
-         CTL_BIT(CTL_OPT_UNKNOWN_ADAPTER) | SURE, "",
+    {"apply", NULL, "", 0, 0, true,
+     CTL_BIT(CTL_OPT_FILE) | CTL_BIT(CTL_OPT_KEY) | CTL_BIT(CTL_OPT_KEEP_GOING) | CTL_BIT(CTL_OPT_UNKNOWN_ADAPTER) | SURE, "",
      "make definitions so, from YAML files", cmd_more_apply, ctl_apply_run},
     {"export", NULL, "[NAME...]", 0, CTL_MANY, false, CTL_BIT(CTL_OPT_KIND) | CTL_BIT(CTL_OPT_TO), "",
      "all definitions as YAML that apply takes", NULL, ctl_export_run},
@@ -235,24 +239,25 @@ static const struct ctl_cmd cmd_table[] = {
      "a one-use token for the attester of a node", cmd_more_key_invite, ctl_key_invite},
     {"key", "fingerprint", "[PRINCIPAL|FILE...]", 0, CTL_MANY, false, 0, "principal", "fingerprints of keys on this host", NULL,
      ctl_key_fingerprint},
-    {"key", "rotate", "PRINCIPAL", 1, 1, true, 0, "principal", "new keys for a principal of this host, at once", cmd_more_rotate, ctl_key_rotate},
+    {"key", "rotate", "PRINCIPAL", 1, 1, true, 0, "principal", "new keys for a principal of this host, at once", cmd_more_rotate,
+     ctl_key_rotate},
     {"key", "prepare", "PRINCIPAL", 1, 1, true, 0, "principal", "the next keys for a principal of this host, beside those it has",
      cmd_more_prepare, ctl_key_prepare},
     {"key", "switch", "PRINCIPAL", 1, 1, true, CTL_BIT(CTL_OPT_OVERLAP), "principal", "use the next keys, and let the old ones end",
      cmd_more_switch, ctl_key_switch},
     {"key", "revoke", "NAME...", 1, CTL_MANY, true, SURE, "principal", "refuse a principal from now on", NULL, ctl_key_revoke},
-    {"reference", "check", "FILE...", 1, CTL_MANY, false, 0, "file", "look at files of reference values before they are installed", NULL,
-     ctl_reference_check},
+    {"reference", "check", "FILE...", 1, CTL_MANY, false, 0, "file", "look at files of reference values before they are installed",
+     NULL, ctl_reference_check},
     {"reference", "learn", "NODE", 1, 1, true, CTL_BIT(CTL_OPT_TO) | CTL_BIT(CTL_OPT_PCRS), "node",
      "a draft of reference values from a golden node", cmd_more_learn, ctl_reference_learn},
     {"manifest", "make", "TREE...", 1, CTL_MANY, true,
-     CTL_BIT(CTL_OPT_TO) | CTL_BIT(CTL_OPT_PREFIX) | CTL_BIT(CTL_OPT_SKIP) | CTL_BIT(CTL_OPT_DPKG) | CTL_BIT(CTL_OPT_ANY_OWNER), "file",
-     "what trees of this machine must be, for nodes", cmd_more_tree, ctl_tree_make},
+     CTL_BIT(CTL_OPT_TO) | CTL_BIT(CTL_OPT_PREFIX) | CTL_BIT(CTL_OPT_SKIP) | CTL_BIT(CTL_OPT_DPKG) | CTL_BIT(CTL_OPT_ANY_OWNER),
+     "file", "what trees of this machine must be, for nodes", cmd_more_tree, ctl_tree_make},
     {"manifest", "sign", "PLUGIN|FILE", 1, 1, true,
      CTL_BIT(CTL_OPT_KEY) | CTL_BIT(CTL_OPT_TO) | CTL_BIT(CTL_OPT_NETWORK) | CTL_BIT(CTL_OPT_RESIDENT) | CTL_BIT(CTL_OPT_ARGUMENTS),
      "file", "sign a plugin so that workers start it, or a tree manifest", cmd_more_manifest, ctl_manifest_sign},
-    {"manifest", "show", "PLUGIN|FILE", 1, 1, false, 0, "file", "what a manifest says; whether the plugin is still that one, or who signed it", NULL,
-     ctl_manifest_show},
+    {"manifest", "show", "PLUGIN|FILE", 1, 1, false, 0, "file",
+     "what a manifest says; whether the plugin is still that one, or who signed it", NULL, ctl_manifest_show},
 
     {"completion", NULL, "", 0, 0, false, 0, "", "print the completion script for bash", NULL, ctl_help_complete},
     {"help", NULL, "[COMMAND...]", 0, 2, false, 0, "command", "this overview, or help for one command", NULL, ctl_help_run},

@@ -11,10 +11,10 @@
 
 #include <jansson.h>
 
-#define CTL_DEF_NAME_BYTES 65
-#define CTL_DEF_ALIASES_MAX 8 /* of a node */
-#define CTL_DEF_FILES_MAX  4096   /* files of one run, directories together */
-#define CTL_DEF_COUNT_MAX  262144 /* definitions of one run */
+#define CTL_DEF_NAME_BYTES  65
+#define CTL_DEF_ALIASES_MAX 8      /* of a node */
+#define CTL_DEF_FILES_MAX   4096   /* files of one run, directories together */
+#define CTL_DEF_COUNT_MAX   262144 /* definitions of one run */
 
 enum ctl_def_kind {
     CTL_DEF_MANIFEST, /* in the order they must be sent: what is named before what names it; this one stays on this host */

@@ -227,11 +227,14 @@ static enum sp_rc rules_aliases(const struct rules_place *place, const struct ct
         while (sp_str_next(&later, ',', &other))
             twice = twice || sp_str_eq(one, other);
         if (count > CTL_DEF_ALIASES_MAX)
-            return sp_yaml_error(err, SP_E_INVALID, place->file, rules_at(place, "aliases"), "there are more than %d aliases", CTL_DEF_ALIASES_MAX);
+            return sp_yaml_error(err, SP_E_INVALID, place->file, rules_at(place, "aliases"), "there are more than %d aliases",
+                                 CTL_DEF_ALIASES_MAX);
         if (!sp_str_is_name(one, CTL_DEF_NAME_BYTES - 1))
-            return sp_yaml_error(err, SP_E_INVALID, place->file, rules_at(place, "aliases"), "\"%.*s\" is no name of a node", (int)one.n, one.p);
+            return sp_yaml_error(err, SP_E_INVALID, place->file, rules_at(place, "aliases"), "\"%.*s\" is no name of a node",
+                                 (int)one.n, one.p);
         if (twice)
-            return sp_yaml_error(err, SP_E_INVALID, place->file, rules_at(place, "aliases"), "\"%.*s\" is named twice", (int)one.n, one.p);
+            return sp_yaml_error(err, SP_E_INVALID, place->file, rules_at(place, "aliases"), "\"%.*s\" is named twice", (int)one.n,
+                                 one.p);
     }
     return SP_OK;
 }

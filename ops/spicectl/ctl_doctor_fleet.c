@@ -188,9 +188,12 @@ static void fleet_enrolment(struct ctl_doctor *doctor, const json_t *counts)
         const char *word, *text, *hint;
     } rows[] = {
         {"first_use", "enrolled at first use: no maker vouches for their TPMs", "spicectl node enroll NODE --roots DIR"},
-        {"doubted", "doubted: the keeper's store is not the one it was", "look for who put it back; then enrol them again: spicectl node enroll"},
-        {"foreign", "enrolled under another key of the node", "enrol the machine that has the name now: spicectl node enroll NODE --replace"},
-        {"no_attester", "enrolled, and the attester is revoked, gone or has other keys", "spicectl node show NODE says why; invite and enrol again"},
+        {"doubted", "doubted: the keeper's store is not the one it was",
+         "look for who put it back; then enrol them again: spicectl node enroll"},
+        {"foreign", "enrolled under another key of the node",
+         "enrol the machine that has the name now: spicectl node enroll NODE --replace"},
+        {"no_attester", "enrolled, and the attester is revoked, gone or has other keys",
+         "spicectl node show NODE says why; invite and enrol again"},
         {"waits", "wait for another identity to be approved", "spicectl node show NODE; spicectl node approve NODE"},
     };
     long certified = (long)ctl_json_int(counts, "certified", 0);

@@ -131,7 +131,8 @@ bool ctl_doctor_host(struct ctl_doctor *doctor)
     const char *name;
     struct sp_err err = {0};
     if (sp_crypto_init() != SP_OK) {
-        ctl_doctor_add(doctor, CTL_DOCTOR_FAIL, "libcrypto, libsodium", "install Debian's libssl3 and libsodium23", "one of them cannot be used");
+        ctl_doctor_add(doctor, CTL_DOCTOR_FAIL, "libcrypto, libsodium", "install Debian's libssl3 and libsodium23",
+                       "one of them cannot be used");
         return false;
     }
     bool good = host_conf(doctor, &conf, &principals);

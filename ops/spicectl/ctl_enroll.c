@@ -33,20 +33,23 @@ static void enroll_say(struct ctl *ctl, const char *node, const json_t *reply, c
                   waits ? "asked for; another operator has to approve it" : result);
     ctl_out_print(&ctl->out, ", fingerprint %s", ctl_json_text(reply, "fingerprint"));
     if (proved->certified)
-        ctl_out_print(&ctl->out, ", TPM of %s\n", ctl_out_safe(maker, sizeof maker, proved->maker[0] != '\0' ? proved->maker : "(no name)"));
+        ctl_out_print(&ctl->out, ", TPM of %s\n",
+                      ctl_out_safe(maker, sizeof maker, proved->maker[0] != '\0' ? proved->maker : "(no name)"));
     else
         ctl_out_tone(&ctl->out, CTL_WARN, ", FIRST USE: no maker vouches for this TPM\n");
 }
 
-static json_t *enroll_row(const struct ctl *ctl, const char *node, const json_t *reply, const struct ctl_proved *proved, const char *error)
+static json_t *enroll_row(const struct ctl *ctl, const char *node, const json_t *reply, const struct ctl_proved *proved,
+                          const char *error)
 {
     char hex[65];
     sp_hex_write(proved->ek, sizeof proved->ek, hex);
     bool good = error == NULL;
-    return ctl_json_need(json_pack("{s:s, s:b, s:b, s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "name", node, "done", good && !ctl->dry_run, "dry_run",
-                                   ctl->dry_run, "what", good ? ctl_json_text(reply, "result") : "", "fingerprint",
-                                   good ? ctl_json_text(reply, "fingerprint") : "", "mode", good ? ctl_json_text(reply, "mode") : "", "ek",
-                                   good ? hex : "", "maker", proved->maker, "model", proved->model, "error", good ? "" : error));
+    return ctl_json_need(
+        json_pack("{s:s, s:b, s:b, s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "name", node, "done", good && !ctl->dry_run, "dry_run",
+                  ctl->dry_run, "what", good ? ctl_json_text(reply, "result") : "", "fingerprint",
+                  good ? ctl_json_text(reply, "fingerprint") : "", "mode", good ? ctl_json_text(reply, "mode") : "", "ek",
+                  good ? hex : "", "maker", proved->maker, "model", proved->model, "error", good ? "" : error));
 }
 
 static bool enroll_node(struct ctl *ctl, struct enroll_run *run, const char *name, json_t **reply, struct ctl_fault *fault)
@@ -122,7 +125,8 @@ int ctl_node_enroll(struct ctl *ctl)
 
 static void approve_side(struct ctl *ctl, const char *title, const json_t *identity)
 {
-    static const char *const keys[] = {"state", "fault", "mode", "attester", "ek", "ak", "by", "approved_by", "at", "starts", "fingerprint"};
+    static const char *const keys[] = {"state", "fault",       "mode", "attester", "ek",         "ak",
+                                       "by",    "approved_by", "at",   "starts",   "fingerprint"};
     char safe[CTL_OUT_SAFE_MAX];
     ctl_out_print(&ctl->out, "%s\n", title);
     for (size_t i = 0; i < SP_COUNT(keys); i++) {
@@ -155,7 +159,8 @@ static int approve_look(struct ctl *ctl, json_t **identity)
     if (!found)
         return ctl_fail(ctl, CTL_FAILED, name, "see spicectl node list", "no such node");
     if (!json_is_object(json_object_get(*identity, "request")))
-        return ctl_fail(ctl, CTL_FAILED, name, "spicectl node enroll NAME --replace asks for another identity", "nothing waits for a yes");
+        return ctl_fail(ctl, CTL_FAILED, name, "spicectl node enroll NAME --replace asks for another identity",
+                        "nothing waits for a yes");
     return CTL_OK;
 }
 
@@ -175,8 +180,10 @@ static int approve_proof(struct ctl *ctl, const json_t *request)
         code = ctl_fleet_fail(ctl, &fault);
     ctl_proof_close(&rules);
     sp_hex_write(proved.ek, sizeof proved.ek, hex);
-    if (code == CTL_OK && (strcmp(hex, ctl_json_text(request, "ek")) != 0 || strcmp(proved.attester.name, ctl_json_text(request, "attester")) != 0))
-        code = ctl_fail(ctl, CTL_FAILED, args->names[0], "whoever asked may be wrong, or lie", "the node has another TPM or attester than was asked for");
+    if (code == CTL_OK &&
+        (strcmp(hex, ctl_json_text(request, "ek")) != 0 || strcmp(proved.attester.name, ctl_json_text(request, "attester")) != 0))
+        code = ctl_fail(ctl, CTL_FAILED, args->names[0], "whoever asked may be wrong, or lie",
+                        "the node has another TPM or attester than was asked for");
     return code;
 }
 
@@ -187,7 +194,8 @@ static bool approve_confirm(struct ctl *ctl, const char *fingerprint)
     if (ctl->dry_run || ctl_args_has(&ctl->args, CTL_OPT_YES))
         return true;
     if (isatty(STDIN_FILENO) == 0) {
-        (void)ctl_fail(ctl, CTL_USAGE, NULL, "look with spicectl node show, then add --yes", "approving another identity needs a yes");
+        (void)ctl_fail(ctl, CTL_USAGE, NULL, "look with spicectl node show, then add --yes",
+                       "approving another identity needs a yes");
         return false;
     }
     (void)fprintf(stderr, "Type the first 8 digits of the fingerprint that is asked for: ");
@@ -217,14 +225,15 @@ int ctl_node_approve(struct ctl *ctl)
     if (code == CTL_OK && !approve_confirm(ctl, print))
         code = CTL_FAILED;
     if (code == CTL_OK)
-        code = ctl_fleet_ask(ctl, "keeper", "node.approve",
-                             ctl_json_need(json_pack("{s:s, s:s, s:b}", "name", ctl->args.names[0], "fingerprint", print, "dry_run", ctl->dry_run)),
-                             &reply);
+        code = ctl_fleet_ask(
+            ctl, "keeper", "node.approve",
+            ctl_json_need(json_pack("{s:s, s:s, s:b}", "name", ctl->args.names[0], "fingerprint", print, "dry_run", ctl->dry_run)),
+            &reply);
     if (code == CTL_OK && ctl->json)
         ctl_json_print(&ctl->out, reply);
     else if (code == CTL_OK)
-        ctl_out_print(&ctl->out, "node %s: %s, fingerprint %s\n", ctl_json_text(reply, "name"), ctl->dry_run ? "would be enrolled" : "enrolled",
-                      ctl_json_text(reply, "fingerprint"));
+        ctl_out_print(&ctl->out, "node %s: %s, fingerprint %s\n", ctl_json_text(reply, "name"),
+                      ctl->dry_run ? "would be enrolled" : "enrolled", ctl_json_text(reply, "fingerprint"));
     json_decref(reply);
     json_decref(identity);
     return code;

@@ -88,14 +88,15 @@ static bool evidence_gave_up(const struct ctl *ctl, const struct ctl_evidence *q
 {
     const struct fleet_evidence *e = &ctl->fleet->evidence;
     if (ctl->fleet->interrupted)
-        return fleet_fault(fault, CTL_FAILED, e->attester, "", "interrupted while waiting for %s of node %s", question->kind, e->node);
+        return fleet_fault(fault, CTL_FAILED, e->attester, "", "interrupted while waiting for %s of node %s", question->kind,
+                           e->node);
     if (e->refused != 0 && !e->heard)
         return fleet_fault(fault, CTL_NO_FLEET, e->attester,
                            e->refused == SP_REFUSAL_NO_ROUTE ? "is spice-attester running on the node? look at its log" : "",
                            "the broker refused the question to the attester of node %s: %s", e->node, sp_refusal_text(e->refused));
-    return fleet_fault(fault, CTL_NO_FLEET, e->attester, "is spice-attester running on the node? look at its log; or wait longer: --timeout",
-                       "the attester of node %s did not answer \"%s\" within %" PRIu32 " ms", e->node, question->kind,
-                       ctl_fleet_patience(ctl));
+    return fleet_fault(
+        fault, CTL_NO_FLEET, e->attester, "is spice-attester running on the node? look at its log; or wait longer: --timeout",
+        "the attester of node %s did not answer \"%s\" within %" PRIu32 " ms", e->node, question->kind, ctl_fleet_patience(ctl));
 }
 
 /* Waits until the next part is there, asking again now and then. False: fault. */
@@ -139,8 +140,9 @@ bool ctl_evidence_ask(struct ctl *ctl, const struct ctl_evidence *question, stru
     while (good && !e->ended)
         good = evidence_part(ctl, question, &tell_ns, fault);
     if (good && e->reason != SP_REASON_OK) {
-        good = fleet_fault(fault, CTL_FAILED, e->attester, "", "the attester of node %s gives no \"%s\": %s%s%s", e->node, question->kind,
-                           e->reason == SP_REASON_MISSING ? "it has none" : sp_reason_text(e->reason), e->detail[0] != '\0' ? ": " : "", e->detail);
+        good = fleet_fault(fault, CTL_FAILED, e->attester, "", "the attester of node %s gives no \"%s\": %s%s%s", e->node,
+                           question->kind, e->reason == SP_REASON_MISSING ? "it has none" : sp_reason_text(e->reason),
+                           e->detail[0] != '\0' ? ": " : "", e->detail);
         fault->code = e->reason;
     }
     if (good && document->failed)
@@ -156,8 +158,8 @@ static bool attester_keys(const json_t *row, struct ctl_attester *out)
 {
     struct sp_str curve = sp_str_of(ctl_json_text(row, "curve"));
     bool good = sp_hex_z85_parse(curve, out->curve, sizeof out->curve) || sp_hex_parse(curve, out->curve, sizeof out->curve);
-    return good && sp_hex_parse(sp_str_of(ctl_json_text(row, "sign")), out->sign, sizeof out->sign) && sp_crypto_public_ok(out->sign) &&
-           sp_str_copy(out->name, sizeof out->name, sp_str_of(ctl_json_text(row, "name")));
+    return good && sp_hex_parse(sp_str_of(ctl_json_text(row, "sign")), out->sign, sizeof out->sign) &&
+           sp_crypto_public_ok(out->sign) && sp_str_copy(out->name, sizeof out->name, sp_str_of(ctl_json_text(row, "name")));
 }
 
 /* Lends the row of the attester whose node this is. */
@@ -200,7 +202,8 @@ bool ctl_evidence_attester(struct ctl *ctl, const char *node, struct ctl_atteste
     memset(out, 0, sizeof *out);
     if (!ctl_fleet_try(ctl, "keeper", "node.list", ctl_json_need(json_pack("{s:s}", "name", node)), &nodes, fault))
         return false;
-    bool good = json_array_size(nodes) == 1 && sp_str_copy(out->node, sizeof out->node, sp_str_of(ctl_json_text(json_array_get(nodes, 0), "name")));
+    bool good = json_array_size(nodes) == 1 &&
+                sp_str_copy(out->node, sizeof out->node, sp_str_of(ctl_json_text(json_array_get(nodes, 0), "name")));
     json_decref(nodes);
     if (!good)
         return fleet_fault(fault, CTL_FAILED, node, "see spicectl node list", "no such node");

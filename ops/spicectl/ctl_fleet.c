@@ -99,7 +99,8 @@ static bool fleet_connect(struct ctl_fleet *fleet, const struct sp_conf *conf, s
     char why[CTL_FLEET_TEXT_MAX];
     struct sp_loop_options loop = {.ctx = fleet, .on_signal = fleet_on_signal};
     if (sp_crypto_init() != SP_OK)
-        return fleet_fault(fault, CTL_FAILED, "libcrypto, libsodium", "install Debian's libssl3 and libsodium23", "one of them cannot be used");
+        return fleet_fault(fault, CTL_FAILED, "libcrypto, libsodium", "install Debian's libssl3 and libsodium23",
+                           "one of them cannot be used");
     fleet->crypto = true;
     if (sp_conf_key_path(conf, fleet->name, path, sizeof path) != SP_OK)
         return fleet_fault(fault, CTL_FAILED, conf->keys, "use a shorter prefix", "the path of the key is too long");

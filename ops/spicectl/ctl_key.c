@@ -24,9 +24,9 @@ static json_t *key_row(const struct sp_conf_principal *p)
     static const uint8_t none[32];
     char print[CTL_PRINT_BYTES];
     ctl_print_of(p->curve, p->sign, print);
-    json_t *row = ctl_json_need(json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:b}", "name", p->name, "role", sp_conf_role_words[p->role],
-                                          "fingerprint", print, "adapters", p->adapters, "nodes", p->nodes, "origin", "file",
-                                          "revoked", p->revoked));
+    json_t *row = ctl_json_need(json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:b}", "name", p->name, "role",
+                                          sp_conf_role_words[p->role], "fingerprint", print, "adapters", p->adapters, "nodes",
+                                          p->nodes, "origin", "file", "revoked", p->revoked));
     if (memcmp(p->next_curve, none, sizeof none) != 0) {
         ctl_print_of(p->next_curve, p->next_sign, print);
         (void)json_object_set_new(row, "next", ctl_json_need(json_string(print)));

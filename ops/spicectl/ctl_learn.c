@@ -61,8 +61,8 @@ static bool learn_key(struct learn *l, struct ctl_fault *fault)
     size_t n = hex.n / 2;
     json_decref(nodes);
     if (!good)
-        return fleet_fault(fault, CTL_FAILED, l->attester.node, "spicectl node enroll NODE", "node %s is not enrolled (%s)", l->attester.node,
-                           l->enrolment);
+        return fleet_fault(fault, CTL_FAILED, l->attester.node, "spicectl node enroll NODE", "node %s is not enrolled (%s)",
+                           l->attester.node, l->enrolment);
     l->key.reason = evidence_key_new(l->crypto, sp_str_bytes(ak, n), &l->key.key, &l->key.ak);
     return l->key.reason == EVIDENCE_OK || learn_refuse(l, fault, l->key.reason, "");
 }
@@ -79,8 +79,10 @@ static bool learn_quote(struct learn *l, struct ctl_fault *fault)
     appraisal_binding(question.nonce, sp_str_of(l->attester.node), binding);
     sp_buf_init(&document, APPRAISAL_QUOTE_MAX);
     bool good = ctl_evidence_ask(l->ctl, &question, &document, fault);
-    const struct appraisal_question q = {.node = sp_str_of(l->attester.node), .binding = binding, .key = &l->key, .ops = &l->ops, .crypto = l->crypto};
-    enum evidence_reason reason = good ? appraisal_quote_judge(&q, &l->selection, sp_buf_view(&document), &seen, &l->quote) : EVIDENCE_OK;
+    const struct appraisal_question q = {
+        .node = sp_str_of(l->attester.node), .binding = binding, .key = &l->key, .ops = &l->ops, .crypto = l->crypto};
+    enum evidence_reason reason =
+        good ? appraisal_quote_judge(&q, &l->selection, sp_buf_view(&document), &seen, &l->quote) : EVIDENCE_OK;
     sp_buf_fini(&document);
     return good && (reason == EVIDENCE_OK || learn_refuse(l, fault, reason, ""));
 }
@@ -139,15 +141,19 @@ static void learn_text(struct learn *l)
     const char *colon = strchr(log, ':');
     sp_time_format_wall((struct sp_wall){now_ms}, at, sizeof at);
     (void)snprintf(l->profile, sizeof l->profile, "%.48s-%.10s", l->attester.node, at);
-    sp_buf_format(&l->text, "# DRAFT, learnt from node %s (enrolment: %s) at %s under its enrolled key.\n", l->attester.node, l->enrolment, at);
-    sp_buf_text(&l->text, "# A node's values prove that it is like this, not that it is right. Compare with a second node of the same kind, and keep the check in\n"
-                          "# shadow until all are clean.\n");
+    sp_buf_format(&l->text, "# DRAFT, learnt from node %s (enrolment: %s) at %s under its enrolled key.\n", l->attester.node,
+                  l->enrolment, at);
+    sp_buf_text(
+        &l->text,
+        "# A node's values prove that it is like this, not that it is right. Compare with a second node of the same kind, and keep the check in\n"
+        "# shadow until all are clean.\n");
     sp_buf_format(&l->text, "reference: 1\nquote: \"%s\"\n", quote);
     if (l->followed)
         sp_buf_format(&l->text, "boot_log: {judge: required, pcrs: \"%s\", separators: true}\n", colon != NULL ? colon + 1 : "0-7");
     else
         sp_buf_text(&l->text, "boot_log: {judge: ignored}\n");
-    sp_buf_format(&l->text, "profiles:\n  - name: %s\n    firmware: \"%016" PRIx64 "\"\n    pcrs:\n", l->profile, l->quote.firmware);
+    sp_buf_format(&l->text, "profiles:\n  - name: %s\n    firmware: \"%016" PRIx64 "\"\n    pcrs:\n", l->profile,
+                  l->quote.firmware);
     learn_pcrs(l);
 }
 
@@ -175,7 +181,8 @@ static bool learn_write(struct learn *l, struct ctl_fault *fault)
     sp_hex_write(digest, sizeof digest, l->sha256);
     enum sp_rc rc = l->ctl->dry_run ? SP_OK : sp_fs_create(l->path, l->text.p, l->text.n, 0644, &err);
     if (rc == SP_E_EXISTS)
-        return fleet_fault(fault, CTL_FAILED, l->path, "name another file with --to; what is there was perhaps edited by hand", "the file exists already");
+        return fleet_fault(fault, CTL_FAILED, l->path, "name another file with --to; what is there was perhaps edited by hand",
+                           "the file exists already");
     return rc == SP_OK || fleet_fault(fault, CTL_FAILED, err.where, err.hint, "%s", err.text);
 }
 
@@ -203,8 +210,9 @@ static json_t *learn_check(const struct learn *l)
 {
     char name[REFERENCE_NAME_BYTES];
     (void)snprintf(name, sizeof name, "boot-%.48s", l->attester.node);
-    return ctl_json_need(json_pack("{s:s, s:s, s:s, s:s, s:o, s:{s:s, s:s}}", "kind", "check", "name", name, "adapter", "tpm", "stage", "shadow",
-                                   "selector", json_sprintf("name=%s", l->attester.node), "params", "reference", learn_base(l), "sha256", l->sha256));
+    return ctl_json_need(json_pack("{s:s, s:s, s:s, s:s, s:o, s:{s:s, s:s}}", "kind", "check", "name", name, "adapter", "tpm",
+                                   "stage", "shadow", "selector", json_sprintf("name=%s", l->attester.node), "params", "reference",
+                                   learn_base(l), "sha256", l->sha256));
 }
 
 static void learn_say(struct ctl *ctl, const struct learn *l)
@@ -213,17 +221,21 @@ static void learn_say(struct ctl *ctl, const struct learn *l)
     tpm_selection_text(&l->selection, quote);
     json_t *check = learn_check(l);
     if (ctl->json) {
-        json_t *done = ctl_json_need(json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:i, s:s, s:O, s:b}", "name", l->attester.node, "enrolment",
-                                               l->enrolment, "file", l->path, "profile", l->profile, "quote", quote, "boot_log",
-                                               l->followed ? "required" : "ignored", "log_events", l->followed ? (int)l->log.events : 0, "sha256",
-                                               l->sha256, "check", check, "dry_run", ctl->dry_run));
+        json_t *done = ctl_json_need(json_pack(
+            "{s:s, s:s, s:s, s:s, s:s, s:s, s:i, s:s, s:O, s:b}", "name", l->attester.node, "enrolment", l->enrolment, "file",
+            l->path, "profile", l->profile, "quote", quote, "boot_log", l->followed ? "required" : "ignored", "log_events",
+            l->followed ? (int)l->log.events : 0, "sha256", l->sha256, "check", check, "dry_run", ctl->dry_run));
         ctl_json_print(&ctl->out, done);
         json_decref(done);
     } else {
-        ctl_note(ctl, "%s %s: profile %s, %s, boot log %s. Compare it with a second node, put it into the workers' policy_dir, and apply:", l->path,
-                 ctl->dry_run ? "would be written" : "written", l->profile, quote, l->followed ? "followed" : "not judged");
-        ctl_out_print(&ctl->out, "kind: check\nname: %s\nadapter: tpm\nstage: shadow\nselector: name=%s\nparams: {reference: \"%s\", sha256: \"%s\"}\n",
-                      ctl_json_text(check, "name"), l->attester.node, learn_base(l), l->sha256);
+        ctl_note(
+            ctl,
+            "%s %s: profile %s, %s, boot log %s. Compare it with a second node, put it into the workers' policy_dir, and apply:",
+            l->path, ctl->dry_run ? "would be written" : "written", l->profile, quote, l->followed ? "followed" : "not judged");
+        ctl_out_print(
+            &ctl->out,
+            "kind: check\nname: %s\nadapter: tpm\nstage: shadow\nselector: name=%s\nparams: {reference: \"%s\", sha256: \"%s\"}\n",
+            ctl_json_text(check, "name"), l->attester.node, learn_base(l), l->sha256);
     }
     json_decref(check);
 }
@@ -236,7 +248,8 @@ int ctl_reference_learn(struct ctl *ctl)
     memset(&l, 0, sizeof l);
     l.ctl = ctl;
     if (!tpm_selection_read(sp_str_of(pcrs != NULL ? pcrs : "sha256:0-9"), &l.selection))
-        return ctl_fail(ctl, CTL_USAGE, "--pcrs", "write sha256:0-9, or sha256:0-7+sha384:0-7", "\"%s\" is no selection of PCRs", pcrs);
+        return ctl_fail(ctl, CTL_USAGE, "--pcrs", "write sha256:0-9, or sha256:0-7+sha384:0-7", "\"%s\" is no selection of PCRs",
+                        pcrs);
     int code = ctl_crypto_open(ctl);
     if (code != CTL_OK)
         return code;

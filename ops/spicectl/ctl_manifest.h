@@ -23,8 +23,8 @@ struct ctl_manifest_key {
 int ctl_manifest_key(struct ctl *ctl, struct ctl_manifest_key *key);
 
 /* Gives the signer of a key; public_hex tells its public half. Needs sp_crypto_init. */
-SP_MUST_USE enum sp_rc ctl_manifest_signer(const struct ctl_manifest_key *key, char public_hex[65], struct sp_crypto_signer **signer,
-                                           struct sp_err *err);
+SP_MUST_USE enum sp_rc ctl_manifest_signer(const struct ctl_manifest_key *key, char public_hex[65],
+                                           struct sp_crypto_signer **signer, struct sp_err *err);
 
 /* Signs and writes a manifest. public_hex tells the public half of the key. Needs sp_crypto_init. */
 SP_MUST_USE enum sp_rc ctl_manifest_seal(const struct ctl_manifest_key *key, const char *path, const struct manifest *m,

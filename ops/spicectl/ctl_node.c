@@ -60,7 +60,8 @@ static bool node_in_pool_asked(const struct ctl *ctl, const json_t *row)
 void ctl_node_enrolment(struct ctl_table *table, const json_t *row)
 {
     const char *word = ctl_json_text(row, "enrolment");
-    enum ctl_tone tone = strcmp(word, "certified") == 0 ? CTL_GOOD : (word[0] == '\0' || strcmp(word, "none") == 0 ? CTL_PLAIN : CTL_WARN);
+    enum ctl_tone tone =
+        strcmp(word, "certified") == 0 ? CTL_GOOD : (word[0] == '\0' || strcmp(word, "none") == 0 ? CTL_PLAIN : CTL_WARN);
     ctl_table_tone(table, tone, word);
 }
 

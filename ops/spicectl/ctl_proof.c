@@ -63,9 +63,10 @@ static int proof_root_dir(struct ctl *ctl, struct ctl_proof_rules *rules, const 
     }
     free(list);
     if (code == CTL_OK && files == 0)
-        code = ctl_fail(ctl, CTL_FAILED, dir,
-                        "put the root and intermediate certificates of your TPMs' makers there, or name another directory with --roots",
-                        "no certificate of a TPM maker is known");
+        code = ctl_fail(
+            ctl, CTL_FAILED, dir,
+            "put the root and intermediate certificates of your TPMs' makers there, or name another directory with --roots",
+            "no certificate of a TPM maker is known");
     return code;
 }
 
@@ -80,10 +81,12 @@ int ctl_proof_open(struct ctl *ctl, struct ctl_proof_rules *rules, uint8_t pin[3
         return ctl_fail(ctl, CTL_USAGE, "--first-use", "leave out one of them",
                         "--first-use looks at no certificate, --roots and --pin are about one");
     if (wanted != NULL && !sp_hex_parse(sp_str_of(wanted), pin, 32))
-        return ctl_fail(ctl, CTL_USAGE, "--pin", "write the 64 hexadecimal digits of the certificate's SHA-256", "\"%s\" is no digest", wanted);
+        return ctl_fail(ctl, CTL_USAGE, "--pin", "write the 64 hexadecimal digits of the certificate's SHA-256",
+                        "\"%s\" is no digest", wanted);
     rules->pin = wanted != NULL ? pin : NULL;
     if (sp_crypto_init() != SP_OK)
-        return ctl_fail(ctl, CTL_FAILED, "libcrypto, libsodium", "install Debian's libssl3 and libsodium23", "one of them cannot be used");
+        return ctl_fail(ctl, CTL_FAILED, "libcrypto, libsodium", "install Debian's libssl3 and libsodium23",
+                        "one of them cannot be used");
     if (evidence_crypto_new(&rules->crypto) != SP_OK) {
         sp_crypto_fini();
         return ctl_fail(ctl, CTL_FAILED, "libcrypto", "install Debian's libssl3", "it offers no algorithms for TPM keys");
@@ -110,7 +113,7 @@ void ctl_proof_close(struct ctl_proof_rules *rules)
 struct proof {
     const struct ctl_proof_rules *rules;
     struct ctl_proved *out;
-    struct sp_buf document; /* of the question at hand */
+    struct sp_buf document;     /* of the question at hand */
     struct sp_str ek, cert, ak; /* lent by it */
     struct tpm_ak key;
     uint8_t certificate[32]; /* digest that the node binds: of its certificate if it has one, else of the key */
@@ -123,11 +126,13 @@ static bool proof_refuse(struct ctl_fault *fault, const struct proof *p, enum ev
                       reason == EVIDENCE_EK_CHAIN ? "are the root and every certificate in between of the TPM's maker in --roots?"
                       : reason == EVIDENCE_EK_PIN ? "compare --pin with the delivery papers: another machine may answer"
                                                   : "",
-                      "node %s is not enrolled: %s%s%s", p->out->attester.node, evidence_reason_text(reason), more[0] != '\0' ? ": " : "", more);
+                      "node %s is not enrolled: %s%s%s", p->out->attester.node, evidence_reason_text(reason),
+                      more[0] != '\0' ? ": " : "", more);
     return false;
 }
 
-static bool proof_ask(struct ctl *ctl, struct proof *p, struct ctl_evidence *question, struct sections *found, struct ctl_fault *fault)
+static bool proof_ask(struct ctl *ctl, struct proof *p, struct ctl_evidence *question, struct sections *found,
+                      struct ctl_fault *fault)
 {
     sp_random_bytes(question->nonce, sizeof question->nonce);
     sp_buf_reset(&p->document);
@@ -183,7 +188,8 @@ static bool proof_ek(struct proof *p, struct ctl_fault *fault)
 static bool proof_ak(struct proof *p, struct ctl_fault *fault)
 {
     struct evidence_key *key = NULL;
-    enum evidence_reason reason = p->ak.n <= sizeof p->out->ak ? evidence_key_new(p->rules->crypto, p->ak, &key, &p->key) : EVIDENCE_AK_MALFORMED;
+    enum evidence_reason reason =
+        p->ak.n <= sizeof p->out->ak ? evidence_key_new(p->rules->crypto, p->ak, &key, &p->key) : EVIDENCE_AK_MALFORMED;
     if (reason != EVIDENCE_OK)
         return proof_refuse(fault, p, reason, "");
     evidence_key_destroy(&key);
@@ -198,8 +204,10 @@ static bool proof_keys(struct ctl *ctl, struct proof *p, struct ctl_fault *fault
     struct ctl_evidence question = {.from = &p->out->attester, .kind = "enroll", .args = "{}", .max = PROOF_DOCUMENT_MAX};
     if (!proof_ask(ctl, p, &question, &found, fault))
         return false;
-    if (!sections_find(&found, "ek_public", &p->ek) || !sections_find(&found, "ek_cert", &p->cert) || !sections_find(&found, "ak_public", &p->ak))
-        return fleet_fault(fault, CTL_FAILED, p->out->attester.name, "", "the attester of node %s sent no keys", p->out->attester.node);
+    if (!sections_find(&found, "ek_public", &p->ek) || !sections_find(&found, "ek_cert", &p->cert) ||
+        !sections_find(&found, "ak_public", &p->ak))
+        return fleet_fault(fault, CTL_FAILED, p->out->attester.name, "", "the attester of node %s sent no keys",
+                           p->out->attester.node);
     return proof_ek(p, fault) && proof_ak(p, fault);
 }
 
@@ -251,12 +259,15 @@ static bool proof_activate(struct ctl *ctl, struct proof *p, struct ctl_fault *f
                                            .sign_key = p->out->attester.sign,
                                            .curve_key = p->out->attester.curve};
     credential_proof(p->credential, &bound, expected);
-    good = sections_find(&found, "proof", &proof) && proof.n == sizeof expected && sp_crypto_equal(proof.p, expected, sizeof expected);
-    return good || fleet_fault(fault, CTL_FAILED, p->out->attester.node, "did somebody put another TPM or another key there? ask once more",
-                               "node %s is not enrolled: its TPM did not prove that both keys are its own", p->out->attester.node);
+    good =
+        sections_find(&found, "proof", &proof) && proof.n == sizeof expected && sp_crypto_equal(proof.p, expected, sizeof expected);
+    return good ||
+           fleet_fault(fault, CTL_FAILED, p->out->attester.node, "did somebody put another TPM or another key there? ask once more",
+                       "node %s is not enrolled: its TPM did not prove that both keys are its own", p->out->attester.node);
 }
 
-bool ctl_proof_make(struct ctl *ctl, const struct ctl_proof_rules *rules, const char *node, struct ctl_proved *out, struct ctl_fault *fault)
+bool ctl_proof_make(struct ctl *ctl, const struct ctl_proof_rules *rules, const char *node, struct ctl_proved *out,
+                    struct ctl_fault *fault)
 {
     struct proof p = {.rules = rules, .out = out};
     memset(out, 0, sizeof *out);
@@ -281,6 +292,6 @@ json_t *ctl_proof_args(const struct ctl_proved *proved)
     const struct ctl_attester *a = &proved->attester;
     return ctl_json_need(json_pack("{s:s, s:s, s:o, s:o, s:o, s:o, s:s}", "name", a->node, "attester", a->name, "sign",
                                    proof_hex(a->sign, sizeof a->sign), "ek", proof_hex(proved->ek, sizeof proved->ek), "ek_public",
-                                   proof_hex(proved->ek_public, sizeof proved->ek_public), "ak", proof_hex(proved->ak, proved->ak_bytes), "mode",
-                                   proved->certified ? "certified" : "first_use"));
+                                   proof_hex(proved->ek_public, sizeof proved->ek_public), "ak",
+                                   proof_hex(proved->ak, proved->ak_bytes), "mode", proved->certified ? "certified" : "first_use"));
 }

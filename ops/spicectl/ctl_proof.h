@@ -33,7 +33,8 @@ int ctl_proof_open(struct ctl *ctl, struct ctl_proof_rules *rules, uint8_t pin[3
 void ctl_proof_close(struct ctl_proof_rules *rules);
 
 /* Asks the attester of the node and judges. False: fault says why. */
-bool ctl_proof_make(struct ctl *ctl, const struct ctl_proof_rules *rules, const char *node, struct ctl_proved *out, struct ctl_fault *fault);
+bool ctl_proof_make(struct ctl *ctl, const struct ctl_proof_rules *rules, const char *node, struct ctl_proved *out,
+                    struct ctl_fault *fault);
 
 /* The arguments of the keeper's verb node.enroll. */
 json_t *ctl_proof_args(const struct ctl_proved *proved);

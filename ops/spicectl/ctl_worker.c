@@ -59,7 +59,8 @@ static void worker_table(struct ctl *ctl, const json_t *rows)
         const char *state = ctl_json_text(row, "state");
         const char *nodes = ctl_json_text(row, "nodes");
         ctl_table_cell(table, ctl_json_text(row, "name"));
-        ctl_table_tone(table, strcmp(state, "connected") == 0 ? CTL_GOOD : (strcmp(state, "draining") == 0 ? CTL_WARN : CTL_BAD), state);
+        ctl_table_tone(table, strcmp(state, "connected") == 0 ? CTL_GOOD : (strcmp(state, "draining") == 0 ? CTL_WARN : CTL_BAD),
+                       state);
         ctl_table_cell(table, up ? ctl_span_text(ctl_json_int(link, "connected_ms", -1), text, CTL_SPAN_MAX) : "");
         ctl_table_cell(table, ctl_json_words(json_object_get(worker, "slots"), text, sizeof text));
         ctl_table_cell(table, ctl_json_words(json_object_get(worker, "free"), text, sizeof text));
@@ -132,7 +133,8 @@ int ctl_worker_invite(struct ctl *ctl)
         ctl_out_print(&ctl->out, "worker %s: would be invited for adapters %s\n", args->names[0], adapters);
     } else {
         worker_warn_local(ctl);
-        ctl_note(ctl, "On the new host: spice-worker enrol TOKEN --prefix DIR   (once, before %s)", ctl_json_text(reply, "expires"));
+        ctl_note(ctl, "On the new host: spice-worker enrol TOKEN --prefix DIR   (once, before %s)",
+                 ctl_json_text(reply, "expires"));
         ctl_out_print(&ctl->out, "%s\n", ctl_json_text(reply, "token"));
     }
     json_decref(reply);

@@ -8,20 +8,20 @@
 
 #include "sp_cron.h"
 
-#define CHECK_DEF_NAME_BYTES 65u
-#define CHECK_DEF_SELECTOR_BYTES 1025u
-#define CHECK_DEF_LABELS_BYTES 256u
-#define CHECK_DEF_ADAPTER_BYTES 33u
-#define CHECK_DEF_RUNBOOK_BYTES 256u
-#define CHECK_DEF_BODY_MAX 20480u /* encoded DefinitionBody */
-#define CHECK_DEF_WINDOWS_MAX 8u
-#define CHECK_DEF_CRON_BYTES 128u
-#define CHECK_DEF_PRIORITIES 10u /* 0 goes first */
+#define CHECK_DEF_NAME_BYTES       65u
+#define CHECK_DEF_SELECTOR_BYTES   1025u
+#define CHECK_DEF_LABELS_BYTES     256u
+#define CHECK_DEF_ADAPTER_BYTES    33u
+#define CHECK_DEF_RUNBOOK_BYTES    256u
+#define CHECK_DEF_BODY_MAX         20480u /* encoded DefinitionBody */
+#define CHECK_DEF_WINDOWS_MAX      8u
+#define CHECK_DEF_CRON_BYTES       128u
+#define CHECK_DEF_PRIORITIES       10u /* 0 goes first */
 #define CHECK_DEF_PRIORITY_DEFAULT 5u
-#define CHECK_DEF_JITTER_MAX 50u /* percent; more could make due times overtake each other */
-#define CHECK_DEF_DAY_MINUTES 1440u
-#define CHECK_DEF_PERIOD_MS_MIN 100u
-#define CHECK_DEF_PERIOD_MS_MAX (45u * 86400000u)
+#define CHECK_DEF_JITTER_MAX       50u /* percent; more could make due times overtake each other */
+#define CHECK_DEF_DAY_MINUTES      1440u
+#define CHECK_DEF_PERIOD_MS_MIN    100u
+#define CHECK_DEF_PERIOD_MS_MAX    (45u * 86400000u)
 
 struct check_def {
     char name[CHECK_DEF_NAME_BYTES];
@@ -55,7 +55,7 @@ struct profile_def {
     uint32_t period_ms; /* 0: calendar */
     char cron_text[CHECK_DEF_CRON_BYTES];
     struct sp_cron cron;
-    uint32_t splay_ms; /* nodes are spread over this span; 0: over the whole period (calendar: not at all) */
+    uint32_t splay_ms;      /* nodes are spread over this span; 0: over the whole period (calendar: not at all) */
     uint8_t jitter_percent; /* of the period, to both sides */
     uint8_t priority;
     uint8_t window_count; /* 0: always */

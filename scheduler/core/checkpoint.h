@@ -7,8 +7,8 @@
 #include "sp_str.h"
 
 #define CHECKPOINT_CHUNK_BYTES 60u
-#define CHECKPOINT_BYTES_MAX 1024u
-#define CHECKPOINT_NONE 0u /* handle of no blob */
+#define CHECKPOINT_BYTES_MAX   1024u
+#define CHECKPOINT_NONE        0u /* handle of no blob */
 
 struct checkpoint_chunk {
     uint32_t next; /* handle; in the first chunk of a blob its length is the first two bytes */

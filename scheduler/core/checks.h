@@ -7,23 +7,23 @@
 #include "sp_selector.h"
 #include "wheel.h"
 
-#define CHECKS_MAX 4096u
-#define CHECKS_PROFILES_MAX 256u
-#define CHECKS_NONE UINT32_MAX
+#define CHECKS_MAX             4096u
+#define CHECKS_PROFILES_MAX    256u
+#define CHECKS_NONE            UINT32_MAX
 #define CHECKS_PROFILE_DEFAULT "default" /* always there */
 
 struct checks_check {
     struct check_def def;
-    uint8_t *body; /* owned; def.body points to it */
+    uint8_t *body;               /* owned; def.body points to it */
     bool selectable;             /* false: selector malformed, selects nothing */
     struct sp_selector selector; /* views into def.selector */
-    uint64_t hash; /* of name: phases */
+    uint64_t hash;               /* of name: phases */
     uint32_t route;
     uint32_t selected; /* profile chosen for this check, CHECKS_NONE: see checks_profile_of */
     uint32_t profile;  /* profile in force; cached */
     uint32_t pairs;
     uint32_t running;
-    bool told; /* the definition in force was sent to the keeper, who refuses results of one it has not heard of */
+    bool told;               /* the definition in force was sent to the keeper, who refuses results of one it has not heard of */
     struct wheel_queue held; /* pairs waiting for its cap */
 };
 
@@ -34,7 +34,7 @@ struct checks_profile {
 
 struct checks {
     struct checks_check *list[CHECKS_MAX]; /* NULL: free */
-    uint32_t count; /* indices in use are below */
+    uint32_t count;                        /* indices in use are below */
     uint32_t live;
     struct checks_profile profiles[CHECKS_PROFILES_MAX];
     uint32_t selected; /* profile chosen for all, CHECKS_NONE */

@@ -131,7 +131,8 @@ static void first_plan(struct scheduler_core *s, uint32_t slot, bool prompt)
     struct pairs_pair *p = &s->pairs.list[slot];
     const struct profile_def *profile = fleet_profile(s, p);
     uint64_t now = s->now.mono.us, hash = fleet_hash(s, p);
-    fleet_plan(s, slot, prompt ? plan_prompt(profile, hash, now, s->wall_offset_us) : plan_due(profile, hash, now, s->wall_offset_us));
+    fleet_plan(s, slot,
+               prompt ? plan_prompt(profile, hash, now, s->wall_offset_us) : plan_due(profile, hash, now, s->wall_offset_us));
 }
 
 static bool wanted(const struct checks_check *check, const struct registry_node *node)

@@ -7,7 +7,7 @@
 #include "lease.h"
 #include "sp_assert.h"
 
-#define JOB_SHIFT 40u
+#define JOB_SHIFT  40u
 #define DRIFT_PART 2000u /* 500 ppm: the two clocks may differ in rate by so much */
 
 SP_STATIC_ASSERT((SCHEDULER_CORE_TRACE_SIZE & (SCHEDULER_CORE_TRACE_SIZE - 1)) == 0, "ring index is a mask");
@@ -74,7 +74,8 @@ static bool may_run(struct scheduler_core *s, uint32_t slot)
     if (!check->told) {
         p->state = PAIRS_PLANNED; /* its due time stays */
         wheel_set(&s->wheel, slot, s->now.mono.us + SCHEDULER_CORE_CHECKS_GAP_MS * SP_US_PER_MS);
-    } else if (profile->window_count > 0 && (p->flags & PAIRS_MANUAL) == 0 && !plan_open(profile, s->now.mono.us, s->wall_offset_us)) {
+    } else if (profile->window_count > 0 && (p->flags & PAIRS_MANUAL) == 0 &&
+               !plan_open(profile, s->now.mono.us, s->wall_offset_us)) {
         p->state = PAIRS_PLANNED;
         s->stats.missed++;
         fleet_plan(s, slot, plan_due(profile, fleet_hash(s, p), s->now.mono.us, s->wall_offset_us));
@@ -164,9 +165,13 @@ static void book(struct scheduler_core *s, uint32_t slot, uint64_t job)
     s->stats.issued++;
     s->stats.tests += (p->flags & PAIRS_TEST) != 0;
     wheel_set(&s->wheel, slot, s->now.mono.us + (uint64_t)lease_ms(s, check) * SP_US_PER_MS);
-    s->ring[job & (SCHEDULER_CORE_TRACE_SIZE - 1)] = (struct scheduler_core_issue){
-        .job = job, .issued_us = s->now.mono.us, .due_us = p->due, .slot = slot, .node_id = node->id, .check_id = check->def.id,
-        .attempt = p->attempt};
+    s->ring[job & (SCHEDULER_CORE_TRACE_SIZE - 1)] = (struct scheduler_core_issue){.job = job,
+                                                                                   .issued_us = s->now.mono.us,
+                                                                                   .due_us = p->due,
+                                                                                   .slot = slot,
+                                                                                   .node_id = node->id,
+                                                                                   .check_id = check->def.id,
+                                                                                   .attempt = p->attempt};
 }
 
 /* ---- batches ---- */
@@ -248,10 +253,10 @@ static void send_batches(struct scheduler_core *s, struct scheduler_core_effects
 /* A message costs every process on its way far more than one more job in it, and so does a timer set for each due time. So under load the
  * next look waits in proportion to what this one moved: below one move per PACE_MOVE_US that dies away again, above it grows to
  * PACE_MOST_US, and messages fill. Fewer than PACE_LOAD_MIN moves in a PACE_SPAN_US are no load: they leave at once. */
-#define PACE_MOVE_US 10u
-#define PACE_MOST_US 2000u
-#define PACE_SPAN_US 1000u
-#define PACE_LOAD_MIN 16u
+#define PACE_MOVE_US   10u
+#define PACE_MOST_US   2000u
+#define PACE_SPAN_US   1000u
+#define PACE_LOAD_MIN  16u
 #define JOIN_MOST_US   10000u
 #define JOIN_LATELY_US 1000000u /* a lane without anything due for so long is not in use */
 

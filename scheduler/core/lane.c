@@ -123,8 +123,8 @@ void lane_remove(struct wheel *w, struct lane *r, unsigned priority, uint32_t sl
 
 /* A job that waits behind others, or runs for long, is not late by a small part of that time; and a message costs every process on its
  * way far more than one more job in it. A fleet that answers at once is sent each job at once. */
-#define ANSWER_WEIGHT  16u   /* of what was before, against one new answer */
-#define HOLD_PART      32u   /* of the time to an answer */
+#define ANSWER_WEIGHT  16u /* of what was before, against one new answer */
+#define HOLD_PART      32u /* of the time to an answer */
 #define HOLD_MOST_US   10000u
 #define ANSWER_MOST_US (HOLD_PART * HOLD_MOST_US) /* more changes nothing; so a plugin of minutes is soon forgotten */
 

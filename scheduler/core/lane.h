@@ -8,9 +8,9 @@
 #include "msg.h"
 #include "wheel.h"
 
-#define LANE_MAX 256u
+#define LANE_MAX         256u
 #define LANE_BROKERS_MAX 8u
-#define LANE_REOPEN_MS 5000u /* ask again for credit that never came */
+#define LANE_REOPEN_MS   5000u /* ask again for credit that never came */
 
 struct lane_credit {
     uint64_t boot;    /* broker start that counts */
@@ -26,9 +26,9 @@ struct lane {
     uint32_t waiting;                                /* in all queues */
     struct lane_credit credit[LANE_BROKERS_MAX];
     uint64_t asked_us[LANE_BROKERS_MAX]; /* last RouteOpen to that broker, 0: never */
-    uint64_t answer_us; /* from the job's leaving to the news of its end, as of late */
-    uint64_t due_us;    /* when one of its pairs fell due last */
-    uint64_t hold_us;   /* no message that is not full leaves before this instant */
+    uint64_t answer_us;                  /* from the job's leaving to the news of its end, as of late */
+    uint64_t due_us;                     /* when one of its pairs fell due last */
+    uint64_t hold_us;                    /* no message that is not full leaves before this instant */
 };
 
 struct lane_broker {

@@ -5,8 +5,8 @@
 #include "sp_assert.h"
 #include "sp_hash.h"
 
-#define RETRY_FIRST_US 500000u /* back-off before the second attempt; doubles */
-#define RETRY_MOST_US 30000000u
+#define RETRY_FIRST_US  500000u /* back-off before the second attempt; doubles */
+#define RETRY_MOST_US   30000000u
 #define SHARE_OF_PERIOD 20u /* the first back-off is at most this part of the period */
 
 /* The run of this due time is over; what comes next. Due instants that passed meanwhile are one missed run each, never made up for. */

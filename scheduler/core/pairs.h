@@ -18,8 +18,8 @@
  *               +---------- window closed, returned */
 enum pairs_state { PAIRS_FREE, PAIRS_PLANNED, PAIRS_QUEUED, PAIRS_HELD_CHECK, PAIRS_HELD_NODE, PAIRS_RUNNING };
 
-#define PAIRS_ADHOC 1u  /* made for one run; freed after it */
-#define PAIRS_TEST 2u   /* the next or present run is a test: recorded, counts for nothing */
+#define PAIRS_ADHOC  1u /* made for one run; freed after it */
+#define PAIRS_TEST   2u /* the next or present run is a test: recorded, counts for nothing */
 #define PAIRS_MANUAL 4u /* the next or present run was ordered: no window, no lateness */
 
 struct pairs_pair {

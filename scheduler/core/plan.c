@@ -6,11 +6,11 @@
 #include "sp_assert.h"
 #include "sp_hash.h"
 
-#define MINUTE_US (60ull * SP_US_PER_S)
-#define WEEK_US (7ull * CHECK_DEF_DAY_MINUTES * MINUTE_US)
-#define MONDAY_US (4ull * 86400u * SP_US_PER_S) /* 1970-01-05 was a Monday */
-#define WINDOWS_AHEAD 53u                       /* weeks looked ahead */
-#define TRIES_MAX 8u
+#define MINUTE_US     (60ull * SP_US_PER_S)
+#define WEEK_US       (7ull * CHECK_DEF_DAY_MINUTES * MINUTE_US)
+#define MONDAY_US     (4ull * 86400u * SP_US_PER_S) /* 1970-01-05 was a Monday */
+#define WINDOWS_AHEAD 53u                           /* weeks looked ahead */
+#define TRIES_MAX     8u
 
 /* Returns floor(span * hash / 2^64): uniform in [0, span). */
 static uint64_t part_of(uint64_t hash, uint64_t span)
@@ -107,7 +107,8 @@ bool plan_open(const struct profile_def *p, uint64_t now_us, int64_t wall_offset
 
 /* First due after `after` within a weekly window that opened (or opens) at `open`. When the period is longer than the window, none of its
  * due instants may ever fall inside: then the pair runs once per opening, spread over it. */
-static uint64_t window_due(const struct profile_def *p, uint64_t hash, uint64_t after, int64_t offset, int64_t open, uint64_t length)
+static uint64_t window_due(const struct profile_def *p, uint64_t hash, uint64_t after, int64_t offset, int64_t open,
+                           uint64_t length)
 {
     bool rare = p->period_ms != 0 && period_us(p) >= length;
     for (unsigned week = 0; week < WINDOWS_AHEAD; week++, open += (int64_t)WEEK_US) {

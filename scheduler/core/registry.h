@@ -11,10 +11,10 @@
 #define REGISTRY_NODES_MAX 1048576u
 
 /* What registry_put changed, as bits. */
-#define REGISTRY_NEW 1u      /* first seen, or back */
-#define REGISTRY_SELECT 2u   /* name, labels or retirement: selection may differ */
+#define REGISTRY_NEW      1u /* first seen, or back */
+#define REGISTRY_SELECT   2u /* name, labels or retirement: selection may differ */
 #define REGISTRY_IDENTITY 4u /* key or generation: results so far are void */
-#define REGISTRY_OTHER 8u    /* address or state */
+#define REGISTRY_OTHER    8u /* address or state */
 
 struct registry_node {
     uint32_t id;
@@ -25,11 +25,11 @@ struct registry_node {
     uint8_t state; /* enum sp_node_state */
     bool present;
     uint8_t key[16];
-    uint32_t first_pair;          /* chain of its pairs, WHEEL_NONE: none */
-    uint32_t running;             /* jobs out for it */
-    uint32_t round;               /* of the NodeSet that named it last */
-    uint64_t hinted_us;           /* when a hint moved its pairs last; 0: never */
-    struct wheel_queue held;      /* pairs waiting for its cap */
+    uint32_t first_pair;     /* chain of its pairs, WHEEL_NONE: none */
+    uint32_t running;        /* jobs out for it */
+    uint32_t round;          /* of the NodeSet that named it last */
+    uint64_t hinted_us;      /* when a hint moved its pairs last; 0: never */
+    struct wheel_queue held; /* pairs waiting for its cap */
 };
 
 struct registry {

@@ -42,7 +42,8 @@ bool scheduler_core_init(struct scheduler_core *s, const struct scheduler_core_o
     s->held_us = UINT64_MAX;
     pairs_init(&s->pairs, options->pairs_max);
     s->ring = calloc(SCHEDULER_CORE_TRACE_SIZE, sizeof s->ring[0]);
-    if (s->ring != NULL && checkpoint_init(&s->checkpoints, SCHEDULER_CORE_CHECKPOINT_BYTES) && wheel_init(&s->wheel, 0, now.mono.us))
+    if (s->ring != NULL && checkpoint_init(&s->checkpoints, SCHEDULER_CORE_CHECKPOINT_BYTES) &&
+        wheel_init(&s->wheel, 0, now.mono.us))
         return true;
     scheduler_core_fini(s);
     return false;
@@ -413,6 +414,6 @@ bool scheduler_core_check(const struct scheduler_core *s)
         on_nodes += s->registry.nodes[i].running;
         held -= s->registry.nodes[i].held.count;
     }
-    return used == s->pairs.count && in_checks == used && running == s->open_leases && on_checks == running && on_nodes == running &&
-           waiting == queued && held == 0 && all_capped;
+    return used == s->pairs.count && in_checks == used && running == s->open_leases && on_checks == running &&
+           on_nodes == running && waiting == queued && held == 0 && all_capped;
 }

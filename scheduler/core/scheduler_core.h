@@ -10,16 +10,16 @@
 #include "checkpoint.h"
 #include "checks.h"
 #include "dispatch_scheduler.h"
+#include "lane.h"
 #include "pairs.h"
 #include "plan.h"
 #include "registry.h"
-#include "lane.h"
 #include "scheduler_event.h"
 #include "sp_ticket.h"
 
 struct scheduler_core_stats {
     uint64_t due, issued, batches, closed, errors, retried, lost, returned, refused, stale, missed, unsent, tests, no_checkpoint;
-    uint64_t malformed; /* bodies that did not decode */
+    uint64_t malformed;                          /* bodies that did not decode */
     uint64_t hints, hints_spared, hints_unknown; /* nodes named in hints: moved, moved lately or too many, not known */
     uint64_t late_max_us;
     uint64_t late_count;
@@ -52,8 +52,8 @@ struct scheduler_core {
     struct checkpoint_pool checkpoints;
     uint8_t checkpoint[CHECKPOINT_BYTES_MAX]; /* of the job that is being packed */
     uint64_t checkpoints_since; /* jobs up to this number were given, or were, something that counts no more: they leave nothing */
-    uint32_t lane_turn; /* round robin */
-    uint32_t capped; /* pairs that a cap holds back, of whatever check or node */
+    uint32_t lane_turn;         /* round robin */
+    uint32_t capped;            /* pairs that a cap holds back, of whatever check or node */
     uint32_t open_leases;
     bool again; /* more to do at once */
     /* epoch */
@@ -61,15 +61,15 @@ struct scheduler_core {
     uint64_t epoch, counter, claimed_us;
     bool epoch_storing;
     /* keeper */
-    uint64_t keeper_boot;    /* of NodeSet, 0: none yet */
+    uint64_t keeper_boot; /* of NodeSet, 0: none yet */
     uint64_t nodes_version;
-    uint64_t set_version;    /* NodeSet under way: version, next part; 0: none */
+    uint64_t set_version; /* NodeSet under way: version, next part; 0: none */
     uint64_t set_base;
     uint32_t set_part;
     uint64_t nodes_asked_us;
-    bool nodes_known;        /* the whole registry was received once */
+    bool nodes_known;                           /* the whole registry was received once */
     uint64_t clock_boot, clock_ms, clock_at_us; /* keeper's clock as last heard, 0: never */
-    uint64_t clock_nodes; /* version of the registry it told with it */
+    uint64_t clock_nodes;                       /* version of the registry it told with it */
     bool keeper_ready;
     /* catalogue to the keeper */
     uint64_t version;        /* ours */
@@ -79,7 +79,7 @@ struct scheduler_core {
     bool checks_wanted;      /* to be told, again or first */
     bool checks_sending;     /* parts under way */
     bool nodes_wanted;       /* the keeper has a newer registry */
-    uint64_t lanes_at_us;   /* next look for routes to open */
+    uint64_t lanes_at_us;    /* next look for routes to open */
     uint32_t links_up;       /* bit per broker */
     uint64_t hints_us;       /* up to when hint_tokens were given */
     uint32_t hint_tokens;    /* thousandths of nodes */

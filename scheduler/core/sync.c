@@ -9,10 +9,10 @@
 #include "fleet.h"
 #include "sp_assert.h"
 
-#define ASK_US ((uint64_t)SCHEDULER_CORE_ASK_MS * SP_US_PER_MS)
-#define GAP_US ((uint64_t)SCHEDULER_CORE_CHECKS_GAP_MS * SP_US_PER_MS)
+#define ASK_US        ((uint64_t)SCHEDULER_CORE_ASK_MS * SP_US_PER_MS)
+#define GAP_US        ((uint64_t)SCHEDULER_CORE_CHECKS_GAP_MS * SP_US_PER_MS)
 #define EFFECTS_SPARE 4u /* kept free for what comes after */
-#define KEEPER "keeper"
+#define KEEPER        "keeper"
 
 /* ---- epoch ---- */
 

@@ -12,16 +12,16 @@
 
 #include "sp_assert.h"
 
-#define MARK_OUT UINT32_MAX
-#define MARK_NEAR (UINT32_MAX - 1u)
-#define MARK_QUEUE (UINT32_MAX - 2u) /* first of a queue */
-#define MARK_HEAD 0x80000000u        /* | list: first of that bucket's list */
-#define MID_BASE WHEEL_FINE_SIZE
-#define FAR_BASE (WHEEL_FINE_SIZE + WHEEL_MID_SIZE)
-#define LISTS (WHEEL_FINE_SIZE + WHEEL_MID_SIZE + WHEEL_FAR_SIZE)
+#define MARK_OUT      UINT32_MAX
+#define MARK_NEAR     (UINT32_MAX - 1u)
+#define MARK_QUEUE    (UINT32_MAX - 2u) /* first of a queue */
+#define MARK_HEAD     0x80000000u       /* | list: first of that bucket's list */
+#define MID_BASE      WHEEL_FINE_SIZE
+#define FAR_BASE      (WHEEL_FINE_SIZE + WHEEL_MID_SIZE)
+#define LISTS         (WHEEL_FINE_SIZE + WHEEL_MID_SIZE + WHEEL_FAR_SIZE)
 #define FINE_SPAN_MID (WHEEL_FINE_SIZE >> (WHEEL_MID_SHIFT - WHEEL_FINE_SHIFT)) /* fine ring, in mid buckets */
-#define MID_SPAN_FAR (WHEEL_MID_SIZE >> (WHEEL_FAR_SHIFT - WHEEL_MID_SHIFT))
-#define URGENT_MID 8u /* mid buckets of lead below which a cascade is finished at once */
+#define MID_SPAN_FAR  (WHEEL_MID_SIZE >> (WHEEL_FAR_SHIFT - WHEEL_MID_SHIFT))
+#define URGENT_MID    8u /* mid buckets of lead below which a cascade is finished at once */
 
 SP_STATIC_ASSERT(WHEEL_SLOTS_MAX < MARK_HEAD, "slots and marks must not meet");
 SP_STATIC_ASSERT(LISTS < MARK_HEAD - 16u, "list marks must not meet the special ones");

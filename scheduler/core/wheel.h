@@ -11,17 +11,17 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define WHEEL_NONE UINT32_MAX
-#define WHEEL_SLOTS_MAX 0x7fff0000u
-#define WHEEL_NEAR_MAX 4096u       /* entries of the exact heap; more wait in their bucket */
+#define WHEEL_NONE           UINT32_MAX
+#define WHEEL_SLOTS_MAX      0x7fff0000u
+#define WHEEL_NEAR_MAX       4096u /* entries of the exact heap; more wait in their bucket */
 #define WHEEL_CASCADE_BUDGET 512u  /* entries moved between rings per turn unless it is urgent */
 
 #define WHEEL_FINE_SHIFT 10u /* bucket of 1.024 ms */
-#define WHEEL_FINE_SIZE 65536u
-#define WHEEL_MID_SHIFT 20u /* bucket of 1.05 s */
-#define WHEEL_MID_SIZE 4096u
-#define WHEEL_FAR_SHIFT 30u /* bucket of 17.9 min; farther than 12 days waits in the last one */
-#define WHEEL_FAR_SIZE 1024u
+#define WHEEL_FINE_SIZE  65536u
+#define WHEEL_MID_SHIFT  20u /* bucket of 1.05 s */
+#define WHEEL_MID_SIZE   4096u
+#define WHEEL_FAR_SHIFT  30u /* bucket of 17.9 min; farther than 12 days waits in the last one */
+#define WHEEL_FAR_SIZE   1024u
 
 struct wheel_entry {
     uint64_t at; /* us; meaningless in a queue */
@@ -42,11 +42,11 @@ struct wheel_queue {
 struct wheel {
     struct wheel_entry *entries;
     uint32_t size;
-    uint32_t count; /* in the wheel, queues not counted */
-    uint32_t *heads; /* fine, mid, far */
-    uint64_t *map;   /* bit per bucket: list not empty */
-    uint64_t *sum;   /* bit per word of map */
-    uint64_t cursor; /* number of the fine bucket at hand; earlier ones are empty */
+    uint32_t count;    /* in the wheel, queues not counted */
+    uint32_t *heads;   /* fine, mid, far */
+    uint64_t *map;     /* bit per bucket: list not empty */
+    uint64_t *sum;     /* bit per word of map */
+    uint64_t cursor;   /* number of the fine bucket at hand; earlier ones are empty */
     uint64_t fine_end; /* mid bucket number from which entries stay in mid */
     uint64_t mid_end;  /* far bucket number from which entries stay in far */
     struct wheel_near *near;

@@ -8,12 +8,12 @@
 /* Effect: prints and aborts; never returns. Callable from a signal-unsafe place only. */
 _Noreturn void sp_assert_fail(const char *expression, const char *file, int line, const char *function);
 
-#define SP_ASSERT(expr) ((expr) ? (void)0 : sp_assert_fail(#expr, __FILE__, __LINE__, __func__))
-#define SP_IMPLIES(a, b) SP_ASSERT(!(a) || (b))
-#define SP_UNREACHABLE() sp_assert_fail("unreachable", __FILE__, __LINE__, __func__)
+#define SP_ASSERT(expr)              ((expr) ? (void)0 : sp_assert_fail(#expr, __FILE__, __LINE__, __func__))
+#define SP_IMPLIES(a, b)             SP_ASSERT(!(a) || (b))
+#define SP_UNREACHABLE()             sp_assert_fail("unreachable", __FILE__, __LINE__, __func__)
 #define SP_STATIC_ASSERT(expr, text) _Static_assert(expr, text)
-#define SP_MUST_USE __attribute__((warn_unused_result))
-#define SP_PRINTF(fmt, args) __attribute__((format(printf, fmt, args)))
-#define SP_COUNT(array) (sizeof(array) / sizeof((array)[0]))
+#define SP_MUST_USE                  __attribute__((warn_unused_result))
+#define SP_PRINTF(fmt, args)         __attribute__((format(printf, fmt, args)))
+#define SP_COUNT(array)              (sizeof(array) / sizeof((array)[0]))
 
 #endif

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "sp_cron.h"
 
-#define MS_PER_MINUTE 60000ull
-#define MS_PER_DAY 86400000ull
+#define MS_PER_MINUTE  60000ull
+#define MS_PER_DAY     86400000ull
 #define DAYS_AHEAD_MAX (5 * 366)
 
 /* One element of a list: star, n, a-b, each with an optional step. */
@@ -65,8 +65,12 @@ bool sp_cron_parse(struct sp_str text, struct sp_cron *out)
             return false;
     if (bits[4] & 1u << 7)
         bits[4] |= 1;
-    struct sp_cron c = {.minutes = bits[0], .hours = (uint32_t)bits[1], .days = (uint32_t)bits[2], .months = (uint16_t)bits[3],
-                        .weekdays = (uint8_t)(bits[4] & 0x7F), .any_day = sp_str_is(fields[2], "*"),
+    struct sp_cron c = {.minutes = bits[0],
+                        .hours = (uint32_t)bits[1],
+                        .days = (uint32_t)bits[2],
+                        .months = (uint16_t)bits[3],
+                        .weekdays = (uint8_t)(bits[4] & 0x7F),
+                        .any_day = sp_str_is(fields[2], "*"),
                         .any_weekday = sp_str_is(fields[4], "*")};
     if (sp_cron_next(&c, (struct sp_wall){0}).ms == UINT64_MAX)
         return false;

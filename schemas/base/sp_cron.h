@@ -6,12 +6,12 @@
 #include "sp_time.h"
 
 struct sp_cron {
-    uint64_t minutes;  /* bit per minute */
-    uint32_t hours;    /* bit per hour */
-    uint32_t days;     /* bit 1-31 */
-    uint16_t months;   /* bit 1-12 */
-    uint8_t weekdays;  /* bit 0-6, Sunday = 0 */
-    bool any_day;      /* the day field is a plain star: only the weekday counts, and the other way round */
+    uint64_t minutes; /* bit per minute */
+    uint32_t hours;   /* bit per hour */
+    uint32_t days;    /* bit 1-31 */
+    uint16_t months;  /* bit 1-12 */
+    uint8_t weekdays; /* bit 0-6, Sunday = 0 */
+    bool any_day;     /* the day field is a plain star: only the weekday counts, and the other way round */
     bool any_weekday;
 };
 

@@ -37,8 +37,7 @@ uint64_t sp_hash_sip(const uint8_t key[16], const void *data, size_t n)
 {
     const uint8_t *p = data;
     uint64_t k0 = load64(key), k1 = load64(key + 8), last = (uint64_t)n << 56;
-    struct sip s = {k0 ^ 0x736f6d6570736575ull, k1 ^ 0x646f72616e646f6dull, k0 ^ 0x6c7967656e657261ull,
-                    k1 ^ 0x7465646279746573ull};
+    struct sip s = {k0 ^ 0x736f6d6570736575ull, k1 ^ 0x646f72616e646f6dull, k0 ^ 0x6c7967656e657261ull, k1 ^ 0x7465646279746573ull};
     size_t i = 0;
     for (; i + 8 <= n; i += 8) {
         uint64_t m = load64(p + i);

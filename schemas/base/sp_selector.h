@@ -8,7 +8,7 @@
 #include "sp_str.h"
 
 #define SP_SELECTOR_TERMS_MAX 16
-#define SP_LABEL_BYTES_MAX 63
+#define SP_LABEL_BYTES_MAX    63
 
 enum sp_selector_op { SP_SELECT_IS, SP_SELECT_IS_NOT, SP_SELECT_HAS, SP_SELECT_HAS_NOT, SP_SELECT_IN, SP_SELECT_NAME };
 

@@ -7,7 +7,7 @@
 #include "sp_assert.h"
 
 #define SPAN_MS_MAX (100ull * 365 * 24 * 3600 * 1000)
-#define MS_PER_DAY 86400000ull
+#define MS_PER_DAY  86400000ull
 
 static const struct {
     const char *suffix;

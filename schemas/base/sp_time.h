@@ -18,9 +18,9 @@ struct sp_now {
 };
 
 #define SP_US_PER_MS 1000u
-#define SP_MS_PER_S 1000u
-#define SP_US_PER_S 1000000u
-#define SP_NEVER UINT64_MAX /* as an instant: no deadline */
+#define SP_MS_PER_S  1000u
+#define SP_US_PER_S  1000000u
+#define SP_NEVER     UINT64_MAX /* as an instant: no deadline */
 
 /* The next multiple of interval after now, at most one interval away. What processes of one host do at such times they do at the same
  * moment, so that whoever they talk to wakes fewer times. interval > 0; any unit. */

@@ -126,7 +126,8 @@ static void make(unsigned n, const char *dir)
         int length = i2d_PrivateKey(key, &der);
         uint8_t head[2];
         (void)put(head, (uint64_t)length, 2);
-        if (length <= 0 || fwrite(head, sizeof head, 1, keys) != 1 || fwrite(der, (size_t)length, 1, keys) != 1 || fwrite(&s, sizeof s, 1, f) != 1)
+        if (length <= 0 || fwrite(head, sizeof head, 1, keys) != 1 || fwrite(der, (size_t)length, 1, keys) != 1 ||
+            fwrite(&s, sizeof s, 1, f) != 1)
             die(path);
         sp_hex_write(sign, sizeof sign, hex);
         (void)printf("%s %s ", s.curve_public, hex);
@@ -229,7 +230,8 @@ static size_t quote(struct attester *a, const struct msg_evidence_request *m, ui
     struct sp_crypto_sha256 h;
     struct sections_writer w;
     char text[64];
-    if (sscanf(m->args.p, "{\"pcrs\":\"%63[^\"]", text) != 1 || !tpm_selection_read(sp_str_of(text), &selection) || selection.banks != 1)
+    if (sscanf(m->args.p, "{\"pcrs\":\"%63[^\"]", text) != 1 || !tpm_selection_read(sp_str_of(text), &selection) ||
+        selection.banks != 1)
         return 0;
     sp_crypto_sha256_init(&h);
     sp_crypto_sha256_update(&h, "SPICE quote", sizeof "SPICE quote");
@@ -271,11 +273,17 @@ static void answer(struct attester *a, const struct sp_envelope *e)
     struct msg_evidence_request m;
     struct sp_packer w;
     char dest[SP_NAME_BYTES_MAX + 1];
-    if (msg_evidence_request_decode((const uint8_t *)e->body.p, e->body.n, &m) != SP_OK || !sp_str_copy(dest, sizeof dest, e->sender))
+    if (msg_evidence_request_decode((const uint8_t *)e->body.p, e->body.n, &m) != SP_OK ||
+        !sp_str_copy(dest, sizeof dest, e->sender))
         return;
     size_t n = m.offset == 0 && sp_str_is(m.kind, "quote") ? quote(a, &m, document, sizeof document) : 0;
-    struct msg_evidence reply = {.id = m.id, .node = m.node, .kind = m.kind, .nonce = m.nonce, .code = n > 0 ? SP_REASON_OK : SP_REASON_MISSING,
-                                 .total = n, .part = sp_str_bytes(document, n)};
+    struct msg_evidence reply = {.id = m.id,
+                                 .node = m.node,
+                                 .kind = m.kind,
+                                 .nonce = m.nonce,
+                                 .code = n > 0 ? SP_REASON_OK : SP_REASON_MISSING,
+                                 .total = n,
+                                 .part = sp_str_bytes(document, n)};
     sp_envelope_begin(&w, frame, sizeof frame);
     if (msg_evidence_encode(&w, &reply) != SP_OK)
         die("Evidence");
@@ -392,7 +400,8 @@ static void bare(double seconds)
     uint8_t digest[32] = {1}, der[80];
     size_t bytes = sizeof der;
     unsigned long n = 0;
-    if (EVP_PKEY_sign_init(sign) != 1 || EVP_PKEY_sign(sign, der, &bytes, digest, sizeof digest) != 1 || EVP_PKEY_verify_init(verify) != 1)
+    if (EVP_PKEY_sign_init(sign) != 1 || EVP_PKEY_sign(sign, der, &bytes, digest, sizeof digest) != 1 ||
+        EVP_PKEY_verify_init(verify) != 1)
         die("P-256");
     double start = cpu_us();
     for (; cpu_us() - start < seconds * 1e6; n++)
@@ -417,7 +426,8 @@ int main(int argc, char **argv)
     } else if (argc == 3 && strcmp(argv[1], "--verify") == 0) {
         bare(strtod(argv[2], NULL));
     } else {
-        (void)fprintf(stderr, "usage: bench_attesters --make N DIR | --serve ENDPOINT KEY DEPLOYMENT WORKER DIR | --verify SECONDS\n");
+        (void)fprintf(stderr,
+                      "usage: bench_attesters --make N DIR | --serve ENDPOINT KEY DEPLOYMENT WORKER DIR | --verify SECONDS\n");
         return 2;
     }
     return 0;

@@ -13,14 +13,14 @@
 
 #include "keeper_store.h"
 
-#define NODES 10000u
-#define CHECKS 100u
-#define PAIRS (NODES * CHECKS)
-#define PER_BATCH 100u
+#define NODES              10000u
+#define CHECKS             100u
+#define PAIRS              (NODES * CHECKS)
+#define PER_BATCH          100u
 #define BATCHES_PER_COMMIT 10u
-#define ROUND_COMMITS 100u /* 100,000 results */
-#define ROUNDS 5
-#define BATCH_BYTES_MAX 65536u
+#define ROUND_COMMITS      100u /* 100,000 results */
+#define ROUNDS             5
+#define BATCH_BYTES_MAX    65536u
 
 static struct keeper_core *core;
 static struct keeper_store store;
@@ -80,8 +80,13 @@ static void commit(void)
 static void message(uint16_t type, uint8_t role, const uint8_t *body, uint32_t bytes)
 {
     struct keeper_event ev = {.kind = KEEPER_EV_MESSAGE};
-    ev.u.message = (struct keeper_message){.type = type, .role = role, .from = sp_str_of("worker-1"), .adapters = sp_str_of("*"),
-                                           .nodes = {NULL, 0}, .body = body, .bytes = bytes};
+    ev.u.message = (struct keeper_message){.type = type,
+                                           .role = role,
+                                           .from = sp_str_of("worker-1"),
+                                           .adapters = sp_str_of("*"),
+                                           .nodes = {NULL, 0},
+                                           .body = body,
+                                           .bytes = bytes};
     step(&ev);
 }
 
@@ -94,14 +99,25 @@ static void make_batch(unsigned at, uint32_t limit)
     must(msg_result_batch_begin(&w, &m) == SP_OK, "batch");
     for (unsigned i = 0; i < PER_BATCH; i++, next_pair++) {
         uint64_t pair = next_pair * 7919u % limit; /* every pair once before any comes again, in no order */
-        struct sp_ticket t = {.attempt = 1, .check = (uint32_t)(pair % CHECKS) + 1, .node = (uint32_t)(pair / CHECKS) + 1, .generation = 1,
-                              .job = 1ull << 40 | ++job, .epoch = 1, .clock_boot = 7, .issued_ms = sp_mono_ms(now.mono), .life_ms = 5000};
+        struct sp_ticket t = {.attempt = 1,
+                              .check = (uint32_t)(pair % CHECKS) + 1,
+                              .node = (uint32_t)(pair / CHECKS) + 1,
+                              .generation = 1,
+                              .job = 1ull << 40 | ++job,
+                              .epoch = 1,
+                              .clock_boot = 7,
+                              .issued_ms = sp_mono_ms(now.mono),
+                              .life_ms = 5000};
         sp_ticket_seal(&t, &mac, bytes);
         char detail[32], measures[32]; /* each check says something else, so that no text is that of the result before */
         (void)snprintf(detail, sizeof detail, "PING OK - 0.%02u ms", (unsigned)(pair % CHECKS));
         (void)snprintf(measures, sizeof measures, "rta=0.%02ums;1;2", (unsigned)(pair % CHECKS));
-        struct rec_result r = {.ticket = bytes, .detail = sp_str_of(detail), .measures = sp_str_of(measures),
-                               .trace = job, .wait_us = 300, .run_us = 400};
+        struct rec_result r = {.ticket = bytes,
+                               .detail = sp_str_of(detail),
+                               .measures = sp_str_of(measures),
+                               .trace = job,
+                               .wait_us = 300,
+                               .run_us = 400};
         must(rec_result_put(&w, &r) == SP_OK, "record");
     }
     must(msg_result_batch_end(&w) == SP_OK, "batch");
@@ -144,15 +160,29 @@ static void setup(const char *dir)
     struct sp_err err = {0};
     sp_crypto_hmac_init(&hmac, key, sizeof key);
     mac = sp_crypto_hmac_mac(&hmac);
-    struct keeper_options o = {.boot = 1, .clock_boot = 7, .ticket_mac = mac, .hash_key = {1}, .text_bytes_max = 64u << 20, .clock_ms = 1000, .clock_idle_ms = 5000};
+    struct keeper_options o = {.boot = 1,
+                               .clock_boot = 7,
+                               .ticket_mac = mac,
+                               .hash_key = {1},
+                               .text_bytes_max = 64u << 20,
+                               .clock_ms = 1000,
+                               .clock_idle_ms = 5000};
     must(keeper_core_init(&o, now, &core) == SP_OK && keeper_effects_init(&fx), "core");
     must(keeper_store_open(&store, &so, &err) == SP_OK && keeper_store_load(&store, core, &fx, &loaded, &err) == SP_OK, err.text);
     keeper_core_restore_epoch(core, 1, 1);
     for (uint32_t id = 1; id <= CHECKS; id++) {
         uint8_t digest[32] = {0};
         (void)snprintf(name, sizeof name, "check-%u", id);
-        struct rec_check_info info = {.id = id, .name = sp_str_of(name), .digest = digest, .stage = SP_STAGE_ENFORCING, .enabled = true,
-                                      .adapter = sp_str_of("noop"), .rise = 1, .fall = 1, .max_age_ms = 300000, .period_ms = 60000};
+        struct rec_check_info info = {.id = id,
+                                      .name = sp_str_of(name),
+                                      .digest = digest,
+                                      .stage = SP_STAGE_ENFORCING,
+                                      .enabled = true,
+                                      .adapter = sp_str_of("noop"),
+                                      .rise = 1,
+                                      .fall = 1,
+                                      .max_age_ms = 300000,
+                                      .period_ms = 60000};
         must(keeper_core_restore_check(core, &info, id) == SP_OK, "check");
     }
     struct pool_policy pool;
@@ -200,7 +230,8 @@ static double median(double *v)
     return v[ROUNDS / 2];
 }
 
-static void row(const char *figure, double value, const char *unit, const char *reference, double reference_value, double bar, double goal)
+static void row(const char *figure, double value, const char *unit, const char *reference, double reference_value, double bar,
+                double goal)
 {
     double ratio = value / reference_value;
     (void)printf("{\"figure\":\"%s\",\"value\":%.3f,\"unit\":\"%s\",\"reference\":\"%s\",\"reference_value\":%.3f,\"ratio\":%.3f,"
@@ -226,10 +257,12 @@ int main(void)
     double slope = (resident_bytes() - small) / (PAIRS - PAIRS / 10.0);
     (void)fold_all(PAIRS);
     (void)snprintf(bare_path, sizeof bare_path, "%s/bare.db", dir);
-    struct sp_db_options bo = {.path = bare_path, .schema = "CREATE TABLE t(k INTEGER PRIMARY KEY, v BLOB NOT NULL);", .application_id = 1, .version = 1};
+    struct sp_db_options bo = {
+        .path = bare_path, .schema = "CREATE TABLE t(k INTEGER PRIMARY KEY, v BLOB NOT NULL);", .application_id = 1, .version = 1};
     struct sp_db *bare = NULL;
     struct sp_db_stmt *insert = NULL;
-    must(sp_db_open(&bo, &bare, NULL) == SP_OK && sp_db_prepare(bare, "INSERT INTO t VALUES(?1,?2)", &insert) == SP_OK, "bare store");
+    must(sp_db_open(&bo, &bare, NULL) == SP_OK && sp_db_prepare(bare, "INSERT INTO t VALUES(?1,?2)", &insert) == SP_OK,
+         "bare store");
     (void)bare_append(bare, insert, PAIRS);
     uint64_t rows = (uint64_t)ROUND_COMMITS * BATCHES_PER_COMMIT * PER_BATCH;
     for (unsigned r = 0; r < ROUNDS; r++) {
@@ -244,12 +277,14 @@ int main(void)
     }
     double reference = median(theirs);
     (void)printf("[");
-    row("keeper, durable state change at a million rows, CPU per row", median(ours), "us", "bare SQLite append in key order", reference, 3.0, 1.5);
+    row("keeper, durable state change at a million rows, CPU per row", median(ours), "us", "bare SQLite append in key order",
+        reference, 3.0, 1.5);
     (void)printf(",\n");
-    row("keeper, seal, rules, journal and judgement without the fold, CPU per row", median(rules), "us", "bare SQLite append in key order", reference,
-        3.0, 1.5);
+    row("keeper, seal, rules, journal and judgement without the fold, CPU per row", median(rules), "us",
+        "bare SQLite append in key order", reference, 3.0, 1.5);
     (void)printf(",\n");
-    row("keeper, resident bytes per pair, slope from 100 thousand to a million", slope, "bytes", "record of a pair", sizeof(struct pair_state), 2.0, 1.5);
+    row("keeper, resident bytes per pair, slope from 100 thousand to a million", slope, "bytes", "record of a pair",
+        sizeof(struct pair_state), 2.0, 1.5);
     (void)printf("]\n");
     keeper_store_close(&store);
     sp_db_close(&bare);

@@ -25,10 +25,10 @@
 #include "sp_hex.h"
 #include "sp_keys.h"
 
-#define IDS_MAX     100000u
-#define PER_READ    65536u
-#define BUCKETS     5000000u /* microseconds */
-#define COUNTER(j)  ((j) & ((1ull << 40) - 1))
+#define IDS_MAX    100000u
+#define PER_READ   65536u
+#define BUCKETS    5000000u /* microseconds */
+#define COUNTER(j) ((j) & ((1ull << 40) - 1))
 
 static uint64_t check_hash[IDS_MAX], check_period_us[IDS_MAX], node_hash[IDS_MAX];
 static uint32_t late[BUCKETS];
@@ -234,7 +234,8 @@ static void take(const struct noop_note *n)
         if ((seen = realloc(seen, seen_size * sizeof *seen)) == NULL)
             die("no memory");
     }
-    seen[seen_count++] = (struct seen){.job = n->job, .issued_ms = n->issued_ms, .start_us = n->start_us, .pair = (uint64_t)n->check << 32 | n->node};
+    seen[seen_count++] = (struct seen){
+        .job = n->job, .issued_ms = n->issued_ms, .start_us = n->start_us, .pair = (uint64_t)n->check << 32 | n->node};
     if (within)
         note_lateness(n);
 }
@@ -260,9 +261,9 @@ int main(int argc, char **argv)
     (void)fclose(f);
     bound_issue();
     qsort(seen, seen_count, sizeof *seen, by_pair);
-    (void)printf("{\"runs\":%llu,\"jobs\":%llu,\"issued\":%llu,\"highest\":%llu,\"timed\":%llu,\"first_us\":%llu", (unsigned long long)runs,
-                 (unsigned long long)jobs, (unsigned long long)(runs > 0 ? highest - lowest + 1 : 0), (unsigned long long)highest,
-                 (unsigned long long)timed, (unsigned long long)first_us);
+    (void)printf("{\"runs\":%llu,\"jobs\":%llu,\"issued\":%llu,\"highest\":%llu,\"timed\":%llu,\"first_us\":%llu",
+                 (unsigned long long)runs, (unsigned long long)jobs, (unsigned long long)(runs > 0 ? highest - lowest + 1 : 0),
+                 (unsigned long long)highest, (unsigned long long)timed, (unsigned long long)first_us);
     if (opt.map != NULL) {
         (void)printf(",\"late_p50_us\":%llu,\"late_p99_us\":%llu,\"late_p999_us\":%llu", (unsigned long long)late_at(timed, 0.5),
                      (unsigned long long)late_at(timed, 0.99), (unsigned long long)late_at(timed, 0.999));

@@ -19,7 +19,7 @@
 #include "sp_rng.h"
 
 #define CHECKS 250u
-#define NODES 4000u
+#define NODES  4000u
 #define ROUNDS 5u
 
 static struct scheduler_core core;
@@ -122,7 +122,8 @@ static void keeper_says(void)
 {
     struct sp_packer w;
     sp_packer_init(&w, scratch, sizeof scratch);
-    struct msg_keeper_clock c = {.boot = 9, .now_ms = now.mono.us / 1000, .epoch = 1, .nodes = 1, .checks = core.version, .ready = true};
+    struct msg_keeper_clock c = {
+        .boot = 9, .now_ms = now.mono.us / 1000, .epoch = 1, .nodes = 1, .checks = core.version, .ready = true};
     must(msg_keeper_clock_encode(&w, &c) == SP_OK, "encode");
     message(SP_MSG_KEEPER_CLOCK, &w);
 }
@@ -151,7 +152,8 @@ static void add_checks(uint32_t count)
         step(&e);
     }
     for (uint32_t i = 0; i < count; i++) {
-        struct check_def d = {.id = i + 1, .revision = 1, .timeout_ms = 5000, .max_age_ms = 900000, .rise = 1, .fall = 1, .stage = 2};
+        struct check_def d = {
+            .id = i + 1, .revision = 1, .timeout_ms = 5000, .max_age_ms = 900000, .rise = 1, .fall = 1, .stage = 2};
         d.enabled = true;
         (void)snprintf(d.name, sizeof d.name, "check-%u", i);
         (void)snprintf(d.adapter, sizeof d.adapter, "noop");
@@ -174,7 +176,11 @@ static void add_nodes(uint32_t count)
             uint8_t key[16] = {1, (uint8_t)i, (uint8_t)(i >> 8)};
             (void)snprintf(name, sizeof name, "node-%04u.example", i);
             (void)snprintf(labels, sizeof labels, "rack=r%u,zone=z%u", i % 40, i % 3);
-            struct rec_node_info n = {.id = i + 1, .generation = 1, .key = key, .name = sp_str_of(name), .address = sp_str_of(name),
+            struct rec_node_info n = {.id = i + 1,
+                                      .generation = 1,
+                                      .key = key,
+                                      .name = sp_str_of(name),
+                                      .address = sp_str_of(name),
                                       .labels = sp_str_of(labels)};
             must(rec_node_info_put(&w, &n) == SP_OK, "encode");
         }
@@ -187,8 +193,15 @@ static void start(uint32_t checks, bool hmac)
 {
     static uint8_t key[32];
     static struct sp_rng rng = {1};
-    struct scheduler_core_options o = {.seed = {1, 2, 3}, .boot = 1, .epoch = 1, .pairs_max = 4000000, .batch_jobs = 512,
-                                       .batch_bytes = 512u << 10, .attempts_max = 3, .grace_ms = 2000, .clock_lost_ms = 15000};
+    struct scheduler_core_options o = {.seed = {1, 2, 3},
+                                       .boot = 1,
+                                       .epoch = 1,
+                                       .pairs_max = 4000000,
+                                       .batch_jobs = 512,
+                                       .batch_bytes = 512u << 10,
+                                       .attempts_max = 3,
+                                       .grace_ms = 2000,
+                                       .clock_lost_ms = 15000};
     o.mac.fn = hmac ? mac_hmac : mac_none;
     o.mac.ctx = key;
     o.digest.fn = hmac ? digest_sha : mac_none;
@@ -255,8 +268,9 @@ static double sqlite_scan(void)
     char path[] = "/tmp/bench_scheduler.XXXXXX";
     int fd = mkstemp(path);
     must(fd >= 0 && sqlite3_open(path, &db) == SQLITE_OK, "sqlite");
-    must(sqlite3_exec(db, "PRAGMA synchronous=OFF; CREATE TABLE p(id INTEGER PRIMARY KEY, c INT, n INT, due INT, state INT); BEGIN;", NULL,
-                      NULL, NULL) == SQLITE_OK,
+    must(sqlite3_exec(db,
+                      "PRAGMA synchronous=OFF; CREATE TABLE p(id INTEGER PRIMARY KEY, c INT, n INT, due INT, state INT); BEGIN;",
+                      NULL, NULL, NULL) == SQLITE_OK,
          "sqlite");
     must(sqlite3_prepare_v2(db, "INSERT INTO p VALUES(?,?,?,?,?)", -1, &st, NULL) == SQLITE_OK, "sqlite");
     for (int i = 0; i < (int)(CHECKS * NODES); i++) {
@@ -358,14 +372,15 @@ static double median(double values[ROUNDS])
     return values[ROUNDS / 2];
 }
 
-static void row(const char *figure, double value, const char *unit, const char *reference, double reference_value, double goal, double bar)
+static void row(const char *figure, double value, const char *unit, const char *reference, double reference_value, double goal,
+                double bar)
 {
     static bool more;
     double ratio = value / reference_value;
     (void)printf("%s{\"figure\":\"%s\",\"value\":%.3f,\"unit\":\"%s\",\"reference\":\"%s\",\"reference_value\":%.3f,\"ratio\":%.3f,"
                  "\"bar\":%g,\"goal\":%g,\"met\":%s,\"bar_met\":%s}",
-                 more ? ",\n " : "[", figure, value, unit, reference, reference_value, ratio, bar, goal, ratio <= goal ? "true" : "false",
-                 ratio <= bar ? "true" : "false");
+                 more ? ",\n " : "[", figure, value, unit, reference, reference_value, ratio, bar, goal,
+                 ratio <= goal ? "true" : "false", ratio <= bar ? "true" : "false");
     more = true;
 }
 
@@ -395,9 +410,11 @@ int main(int argc, char **argv)
     double sealed = run_for(10, 1000);
     (void)fprintf(stderr, "%u pairs, %.1f jobs a batch, with HMAC and SHA-256 per ticket %.2f us a job\n", core.pairs.count,
                   (double)issued_jobs / (double)issued_batches, sealed);
-    row("scheduler core, CPU per job at a million pairs", median(plain), "us", "two moves in a 4-ary heap of a million", median(heap), 2, 4);
+    row("scheduler core, CPU per job at a million pairs", median(plain), "us", "two moves in a 4-ary heap of a million",
+        median(heap), 2, 4);
     row("scheduler core, resident bytes per pair, slope", bytes, "bytes", "bytes of one pair in pairs and wheel", 48, 1.17, 2.67);
-    row("scheduler core, cold start with a million pairs", median(cold), "ms", "SQLite scan of a million rows", median(scan), 3, 10);
+    row("scheduler core, cold start with a million pairs", median(cold), "ms", "SQLite scan of a million rows", median(scan), 3,
+        10);
     (void)printf("]\n");
     scheduler_core_fini(&core);
     free(fx.arena);

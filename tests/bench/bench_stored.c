@@ -29,14 +29,21 @@ int main(int argc, char **argv)
     uint8_t mac_key[32], deployment[16];
     char boot_id[37];
     uint64_t results = 0, pairs = 0, start;
-    must(argc == 4 && sp_hex_parse(sp_str_of(argv[3]), deployment, sizeof deployment), "usage: bench_stored STORE_DIR CORE_KEY DEPLOYMENT");
+    must(argc == 4 && sp_hex_parse(sp_str_of(argv[3]), deployment, sizeof deployment),
+         "usage: bench_stored STORE_DIR CORE_KEY DEPLOYMENT");
     must(sp_crypto_init() == SP_OK && sp_keys_core_load(argv[2], &keys, &err) == SP_OK, "core key");
     must(sp_clock_boot_id(boot_id) == SP_OK, "boot id");
     sp_crypto_derive(keys->mac, "keeper store", mac_key);
     struct keeper_store_options so = {.dir = argv[1], .mac_key = mac_key};
     struct sp_crypto_hmac ticket;
     sp_crypto_hmac_init(&ticket, keys->ticket, sizeof keys->ticket);
-    struct keeper_options o = {.boot = 1, .clock_boot = sp_crypto_clock_boot(boot_id, deployment), .ticket_mac = sp_crypto_hmac_mac(&ticket), .hash_key = {1}, .text_bytes_max = 256u << 20, .clock_ms = 1000, .clock_idle_ms = 5000};
+    struct keeper_options o = {.boot = 1,
+                               .clock_boot = sp_crypto_clock_boot(boot_id, deployment),
+                               .ticket_mac = sp_crypto_hmac_mac(&ticket),
+                               .hash_key = {1},
+                               .text_bytes_max = 256u << 20,
+                               .clock_ms = 1000,
+                               .clock_idle_ms = 5000};
     must(keeper_core_init(&o, sp_clock_read(), &core) == SP_OK && keeper_effects_init(&fx), "memory");
     start = sp_clock_mono_ns();
     must(keeper_store_open(&store, &so, &err) == SP_OK && keeper_store_load(&store, core, &fx, &loaded, &err) == SP_OK, err.text);
@@ -53,7 +60,8 @@ int main(int argc, char **argv)
     must(keeper_store_query(&store, "SELECT coalesce(sum(count),0) FROM history", &q) == SP_OK && sp_db_row(q) == SP_OK, "history");
     results += (uint64_t)sp_db_get_int(q, 0);
     sp_db_reset(q);
-    (void)printf("{\"pairs\":%llu,\"results\":%llu,\"load_ms\":%.1f}\n", (unsigned long long)pairs, (unsigned long long)results, (double)start / 1e6);
+    (void)printf("{\"pairs\":%llu,\"results\":%llu,\"load_ms\":%.1f}\n", (unsigned long long)pairs, (unsigned long long)results,
+                 (double)start / 1e6);
     keeper_store_close(&store);
     keeper_core_fini(&core);
     keeper_effects_fini(&fx);

@@ -58,8 +58,9 @@ int main(int argc, char **argv)
     }
     double spent_us = cpu_us() - start_us;
     qsort(late, count, sizeof *late, compare);
-    (void)printf("{\"p50_us\":%llu,\"p99_us\":%llu,\"p999_us\":%llu,\"wakes\":%zu,\"cpu_us\":%.1f}\n", (unsigned long long)late[count / 2],
-                 (unsigned long long)late[count * 99 / 100], (unsigned long long)late[count * 999 / 1000], count, spent_us / (double)count);
+    (void)printf("{\"p50_us\":%llu,\"p99_us\":%llu,\"p999_us\":%llu,\"wakes\":%zu,\"cpu_us\":%.1f}\n",
+                 (unsigned long long)late[count / 2], (unsigned long long)late[count * 99 / 100],
+                 (unsigned long long)late[count * 999 / 1000], count, spent_us / (double)count);
     free(late);
     return 0;
 }

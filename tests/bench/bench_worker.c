@@ -74,8 +74,8 @@ static double run(struct worker_rig *w, unsigned definition, unsigned per_messag
             SP_ASSERT(sp_loop_turn(w->rig.loop, 5000) == SP_OK);
             idle = w->results > before ? sp_clock_mono_ns() : idle;
             if (sp_clock_mono_ns() - idle > STALL_NS) {
-                (void)fprintf(stderr, "bench_worker: stalled: jobs %lu results %lu returned %lu batches %lu credit %lu of %lu\n", w->jobs,
-                              w->results, w->returned, w->batches, w->granted - w->sent, w->granted);
+                (void)fprintf(stderr, "bench_worker: stalled: jobs %lu results %lu returned %lu batches %lu credit %lu of %lu\n",
+                              w->jobs, w->results, w->returned, w->batches, w->granted - w->sent, w->granted);
                 exit(1);
             }
         }
@@ -99,17 +99,19 @@ int main(int argc, char **argv)
     (void)run(&w, pass, 100, 20000);
     double many = run(&w, pass, 100, 200000);
     double sign = signature_us();
-    (void)printf("[{\"figure\":\"worker, CPU per no-op check, 100 per message\",\"value\":%.2f,\"unit\":\"us\",\"reference\":\"signature of a batch / 100\","
-                 "\"reference_value\":%.2f,\"ratio\":%.2f},\n",
-                 many, sign / 100, many / (sign / 100));
+    (void)printf(
+        "[{\"figure\":\"worker, CPU per no-op check, 100 per message\",\"value\":%.2f,\"unit\":\"us\",\"reference\":\"signature of a batch / 100\","
+        "\"reference_value\":%.2f,\"ratio\":%.2f},\n",
+        many, sign / 100, many / (sign / 100));
     (void)fflush(stdout);
     uint64_t batches = w.batches;
     uint64_t jobs = w.results;
     double one = run(&w, pass, 1, 20000);
     double batch = (double)(w.results - jobs) / (double)(w.batches - batches);
-    (void)printf(" {\"figure\":\"worker, CPU per no-op check, one per message\",\"value\":%.2f,\"unit\":\"us\",\"reference\":\"one signature\","
-                 "\"reference_value\":%.2f,\"ratio\":%.2f,\"results_per_batch\":%.1f}]\n",
-                 one, sign, one / sign, batch);
+    (void)printf(
+        " {\"figure\":\"worker, CPU per no-op check, one per message\",\"value\":%.2f,\"unit\":\"us\",\"reference\":\"one signature\","
+        "\"reference_value\":%.2f,\"ratio\":%.2f,\"results_per_batch\":%.1f}]\n",
+        one, sign, one / sign, batch);
     worker_rig_close(&w);
     return 0;
 }

@@ -18,8 +18,8 @@
 #include "sp_conf.h"
 #include "sp_crypto.h"
 
-#define FOLDER     SPICE_SOURCE_DIR "/tests/config/"
-#define PRINT_MAX  (1u << 20)
+#define FOLDER    SPICE_SOURCE_DIR "/tests/config/"
+#define PRINT_MAX (1u << 20)
 
 static const char *base_of(const char *path)
 {

@@ -22,8 +22,10 @@
 #define FAST     "bus:\n  heartbeat: 100ms\n  lost: 30s\n  reconnect: 20ms\n  reconnect_max: 50ms\n  stats: 100ms\n"
 
 static const struct bus_rig_client fleet[] = {
-    {"keeper", SP_ROLE_KEEPER, NULL, NULL},        {"w1", SP_ROLE_WORKER, "tpm", NULL},
-    {"a1", SP_ROLE_ATTESTER, "node-1", NULL},      {"a2", SP_ROLE_ATTESTER, "node-2", NULL},
+    {"keeper", SP_ROLE_KEEPER, NULL, NULL},
+    {"w1", SP_ROLE_WORKER, "tpm", NULL},
+    {"a1", SP_ROLE_ATTESTER, "node-1", NULL},
+    {"a2", SP_ROLE_ATTESTER, "node-2", NULL},
 };
 
 enum fault { NONE, WRONG_NONCE, SILENT, OTHER_LENGTH, OTHER_KEY };
@@ -37,16 +39,16 @@ static struct {
     /* keeper */
     unsigned identity_gets, principal_gets;
     enum sp_refusal identity_code, principal_code;
-    const char *named;     /* principal the identity names */
-    const uint8_t *sign;   /* key it names; NULL: the right one */
-    bool old_nonce;        /* PrincipalInfo of another question */
-    bool two_pairs;        /* the worker's own keys are told as the next ones */
-    uint32_t learnt_ms;    /* how long attesters believe it */
+    const char *named;   /* principal the identity names */
+    const uint8_t *sign; /* key it names; NULL: the right one */
+    bool old_nonce;      /* PrincipalInfo of another question */
+    bool two_pairs;      /* the worker's own keys are told as the next ones */
+    uint32_t learnt_ms;  /* how long attesters believe it */
     /* attesters */
     unsigned requests[2], refused_scope;
     enum fault fault;
-    unsigned answer_as;    /* attester that answers */
-    int stop_broker;       /* after the first part: this broker is killed; -1: none */
+    unsigned answer_as; /* attester that answers */
+    int stop_broker;    /* after the first part: this broker is killed; -1: none */
     /* the question */
     struct sp_adapter_ask question;
     unsigned parts, lasts;
@@ -63,7 +65,8 @@ static uint8_t byte_at(uint64_t offset)
 
 static void reply(struct sp_bus *bus, uint16_t type, const struct sp_bus_message *m, const struct sp_packer *w)
 {
-    struct sp_bus_out out = {.type = type, .dest = m->from->name, .broker = (int)m->broker, .body = w->start, .body_bytes = sp_packer_bytes(w)};
+    struct sp_bus_out out = {
+        .type = type, .dest = m->from->name, .broker = (int)m->broker, .body = w->start, .body_bytes = sp_packer_bytes(w)};
     (void)sp_bus_send(bus, &out);
 }
 
@@ -90,7 +93,8 @@ static void keeper_on_message(void *self, const struct sp_bus_message *m)
         assert_int_equal(msg_identity_encode(&w, &r), SP_OK);
         reply(t.keeper, SP_MSG_IDENTITY, m, &w);
     } else if (m->type == SP_MSG_PRINCIPAL_GET && msg_principal_get_decode(m->body, m->body_bytes, &who) == SP_OK) {
-        struct msg_principal_info r = {.name = who.name, .nonce = t.old_nonce ? none : who.nonce, .code = (uint16_t)t.principal_code};
+        struct msg_principal_info r = {
+            .name = who.name, .nonce = t.old_nonce ? none : who.nonce, .code = (uint16_t)t.principal_code};
         const struct sp_keys *keys = bus_rig_keys(&t.rig, "w1");
         r.principal = (struct rec_principal){.curve = none, .sign = none, .next_curve = none, .next_sign = none};
         if (t.principal_code == SP_REFUSAL_NONE) {
@@ -140,8 +144,12 @@ static void attester_on_message(void *self, const struct sp_bus_message *m)
     for (size_t i = 0; i < n; i++) {
         part[i] = byte_at(q.offset + i);
     }
-    struct msg_evidence e = {.id = q.id, .node = q.node, .kind = q.kind, .nonce = t.fault == WRONG_NONCE ? wrong : q.nonce,
-                             .total = DOCUMENT + (t.fault == OTHER_LENGTH && q.offset > 0 ? 1 : 0), .offset = q.offset,
+    struct msg_evidence e = {.id = q.id,
+                             .node = q.node,
+                             .kind = q.kind,
+                             .nonce = t.fault == WRONG_NONCE ? wrong : q.nonce,
+                             .total = DOCUMENT + (t.fault == OTHER_LENGTH && q.offset > 0 ? 1 : 0),
+                             .offset = q.offset,
                              .part = sp_str_bytes(part, n)};
     struct sp_bus *bus = t.attester[t.answer_as];
     uint8_t *body = sp_bus_body(bus, &room);
@@ -311,7 +319,7 @@ static void a_document_in_parts(void **state)
     assert_int_equal(t.parts, 4);
     assert_int_equal(t.question.index, 0);
     assert_in_range(t.identity_gets, 1, 3); /* more when this machine is slow */
-    ask("node-1", LONG_MS); /* who is who is known now, on both sides */
+    ask("node-1", LONG_MS);                 /* who is who is known now, on both sides */
     unsigned identities = t.identity_gets, principals = t.principal_gets;
     assert_true(until(has_ended, LONG_MS));
     assert_true(t.good && t.got == DOCUMENT);
@@ -334,14 +342,19 @@ static void keys_that_change(void **state)
 static enum sp_bus_sent send_request_to(const char *dest)
 {
     static const uint8_t nonce[32];
-    struct msg_evidence_request m = {.id = 1, .node = sp_str_of("node-1"), .kind = sp_str_of("quote"), .nonce = nonce, .args = sp_str_of("{}"),
+    struct msg_evidence_request m = {.id = 1,
+                                     .node = sp_str_of("node-1"),
+                                     .kind = sp_str_of("quote"),
+                                     .nonce = nonce,
+                                     .args = sp_str_of("{}"),
                                      .expires_ms = 1000};
     struct sp_packer w;
     size_t room = 0;
     uint8_t *body = sp_bus_body(t.worker, &room);
     sp_packer_init(&w, body, room);
     assert_int_equal(msg_evidence_request_encode(&w, &m), SP_OK);
-    struct sp_bus_out out = {.type = SP_MSG_EVIDENCE_REQUEST, .dest = dest, .broker = SP_BUS_ANY, .body = body, .body_bytes = sp_packer_bytes(&w)};
+    struct sp_bus_out out = {
+        .type = SP_MSG_EVIDENCE_REQUEST, .dest = dest, .broker = SP_BUS_ANY, .body = body, .body_bytes = sp_packer_bytes(&w)};
     return sp_bus_send(t.worker, &out);
 }
 

@@ -15,7 +15,7 @@
 #include "keeper_core.h"
 
 #define BED_CLOCK_BOOT 77u
-#define BED_SENT_MAX 4096u
+#define BED_SENT_MAX   4096u
 
 struct bed_sent {
     uint16_t type;
@@ -35,7 +35,7 @@ struct bed {
     bool dirty;
     bool store_fails;
     struct keeper_audit last_audit;
-    struct keeper_audit rebooted; /* the latest that is about a start of a node */
+    struct keeper_audit rebooted;  /* the latest that is about a start of a node */
     struct keeper_journal journal; /* the latest row */
     uint8_t journal_body[4096];
     uint64_t job;

@@ -27,8 +27,8 @@ static inline void bed_tell_instance(struct bed *b, const char *worker, uint8_t 
     struct sp_packer w;
     struct sp_mac mac = {bed_mac, NULL};
     sp_ticket_seal(&b->ticket, &mac, bytes);
-    struct rec_result r = {.ticket = bytes, .outcome = outcome, .detail = sp_str_of("detail"), .measures = sp_str_of("a=1"),
-                           .instance = instance};
+    struct rec_result r = {
+        .ticket = bytes, .outcome = outcome, .detail = sp_str_of("detail"), .measures = sp_str_of("a=1"), .instance = instance};
     struct msg_result_batch m = {.boot = 1, .batch = ++batch};
     sp_packer_init(&w, body, sizeof body);
     assert_int_equal(msg_result_batch_begin(&w, &m), SP_OK);

@@ -12,8 +12,17 @@ static void checks(struct bed *b, const char *adapter, uint8_t stage)
     struct sp_packer w;
     struct msg_check_set set = {.boot = b->scheduler, .version = ++version, .last = true};
     memset(digest, 0xaa, sizeof digest);
-    struct rec_check_info c = {.id = 1, .name = sp_str_of("c1"), .revision = 1, .digest = digest, .stage = stage, .enabled = true,
-                               .adapter = sp_str_of(adapter), .rise = 1, .fall = 1, .max_age_ms = 1000, .period_ms = 100};
+    struct rec_check_info c = {.id = 1,
+                               .name = sp_str_of("c1"),
+                               .revision = 1,
+                               .digest = digest,
+                               .stage = stage,
+                               .enabled = true,
+                               .adapter = sp_str_of(adapter),
+                               .rise = 1,
+                               .fall = 1,
+                               .max_age_ms = 1000,
+                               .period_ms = 100};
     struct rec_check_info d = c;
     d.id = 2;
     d.name = sp_str_of("c2");

@@ -125,11 +125,12 @@ static void results_beyond_the_limit_are_refused_and_nothing_is_lost(void **stat
     assert_int_equal(c->pairs_refused, 1);
     assert_int_equal(keeper_core_nodes(b.core)->pairs, 2);
     assert_non_null(bed_find(&b, SP_MSG_LEASE_CLOSED)); /* the scheduler knows and asks again */
-    bed_result(&b, SP_OUTCOME_PASS); /* what there is goes on */
+    bed_result(&b, SP_OUTCOME_PASS);                    /* what there is goes on */
     assert_int_equal(c->refused[SP_REFUSAL_OVERLOAD], 1);
     assert_true(bed_member(&b));
     /* What the store holds is taken in, whatever the limit says today. */
-    struct keeper_journal_entry e = {1, 3, {.job = b.epoch << 40 | 99, .issued_ms = 1, .generation = 1, .policy = 3}, sp_str_of("")};
+    struct keeper_journal_entry e = {
+        1, 3, {.job = b.epoch << 40 | 99, .issued_ms = 1, .generation = 1, .policy = 3}, sp_str_of("")};
     uint8_t body[KEEPER_JOURNAL_HEAD_BYTES + KEEPER_JOURNAL_ENTRY_MAX];
     struct keeper_journal j = {.body = body, .count = 1, .worker = 1};
     struct keeper_journal_mark mark;
@@ -221,11 +222,13 @@ static void an_alias_finds_a_node_and_trust_does_not_go_by_it(void **state)
     static struct bed b;
     bed_init(&b);
     struct keeper_event ev = {.kind = KEEPER_EV_NODE_PUT};
-    ev.u.node = (struct node_def){.name = sp_str_of("n1"), .aliases = sp_str_of("host-a,n1.example"), .labels = sp_str_of("zone=a"), .key = {1}};
+    ev.u.node = (struct node_def){
+        .name = sp_str_of("n1"), .aliases = sp_str_of("host-a,n1.example"), .labels = sp_str_of("zone=a"), .key = {1}};
     bed_result(&b, SP_OUTCOME_PASS);
     bed_step(&b, &ev);
     bed_commit(&b);
-    assert_ptr_equal(node_registry_find(keeper_core_nodes(b.core), sp_str_of("host-a")), node_registry_at(keeper_core_nodes(b.core), 1));
+    assert_ptr_equal(node_registry_find(keeper_core_nodes(b.core), sp_str_of("host-a")),
+                     node_registry_at(keeper_core_nodes(b.core), 1));
     assert_true(bed_member(&b)); /* another word for the node is no other node */
     bed_fini(&b);
 }

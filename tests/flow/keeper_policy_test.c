@@ -11,8 +11,17 @@ static void told(struct bed *b, uint64_t boot, uint64_t version, uint32_t max_ag
     struct sp_packer w;
     struct msg_check_set set = {.boot = boot, .version = version, .last = true};
     memset(digest, 0xaa, sizeof digest);
-    struct rec_check_info c = {.id = 1, .name = sp_str_of("c1"), .revision = 1, .digest = digest, .stage = SP_STAGE_ENFORCING, .enabled = true,
-                               .adapter = sp_str_of("exec"), .rise = told_rise, .fall = told_fall, .max_age_ms = max_age_ms, .period_ms = 100};
+    struct rec_check_info c = {.id = 1,
+                               .name = sp_str_of("c1"),
+                               .revision = 1,
+                               .digest = digest,
+                               .stage = SP_STAGE_ENFORCING,
+                               .enabled = true,
+                               .adapter = sp_str_of("exec"),
+                               .rise = told_rise,
+                               .fall = told_fall,
+                               .max_age_ms = max_age_ms,
+                               .period_ms = 100};
     sp_packer_init(&w, body, sizeof body);
     assert_int_equal(msg_check_set_begin(&w, &set), SP_OK);
     if (max_age_ms > 0) {

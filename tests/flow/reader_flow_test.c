@@ -7,7 +7,7 @@
 struct line {
     struct bed bed;
     struct reader_core reader;
-    uint32_t taken; /* messages of the keeper the reader has been given */
+    uint32_t taken;  /* messages of the keeper the reader has been given */
     int64_t skew_us; /* reader's clock minus keeper's */
     uint8_t nonce;
 };
@@ -170,7 +170,7 @@ static void k17_a_gap_is_none_until_the_next_snapshot(void **state)
     line_turn(&l, 1);
     assert_true(member(&l));
     bed_result(&l.bed, SP_OUTCOME_FAIL);
-    line_hear(&l, true); /* the event that says so is lost */
+    line_hear(&l, true);     /* the event that says so is lost */
     assert_true(member(&l)); /* it cannot know yet ... */
     l.bed.now.mono.us += 250000;
     line_ask(&l, false); /* ... but the next beat says there was one more */
@@ -237,7 +237,8 @@ static void another_start_of_the_keeper_is_none(void **state)
     sp_packer_init(&w, body, sizeof body);
     assert_int_equal(msg_trust_event_begin(&w, &m), SP_OK);
     assert_int_equal(msg_trust_event_end(&w), SP_OK);
-    reader_core_on_message(&l.reader, reader_time(&l), SP_ROLE_KEEPER, SP_MSG_TRUST_EVENT, sp_str_bytes(body, sp_packer_bytes(&w)), &changes);
+    reader_core_on_message(&l.reader, reader_time(&l), SP_ROLE_KEEPER, SP_MSG_TRUST_EVENT, sp_str_bytes(body, sp_packer_bytes(&w)),
+                           &changes);
     assert_false(member(&l));
     assert_true(changes.all);
     line_fini(&l);
@@ -335,11 +336,16 @@ static struct rec_trust_entry join_entry(uint8_t key0, const char *node, bool me
 {
     static uint8_t keys[256][16];
     keys[key0][0] = key0;
-    return (struct rec_trust_entry){.key = keys[key0], .node = sp_str_of(node), .pool = sp_str_of("trusted"),
-                                    .tier = member ? SP_TIER_PASS : SP_TIER_FAIL, .member = member, .until_ms = member ? 900000 : 0};
+    return (struct rec_trust_entry){.key = keys[key0],
+                                    .node = sp_str_of(node),
+                                    .pool = sp_str_of("trusted"),
+                                    .tier = member ? SP_TIER_PASS : SP_TIER_FAIL,
+                                    .member = member,
+                                    .until_ms = member ? 900000 : 0};
 }
 
-static void join_part(struct reader_core *r, struct sp_mono now, uint32_t part, bool last, uint64_t now_ms, const struct rec_trust_entry *e)
+static void join_part(struct reader_core *r, struct sp_mono now, uint32_t part, bool last, uint64_t now_ms,
+                      const struct rec_trust_entry *e)
 {
     uint8_t body[1024];
     struct sp_packer w;
@@ -351,7 +357,8 @@ static void join_part(struct reader_core *r, struct sp_mono now, uint32_t part, 
     join_say(r, now, SP_MSG_SNAPSHOT, &w);
 }
 
-static void join_event(struct reader_core *r, struct sp_mono now, uint64_t sequence, uint64_t now_ms, const struct rec_trust_entry *e)
+static void join_event(struct reader_core *r, struct sp_mono now, uint64_t sequence, uint64_t now_ms,
+                       const struct rec_trust_entry *e)
 {
     uint8_t body[1024];
     struct sp_packer w;
@@ -377,7 +384,8 @@ static void si3_a_part_does_not_take_back_an_event(void **state)
     for (unsigned late = 0; late < 2; late++) { /* made before the event, or at the same instant */
         struct reader_core r;
         struct sp_mono now = {50000000};
-        struct rec_trust_entry good = join_entry(2, "n2", true), bad = join_entry(2, "n2", false), other = join_entry(1, "n1", true);
+        struct rec_trust_entry good = join_entry(2, "n2", true), bad = join_entry(2, "n2", false),
+                               other = join_entry(1, "n1", true);
         join_begin(&r, now);
         join_part(&r, now, 0, false, 100, &other);
         join_event(&r, now, 6, 110, &bad);

@@ -266,7 +266,8 @@ static void scarce_credit_goes_to_the_first_priority(void **state)
 {
     (void)state;
     scheduler_world_start(w);
-    struct profile_def p = {.name = "low", .period_ms = 1000, .priority = 9}, q = {.name = "high", .period_ms = 1000, .priority = 0};
+    struct profile_def p = {.name = "low", .period_ms = 1000, .priority = 9},
+                       q = {.name = "high", .period_ms = 1000, .priority = 0};
     assert_int_equal(scheduler_world_profile_put(w, &p), SP_OK);
     assert_int_equal(scheduler_world_profile_put(w, &q), SP_OK);
     assert_int_equal(scheduler_world_check(w, "c1", "low", ""), SP_OK);
@@ -500,7 +501,11 @@ static void node_sets(void **state)
     assert_int_equal(w->core.pairs.count, 375);
     /* a delta: n1 loses its rack and moves its address */
     uint8_t key[16] = {7, 1};
-    struct rec_node_info n = {.id = 2, .generation = 1, .key = key, .name = sp_str_of("n1"), .address = sp_str_of("10.0.0.1"),
+    struct rec_node_info n = {.id = 2,
+                              .generation = 1,
+                              .key = key,
+                              .name = sp_str_of("n1"),
+                              .address = sp_str_of("10.0.0.1"),
                               .labels = sp_str_of("zone=z1")};
     assert_int_equal(scheduler_world_node(w, 2, 1, &n), SP_OK);
     assert_int_equal(w->core.pairs.count, 374);
@@ -530,7 +535,11 @@ static void si12_a_former_registry_does_not_come_back(void **state)
     (void)state;
     scheduler_world_fleet(w, 1, 60000);
     uint8_t key[16] = {7, 0};
-    struct rec_node_info n = {.id = 1, .generation = 1, .key = key, .name = sp_str_of("n0"), .address = sp_str_of("10.0.0.1"),
+    struct rec_node_info n = {.id = 1,
+                              .generation = 1,
+                              .key = key,
+                              .name = sp_str_of("n0"),
+                              .address = sp_str_of("10.0.0.1"),
                               .labels = sp_str_of("rack=r0,zone=z0")};
     const struct registry_node *node = &w->core.registry.nodes[0];
     assert_int_equal(scheduler_world_node(w, 2, 1, &n), SP_OK);
@@ -555,7 +564,11 @@ static void new_identity_is_checked_soon(void **state)
     (void)state;
     scheduler_world_fleet(w, 1, 3600000);
     uint8_t key[16] = {7, 0};
-    struct rec_node_info n = {.id = 1, .generation = 2, .key = key, .name = sp_str_of("n0"), .address = sp_str_of(""),
+    struct rec_node_info n = {.id = 1,
+                              .generation = 2,
+                              .key = key,
+                              .name = sp_str_of("n0"),
+                              .address = sp_str_of(""),
                               .labels = sp_str_of("rack=r0,zone=z0")};
     assert_int_equal(scheduler_world_node(w, 2, 1, &n), SP_OK);
     uint32_t had = w->job_count;

@@ -11,7 +11,7 @@
 
 #include "sp_rng.h"
 
-#define S 1000000ull
+#define S     1000000ull
 #define SEEDS 8u
 
 static struct scheduler_world *w;
@@ -118,7 +118,8 @@ static void random_life(uint64_t seed)
 {
     struct sp_rng r = {seed};
     scheduler_world_fleet(w, 40, 2000);
-    struct profile_def p = {.name = "q", .period_ms = 3000, .jitter_percent = 20, .max_running = 5, .max_per_node = 2, .priority = 1};
+    struct profile_def p = {
+        .name = "q", .period_ms = 3000, .jitter_percent = 20, .max_running = 5, .max_per_node = 2, .priority = 1};
     assert_int_equal(scheduler_world_profile_put(w, &p), SP_OK);
     for (unsigned step = 0; step < 1500; step++) {
         char name[16];
@@ -132,7 +133,8 @@ static void random_life(uint64_t seed)
             (void)scheduler_world_select(w, sp_rng_below(&r, 2) ? NULL : name, sp_rng_below(&r, 2) ? "q" : "");
             break;
         case 2:
-            (void)scheduler_world_nodes(w, w->core.nodes_version + 1, 0, (uint32_t)sp_rng_below(&r, 20), 20 + (uint32_t)sp_rng_below(&r, 20));
+            (void)scheduler_world_nodes(w, w->core.nodes_version + 1, 0, (uint32_t)sp_rng_below(&r, 20),
+                                        20 + (uint32_t)sp_rng_below(&r, 20));
             break;
         case 3: {
             char node[16];
@@ -169,7 +171,8 @@ static void random_life(uint64_t seed)
                 if (sp_rng_below(&r, 10) == 0)
                     (void)scheduler_world_return(w, &job);
                 else
-                    (void)scheduler_world_close(w, &job, (uint8_t)sp_rng_below(&r, 4), sp_rng_below(&r, 8) == 0 ? SP_REFUSAL_DIGEST : 0, "");
+                    (void)scheduler_world_close(w, &job, (uint8_t)sp_rng_below(&r, 4),
+                                                sp_rng_below(&r, 8) == 0 ? SP_REFUSAL_DIGEST : 0, "");
             }
             scheduler_world_run(w, sp_rng_below(&r, S));
             break;
@@ -197,9 +200,11 @@ static void random_lives(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(pairs_have_a_limit), cmocka_unit_test(refused_result_is_asked_again_soon),
+    const struct CMUnitTest tests[] = {cmocka_unit_test(pairs_have_a_limit),
+                                       cmocka_unit_test(refused_result_is_asked_again_soon),
                                        cmocka_unit_test(no_job_before_its_definition_was_told),
                                        cmocka_unit_test(keepers_clock_is_asked_for_when_a_broker_is_back),
-                                       cmocka_unit_test(answers_that_waited_count_after_a_freeze), cmocka_unit_test(random_lives)};
+                                       cmocka_unit_test(answers_that_waited_count_after_a_freeze),
+                                       cmocka_unit_test(random_lives)};
     return cmocka_run_group_tests_name("scheduler_life", tests, NULL, NULL);
 }

@@ -78,7 +78,7 @@ static void slow_answers_fill_batches(void **state)
     assert_true(jobs > 5000);
     assert_true(batches * 6 < jobs);
     assert_true(w->core.stats.late_max_us <= 5100);
-    assert_in_range(wakings(&from), 50, 500); /* nobody gets up for each of the 6,000 that only join those who wait */
+    assert_in_range(wakings(&from), 50, 500);               /* nobody gets up for each of the 6,000 that only join those who wait */
     scheduler_world_run_answering(w, S, 1000, 1000, &from); /* soon again at once, when answers are */
     w->core.stats.late_max_us = 0;
     scheduler_world_run_answering(w, 2 * S, 1000, 1000, &from);
@@ -152,11 +152,8 @@ static void a_slow_lane_holds_no_other(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        T(heavy_load_fills_batches),
-        T(light_load_never_waits),
-        T(slow_answers_fill_batches),
-        T(without_credit_nobody_wakes),
-        T(a_slow_lane_holds_no_other),
+        T(heavy_load_fills_batches),    T(light_load_never_waits),     T(slow_answers_fill_batches),
+        T(without_credit_nobody_wakes), T(a_slow_lane_holds_no_other),
     };
     return cmocka_run_group_tests_name("scheduler_pace", tests, NULL, NULL);
 }

@@ -12,7 +12,8 @@
 #include "msg.h"
 #include "worker_rig.h"
 
-#define FAST "bus:\n  heartbeat: 100ms\n  lost: 30s\n  reconnect: 20ms\n  reconnect_max: 50ms\n  stats: 1s\nworker:\n  adapters: [noop, http]\n  drain: 1m\n"
+#define FAST                                                                                                                       \
+    "bus:\n  heartbeat: 100ms\n  lost: 30s\n  reconnect: 20ms\n  reconnect_max: 50ms\n  stats: 1s\nworker:\n  adapters: [noop, http]\n  drain: 1m\n"
 
 #define LONG_MS 60000u /* nothing that goes well takes so long, on no machine and under no sanitizer */
 

@@ -35,8 +35,14 @@ static void begin(struct fuzz *f, struct input *in)
         f->at[q] = ASK_NONE;
         return;
     }
-    const struct ask_begin b = {.node = sp_str_of(nodes[q % 2]), .kind = sp_str_of("quote"), .args = sp_str_of("{}"), .nonce = nonce,
-                                .number = q % 5 / 3, .generation = q % 3, .deadline_us = f->now + take(in) * 500000ull, .user = &f->given[q]};
+    const struct ask_begin b = {.node = sp_str_of(nodes[q % 2]),
+                                .kind = sp_str_of("quote"),
+                                .args = sp_str_of("{}"),
+                                .nonce = nonce,
+                                .number = q % 5 / 3,
+                                .generation = q % 3,
+                                .deadline_us = f->now + take(in) * 500000ull,
+                                .user = &f->given[q]};
     f->given[q] = 0;
     f->at[q] = ask_core_begin(&f->c, &b, f->now);
     SP_ASSERT(f->at[q] != ASK_NONE);
@@ -46,8 +52,14 @@ static void identity(struct fuzz *f, struct input *in)
 {
     static const uint8_t ak[8];
     uint8_t how = take(in);
-    struct msg_identity m = {.node = sp_str_of(nodes[how & 1]), .generation = how >> 1 & 3, .attester = sp_str_of("a"), .sign = sp_str_bytes(sign, 32),
-                             .mode = how >> 3 & 3, .code = how >> 5 == 7 ? SP_REFUSAL_NOT_FOUND : how >> 5 == 6 ? SP_REFUSAL_SCOPE : SP_REFUSAL_NONE};
+    struct msg_identity m = {.node = sp_str_of(nodes[how & 1]),
+                             .generation = how >> 1 & 3,
+                             .attester = sp_str_of("a"),
+                             .sign = sp_str_bytes(sign, 32),
+                             .mode = how >> 3 & 3,
+                             .code = how >> 5 == 7   ? SP_REFUSAL_NOT_FOUND
+                                     : how >> 5 == 6 ? SP_REFUSAL_SCOPE
+                                                     : SP_REFUSAL_NONE};
     if (how & 16) {
         m.ak = sp_str_bytes(ak, sizeof ak);
         m.ek = sp_str_bytes(nonce, 32);
@@ -61,9 +73,14 @@ static void answer(struct fuzz *f, struct input *in)
     unsigned q = take(in) % QUESTIONS;
     uint8_t how = take(in);
     uint32_t at = f->at[q] != ASK_NONE ? f->at[q] : 0, got = ASK_NONE;
-    struct msg_evidence m = {.id = f->c.rows[at].id ^ (how & 1 ? take(in) : 0), .node = sp_str_of(nodes[how & 2 ? take(in) % 2 : q % 2]),
-                             .kind = sp_str_of("quote"), .nonce = how & 4 ? other : nonce, .code = how & 8 ? take(in) : 0, .total = take(in) % 40u,
-                             .offset = how & 16 ? take(in) : f->c.rows[at].offset, .part = sp_str_bytes(bytes, take(in) % 17u)};
+    struct msg_evidence m = {.id = f->c.rows[at].id ^ (how & 1 ? take(in) : 0),
+                             .node = sp_str_of(nodes[how & 2 ? take(in) % 2 : q % 2]),
+                             .kind = sp_str_of("quote"),
+                             .nonce = how & 4 ? other : nonce,
+                             .code = how & 8 ? take(in) : 0,
+                             .total = take(in) % 40u,
+                             .offset = how & 16 ? take(in) : f->c.rows[at].offset,
+                             .part = sp_str_bytes(bytes, take(in) % 17u)};
     const struct ask_answer a = {.from = sp_str_of(how & 32 ? "b" : "a"), .sign = how & 64 ? other : sign, .m = &m};
     enum ask_verdict v = ask_core_answer(&f->c, &a, &got, f->now);
     if (v == ASK_DROP) {

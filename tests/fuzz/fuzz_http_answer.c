@@ -35,7 +35,8 @@ static bool prepare(struct http_judge *judge, const char *json)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static const char *const fixed[] = {"{}", "{\"expect\":[200,\"300-599\"],\"match\":\"a+b|[0-9]{2,4}x\"}", "{\"absent\":\"error\"}"};
+    static const char *const fixed[] = {"{}", "{\"expect\":[200,\"300-599\"],\"match\":\"a+b|[0-9]{2,4}x\"}",
+                                        "{\"absent\":\"error\"}"};
     static struct http_judge judge;
     char json[1200] = "{\"json\":{\"";
     char why[SP_ADAPTER_WHY_MAX], again[SP_ADAPTER_WHY_MAX];

@@ -59,8 +59,13 @@ static void fuzz_message(struct fuzz *f, uint16_t type, uint8_t role, const uint
     if (bytes > 0) {
         memcpy(f->hold + f->held, body, bytes);
     }
-    ev.u.message = (struct keeper_message){.type = type, .role = role, .from = sp_str_of("peer"), .adapters = sp_str_of("*"),
-                                           .nodes = {NULL, 0}, .body = f->hold + f->held, .bytes = bytes};
+    ev.u.message = (struct keeper_message){.type = type,
+                                           .role = role,
+                                           .from = sp_str_of("peer"),
+                                           .adapters = sp_str_of("*"),
+                                           .nodes = {NULL, 0},
+                                           .body = f->hold + f->held,
+                                           .bytes = bytes};
     f->held += bytes;
     fuzz_step(f, &ev);
 }
@@ -68,7 +73,13 @@ static void fuzz_message(struct fuzz *f, uint16_t type, uint8_t role, const uint
 /* A result whose ticket is sealed; the bytes choose outcome, age, generation and flags. */
 static void fuzz_result(struct fuzz *f, const uint8_t *p)
 {
-    struct sp_ticket t = {.attempt = 1, .check = 1u + p[0] % 2, .node = 1, .generation = 1u + p[1] / 64, .job = 1ull << 40 | ++f->job, .epoch = 1u + p[2] / 250, .clock_boot = 7};
+    struct sp_ticket t = {.attempt = 1,
+                          .check = 1u + p[0] % 2,
+                          .node = 1,
+                          .generation = 1u + p[1] / 64,
+                          .job = 1ull << 40 | ++f->job,
+                          .epoch = 1u + p[2] / 250,
+                          .clock_boot = 7};
     uint8_t bytes[SP_TICKET_BYTES], body[1024];
     struct sp_mac mac = {fuzz_mac, NULL};
     struct sp_packer w;
@@ -102,8 +113,16 @@ static void fuzz_checks(struct fuzz *f, uint8_t stage)
     sp_packer_init(&w, body, sizeof body);
     enum sp_rc rc = msg_check_set_begin(&w, &set);
     for (uint32_t id = 1; id <= 2 && rc == SP_OK; id++) {
-        struct rec_check_info c = {.id = id, .name = sp_str_of(id == 1 ? "a" : "b"), .digest = digest, .stage = stage % 4, .enabled = true,
-                                   .adapter = sp_str_of(id == 1 ? "tpm" : "noop"), .rise = 1, .fall = 1, .max_age_ms = 1000, .period_ms = 100};
+        struct rec_check_info c = {.id = id,
+                                   .name = sp_str_of(id == 1 ? "a" : "b"),
+                                   .digest = digest,
+                                   .stage = stage % 4,
+                                   .enabled = true,
+                                   .adapter = sp_str_of(id == 1 ? "tpm" : "noop"),
+                                   .rise = 1,
+                                   .fall = 1,
+                                   .max_age_ms = 1000,
+                                   .period_ms = 100};
         rc = rec_check_info_put(&w, &c);
     }
     if (rc == SP_OK && msg_check_set_end(&w) == SP_OK) {
@@ -122,7 +141,8 @@ static void fuzz_operator(struct fuzz *f, const uint8_t *p)
         break;
     case 1:
         ev.kind = KEEPER_EV_NODE_PUT;
-        ev.u.node = (struct node_def){.name = sp_str_of(p[1] % 2 != 0 ? "n1" : "n2"), .key = {(uint8_t)(1 + p[2] % 3)}, .state = p[3] % 4};
+        ev.u.node =
+            (struct node_def){.name = sp_str_of(p[1] % 2 != 0 ? "n1" : "n2"), .key = {(uint8_t)(1 + p[2] % 3)}, .state = p[3] % 4};
         break;
     case 2:
         ev.kind = KEEPER_EV_POOL_PUT;
@@ -152,8 +172,8 @@ static void fuzz_operator(struct fuzz *f, const uint8_t *p)
 static void fuzz_one(struct fuzz *f, uint8_t kind, const uint8_t *p, uint32_t n)
 {
     struct keeper_event ev = {.kind = KEEPER_EV_TICK};
-    static const uint16_t types[] = {SP_MSG_RESULT_BATCH, SP_MSG_CHECK_SET, SP_MSG_SYNC_REQUEST, SP_MSG_EPOCH_CLAIM, SP_MSG_SUBSCRIBE,
-                                     SP_MSG_READER_PING};
+    static const uint16_t types[] = {SP_MSG_RESULT_BATCH, SP_MSG_CHECK_SET, SP_MSG_SYNC_REQUEST,
+                                     SP_MSG_EPOCH_CLAIM,  SP_MSG_SUBSCRIBE, SP_MSG_READER_PING};
     switch (kind % 8) {
     case 0:
         fuzz_message(f, types[p[0] % SP_COUNT(types)], p[1] % 9, p + 2, n - 2);
@@ -195,7 +215,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     f.now.mono.us = 10000000;
     f.now.wall.ms = 1767225600000;
     f.health = (struct keeper_health){true, true};
-    struct keeper_options o = {.boot = 1, .clock_boot = 7, .ticket_mac = {fuzz_mac, NULL}, .hash_key = {1}, .text_bytes_max = 1 << 16, .clock_ms = 1000, .clock_idle_ms = 5000};
+    struct keeper_options o = {.boot = 1,
+                               .clock_boot = 7,
+                               .ticket_mac = {fuzz_mac, NULL},
+                               .hash_key = {1},
+                               .text_bytes_max = 1 << 16,
+                               .clock_ms = 1000,
+                               .clock_idle_ms = 5000};
     if (keeper_core_init(&o, f.now, &f.core) != SP_OK || !keeper_effects_init(&f.fx)) {
         return 0;
     }

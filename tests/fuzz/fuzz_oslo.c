@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Bytes of anybody who may write to the cloud's bus: request, transport URL and base64. The first byte chooses. */
 #include "amqp_url.h"
-#include "sp_base64.h"
 #include "json_scrub.h"
 #include "oslo_message.h"
 #include "sp_assert.h"
+#include "sp_base64.h"
 
 static void request(const uint8_t *p, size_t n)
 {

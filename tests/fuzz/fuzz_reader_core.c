@@ -33,7 +33,8 @@ static struct rec_trust_entry entry_of(struct fuzz *f, const uint8_t *op, uint64
     static const char *const names[ENTRIES] = {"n0", "n1", "n2", "n3"};
     static uint8_t key[16];
     unsigned which = op[1] % ENTRIES;
-    struct rec_trust_entry e = {.key = key, .node = sp_str_of(names[which]), .pool = sp_str_of("p"), .member = op[1] >= 64, .tier = SP_TIER_PASS};
+    struct rec_trust_entry e = {
+        .key = key, .node = sp_str_of(names[which]), .pool = sp_str_of("p"), .member = op[1] >= 64, .tier = SP_TIER_PASS};
     memset(key, (int)which + 1, sizeof key);
     e.until_ms = e.member ? keeper_ms + op[2] * 8u : 0;
     e.tier = e.member ? SP_TIER_PASS : SP_TIER_NONE;
@@ -46,8 +47,12 @@ static void snapshot(struct fuzz *f, const uint8_t *op, uint64_t keeper_ms)
 {
     uint8_t body[1024];
     struct sp_packer w;
-    struct msg_snapshot m = {.nonce = op[6] < 240 ? f->asked : f->pinged, .boot = f->boot, .now_ms = keeper_ms, .sequence = f->sequence,
-                             .part = op[4] / 200, .last = op[4] % 8 != 0};
+    struct msg_snapshot m = {.nonce = op[6] < 240 ? f->asked : f->pinged,
+                             .boot = f->boot,
+                             .now_ms = keeper_ms,
+                             .sequence = f->sequence,
+                             .part = op[4] / 200,
+                             .last = op[4] % 8 != 0};
     struct rec_trust_entry e = entry_of(f, op, keeper_ms, true);
     sp_packer_init(&w, body, sizeof body);
     SP_ASSERT(msg_snapshot_begin(&w, &m) == SP_OK && rec_trust_entry_put(&w, &e) == SP_OK && msg_snapshot_end(&w) == SP_OK);
@@ -71,7 +76,9 @@ static void beat(struct fuzz *f, const uint8_t *op, uint64_t keeper_ms)
 {
     uint8_t body[128];
     struct sp_packer w;
-    struct msg_trust_beat m = {.nonce = op[6] < 240 ? f->pinged : f->asked, .boot = f->boot + (op[6] % 16 == 15), .now_ms = keeper_ms,
+    struct msg_trust_beat m = {.nonce = op[6] < 240 ? f->pinged : f->asked,
+                               .boot = f->boot + (op[6] % 16 == 15),
+                               .now_ms = keeper_ms,
                                .sequence = f->sequence + (op[4] > 240)};
     sp_packer_init(&w, body, sizeof body);
     SP_ASSERT(msg_trust_beat_encode(&w, &m) == SP_OK);
@@ -144,7 +151,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             break;
         case 6: {
             size_t n = op[1] < size - at ? op[1] : size - at;
-            reader_core_on_message(&f.r, f.now, SP_ROLE_READER, types[op[2] % SP_COUNT(types)], sp_str_bytes(data + at, n), &f.changes);
+            reader_core_on_message(&f.r, f.now, SP_ROLE_READER, types[op[2] % SP_COUNT(types)], sp_str_bytes(data + at, n),
+                                   &f.changes);
             at += n; /* no keeper said it */
             break;
         }

@@ -82,7 +82,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     const uint8_t *p = data, *end = data + size;
     struct scheduler_world *w = scheduler_world_new(500);
     struct check_def draft = scheduler_world_def("d1", "", "");
-    struct profile_def capped = {.name = "p", .period_ms = 1000, .jitter_percent = 10, .max_running = 4, .max_per_node = 1, .priority = 3};
+    struct profile_def capped = {
+        .name = "p", .period_ms = 1000, .jitter_percent = 10, .max_running = 4, .max_per_node = 1, .priority = 3};
     draft.stage = SP_STAGE_DRAFT;
     (void)scheduler_world_profile_put(w, &capped);
     (void)scheduler_world_check(w, "c1", "p", "");

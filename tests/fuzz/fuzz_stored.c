@@ -28,15 +28,29 @@ static void must(enum sp_rc rc)
 /* Two checks, one pool, two nodes, one worker. */
 static struct keeper_core *fleet(struct sp_now now)
 {
-    struct keeper_options o = {.boot = 1, .clock_boot = 7, .ticket_mac = {mac, NULL}, .hash_key = {1}, .text_bytes_max = 1 << 16, .clock_ms = 1000,
+    struct keeper_options o = {.boot = 1,
+                               .clock_boot = 7,
+                               .ticket_mac = {mac, NULL},
+                               .hash_key = {1},
+                               .text_bytes_max = 1 << 16,
+                               .clock_ms = 1000,
                                .clock_idle_ms = 5000};
     struct keeper_core *core = NULL;
     struct pool_policy pool;
     uint8_t digest[32] = {9};
     must(keeper_core_init(&o, now, &core));
     for (uint32_t id = 1; id <= 2; id++) {
-        struct rec_check_info c = {.id = id, .name = sp_str_of(id == 1 ? "a" : "b"), .revision = 1, .digest = digest, .stage = SP_STAGE_ENFORCING,
-                                   .enabled = true, .adapter = sp_str_of("noop"), .rise = 1, .fall = 1, .max_age_ms = 5000, .period_ms = 100};
+        struct rec_check_info c = {.id = id,
+                                   .name = sp_str_of(id == 1 ? "a" : "b"),
+                                   .revision = 1,
+                                   .digest = digest,
+                                   .stage = SP_STAGE_ENFORCING,
+                                   .enabled = true,
+                                   .adapter = sp_str_of("noop"),
+                                   .rise = 1,
+                                   .fall = 1,
+                                   .max_age_ms = 5000,
+                                   .period_ms = 100};
         must(keeper_core_restore_check(core, &c, id));
     }
     keeper_core_restore_epoch(core, 1, 1);
@@ -84,7 +98,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         if (kind % 2 == 0 && !replays) {
             (void)!keeper_core_restore_record(core, 1u + kind / 2 % 2, piece);
         } else {
-            struct keeper_journal row = {.body = (const uint8_t *)piece.p, .bytes = piece.n, .worker = 1, .count = 1, .now_ms = NOW_MS,
+            struct keeper_journal row = {.body = (const uint8_t *)piece.p,
+                                         .bytes = piece.n,
+                                         .worker = 1,
+                                         .count = 1,
+                                         .now_ms = NOW_MS,
                                          .wall_ms = now.wall.ms};
             replays = true; /* records come before rows */
             (void)!keeper_core_replay(core, &row, &fx);

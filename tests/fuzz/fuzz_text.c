@@ -45,7 +45,8 @@ static void cron(struct sp_str text)
     struct sp_wall after = {1767225600000};
     if (!sp_cron_parse(text, &c))
         return;
-    SP_ASSERT(c.minutes != 0 && c.minutes >> 60 == 0 && c.hours != 0 && c.hours >> 24 == 0 && c.months >> 13 == 0 && c.weekdays >> 7 == 0);
+    SP_ASSERT(c.minutes != 0 && c.minutes >> 60 == 0 && c.hours != 0 && c.hours >> 24 == 0 && c.months >> 13 == 0 &&
+              c.weekdays >> 7 == 0);
     struct sp_wall next = sp_cron_next(&c, after);
     SP_ASSERT(next.ms > after.ms);
     SP_ASSERT(next.ms == UINT64_MAX || (next.ms % 60000 == 0 && (c.minutes >> next.ms / 60000 % 60 & 1) != 0));

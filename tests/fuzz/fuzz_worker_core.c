@@ -121,9 +121,9 @@ static void one_event(struct rig *r, uint8_t what, uint8_t arg)
 static void parameters(const uint8_t *data, size_t size)
 {
     static const struct sp_param table[] = {
-        {"s", SP_PARAM_STR, false, 0, 100, NULL, "h", NULL},     {"i", SP_PARAM_INT, false, -5, 500, "7", "h", NULL},
-        {"b", SP_PARAM_BOOL, false, 0, 0, NULL, "h", NULL},      {"d", SP_PARAM_DURATION, false, 0, 9999, "\"1s\"", "h", NULL},
-        {"e", SP_PARAM_ENUM, false, 0, 0, NULL, "h", "a|b"},     {"l", SP_PARAM_LIST, false, 0, 9, NULL, "h", NULL},
+        {"s", SP_PARAM_STR, false, 0, 100, NULL, "h", NULL}, {"i", SP_PARAM_INT, false, -5, 500, "7", "h", NULL},
+        {"b", SP_PARAM_BOOL, false, 0, 0, NULL, "h", NULL},  {"d", SP_PARAM_DURATION, false, 0, 9999, "\"1s\"", "h", NULL},
+        {"e", SP_PARAM_ENUM, false, 0, 0, NULL, "h", "a|b"}, {"l", SP_PARAM_LIST, false, 0, 9, NULL, "h", NULL},
         {"m", SP_PARAM_MAP, false, 0, 9, NULL, "h", NULL},
     };
     struct param_values v;
@@ -144,7 +144,8 @@ static void parameters(const uint8_t *data, size_t size)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static struct rig r;
-    struct worker_options o = {.running_max = 6, .waiting_max = 8, .definitions_max = 4, .adapters = 2, .adapter_max = {2, 0}, .brokers = 2};
+    struct worker_options o = {
+        .running_max = 6, .waiting_max = 8, .definitions_max = 4, .adapters = 2, .adapter_max = {2, 0}, .brokers = 2};
     const struct definition *d;
     size_t events = size < 600 ? size : 600;
     memset(&r, 0, sizeof r);

@@ -21,20 +21,29 @@
 #include "worker_core.h"
 
 enum { SIM_NODES = 7, SIM_CHECKS = 5, SIM_POOLS = 2, SIM_WORKERS = 3, SIM_READERS = 2 };
-enum { SIM_BROKER, SIM_SCHEDULER, SIM_KEEPER, SIM_WORKER, SIM_READER = SIM_WORKER + SIM_WORKERS, SIM_LIAR = SIM_READER + SIM_READERS, SIM_PROCESSES };
+enum {
+    SIM_BROKER,
+    SIM_SCHEDULER,
+    SIM_KEEPER,
+    SIM_WORKER,
+    SIM_READER = SIM_WORKER + SIM_WORKERS,
+    SIM_LIAR = SIM_READER + SIM_READERS,
+    SIM_PROCESSES
+};
 
 #include "sim_store.h"
 #include "sim_truth.h"
 
 #define SIM_EVENTS_MAX 16384u
-#define SIM_RUNS_MAX 200000u
-#define SIM_PERIOD_MS 2000u
+#define SIM_RUNS_MAX   200000u
+#define SIM_PERIOD_MS  2000u
 #define SIM_MAX_AGE_MS 9000u
-#define SIM_STALE_MS 3000u   /* what a reader was told is proven for so long */
-#define SIM_OUTBOX_US 60000000u /* in quiet times no batch is older */
-#define SIM_YOUNG_US 30000000u  /* the store fails more often */
-#define SIM_OUTBOX_MAX 4096u    /* batches a worker may keep */
-#define SIM_RECOVER_US 20000000u /* after the last fault every pair has a new verdict: starts and late frames 4 s, the keeper is told 5, leases 3, two intervals 4 */
+#define SIM_STALE_MS   3000u     /* what a reader was told is proven for so long */
+#define SIM_OUTBOX_US  60000000u /* in quiet times no batch is older */
+#define SIM_YOUNG_US   30000000u /* the store fails more often */
+#define SIM_OUTBOX_MAX 4096u     /* batches a worker may keep */
+#define SIM_RECOVER_US                                                                                                             \
+    20000000u /* after the last fault every pair has a new verdict: starts and late frames 4 s, the keeper is told 5, leases 3, two intervals 4 */
 
 enum sim_kind { SIM_NOTHING, SIM_DELIVER, SIM_WAKE, SIM_COMMIT, SIM_FINISH, SIM_START, SIM_FAULT, SIM_CRASH };
 
@@ -54,24 +63,24 @@ struct sim_process {
     char name[16];
     uint8_t role;
     bool alive;
-    uint64_t life;      /* counts starts */
+    uint64_t life; /* counts starts */
     uint64_t boot;
-    uint32_t conn;      /* connection to the broker */
-    bool up;            /* Welcome seen */
-    bool cut;           /* partitioned from the broker */
+    uint32_t conn; /* connection to the broker */
+    bool up;       /* Welcome seen */
+    bool cut;      /* partitioned from the broker */
     bool frozen;
     uint64_t sequence;
     uint64_t offset_us; /* own monotonic clock = true time * drift + offset */
     int64_t drift_ppm;
-    int64_t wall_ms;    /* wall clock error */
+    int64_t wall_ms;                  /* wall clock error */
     uint64_t last_in_us, last_out_us; /* order of frames on the connection */
-    uint32_t wake;      /* event number of the pending WAKE, SP_HEAP_NONE */
+    uint32_t wake;                    /* event number of the pending WAKE, SP_HEAP_NONE */
     uint64_t key[2];
     uint64_t heartbeat_us;
 };
 
 struct sim_knobs {
-    unsigned drop, duplicate, reorder, slow; /* per 1000 frames */
+    unsigned drop, duplicate, reorder, slow;                                 /* per 1000 frames */
     unsigned crash, freeze, partition, clock, disk, operator_act, flip, lie; /* relative weights of faults */
     bool calm;
 };
@@ -85,7 +94,7 @@ struct sim_worker {
         uint8_t *results; /* encoded elements */
         uint32_t bytes, count;
         uint64_t born_us; /* true time */
-    } *outbox; /* on disk */
+    } * outbox;           /* on disk */
     uint32_t outbox_count;
     uint64_t outbox_next;
     struct worker_effects fx;
@@ -145,15 +154,15 @@ struct sim {
     uint64_t bridge_snapshot;
     uint8_t released_key[SIM_NODES + 1][16]; /* as an operator released it */
     char released_name[SIM_NODES + 1][NODE_NAME_BYTES_MAX + 1];
-    struct sim_action *action; /* in every third seed: a bridge that acts in the cloud; owned */
-    struct sp_rng boot_rng; /* in every third seed nodes are started anew, with its own source of chance */
-    uint32_t boots[SIM_NODES + 1]; /* the truth */
+    struct sim_action *action;      /* in every third seed: a bridge that acts in the cloud; owned */
+    struct sp_rng boot_rng;         /* in every third seed nodes are started anew, with its own source of chance */
+    uint32_t boots[SIM_NODES + 1];  /* the truth */
     bool liar_revoked, crash_again; /* its key, durable; the next start of the keeper does not last */
     /* reference */
     struct sim_run *runs;
     uint32_t run_count;
     struct sp_map run_by_job;
-    uint64_t quiet_us; /* true time of the last fault */
+    uint64_t quiet_us;                               /* true time of the last fault */
     uint64_t anew_us[SIM_NODES + 1][SIM_CHECKS + 1]; /* first verdict asked for after it */
     struct sim_found found[SIM_NODES + 1][SIM_CHECKS + 1];
     uint32_t in_force[SIM_CHECKS + 1]; /* revision in the keeper's memory, since its start */
@@ -166,7 +175,7 @@ struct sim {
     uint64_t clock_boot;
     bool visible[SIM_NODES + 1][SIM_POOLS];
     uint64_t visible_us[SIM_NODES + 1][SIM_POOLS]; /* true time at which the keeper last said member; 0: never */
-    uint8_t tickets[64][SP_TICKET_BYTES];         /* the liar came by these */
+    uint8_t tickets[64][SP_TICKET_BYTES];          /* the liar came by these */
     uint32_t ticket_count;
     uint8_t *liar_frames[64];
     size_t liar_bytes[64];
@@ -176,10 +185,10 @@ struct sim {
 
 /* Reports a violation with the command that repeats it, and ends the process with code 1. */
 _Noreturn void sim_violation(const struct sim *s, const char *format, ...) __attribute__((format(printf, 2, 3)));
-#define SIM_REQUIRE(s, what, ...)            \
-    do {                                     \
-        if (!(what))                         \
-            sim_violation((s), __VA_ARGS__); \
+#define SIM_REQUIRE(s, what, ...)                                                                                                  \
+    do {                                                                                                                           \
+        if (!(what))                                                                                                               \
+            sim_violation((s), __VA_ARGS__);                                                                                       \
     } while (0)
 
 static inline uint64_t sim_below(struct sim *s, uint64_t limit)
@@ -208,7 +217,8 @@ void sim_check(struct sim *s);
 extern const uint64_t sim_digest_key[2]; /* with sim_mac: stands for the hash without a key */
 void sim_mac(void *ctx, const uint8_t *p, size_t n, uint8_t out[32]);
 void sim_random(void *ctx, void *to, size_t n);
-bool sim_send(struct sim *s, uint32_t from, uint16_t type, const char *dest, uint64_t epoch, uint64_t trace, const uint8_t *body, size_t n);
+bool sim_send(struct sim *s, uint32_t from, uint16_t type, const char *dest, uint64_t epoch, uint64_t trace, const uint8_t *body,
+              size_t n);
 void sim_forward(struct sim *s, uint32_t conn, const uint8_t *p, size_t n);
 bool sim_seal_fits(const struct sim *s, const struct sp_envelope *e, uint32_t sender);
 uint32_t sim_process_of(const struct sim *s, struct sp_str name);
@@ -265,12 +275,12 @@ void sim_keeper_enrol(struct sim *s, uint32_t node);
 void sim_ref_issued(struct sim *s, const uint8_t ticket[SP_TICKET_BYTES]);
 /* Returns what the run says about starts of the node: of the first time it ran. */
 uint64_t sim_ref_executed(struct sim *s, const uint8_t ticket[SP_TICKET_BYTES], uint8_t outcome);
-void sim_ref_enrolled(struct sim *s, uint32_t node); /* or another identity: nothing is known of its starts */
+void sim_ref_enrolled(struct sim *s, uint32_t node);                    /* or another identity: nothing is known of its starts */
 void sim_ref_accepted(struct sim *s, const struct keeper_journal *row); /* the moment of intake, before the commit */
 void sim_ref_committed(struct sim *s, const struct keeper_journal *row);
 void sim_ref_taken_back(struct sim *s, const struct keeper_journal *row);
 void sim_ref_acknowledged(struct sim *s, const struct sim_outbox *batch, const struct msg_result_ack *ack);
-void sim_ref_revoked(struct sim *s); /* what the liar reported is void */
+void sim_ref_revoked(struct sim *s);  /* what the liar reported is void */
 void sim_ref_restored(struct sim *s); /* the keeper has started */
 bool sim_ref_allows(struct sim *s, uint32_t node, uint32_t pool, uint64_t keeper_ms);
 bool sim_ref_demands(const struct sim *s, uint32_t node, uint32_t pool); /* the truth says: member */

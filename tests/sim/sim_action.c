@@ -20,7 +20,7 @@ struct sim_action {
     struct sp_rng rng;
     struct action_core core;
     bool runs;
-    uint64_t life, next_us; /* of the reader's process; true time of the next turn */
+    uint64_t life, next_us;     /* of the reader's process; true time of the next turn */
     uint64_t start_us, scan_us; /* own clock */
     struct action_record disk[ACTION_RECORDS_MAX];
     uint32_t disk_count;
@@ -64,7 +64,8 @@ static struct reader_answer ask_reader(const struct sim *s, uint32_t reader, uin
     struct reader_answer answer = {0};
     (void)snprintf(name, sizeof name, "node-%u", node);
     if (s->process[SIM_READER + reader].alive)
-        reader_core_lookup(&s->reader[reader], sim_clock(s, SIM_READER + reader).mono, sp_str_of(name), NULL, sp_str_of(pool_name()), &answer);
+        reader_core_lookup(&s->reader[reader], sim_clock(s, SIM_READER + reader).mono, sp_str_of(name), NULL,
+                           sp_str_of(pool_name()), &answer);
     return answer;
 }
 
@@ -72,7 +73,8 @@ static struct keeper_view ask_keeper(const struct sim *s, uint32_t node)
 {
     struct keeper_view view = {0};
     if (s->process[SIM_KEEPER].alive)
-        keeper_core_view(s->keeper, node_registry_at(keeper_core_nodes(s->keeper), node), POOL, sp_mono_ms(sim_clock(s, SIM_KEEPER).mono), &view);
+        keeper_core_view(s->keeper, node_registry_at(keeper_core_nodes(s->keeper), node), POOL,
+                         sp_mono_ms(sim_clock(s, SIM_KEEPER).mono), &view);
     return view;
 }
 
@@ -91,11 +93,12 @@ static void check_states(const struct sim *s, const struct states *before)
     take_states(s, &after);
     for (uint32_t n = 1; n <= SIM_NODES; n++) {
         const struct keeper_view *k = &before->keeper[n], *l = &after.keeper[n];
-        SIM_REQUIRE(s, k->member == l->member && k->until_ms == l->until_ms, "SI-9: an action changed what the keeper says of node-%u", n);
+        SIM_REQUIRE(s, k->member == l->member && k->until_ms == l->until_ms,
+                    "SI-9: an action changed what the keeper says of node-%u", n);
         for (uint32_t i = 0; i < SIM_READERS; i++) {
             const struct reader_answer *r = &before->reader[i][n], *q = &after.reader[i][n];
-            SIM_REQUIRE(s, r->member == q->member && r->remaining_ms == q->remaining_ms, "SI-9: an action changed what reader-%u says of node-%u",
-                        i + 1, n);
+            SIM_REQUIRE(s, r->member == q->member && r->remaining_ms == q->remaining_ms,
+                        "SI-9: an action changed what reader-%u says of node-%u", i + 1, n);
         }
     }
 }
@@ -104,8 +107,13 @@ static void check_states(const struct sim *s, const struct states *before)
 
 static void begin(struct sim *s, struct sim_action *a)
 {
-    struct action_options o = {.seed = sp_rng_next(&a->rng), .act = true, .at_once = AT_ONCE, .share_percent = SHARE, .window_ms = WINDOW_MS,
-                               .delay_ms = 500, .interval_ms = 1000};
+    struct action_options o = {.seed = sp_rng_next(&a->rng),
+                               .act = true,
+                               .at_once = AT_ONCE,
+                               .share_percent = SHARE,
+                               .window_ms = WINDOW_MS,
+                               .delay_ms = 500,
+                               .interval_ms = 1000};
     SIM_REQUIRE(s, action_core_init(&a->core, &o, own_clock(s)), "no memory");
     for (uint32_t i = 0; i < a->disk_count; i++)
         SIM_REQUIRE(s, action_core_load(&a->core, &a->disk[i]), "records of the bridge's own do not load");
@@ -185,12 +193,15 @@ static void check_write(const struct sim *s, const struct sim_action *a, const s
     uint32_t n = node_of(ask->record->host);
     uint64_t now_us = own_clock(s).us;
     SIM_REQUIRE(s, !is_mass(s, a), "SI-9: the bridge writes about node-%u in a mass failure", n);
-    SIM_REQUIRE(s, now_us >= a->start_us + WINDOW_MS * SP_US_PER_MS, "SI-9: the bridge writes about node-%u right after its start", n);
-    SIM_REQUIRE(s, now_us <= a->scan_us + ACTION_FRESH_MS * SP_US_PER_MS, "SI-9: the bridge writes about node-%u by an old look at the pool", n);
+    SIM_REQUIRE(s, now_us >= a->start_us + WINDOW_MS * SP_US_PER_MS, "SI-9: the bridge writes about node-%u right after its start",
+                n);
+    SIM_REQUIRE(s, now_us <= a->scan_us + ACTION_FRESH_MS * SP_US_PER_MS,
+                "SI-9: the bridge writes about node-%u by an old look at the pool", n);
     SIM_REQUIRE(s, on_disk(a, ask->record), "SI-9: the bridge writes about node-%u what is not on its disk", n);
     if (ask->kind == ACTION_ASK_DISABLE) {
         SIM_REQUIRE(s, !a->member[n] && a->bad[n], "SI-9: the service of node-%u is disabled without bad evidence", n);
-        SIM_REQUIRE(s, a->service[n].ours || disabled_by_us(a) < AT_ONCE, "SI-9: the service of node-%u is disabled beyond the number at once", n);
+        SIM_REQUIRE(s, a->service[n].ours || disabled_by_us(a) < AT_ONCE,
+                    "SI-9: the service of node-%u is disabled beyond the number at once", n);
     } else {
         SIM_REQUIRE(s, a->member[n], "SI-9: the service of node-%u is enabled although the node is not a member", n);
     }

@@ -15,7 +15,8 @@ bool sim_bridge_has(const struct sim *s, uint32_t node)
 
 void sim_bridge_start(struct sim *s)
 {
-    struct inventory_options o = {.mode = INVENTORY_DISCOVER, .misses = 2, .missing_ms = 3000, .brake_percent = 100, .rows_max = 64};
+    struct inventory_options o = {
+        .mode = INVENTORY_DISCOVER, .misses = 2, .missing_ms = 3000, .brake_percent = 100, .rows_max = 64};
     inventory_fini(&s->inventory);
     inventory_init(&s->inventory, &o);
     for (uint32_t n = 1; n <= SIM_NODES; n++)
@@ -84,7 +85,8 @@ static uint32_t say(struct sim *s, uint8_t *to, size_t size)
 static void apply(struct sim *s, const struct inventory_act *a)
 {
     struct sim_store *st = &s->store;
-    SIM_REQUIRE(s, a->node != NODE_ID_NONE && sim_bridge_has(s, a->node), "SI-10: an act about node %u, which is not the cloud's", a->node);
+    SIM_REQUIRE(s, a->node != NODE_ID_NONE && sim_bridge_has(s, a->node), "SI-10: an act about node %u, which is not the cloud's",
+                a->node);
     struct keeper_event e = sim_keeper_event(s, a->kind == INVENTORY_RENAME ? KEEPER_EV_NODE_RENAME : KEEPER_EV_NODE_STATE);
     SIM_REQUIRE(s, a->kind != INVENTORY_PUT, "SI-12: a node gets another key although all keys are known");
     st->state[a->node] = a->state;
@@ -100,7 +102,8 @@ static void apply(struct sim *s, const struct inventory_act *a)
     }
     sim_keeper_step(s, &e);
     const struct node_row *row = node_registry_at(keeper_core_nodes(s->keeper), a->node);
-    SIM_REQUIRE(s, a->kind != INVENTORY_RENAME || row->generation > st->generation[a->node], "SI-12: another name and the same generation");
+    SIM_REQUIRE(s, a->kind != INVENTORY_RENAME || row->generation > st->generation[a->node],
+                "SI-12: another name and the same generation");
     st->generation[a->node] = row->generation;
     st->version[a->node] = row->version;
     inventory_done(&s->inventory, a, a->node, sp_mono_ms(e.now.mono));

@@ -9,7 +9,7 @@ bool sim_bridge_has(const struct sim *s, uint32_t node); /* the node is the clou
 void sim_bridge_start(struct sim *s);                    /* with the keeper */
 void sim_bridge_stop(struct sim *s);
 void sim_bridge_act(struct sim *s);
-void sim_bridge_released(struct sim *s, uint32_t node); /* an operator has decided about it */
+void sim_bridge_released(struct sim *s, uint32_t node);           /* an operator has decided about it */
 void sim_bridge_check(struct sim *s, const struct node_row *row); /* of a member */
 
 /* sim_keeper.c */

@@ -12,15 +12,28 @@ static bool verify(void *ctx, const uint8_t key[32], const struct sp_envelope *e
 
 void sim_broker_start(struct sim *s)
 {
-    struct broker_options o = {.name = s->process[SIM_BROKER].name, .boot = s->process[SIM_BROKER].boot, .seed = {1}, .peers_max = 32,
-                               .principals_max = 32, .frames = SP_COUNT(s->held), .queue_bytes = 1u << 20, .queue_jobs = 256,
-                               .window_jobs = 32, .heartbeat_ms = 1000, .lost_ms = 4000, .verify = {verify, s}};
+    struct broker_options o = {.name = s->process[SIM_BROKER].name,
+                               .boot = s->process[SIM_BROKER].boot,
+                               .seed = {1},
+                               .peers_max = 32,
+                               .principals_max = 32,
+                               .frames = SP_COUNT(s->held),
+                               .queue_bytes = 1u << 20,
+                               .queue_jobs = 256,
+                               .window_jobs = 32,
+                               .heartbeat_ms = 1000,
+                               .lost_ms = 4000,
+                               .verify = {verify, s}};
     SIM_REQUIRE(s, broker_core_init(&s->broker, &o), "broker does not start");
     for (uint32_t i = 0; i < SIM_PROCESSES; i++) {
         uint8_t key[32] = {(uint8_t)i};
         uint8_t curve[32] = {(uint8_t)(i + 1), 9};
-        struct rec_principal p = {.name = sp_str_of(s->process[i].name), .role = s->process[i].role, .curve = curve, .sign = key,
-                                  .adapters = sp_str_of(s->process[i].role == SP_ROLE_WORKER ? "tpm" : ""), .nodes = sp_str_of("")};
+        struct rec_principal p = {.name = sp_str_of(s->process[i].name),
+                                  .role = s->process[i].role,
+                                  .curve = curve,
+                                  .sign = key,
+                                  .adapters = sp_str_of(s->process[i].role == SP_ROLE_WORKER ? "tpm" : ""),
+                                  .nodes = sp_str_of("")};
         uint32_t index;
         SIM_REQUIRE(s, principal_put(&s->broker.who, &p, true, &index) == SP_OK && index == i, "principal %u", i);
     }
@@ -39,7 +52,8 @@ static void look_at_sender(struct sim *s, uint32_t handle)
 {
     struct sp_envelope e;
     const char *owner = s->process[s->held[handle].from].name;
-    SIM_REQUIRE(s, sp_envelope_decode(s->held[handle].p, s->held[handle].n, &e) == SP_OK, "SI-8: the broker forwards what does not decode");
+    SIM_REQUIRE(s, sp_envelope_decode(s->held[handle].p, s->held[handle].n, &e) == SP_OK,
+                "SI-8: the broker forwards what does not decode");
     SIM_REQUIRE(s, sp_str_is(e.sender, owner), "SI-8: the broker forwards %s of %s in another's name", msg_name(e.type), owner);
 }
 
@@ -48,7 +62,9 @@ static void reply(struct sim *s, const struct broker_effect *fx)
     uint8_t frame[SP_ENVELOPE_BUFFER(4096)];
     struct sp_packer w;
     struct sp_frame out;
-    struct sp_envelope head = {.type = fx->type, .sender = sp_str_of(s->process[SIM_BROKER].name), .dest = fx->dest,
+    struct sp_envelope head = {.type = fx->type,
+                               .sender = sp_str_of(s->process[SIM_BROKER].name),
+                               .dest = fx->dest,
                                .sequence = sim_sequence(s, SIM_BROKER)};
     sp_envelope_begin(&w, frame, sizeof frame);
     if (sp_packer_raw(&w, (const uint8_t *)fx->body.p, fx->body.n) == SP_OK && sp_envelope_finish(&w, &head, 0, &out) == SP_OK)
@@ -58,8 +74,8 @@ static void reply(struct sim *s, const struct broker_effect *fx)
 static struct broker_event event_of(struct sim *s, enum broker_event_kind kind)
 {
     struct sp_now now = sim_clock(s, SIM_BROKER);
-    return (struct broker_event){.kind = kind, .now_us = now.mono.us, .wall_s = now.wall.ms / 1000, .frame = BROKER_NOBODY,
-                                 .principal = PRINCIPAL_NONE};
+    return (struct broker_event){
+        .kind = kind, .now_us = now.mono.us, .wall_s = now.wall.ms / 1000, .frame = BROKER_NOBODY, .principal = PRINCIPAL_NONE};
 }
 
 /* One step and all that follows from it. Forwards to connections that are gone come back as LOST, as a mandatory ROUTER tells. */

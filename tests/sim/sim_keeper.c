@@ -10,7 +10,8 @@ static const uint64_t ticket_key[2] = {17, 19};
 
 static struct keeper_event event_of(struct sim *s, enum keeper_event_kind kind)
 {
-    return (struct keeper_event){.kind = kind, .now = sim_clock(s, SIM_KEEPER), .health = {.clock_good = true, .store_good = !s->store.full}};
+    return (struct keeper_event){
+        .kind = kind, .now = sim_clock(s, SIM_KEEPER), .health = {.clock_good = true, .store_good = !s->store.full}};
 }
 
 static void plan_commit(struct sim *s)
@@ -125,8 +126,11 @@ static struct node_def node_def(struct sim *s, uint32_t node)
     char *name = s->store.name[node];
     if (name[0] == '\0')
         (void)snprintf(name, sizeof s->store.name[node], "node-%u", node);
-    struct node_def d = {.name = sp_str_of(name), .address = sp_str_of(""), .labels = sp_str_of(node % 2 ? "zone=a" : "zone=b"),
-                         .key = {(uint8_t)node, 1, s->store.identity[node]}, .state = s->store.state[node],
+    struct node_def d = {.name = sp_str_of(name),
+                         .address = sp_str_of(""),
+                         .labels = sp_str_of(node % 2 ? "zone=a" : "zone=b"),
+                         .key = {(uint8_t)node, 1, s->store.identity[node]},
+                         .state = s->store.state[node],
                          .origin = sim_bridge_has(s, node) ? NODE_ORIGIN_NOVA : NODE_ORIGIN_FILE};
     return d;
 }
@@ -153,9 +157,18 @@ static void restore(struct sim *s)
     struct sim_store *st = &s->store;
     for (uint32_t i = 0; i < st->check_count; i++) {
         struct check_row *c = &st->checks[i];
-        struct rec_check_info info = {.id = c->id, .name = sp_str_of(c->name), .revision = c->revision, .digest = c->digest, .stage = c->stage,
-                                      .enabled = c->enabled, .adapter = sp_str_of(c->adapter), .rise = c->rise, .fall = c->fall,
-                                      .max_age_ms = c->max_age_ms, .period_ms = c->period_ms, .category = c->category};
+        struct rec_check_info info = {.id = c->id,
+                                      .name = sp_str_of(c->name),
+                                      .revision = c->revision,
+                                      .digest = c->digest,
+                                      .stage = c->stage,
+                                      .enabled = c->enabled,
+                                      .adapter = sp_str_of(c->adapter),
+                                      .rise = c->rise,
+                                      .fall = c->fall,
+                                      .max_age_ms = c->max_age_ms,
+                                      .period_ms = c->period_ms,
+                                      .category = c->category};
         SIM_REQUIRE(s, keeper_core_restore_check(s->keeper, &info, c->policy) == SP_OK, "restore check");
     }
     keeper_core_restore_catalogue(s->keeper, st->catalogue_boot, st->catalogue);
@@ -193,9 +206,14 @@ void sim_keeper_start(struct sim *s)
 {
     struct sim_store *st = &s->store;
     struct sp_now now = sim_clock(s, SIM_KEEPER);
-    struct keeper_options o = {.boot = s->process[SIM_KEEPER].boot, .clock_boot = s->clock_boot,
-                               .ticket_mac = {sim_mac, (void *)(uintptr_t)ticket_key}, .hash_key = {5}, .text_bytes_max = 1u << 20,
-                               .clock_ms = 1000, .clock_idle_ms = 5000, .forget_ms = 3000};
+    struct keeper_options o = {.boot = s->process[SIM_KEEPER].boot,
+                               .clock_boot = s->clock_boot,
+                               .ticket_mac = {sim_mac, (void *)(uintptr_t)ticket_key},
+                               .hash_key = {5},
+                               .text_bytes_max = 1u << 20,
+                               .clock_ms = 1000,
+                               .clock_idle_ms = 5000,
+                               .forget_ms = 3000};
     SIM_REQUIRE(s, keeper_core_init(&o, now, &s->keeper) == SP_OK, "keeper does not start");
     keeper_effects_reset(&s->keeper_fx);
     memset(s->visible, 0, sizeof s->visible);
@@ -460,9 +478,13 @@ void sim_keeper_message(struct sim *s, const struct sp_envelope *e, uint32_t sen
     memcpy(body, e->body.p, e->body.n);
     s->keeper_bodies[s->keeper_body_count++] = body;
     struct keeper_event ev = event_of(s, KEEPER_EV_MESSAGE);
-    ev.u.message = (struct keeper_message){.type = e->type, .role = s->process[sender].role, .from = sp_str_of(s->process[sender].name),
-                                           .adapters = sp_str_of("tpm"), .nodes = sp_str_of(sender == SIM_LIAR ? "name=node-1" : ""),
-                                           .body = body, .bytes = e->body.n};
+    ev.u.message = (struct keeper_message){.type = e->type,
+                                           .role = s->process[sender].role,
+                                           .from = sp_str_of(s->process[sender].name),
+                                           .adapters = sp_str_of("tpm"),
+                                           .nodes = sp_str_of(sender == SIM_LIAR ? "name=node-1" : ""),
+                                           .body = body,
+                                           .bytes = e->body.n};
     step(s, &ev);
     plan_commit(s); /* after a drain of messages it commits even when nothing was stored */
 }

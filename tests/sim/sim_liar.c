@@ -13,7 +13,7 @@ static void choose(struct sim *s, uint8_t ticket[SP_TICKET_BYTES])
     if (way == 5) {
         ticket[sim_below(s, SP_TICKET_BYTES)] ^= (uint8_t)(1u << sim_below(s, 8));
     } else if (way == 6) {
-        ticket[8] = 1; /* node: the one it may speak about */
+        ticket[8] = 1;                          /* node: the one it may speak about */
         ticket[24] = (uint8_t)(ticket[24] + 1); /* job: another, never answered */
     } else {
         ticket[49] = (uint8_t)(ticket[49] + 4); /* issued: about a second later */
@@ -41,15 +41,18 @@ static void lie(struct sim *s, const uint8_t *first)
             memcpy(ticket, first, sizeof ticket);
         else
             choose(s, ticket);
-        struct rec_result r = {.ticket = ticket, .outcome = (uint8_t)sim_below(s, SP_OUTCOME_LAST + 1), .reason = SP_REASON_OK,
-                               .detail = sp_str_of("a lie"), .trace = s->steps};
+        struct rec_result r = {.ticket = ticket,
+                               .outcome = (uint8_t)sim_below(s, SP_OUTCOME_LAST + 1),
+                               .reason = SP_REASON_OK,
+                               .detail = sp_str_of("a lie"),
+                               .trace = s->steps};
         struct sp_ticket t;
         r.instance = sp_ticket_decode(ticket, &t) == SP_OK ? sim_liar_instance(s, t.job) : 0;
         r.outcome = sim_chance(s, 500) ? (uint8_t)SP_OUTCOME_PASS : r.outcome;
         SIM_REQUIRE(s, rec_result_put(&each, &r) == SP_OK, "a lie does not fit");
     }
-    struct msg_result_batch m = {.boot = s->liar_boot, .batch = 1 + sim_below(s, 1000),
-                                 .results = {results, (uint32_t)sp_packer_bytes(&each), count}};
+    struct msg_result_batch m = {
+        .boot = s->liar_boot, .batch = 1 + sim_below(s, 1000), .results = {results, (uint32_t)sp_packer_bytes(&each), count}};
     sp_packer_init(&w, body, sizeof body);
     SIM_REQUIRE(s, msg_result_batch_encode(&w, &m) == SP_OK, "a batch of lies does not fit");
     (void)sim_send(s, SIM_LIAR, SP_MSG_RESULT_BATCH, "", 0, 0, body, sp_packer_bytes(&w));

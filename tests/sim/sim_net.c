@@ -95,14 +95,16 @@ static void travel(struct sim *s, uint32_t to, uint32_t from, uint32_t conn, uin
         uint8_t *copy = malloc(n > 0 ? n : 1); /* exact size: the address sanitizer sees views kept too long */
         SIM_REQUIRE(s, copy != NULL, "no memory");
         memcpy(copy, p, n);
-        struct sim_event e = {.kind = SIM_DELIVER, .to = to, .from = from, .conn = conn, .life = s->process[to].life, .frame = copy, .bytes = n};
+        struct sim_event e = {
+            .kind = SIM_DELIVER, .to = to, .from = from, .conn = conn, .life = s->process[to].life, .frame = copy, .bytes = n};
         (void)sim_schedule(s, at, &e);
     }
 }
 
 static uint8_t frame_memory[SP_ENVELOPE_BUFFER(SP_FRAME_BYTES_MAX)];
 
-static bool build(struct sim *s, uint32_t from, const struct sp_envelope *head, const uint8_t *body, size_t n, struct sp_frame *frame)
+static bool build(struct sim *s, uint32_t from, const struct sp_envelope *head, const uint8_t *body, size_t n,
+                  struct sp_frame *frame)
 {
     struct sp_packer w;
     const struct msg_info *info = msg_find(head->type);
@@ -114,11 +116,16 @@ static bool build(struct sim *s, uint32_t from, const struct sp_envelope *head, 
     return true;
 }
 
-bool sim_send(struct sim *s, uint32_t from, uint16_t type, const char *dest, uint64_t epoch, uint64_t trace, const uint8_t *body, size_t n)
+bool sim_send(struct sim *s, uint32_t from, uint16_t type, const char *dest, uint64_t epoch, uint64_t trace, const uint8_t *body,
+              size_t n)
 {
     struct sim_process *p = &s->process[from];
-    struct sp_envelope head = {.type = type, .sender = sp_str_of(p->name), .dest = sp_str_of(dest), .epoch = epoch,
-                               .sequence = ++p->sequence, .trace = trace};
+    struct sp_envelope head = {.type = type,
+                               .sender = sp_str_of(p->name),
+                               .dest = sp_str_of(dest),
+                               .epoch = epoch,
+                               .sequence = ++p->sequence,
+                               .trace = trace};
     struct sp_frame frame;
     SIM_REQUIRE(s, msg_find(type) != NULL && (msg_find(type)->from & 1u << p->role), "SI-8: %s emits %s", p->name, msg_name(type));
     SIM_REQUIRE(s, build(s, from, &head, body, n, &frame), "frame of %s does not build", msg_name(type));
@@ -140,8 +147,11 @@ void sim_hello(struct sim *s, uint32_t process, const char *adapters, uint32_t s
 {
     uint8_t body[1024];
     struct sp_packer w;
-    struct msg_hello m = {.boot = s->process[process].boot, .software = sp_str_of("sim"), .adapters = sp_str_of(adapters),
-                          .labels = sp_str_of(""), .slots = slots,
+    struct msg_hello m = {.boot = s->process[process].boot,
+                          .software = sp_str_of("sim"),
+                          .adapters = sp_str_of(adapters),
+                          .labels = sp_str_of(""),
+                          .slots = slots,
                           .topics = s->process[process].role == SP_ROLE_READER ? 1u << SP_TOPIC_TRUST : 0};
     sp_packer_init(&w, body, sizeof body);
     SIM_REQUIRE(s, msg_hello_encode(&w, &m) == SP_OK, "hello");

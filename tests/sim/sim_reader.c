@@ -26,7 +26,10 @@ static void step(struct sim *s, uint32_t process)
 
 void sim_reader_start(struct sim *s, uint32_t process)
 {
-    struct reader_options o = {.boot = s->process[process].boot, .ping_ms = SIM_STALE_MS / 3, .stale_ms = SIM_STALE_MS, .entries_max = 64,
+    struct reader_options o = {.boot = s->process[process].boot,
+                               .ping_ms = SIM_STALE_MS / 3,
+                               .stale_ms = SIM_STALE_MS,
+                               .entries_max = 64,
                                .hash_key = {9}};
     SIM_REQUIRE(s, reader_core_init(reader(s, process), &o), "reader does not start");
     sim_hello(s, process, "", 0);
@@ -43,8 +46,8 @@ void sim_reader_message(struct sim *s, uint32_t process, const struct sp_envelop
     if (e->type == SP_MSG_WELCOME)
         s->process[process].up = true;
     else
-        reader_core_on_message(reader(s, process), sim_clock(s, process).mono, (enum sp_role)s->process[sender].role, e->type, e->body,
-                               &changes);
+        reader_core_on_message(reader(s, process), sim_clock(s, process).mono, (enum sp_role)s->process[sender].role, e->type,
+                               e->body, &changes);
     step(s, process);
 }
 

@@ -27,12 +27,21 @@ void sim_ref_issued(struct sim *s, const uint8_t ticket[SP_TICKET_BYTES])
     SIM_REQUIRE(s, find(s, t.job) == NULL, "SI-4: job number %" PRIx64 " was issued twice", t.job);
     SIM_REQUIRE(s, s->run_count < SIM_RUNS_MAX, "more runs than the reference holds");
     struct sim_run *r = &s->runs[s->run_count];
-    *r = (struct sim_run){.job = t.job, .issued_ms = sp_mono_ms(sim_clock(s, SIM_KEEPER).mono), .epoch = t.epoch, .check = t.check,
-                          .node = t.node, .generation = t.generation, .flags = t.flags, .clock_boot = t.clock_boot, .seal = seal_of(ticket),
-                          .dated_ms = t.issued_ms, .life_ms = t.life_ms, .issued_us = s->now_us};
+    *r = (struct sim_run){.job = t.job,
+                          .issued_ms = sp_mono_ms(sim_clock(s, SIM_KEEPER).mono),
+                          .epoch = t.epoch,
+                          .check = t.check,
+                          .node = t.node,
+                          .generation = t.generation,
+                          .flags = t.flags,
+                          .clock_boot = t.clock_boot,
+                          .seal = seal_of(ticket),
+                          .dated_ms = t.issued_ms,
+                          .life_ms = t.life_ms,
+                          .issued_us = s->now_us};
     memcpy(r->digest, t.digest, 32);
-    SIM_REQUIRE(s, t.clock_boot != s->clock_boot || t.issued_ms <= r->issued_ms, "SI-2: the scheduler dates a job %" PRIu64 " ms in the future",
-                t.issued_ms - r->issued_ms);
+    SIM_REQUIRE(s, t.clock_boot != s->clock_boot || t.issued_ms <= r->issued_ms,
+                "SI-2: the scheduler dates a job %" PRIu64 " ms in the future", t.issued_ms - r->issued_ms);
     SIM_REQUIRE(s, sp_map_put(&s->run_by_job, t.job, s->run_count++), "no memory");
 }
 
@@ -45,7 +54,8 @@ uint64_t sim_ref_executed(struct sim *s, const uint8_t ticket[SP_TICKET_BYTES], 
         return sim_instance(s, t.node); /* bent on the way; the keeper must see that */
     r->instance = r->executed ? r->instance : sim_instance(s, t.node);
     r->executed = true;
-    r->outcomes |= (uint8_t)(1u << outcome); /* a repeated frame makes it run twice: either answer may win, both are dated by the ticket */
+    r->outcomes |=
+        (uint8_t)(1u << outcome); /* a repeated frame makes it run twice: either answer may win, both are dated by the ticket */
     return r->instance;
 }
 
@@ -88,13 +98,14 @@ static void tell(struct sim *s, struct sim_run *r, const struct check_row *check
     if (check->stage != SP_STAGE_ENFORCING)
         instance = 0;
     bool doubted = s->known[r->node] != 0 && s->known_by[r->node] == 0;
-    SIM_REQUIRE(s, instance == 0 || doubted || instance >= s->known[r->node], "SI-12: accepted a result of node-%u from before it was started anew", r->node);
+    SIM_REQUIRE(s, instance == 0 || doubted || instance >= s->known[r->node],
+                "SI-12: accepted a result of node-%u from before it was started anew", r->node);
     bool more = instance != 0 && (doubted || instance > s->known[r->node]);
     bool anew = more && s->known[r->node] != 0 && s->known[r->node] != instance;
     r->order = ++s->orders;
     r->generation_counted = generation;
-    SIM_REQUIRE(s, generation == r->generation + (anew ? 1 : 0), "SI-12: node-%u was started anew, and a result counts under generation %u", r->node,
-                generation);
+    SIM_REQUIRE(s, generation == r->generation + (anew ? 1 : 0),
+                "SI-12: node-%u was started anew, and a result counts under generation %u", r->node, generation);
     r->tells = more;
     if (!more)
         return;
@@ -119,10 +130,12 @@ static void accepted(struct sim *s, const struct keeper_journal *row, const stru
     SIM_REQUIRE(s, !r->accepted, "SI-4: job %" PRIx64 " accepted twice", r->job);
     SIM_REQUIRE(s, r->epoch >= s->store.epoch, "SI-5: accepted epoch %" PRIu64 " below %" PRIu64, r->epoch, s->store.epoch);
     SIM_REQUIRE(s, r->clock_boot == s->clock_boot, "SI-13: accepted a result dated by another clock");
-    SIM_REQUIRE(s, now_ms < r->dated_ms + r->life_ms, "SI-2: accepted an answer %" PRIu64 " ms after its time", now_ms - r->dated_ms - r->life_ms);
+    SIM_REQUIRE(s, now_ms < r->dated_ms + r->life_ms, "SI-2: accepted an answer %" PRIu64 " ms after its time",
+                now_ms - r->dated_ms - r->life_ms);
     uint32_t generation = node_registry_at(keeper_core_nodes(s->keeper), r->node)->generation;
     bool before = sim_boots(s) && generation == e->result.generation + 1; /* in the same batch as one that tells of a start */
-    SIM_REQUIRE(s, e->result.generation == generation || before, "SI-12: accepted a result of node-%u under another identity", r->node);
+    SIM_REQUIRE(s, e->result.generation == generation || before, "SI-12: accepted a result of node-%u under another identity",
+                r->node);
     SIM_REQUIRE(s, index != CHECK_ROW_NONE && memcmp(check_table_at(checks, index)->digest, r->digest, 32) == 0,
                 "SI-12: accepted a result of another definition of check-%u", r->check);
     SIM_REQUIRE(s, s->store.state[r->node] != SP_NODE_STATE_RETIRED, "SI-8: accepted a result of a retired node");
@@ -217,11 +230,14 @@ static void restored(struct sim *s, const struct node_row *row, const struct pai
     const struct check_table *checks = keeper_core_checks(s->keeper);
     uint32_t index = check_table_find(checks, r->check);
     SIM_REQUIRE(s, index != CHECK_ROW_NONE && check_table_at(checks, index)->revision >= s->revision[r->check],
-                "SI-12: after the restart the keeper does not know the definition of check-%u under which it stored results", r->check);
+                "SI-12: after the restart the keeper does not know the definition of check-%u under which it stored results",
+                r->check);
     const struct check_row *c = check_table_at(checks, index);
     bool same = pair->known && pair->job == r->job && pair->policy == c->policy && r->generation_counted == row->generation;
     if (same && r->clock_boot == s->clock_boot && r->flags == 0 && memcmp(r->digest, c->digest, 32) == 0)
-        SIM_REQUIRE(s, pair->issued_ms == r->dated_ms || (pair->issued_ms > r->dated_ms && pair->outcome == SP_OUTCOME_FAIL && pair->up == 0),
+        SIM_REQUIRE(s,
+                    pair->issued_ms == r->dated_ms ||
+                        (pair->issued_ms > r->dated_ms && pair->outcome == SP_OUTCOME_FAIL && pair->up == 0),
                     "SI-6: after the restart the stored result of job %" PRIx64 " is not in effect", r->job);
 }
 
@@ -238,7 +254,8 @@ void sim_ref_restored(struct sim *s)
             bool over = newest != UINT32_MAX && ((pair == NULL && (former || row->state == SP_NODE_STATE_RETIRED)) ||
                                                  (pair != NULL && pair->job == 0 && former));
             SIM_REQUIRE(s, newest == UINT32_MAX || over || (pair != NULL && pair->job >= s->runs[newest].job),
-                        "SI-6: after the restart the keeper does not know job %" PRIx64 " which it had stored", s->runs[newest].job);
+                        "SI-6: after the restart the keeper does not know job %" PRIx64 " which it had stored",
+                        s->runs[newest].job);
             if (newest != UINT32_MAX && !over)
                 restored(s, row, pair, &s->runs[newest]);
         }
@@ -257,7 +274,8 @@ static void look(const struct sim *s, struct sim_found *f, const struct check_ro
     memcpy(f->digest, c->digest, 32);
     for (uint32_t i = f->newest; i != UINT32_MAX; i = s->runs[i].previous) {
         const struct sim_run *r = &s->runs[i];
-        if (r->flags != 0 || r->generation_counted != generation || r->order < s->reborn[r->node] || r->clock_boot != s->clock_boot || memcmp(r->digest, c->digest, 32) != 0)
+        if (r->flags != 0 || r->generation_counted != generation || r->order < s->reborn[r->node] ||
+            r->clock_boot != s->clock_boot || memcmp(r->digest, c->digest, 32) != 0)
             continue;
         if (r->outcome == SP_OUTCOME_FAIL && !r->is_void)
             return;
@@ -311,7 +329,8 @@ bool sim_ref_demands(const struct sim *s, uint32_t node, uint32_t pool)
     uint32_t good = 0;
     bool wide = s->store.pool_variant[1] == 0; /* two of three, a warn will do */
     for (uint32_t c = 2; c <= 4; c++)
-        good += s->check[c].stage == SP_STAGE_ENFORCING && (s->bad[node][c] == SP_OUTCOME_PASS || (wide && s->bad[node][c] == SP_OUTCOME_WARN));
+        good += s->check[c].stage == SP_STAGE_ENFORCING &&
+                (s->bad[node][c] == SP_OUTCOME_PASS || (wide && s->bad[node][c] == SP_OUTCOME_WARN));
     return good >= (wide ? 2 : 3);
 }
 
@@ -347,11 +366,12 @@ static void check_reader(struct sim *s, uint32_t process)
         if (!a.member)
             continue;
         uint32_t n = e->key[0], p = e->pool[0] == 't' ? 0 : 1;
-        SIM_REQUIRE(s, domain_of(s, r->boot) != s->clock_boot || keeper_ms < e->until_ms, "SI-2: %s trusts node-%u beyond its lifetime",
-                    s->process[process].name, n);
+        SIM_REQUIRE(s, domain_of(s, r->boot) != s->clock_boot || keeper_ms < e->until_ms,
+                    "SI-2: %s trusts node-%u beyond its lifetime", s->process[process].name, n);
         uint64_t ago = s->now_us - s->visible_us[n][p];
         SIM_REQUIRE(s, s->visible_us[n][p] != 0 && ago <= SIM_STALE_MS * 1001ull + 2000,
-                    "SI-1: %s trusts node-%u in pool %u, which left it %" PRIu64 " ms ago", s->process[process].name, n, p, ago / 1000);
+                    "SI-1: %s trusts node-%u in pool %u, which left it %" PRIu64 " ms ago", s->process[process].name, n, p,
+                    ago / 1000);
     }
 }
 
@@ -361,8 +381,8 @@ static void check_definitions(struct sim *s)
     const struct check_table *checks = keeper_core_checks(s->keeper);
     for (uint32_t i = 0; i < checks->count; i++) {
         const struct check_row *c = check_table_at(checks, i);
-        SIM_REQUIRE(s, c->revision >= s->in_force[c->id], "SI-12: revision %u of check-%u is in force again after %u", c->revision, c->id,
-                    s->in_force[c->id]);
+        SIM_REQUIRE(s, c->revision >= s->in_force[c->id], "SI-12: revision %u of check-%u is in force again after %u", c->revision,
+                    c->id, s->in_force[c->id]);
         s->in_force[c->id] = c->revision;
     }
 }
@@ -377,7 +397,8 @@ static void check_keeper(struct sim *s)
             keeper_core_view(s->keeper, node_registry_at(keeper_core_nodes(s->keeper), n), p, now_ms, &v);
             s->transitions += v.member != s->visible[n][p];
             if (v.member) {
-                SIM_REQUIRE(s, sim_ref_allows(s, n, p, now_ms), "SI-1/2/3: node-%u is in pool %u and the reference forbids it (%s)", n, p, s->where);
+                SIM_REQUIRE(s, sim_ref_allows(s, n, p, now_ms), "SI-1/2/3: node-%u is in pool %u and the reference forbids it (%s)",
+                            n, p, s->where);
                 sim_bridge_check(s, node_registry_at(keeper_core_nodes(s->keeper), n));
                 SIM_REQUIRE(s, v.until_ms > now_ms, "SI-2: node-%u in pool %u beyond its lifetime", n, p);
                 if (!s->visible[n][p])
@@ -404,13 +425,13 @@ static void final_at(struct sim *s, uint32_t n, uint32_t p)
     const char *pool = keeper_core_pool(s->keeper, p)->name;
     const struct node_row *row = node_registry_at(keeper_core_nodes(s->keeper), n);
     keeper_core_view(s->keeper, row, p, sp_mono_ms(sim_clock(s, SIM_KEEPER).mono), &v);
-    SIM_REQUIRE(s, v.member == truth, "SI-14: faults ended long ago, node-%u in pool %u: keeper says %d (why %u), truth %d", n, p, v.member,
-                v.verdict.why, truth);
+    SIM_REQUIRE(s, v.member == truth, "SI-14: faults ended long ago, node-%u in pool %u: keeper says %d (why %u), truth %d", n, p,
+                v.member, v.verdict.why, truth);
     for (uint32_t i = 0; i < SIM_READERS; i++) {
         struct reader_answer a;
         reader_core_lookup(&s->reader[i], sim_clock(s, SIM_READER + i).mono, sp_str_of(row->name), NULL, sp_str_of(pool), &a);
-        SIM_REQUIRE(s, a.member == truth, "SI-14: faults ended long ago, node-%u in pool %u: reader-%u says %d (%s), truth %d", n, p, i + 1,
-                    a.member, a.why, truth);
+        SIM_REQUIRE(s, a.member == truth, "SI-14: faults ended long ago, node-%u in pool %u: reader-%u says %d (%s), truth %d", n,
+                    p, i + 1, a.member, a.why, truth);
     }
 }
 

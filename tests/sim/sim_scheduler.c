@@ -17,11 +17,18 @@ static void define(struct sim *s, uint32_t i)
 void sim_scheduler_start(struct sim *s)
 {
     struct sp_now now = sim_clock(s, SIM_SCHEDULER);
-    struct scheduler_core_options o = {.seed = {3}, .boot = s->process[SIM_SCHEDULER].boot, .epoch = ++s->scheduler_epoch,
-                                       .pairs_max = SIM_NODES * SIM_CHECKS * 2, .batch_jobs = 8, .batch_bytes = 65536, .attempts_max = 3,
-                                       .grace_ms = 500, .clock_lost_ms = 8000,
+    struct scheduler_core_options o = {.seed = {3},
+                                       .boot = s->process[SIM_SCHEDULER].boot,
+                                       .epoch = ++s->scheduler_epoch,
+                                       .pairs_max = SIM_NODES * SIM_CHECKS * 2,
+                                       .batch_jobs = 8,
+                                       .batch_bytes = 65536,
+                                       .attempts_max = 3,
+                                       .grace_ms = 500,
+                                       .clock_lost_ms = 8000,
                                        .mac = {sim_mac, (void *)(uintptr_t)ticket_key},
-                                       .digest = {sim_mac, (void *)(uintptr_t)sim_digest_key}, .random = {sim_random, s}};
+                                       .digest = {sim_mac, (void *)(uintptr_t)sim_digest_key},
+                                       .random = {sim_random, s}};
     free(s->scheduler_fx.arena);
     s->scheduler_fx.arena = malloc(SCHEDULER_CORE_ARENA_BYTES);
     SIM_REQUIRE(s, s->scheduler_fx.arena != NULL && scheduler_core_init(s->scheduler, &o, now), "scheduler does not start");
@@ -61,7 +68,8 @@ static void perform(struct sim *s)
             }
             if (fx->batch == SCHEDULER_CORE_NO_BATCH)
                 continue;
-            sent_event = (struct scheduler_core_event){.kind = SCHEDULER_EV_SENT, .now = sim_clock(s, SIM_SCHEDULER),
+            sent_event = (struct scheduler_core_event){.kind = SCHEDULER_EV_SENT,
+                                                       .now = sim_clock(s, SIM_SCHEDULER),
                                                        .u.sent = {fx->batch, sent, s->process[SIM_SCHEDULER].sequence}};
             (void)scheduler_core_step(s->scheduler, &sent_event, &s->scheduler_fx); /* adds no effects */
         }
@@ -84,7 +92,9 @@ void sim_scheduler_wake(struct sim *s)
 {
     struct scheduler_core_event e = {.kind = SCHEDULER_EV_TICK};
     step(s, &e);
-    if (!s->stop_faults && sim_chance(s, s->knobs.operator_act)) { /* a definition changes: another digest, or another maximum age or count of passes only */
+    if (!s->stop_faults &&
+        sim_chance(
+            s, s->knobs.operator_act)) { /* a definition changes: another digest, or another maximum age or count of passes only */
         uint32_t i = 1 + (uint32_t)sim_below(s, SIM_CHECKS);
         struct check_def *c = &s->check[i];
         c->revision++;
@@ -148,7 +158,8 @@ void sim_scheduler_message(struct sim *s, const struct sp_envelope *e, uint32_t 
         return;
     }
     (void)sp_str_copy(from, sizeof from, e->sender);
-    struct scheduler_core_event m = {.kind = SCHEDULER_EV_MESSAGE,
-                                     .u.message = {e->type, s->process[sender].role, 0, from, (const uint8_t *)e->body.p, e->body.n}};
+    struct scheduler_core_event m = {
+        .kind = SCHEDULER_EV_MESSAGE,
+        .u.message = {e->type, s->process[sender].role, 0, from, (const uint8_t *)e->body.p, e->body.n}};
     step(s, &m);
 }

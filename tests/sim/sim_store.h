@@ -37,7 +37,7 @@ struct sim_store {
     uint32_t instance_worker[SIM_NODES + 1];
     bool node_dirty[SIM_NODES + 1];
     char name[SIM_NODES + 1][NODE_NAME_BYTES_MAX + 1];
-    uint8_t cause[SIM_NODES + 1]; /* enum inventory_cause */
+    uint8_t cause[SIM_NODES + 1];    /* enum inventory_cause */
     uint8_t pool_variant[SIM_POOLS]; /* policies the administrator switches between */
     struct sp_buf record[SIM_NODES + 1], record_open[SIM_NODES + 1];
     bool record_dirty[SIM_NODES + 1];

@@ -38,7 +38,11 @@ static void collect(struct sim *s, uint32_t process, const struct worker_slot *s
 {
     struct sim_worker *w = worker(s, process);
     struct sp_packer pack;
-    struct rec_result r = {.ticket = slot->ticket, .outcome = outcome, .reason = reason, .detail = sp_str_of("sim"), .trace = slot->trace,
+    struct rec_result r = {.ticket = slot->ticket,
+                           .outcome = outcome,
+                           .reason = reason,
+                           .detail = sp_str_of("sim"),
+                           .trace = slot->trace,
                            .instance = sim_ref_executed(s, slot->ticket, outcome)};
     sp_packer_init(&pack, w->collected + w->collected_bytes, sizeof w->collected - w->collected_bytes);
     SIM_REQUIRE(s, rec_result_put(&pack, &r) == SP_OK, "result does not fit");
@@ -59,7 +63,8 @@ static void send_due(struct sim *s, uint32_t process)
             i++;
         SIM_REQUIRE(s, i < w->outbox_count, "SI-6: an unacknowledged batch is no longer in the outbox");
         struct sp_packer pack;
-        struct msg_result_batch m = {.boot = w->numbering, .batch = batch, .results = {w->outbox[i].results, w->outbox[i].bytes, w->outbox[i].count}};
+        struct msg_result_batch m = {
+            .boot = w->numbering, .batch = batch, .results = {w->outbox[i].results, w->outbox[i].bytes, w->outbox[i].count}};
         sp_packer_init(&pack, body, sizeof body);
         SIM_REQUIRE(s, msg_result_batch_encode(&pack, &m) == SP_OK, "ResultBatch");
         if (!sim_send(s, process, SP_MSG_RESULT_BATCH, "", 0, 0, body, sp_packer_bytes(&pack)))
@@ -76,7 +81,8 @@ static void flush(struct sim *s, uint32_t process)
         uint8_t *copy = malloc(w->collected_bytes);
         SIM_REQUIRE(s, w->outbox != NULL && copy != NULL, "no memory");
         memcpy(copy, w->collected, w->collected_bytes);
-        w->outbox[w->outbox_count++] = (struct sim_outbox){++w->outbox_next, copy, w->collected_bytes, w->collected_count, s->now_us};
+        w->outbox[w->outbox_count++] =
+            (struct sim_outbox){++w->outbox_next, copy, w->collected_bytes, w->collected_count, s->now_us};
         struct resend_place place = {.sequence = w->outbox_next, .bytes = w->collected_bytes, .results = w->collected_count};
         (void)resend_add(&w->resend, &place);
         w->collected_bytes = w->collected_count = 0;
@@ -102,7 +108,10 @@ static void start(struct sim *s, uint32_t process, uint32_t slot)
         run += sim_below(s, 1500000); /* now and then beyond its deadline */
     if (!s->stop_faults && sim_chance(s, 30))
         run = 5000000; /* hangs */
-    struct sim_event e = {.kind = SIM_FINISH, .to = process, .life = s->process[process].life, .slot = slot,
+    struct sim_event e = {.kind = SIM_FINISH,
+                          .to = process,
+                          .life = s->process[process].life,
+                          .slot = slot,
                           .conn = (uint32_t)worker_core_slot(worker(s, process)->core, slot)->job};
     (void)sim_schedule(s, s->now_us + run, &e);
 }
@@ -201,9 +210,16 @@ enum sp_rc worker_on_job_batch(struct worker_in *in, struct msg_job_batch *m)
             continue;
         const struct sp_ticket_job about = {job.node, job.address, job.checkpoint, job.timeout_ms};
         struct worker_event ev = {.kind = WORKER_EV_JOB,
-                                  .u.job = {.timeout_ms = job.timeout_ms, .expires_ms = m->expires_ms, .lease = t.slot, .job = t.job,
-                                            .trace = in->e->sequence, .ticket = job.ticket, .digest = t.digest, .node = job.node,
-                                            .address = job.address, .checkpoint = job.checkpoint,
+                                  .u.job = {.timeout_ms = job.timeout_ms,
+                                            .expires_ms = m->expires_ms,
+                                            .lease = t.slot,
+                                            .job = t.job,
+                                            .trace = in->e->sequence,
+                                            .ticket = job.ticket,
+                                            .digest = t.digest,
+                                            .node = job.node,
+                                            .address = job.address,
+                                            .checkpoint = job.checkpoint,
                                             .changed = !sp_ticket_is_about(&t, &about, &digest)}};
         step(in->s, in->process, &ev);
     }

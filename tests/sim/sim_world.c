@@ -198,7 +198,8 @@ static void plan_fault(struct sim *s)
 static void overhear(struct sim *s, const struct sim_event *e)
 {
     struct sp_envelope envelope; /* policies are worth more to them than anything else */
-    bool policy = e->to == SIM_KEEPER && sp_envelope_decode(e->frame, e->bytes, &envelope) == SP_OK && envelope.type == SP_MSG_CHECK_SET;
+    bool policy =
+        e->to == SIM_KEEPER && sp_envelope_decode(e->frame, e->bytes, &envelope) == SP_OK && envelope.type == SP_MSG_CHECK_SET;
     if (!sim_chance(s, policy ? 300 : 20))
         return;
     uint32_t at = s->liar_count < SP_COUNT(s->liar_frames) ? s->liar_count++ : (uint32_t)sim_below(s, SP_COUNT(s->liar_frames));
@@ -219,8 +220,8 @@ static void greet(struct sim *s, uint32_t process)
 static void refused(struct sim *s, uint32_t process, const struct sp_envelope *e)
 {
     struct msg_refused m;
-    if (msg_refused_decode((const uint8_t *)e->body.p, e->body.n, &m) != SP_OK || m.code != SP_REFUSAL_NOT_READY || m.type == SP_MSG_HELLO ||
-        !s->process[process].up)
+    if (msg_refused_decode((const uint8_t *)e->body.p, e->body.n, &m) != SP_OK || m.code != SP_REFUSAL_NOT_READY ||
+        m.type == SP_MSG_HELLO || !s->process[process].up)
         return;
     s->process[process].up = false;
     if (process == SIM_SCHEDULER)
@@ -240,7 +241,8 @@ static void receive(struct sim *s, const struct sim_event *e)
     uint32_t sender = sim_process_of(s, envelope.sender);
     if (sender == SIM_PROCESSES || (sender == SIM_LIAR && s->liar_revoked))
         return;
-    if (sp_envelope_admit(&envelope, s->process[sender].role, p->role, &info) != SP_REFUSAL_NONE || !sim_seal_fits(s, &envelope, sender))
+    if (sp_envelope_admit(&envelope, s->process[sender].role, p->role, &info) != SP_REFUSAL_NONE ||
+        !sim_seal_fits(s, &envelope, sender))
         return;
     if (envelope.type == SP_MSG_REFUSED)
         refused(s, e->to, &envelope);
@@ -380,7 +382,8 @@ void sim_check(struct sim *s)
     }
     for (uint32_t i = 0; i < SIM_WORKERS; i++)
         if (s->process[SIM_WORKER + i].alive && s->steps % 64 == 0) {
-            SIM_REQUIRE(s, s->worker[i].outbox_count <= SIM_OUTBOX_MAX, "SI-11: worker-%u keeps %u batches", i + 1, s->worker[i].outbox_count);
+            SIM_REQUIRE(s, s->worker[i].outbox_count <= SIM_OUTBOX_MAX, "SI-11: worker-%u keeps %u batches", i + 1,
+                        s->worker[i].outbox_count);
             worker_core_check(s->worker[i].core);
             resend_check(&s->worker[i].resend);
         }
@@ -408,8 +411,12 @@ void sim_calm(struct sim *s)
 static void init_process(struct sim *s, uint32_t i, const char *name, uint8_t role)
 {
     struct sim_process *p = &s->process[i];
-    *p = (struct sim_process){.id = i, .role = role, .wake = SP_HEAP_NONE, .offset_us = 1000000 + sim_below(s, 1000000000),
-                              .drift_ppm = (int64_t)sim_below(s, 200) - 100, .key = {sp_rng_next(&s->rng), sp_rng_next(&s->rng)}};
+    *p = (struct sim_process){.id = i,
+                              .role = role,
+                              .wake = SP_HEAP_NONE,
+                              .offset_us = 1000000 + sim_below(s, 1000000000),
+                              .drift_ppm = (int64_t)sim_below(s, 200) - 100,
+                              .key = {sp_rng_next(&s->rng), sp_rng_next(&s->rng)}};
     (void)snprintf(p->name, sizeof p->name, "%s", name);
 }
 
@@ -419,12 +426,20 @@ static void init_checks(struct sim *s)
     for (uint32_t i = 1; i <= SIM_CHECKS; i++) {
         struct check_def *c = &s->check[i];
         struct sp_packer w;
-        *c = (struct check_def){.id = i, .revision = 1, .adapter = "tpm", .profile = "normal", .timeout_ms = 1000, .max_age_ms = SIM_MAX_AGE_MS,
-                                .rise = (uint16_t)(i == 2 ? 2 : 1), .fall = 1, .retries = 1, .enabled = true,
+        *c = (struct check_def){.id = i,
+                                .revision = 1,
+                                .adapter = "tpm",
+                                .profile = "normal",
+                                .timeout_ms = 1000,
+                                .max_age_ms = SIM_MAX_AGE_MS,
+                                .rise = (uint16_t)(i == 2 ? 2 : 1),
+                                .fall = 1,
+                                .retries = 1,
+                                .enabled = true,
                                 .stage = i == 4 ? SP_STAGE_SHADOW : SP_STAGE_ENFORCING};
         (void)snprintf(c->name, sizeof c->name, "check-%u", i);
-        struct rec_definition_body body = {.check = sp_str_of(c->name), .revision = 1, .adapter = sp_str_of("tpm"), .params = sp_str_of("{}"),
-                                           .timeout_ms = 1000};
+        struct rec_definition_body body = {
+            .check = sp_str_of(c->name), .revision = 1, .adapter = sp_str_of("tpm"), .params = sp_str_of("{}"), .timeout_ms = 1000};
         sp_packer_init(&w, s->definition[i], sizeof s->definition[i]);
         SIM_REQUIRE(s, rec_definition_body_put(&w, &body) == SP_OK, "definition");
         c->body = s->definition[i];
@@ -466,8 +481,9 @@ void sim_init(struct sim *s, uint64_t seed, uint64_t steps)
     s->scheduler = calloc(1, sizeof *s->scheduler);
     s->runs = calloc(SIM_RUNS_MAX, sizeof *s->runs);
     sp_map_init(&s->run_by_job);
-    SIM_REQUIRE(s, s->scheduler != NULL && s->runs != NULL && sp_heap_init(&s->heap, SIM_EVENTS_MAX) && keeper_effects_init(&s->keeper_fx),
-                "no memory");
+    SIM_REQUIRE(
+        s, s->scheduler != NULL && s->runs != NULL && sp_heap_init(&s->heap, SIM_EVENTS_MAX) && keeper_effects_init(&s->keeper_fx),
+        "no memory");
     for (uint32_t i = 0; i < SIM_EVENTS_MAX; i++)
         s->events[i].next_free = i + 1 < SIM_EVENTS_MAX ? i + 1 : SP_HEAP_NONE;
     for (uint32_t n = 0; n <= SIM_NODES; n++)

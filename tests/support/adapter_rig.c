@@ -55,7 +55,7 @@ static void on_finish(void *self, struct sp_adapter_job *job, const struct sp_ad
     struct rig *rig = self;
     struct rig_job *j = &rig->row[job->slot];
     SP_ASSERT(job == &j->job);
-    SP_ASSERT(!j->result.cancelled);     /* a result after cancel() */
+    SP_ASSERT(!j->result.cancelled);      /* a result after cancel() */
     SP_ASSERT(j->result.finishes++ == 0); /* a second result */
     SP_ASSERT(r->outcome <= SP_OUTCOME_LAST && r->reason <= SP_REASON_LAST);
     SP_ASSERT(r->checkpoint_len <= SP_ADAPTER_CHECKPOINT_MAX);
@@ -76,7 +76,8 @@ static void on_finish(void *self, struct sp_adapter_job *job, const struct sp_ad
 
 /* ---- attester -------------------------------------------------------------------------------------------------- */
 
-static void on_ask(void *self, const struct sp_adapter_job *job, struct sp_adapter_ask *ask, const struct sp_adapter_question *question)
+static void on_ask(void *self, const struct sp_adapter_job *job, struct sp_adapter_ask *ask,
+                   const struct sp_adapter_question *question)
 {
     struct rig *rig = self;
     uint32_t i = 0;

@@ -34,13 +34,13 @@ struct rig_question {
     const uint8_t *nonce; /* 32 bytes */
 };
 struct rig_answer {
-    bool silent;        /* nothing comes, for ever */
-    uint16_t reason;    /* not ok: the question ends with it */
+    bool silent;     /* nothing comes, for ever */
+    uint16_t reason; /* not ok: the question ends with it */
     const char *detail;
     const struct sp_adapter_identity *who;
     const uint8_t *bytes; /* lent until the next answer */
     size_t n;
-    size_t part;        /* bytes of one part; 0: all at once */
+    size_t part; /* bytes of one part; 0: all at once */
 };
 /* Fills *out, which is zeroed. Called from the loop, never from within ask(). */
 typedef void rig_attester(void *arg, const struct rig_question *question, struct rig_answer *out);

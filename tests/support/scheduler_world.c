@@ -8,9 +8,9 @@
 #include "sp_rng.h"
 
 #define KEEPER_BOOT 77u
-#define CLOCK_BOOT 99u
-#define START_US 1000000000ull
-#define WALL_MS 1767225600000ull /* 2026-01-01, a Thursday */
+#define CLOCK_BOOT  99u
+#define START_US    1000000000ull
+#define WALL_MS     1767225600000ull /* 2026-01-01, a Thursday */
 
 static struct sp_rng rng = {42};
 
@@ -36,9 +36,18 @@ static const struct sp_mac world_mac = {mac, NULL};
 struct scheduler_world *scheduler_world_new(uint32_t pairs_max)
 {
     struct scheduler_world *w = calloc(1, sizeof *w);
-    struct scheduler_core_options o = {.seed = {5, 4, 3}, .boot = 11, .epoch = 1, .pairs_max = pairs_max, .batch_jobs = 512,
-                                       .batch_bytes = 512u << 10, .attempts_max = 4, .grace_ms = 1000, .clock_lost_ms = 15000,
-                                       .mac = world_mac, .digest = {mac, NULL}, .random = {fill, NULL}};
+    struct scheduler_core_options o = {.seed = {5, 4, 3},
+                                       .boot = 11,
+                                       .epoch = 1,
+                                       .pairs_max = pairs_max,
+                                       .batch_jobs = 512,
+                                       .batch_bytes = 512u << 10,
+                                       .attempts_max = 4,
+                                       .grace_ms = 1000,
+                                       .clock_lost_ms = 15000,
+                                       .mac = world_mac,
+                                       .digest = {mac, NULL},
+                                       .random = {fill, NULL}};
     SP_ASSERT(w != NULL);
     w->now = (struct sp_now){{START_US}, {WALL_MS}};
     w->fx.arena = malloc(SCHEDULER_CORE_ARENA_BYTES);
@@ -216,17 +225,23 @@ enum sp_rc scheduler_world_credit(struct scheduler_world *w, const char *adapter
 enum sp_rc scheduler_world_nodes(struct scheduler_world *w, uint64_t version, uint64_t base, uint32_t first, uint32_t count)
 {
     enum sp_rc rc = SP_OK;
-    for (uint32_t from = first, part = 0; rc == SP_OK && (from < first + count || part == 0); from += MSG_NODE_SET_NODES_MAX, part++) {
+    for (uint32_t from = first, part = 0; rc == SP_OK && (from < first + count || part == 0);
+         from += MSG_NODE_SET_NODES_MAX, part++) {
         struct sp_packer p = packer(w);
         uint32_t to = from + MSG_NODE_SET_NODES_MAX < first + count ? from + MSG_NODE_SET_NODES_MAX : first + count;
-        struct msg_node_set m = {.boot = KEEPER_BOOT + w->says_start, .version = version, .base = base, .part = part, .last = to == first + count};
+        struct msg_node_set m = {
+            .boot = KEEPER_BOOT + w->says_start, .version = version, .base = base, .part = part, .last = to == first + count};
         rc = msg_node_set_begin(&p, &m);
         for (uint32_t i = from; i < to && rc == SP_OK; i++) {
             char name[32], labels[64];
             uint8_t key[16] = {7, (uint8_t)i, (uint8_t)(i >> 8), (uint8_t)(i >> 16)};
             (void)snprintf(name, sizeof name, "n%u", i);
             (void)snprintf(labels, sizeof labels, "rack=r%u,zone=z%u", i % 4, i % 3);
-            struct rec_node_info n = {.id = i + 1, .generation = 1, .key = key, .name = sp_str_of(name), .address = sp_str_of(""),
+            struct rec_node_info n = {.id = i + 1,
+                                      .generation = 1,
+                                      .key = key,
+                                      .name = sp_str_of(name),
+                                      .address = sp_str_of(""),
                                       .labels = sp_str_of(labels)};
             rc = rec_node_info_put(&p, &n);
         }
@@ -302,8 +317,15 @@ enum sp_rc scheduler_world_profile(struct scheduler_world *w, const char *name, 
 struct check_def scheduler_world_def(const char *name, const char *profile, const char *selector)
 {
     static const uint8_t body[] = {0x90};
-    struct check_def d = {.revision = 1, .timeout_ms = 2000, .max_age_ms = 300000, .rise = 1, .fall = 1, .stage = SP_STAGE_ENFORCING,
-                          .enabled = true, .body = body, .body_bytes = sizeof body};
+    struct check_def d = {.revision = 1,
+                          .timeout_ms = 2000,
+                          .max_age_ms = 300000,
+                          .rise = 1,
+                          .fall = 1,
+                          .stage = SP_STAGE_ENFORCING,
+                          .enabled = true,
+                          .body = body,
+                          .body_bytes = sizeof body};
     (void)snprintf(d.name, sizeof d.name, "%s", name);
     (void)snprintf(d.profile, sizeof d.profile, "%s", profile);
     (void)snprintf(d.selector, sizeof d.selector, "%s", selector);

@@ -27,8 +27,8 @@ struct scheduler_world {
     uint32_t job_count;
     uint16_t sent[SCHEDULER_WORLD_SENT_MAX]; /* types of other messages sent */
     uint32_t sent_count;
-    uint64_t stored_epoch; /* last STORE effect */
-    bool unsendable;       /* job batches do not leave */
+    uint64_t stored_epoch;       /* last STORE effect */
+    bool unsendable;             /* job batches do not leave */
     uint8_t last_body[1u << 20]; /* of the last message that is no batch */
     uint32_t last_bytes;
     char last_dest[65];

@@ -17,8 +17,12 @@
 #define RIG_LONG_MS 60000u
 
 static const struct bus_rig_client fleet[] = {
-    {"scheduler", SP_ROLE_SCHEDULER, NULL, NULL}, {"keeper", SP_ROLE_KEEPER, NULL, NULL}, {"w0", SP_ROLE_WORKER, "*", NULL},
-    {"w1", SP_ROLE_WORKER, "*", NULL},            {"w2", SP_ROLE_WORKER, "*", NULL},      {"w3", SP_ROLE_WORKER, "*", NULL},
+    {"scheduler", SP_ROLE_SCHEDULER, NULL, NULL},
+    {"keeper", SP_ROLE_KEEPER, NULL, NULL},
+    {"w0", SP_ROLE_WORKER, "*", NULL},
+    {"w1", SP_ROLE_WORKER, "*", NULL},
+    {"w2", SP_ROLE_WORKER, "*", NULL},
+    {"w3", SP_ROLE_WORKER, "*", NULL},
 };
 
 static void send(struct sp_bus *bus, uint16_t type, const char *dest, const struct sp_packer *w)
@@ -68,11 +72,13 @@ static void scheduler_on_message(void *self, const struct sp_bus_message *messag
         while (rec_returned_next(&back.jobs, &r)) {
             w->returned++;
         }
-    } else if (message->type == SP_MSG_DEFINITION_GET && msg_definition_get_decode(message->body, message->body_bytes, &get) == SP_OK) {
+    } else if (message->type == SP_MSG_DEFINITION_GET &&
+               msg_definition_get_decode(message->body, message->body_bytes, &get) == SP_OK) {
         w->gets++;
         for (unsigned i = 0; i < w->definitions; i++) {
             if (memcmp(w->definition[i].digest, get.digest, 32) == 0) {
-                struct msg_definition m = {.digest = get.digest, .body = sp_str_bytes(w->definition[i].body, w->definition[i].bytes)};
+                struct msg_definition m = {.digest = get.digest,
+                                           .body = sp_str_bytes(w->definition[i].body, w->definition[i].bytes)};
                 uint8_t *body = sp_bus_body(w->scheduler, &room);
                 sp_packer_init(&p, body, room);
                 SP_ASSERT(msg_definition_encode(&p, &m) == SP_OK);
@@ -231,8 +237,11 @@ int worker_rig_stop(struct worker_rig *w, unsigned n, int signo)
 unsigned worker_rig_define(struct worker_rig *w, const char *adapter, const char *params)
 {
     SP_ASSERT(w->definitions < WORKER_RIG_DEFINITIONS);
-    struct rec_definition_body b = {.check = sp_str_of("check"), .revision = w->definitions + 1, .adapter = sp_str_of(adapter),
-                                    .params = sp_str_of(params), .timeout_ms = 10000};
+    struct rec_definition_body b = {.check = sp_str_of("check"),
+                                    .revision = w->definitions + 1,
+                                    .adapter = sp_str_of(adapter),
+                                    .params = sp_str_of(params),
+                                    .timeout_ms = 10000};
     struct sp_packer p;
     unsigned at = w->definitions++;
     sp_packer_init(&p, w->definition[at].body, sizeof w->definition[at].body);
@@ -286,13 +295,15 @@ unsigned worker_rig_send(struct worker_rig *w, unsigned definition, unsigned cou
     sp_packer_init(&p, body, room);
     SP_ASSERT(msg_job_batch_begin(&p, &m) == SP_OK);
     for (unsigned i = 0; i < count; i++) {
-        struct sp_ticket t = {.attempt = 1, .check = 1, .node = i, .job = ++w->jobs, .epoch = 1, .life_ms = 60000, .slot = (uint32_t)w->jobs};
+        struct sp_ticket t = {
+            .attempt = 1, .check = 1, .node = i, .job = ++w->jobs, .epoch = 1, .life_ms = 60000, .slot = (uint32_t)w->jobs};
         uint8_t ticket[SP_TICKET_BYTES];
         char node[24];
         SP_ASSERT(w->jobs <= WORKER_RIG_JOBS);
         memcpy(t.digest, w->definition[definition].digest, sizeof t.digest);
         (void)snprintf(node, sizeof node, "node-%u", i);
-        struct rec_job job = {.ticket = ticket, .timeout_ms = timeout_ms, .node = sp_str_of(node), .address = sp_str_of("127.0.0.1")};
+        struct rec_job job = {
+            .ticket = ticket, .timeout_ms = timeout_ms, .node = sp_str_of(node), .address = sp_str_of("127.0.0.1")};
         const struct sp_ticket_job about = {job.node, job.address, job.checkpoint, job.timeout_ms};
         sp_ticket_subject(&about, &digest, t.subject);
         sp_ticket_seal(&t, &mac, ticket);

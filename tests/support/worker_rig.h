@@ -7,7 +7,7 @@
 #include "bus_rig.h"
 #include "sp_ticket.h"
 
-#define WORKER_RIG_JOBS 4194304u
+#define WORKER_RIG_JOBS        4194304u
 #define WORKER_RIG_DEFINITIONS 8u
 #define WORKER_RIG_LIVES       16u /* starts of workers in one test */
 

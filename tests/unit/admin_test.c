@@ -128,7 +128,8 @@ static void checks_live_through_a_restart(void **state)
 {
     (void)state;
     ask("profile.put", "{\"name\":\"p\",\"period\":\"5s\"}", SP_REFUSAL_NONE);
-    ask("check.put", "{\"name\":\"c1\",\"adapter\":\"exec\",\"profile\":\"p\",\"params\":{\"command\":\"/bin/true\"}}", SP_REFUSAL_NONE);
+    ask("check.put", "{\"name\":\"c1\",\"adapter\":\"exec\",\"profile\":\"p\",\"params\":{\"command\":\"/bin/true\"}}",
+        SP_REFUSAL_NONE);
     ask("check.put", "{\"name\":\"c2\",\"adapter\":\"http\",\"timeout\":\"3s\"}", SP_REFUSAL_NONE);
     ask("profile.select", "{\"all\":true,\"profile\":\"p\"}", SP_REFUSAL_NONE);
     ask("profile.select", "{\"check\":\"c1\",\"profile\":\"default\"}", SP_REFUSAL_NONE);
@@ -328,8 +329,10 @@ static void errors_name_the_file(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        T(checks_live_through_a_restart), T(revision_follows_the_digest), T(a_request_counts_once), T(dry_run_changes_nothing),
-        T(wrong_requests_say_why),        T(runs_and_pairs),              T(a_full_disk_changes_nothing), T(epoch_rises),
+        T(checks_live_through_a_restart), T(revision_follows_the_digest),
+        T(a_request_counts_once),         T(dry_run_changes_nothing),
+        T(wrong_requests_say_why),        T(runs_and_pairs),
+        T(a_full_disk_changes_nothing),   T(epoch_rises),
         T(errors_name_the_file),
     };
     if (sp_crypto_init() != SP_OK || !sp_log_level_set(NULL, SP_LOG_ERROR))

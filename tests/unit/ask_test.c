@@ -13,9 +13,9 @@
 
 #include "sp_assert.h"
 
-#define S 1000000u
+#define S      1000000u
 #define NUMBER 17u /* of a node, and */
-#define EPOCH 5u   /* as tickets have them */
+#define EPOCH  5u  /* as tickets have them */
 
 static struct ask_core c;
 static uint64_t now, sequence;
@@ -44,8 +44,15 @@ static int teardown(void **state)
 
 static uint32_t begin(const char *node, uint32_t generation)
 {
-    const struct ask_begin b = {.node = sp_str_of(node), .kind = sp_str_of("quote"), .args = sp_str_of("{}"), .nonce = nonce,
-                                .number = NUMBER, .generation = generation, .epoch = EPOCH, .deadline_us = now + 30 * S, .user = &c};
+    const struct ask_begin b = {.node = sp_str_of(node),
+                                .kind = sp_str_of("quote"),
+                                .args = sp_str_of("{}"),
+                                .nonce = nonce,
+                                .number = NUMBER,
+                                .generation = generation,
+                                .epoch = EPOCH,
+                                .deadline_us = now + 30 * S,
+                                .user = &c};
     uint32_t at = ask_core_begin(&c, &b, now);
     assert_int_not_equal(at, ASK_NONE);
     ask_core_check(&c);
@@ -63,8 +70,13 @@ static unsigned wants(void)
 static void identify(const char *node, uint32_t generation, enum sp_refusal code)
 {
     static uint8_t ak[60], ek[32];
-    struct msg_identity m = {.node = sp_str_of(node), .generation = generation, .code = (uint16_t)code, .attester = sp_str_of("a1"),
-                             .sign = sp_str_bytes(key, 32), .ak = sp_str_bytes(ak, sizeof ak), .ek = sp_str_bytes(ek, 32),
+    struct msg_identity m = {.node = sp_str_of(node),
+                             .generation = generation,
+                             .code = (uint16_t)code,
+                             .attester = sp_str_of("a1"),
+                             .sign = sp_str_bytes(key, 32),
+                             .ak = sp_str_bytes(ak, sizeof ak),
+                             .ek = sp_str_bytes(ek, 32),
                              .mode = SP_ENROLMENT_CERTIFIED};
     ask_core_identity(&c, &m);
     ask_core_check(&c);
@@ -100,8 +112,13 @@ static uint8_t bytes[1000];
 
 static struct msg_evidence part_of(uint32_t at, uint64_t offset, uint64_t total, size_t n)
 {
-    return (struct msg_evidence){.id = c.rows[at].id, .node = sp_str_of("node-1"), .kind = sp_str_of("quote"), .nonce = nonce,
-                                 .total = total, .offset = offset, .part = sp_str_bytes(bytes, n)};
+    return (struct msg_evidence){.id = c.rows[at].id,
+                                 .node = sp_str_of("node-1"),
+                                 .kind = sp_str_of("quote"),
+                                 .nonce = nonce,
+                                 .total = total,
+                                 .offset = offset,
+                                 .part = sp_str_bytes(bytes, n)};
 }
 
 static enum ask_verdict answer_from(const char *from, const uint8_t *sign, const struct msg_evidence *m)
@@ -299,7 +316,7 @@ static void the_keeper_is_asked_once_for_all(void **state)
     assert_int_equal(send_all(NULL), 0);
     now += ASK_KEEPER_US;
     ask_core_tick(&c, now);
-    assert_int_equal(wants(), 1); /* it was silent */
+    assert_int_equal(wants(), 1);           /* it was silent */
     identify("node-1", 2, SP_REFUSAL_NONE); /* of before: somebody plays an old answer */
     assert_int_equal(send_all(NULL), 0);
     identify("node-1", 3, SP_REFUSAL_NONE);
@@ -321,7 +338,7 @@ static void nobody_is_enrolled(void **state)
     identify("node-1", 3, SP_REFUSAL_NOT_FOUND);
     assert_int_equal(ended(NULL, 0), SP_REASON_NOT_ENROLLED);
     (void)begin("node-1", 3);
-    assert_int_equal(wants(), 1); /* at once, whatever it said before */
+    assert_int_equal(wants(), 1);           /* at once, whatever it said before */
     identify("node-1", 4, SP_REFUSAL_NONE); /* the node was enrolled anew since the job was issued */
     assert_int_equal(ended(NULL, 0), SP_REASON_STALE);
     (void)begin("node-1", 3);
@@ -329,7 +346,8 @@ static void nobody_is_enrolled(void **state)
     identify("node-1", 3, SP_REFUSAL_SCOPE);
     assert_int_equal(ended(NULL, 0), SP_REASON_REFUSED);
     key[0] = 7;
-    struct msg_identity half = {.node = sp_str_of("node-1"), .generation = 3, .attester = sp_str_of("a1"), .mode = SP_ENROLMENT_CERTIFIED};
+    struct msg_identity half = {
+        .node = sp_str_of("node-1"), .generation = 3, .attester = sp_str_of("a1"), .mode = SP_ENROLMENT_CERTIFIED};
     (void)begin("node-1", 3);
     (void)wants();
     ask_core_identity(&c, &half);
@@ -516,12 +534,20 @@ static void what_does_not_fit_the_wire(void **state)
     static char text[MSG_EVIDENCE_REQUEST_ARGS_MAX + 2];
     (void)state;
     memset(text, 'x', sizeof text - 1);
-    const struct ask_begin b = {.node = sp_str_of("node-1"), .kind = sp_str_of("quote"), .args = sp_str_of(text), .nonce = nonce,
-                                .deadline_us = now + S, .user = &c};
+    const struct ask_begin b = {.node = sp_str_of("node-1"),
+                                .kind = sp_str_of("quote"),
+                                .args = sp_str_of(text),
+                                .nonce = nonce,
+                                .deadline_us = now + S,
+                                .user = &c};
     assert_int_not_equal(ask_core_begin(&c, &b, now), ASK_NONE);
     assert_int_equal(ended(NULL, 0), SP_REASON_INTERNAL);
-    const struct ask_begin late = {.node = sp_str_of("node-1"), .kind = sp_str_of("quote"), .args = sp_str_of("{}"), .nonce = nonce,
-                                   .deadline_us = now, .user = &c};
+    const struct ask_begin late = {.node = sp_str_of("node-1"),
+                                   .kind = sp_str_of("quote"),
+                                   .args = sp_str_of("{}"),
+                                   .nonce = nonce,
+                                   .deadline_us = now,
+                                   .user = &c};
     assert_int_not_equal(ask_core_begin(&c, &late, now), ASK_NONE);
     assert_int_equal(ended(NULL, 0), SP_REASON_UNREACHABLE);
 }
@@ -565,8 +591,15 @@ static void identities_give_way(void **state)
 
 static uint32_t begin_as(uint32_t number, uint64_t epoch)
 {
-    const struct ask_begin b = {.node = sp_str_of("node-1"), .kind = sp_str_of("quote"), .args = sp_str_of("{}"), .nonce = nonce,
-                                .number = number, .generation = 3, .epoch = epoch, .deadline_us = now + 30 * S, .user = &c};
+    const struct ask_begin b = {.node = sp_str_of("node-1"),
+                                .kind = sp_str_of("quote"),
+                                .args = sp_str_of("{}"),
+                                .nonce = nonce,
+                                .number = number,
+                                .generation = 3,
+                                .epoch = epoch,
+                                .deadline_us = now + 30 * S,
+                                .user = &c};
     uint32_t at = ask_core_begin(&c, &b, now);
     assert_int_not_equal(at, ASK_NONE);
     ask_core_check(&c);

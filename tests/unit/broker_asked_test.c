@@ -71,8 +71,13 @@ static void answer_at(uint32_t conn, const char *dest, const char *node, uint64_
 {
     uint8_t buf[256];
     struct sp_packer body;
-    struct msg_evidence m = {
-        .id = id, .node = sp_str_of(node), .kind = sp_str_of("quote"), .nonce = nonce, .offset = offset, .total = 4, .part = sp_str_of("part")};
+    struct msg_evidence m = {.id = id,
+                             .node = sp_str_of(node),
+                             .kind = sp_str_of("quote"),
+                             .nonce = nonce,
+                             .offset = offset,
+                             .total = 4,
+                             .part = sp_str_of("part")};
 
     sp_packer_init(&body, buf, sizeof buf);
     assert_int_equal(msg_evidence_encode(&body, &m), SP_OK);
@@ -164,8 +169,8 @@ static void what_was_not_asked_for_goes_nowhere(void **state)
     for (unsigned i = 0; i < 50; i++)
         answer(CONN_A1, "w1", "node-1", i);
     ask(CONN_W1, "node-1", 7);
-    answer_at(CONN_A1, "w1", "node-1", 7, 4);  /* another part than asked */
-    answer(CONN_A1, "w2", "node-1", 7);        /* to somebody else */
+    answer_at(CONN_A1, "w1", "node-1", 7, 4); /* another part than asked */
+    answer(CONN_A1, "w2", "node-1", 7);       /* to somebody else */
     answer(CONN_A1, "nobody", "node-1", 7);
     answer(CONN_A1, NULL, "node-1", 7);
     answer(CONN_A1, "keeper", "node-1", 7);

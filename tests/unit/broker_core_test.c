@@ -13,11 +13,24 @@
 #include "broker_world.h"
 
 /* Connections 1 to 9 belong to roles 1 to 9; 10 is a second worker, 11 a second reader. */
-enum { CONN_SCHEDULER = 2, CONN_KEEPER, CONN_WORKER, CONN_OPERATOR, CONN_READER, CONN_ENROL, CONN_BRIDGE, CONN_ATTESTER, CONN_WORKER2, CONN_READER2, CONNS };
+enum {
+    CONN_SCHEDULER = 2,
+    CONN_KEEPER,
+    CONN_WORKER,
+    CONN_OPERATOR,
+    CONN_READER,
+    CONN_ENROL,
+    CONN_BRIDGE,
+    CONN_ATTESTER,
+    CONN_WORKER2,
+    CONN_READER2,
+    CONNS
+};
 
 static struct broker_world w;
 static uint32_t who[CONNS];
-static const char *const names[CONNS] = {"", "", "scheduler", "keeper", "w1", "admin", "r1", "enrol-1", "bridge-1", "a1", "w2", "r2"};
+static const char *const names[CONNS] = {"",   "",        "scheduler", "keeper", "w1", "admin",
+                                         "r1", "enrol-1", "bridge-1",  "a1",     "w2", "r2"};
 static const uint8_t roles[CONNS] = {0,
                                      0,
                                      SP_ROLE_SCHEDULER,
@@ -67,9 +80,9 @@ static void next_second(void)
 
 static bool is_handled_here(uint16_t type)
 {
-    static const uint16_t types[] = {SP_MSG_HELLO,      SP_MSG_HEARTBEAT, SP_MSG_CREDIT,        SP_MSG_BYE,
-                                     SP_MSG_STATS,      SP_MSG_ROUTE_OPEN, SP_MSG_JOB_BATCH,    SP_MSG_PRINCIPAL_SET,
-                                     SP_MSG_EVIDENCE_REQUEST, SP_MSG_EVIDENCE};
+    static const uint16_t types[] = {
+        SP_MSG_HELLO,     SP_MSG_HEARTBEAT,     SP_MSG_CREDIT,           SP_MSG_BYE,     SP_MSG_STATS, SP_MSG_ROUTE_OPEN,
+        SP_MSG_JOB_BATCH, SP_MSG_PRINCIPAL_SET, SP_MSG_EVIDENCE_REQUEST, SP_MSG_EVIDENCE};
 
     for (size_t i = 0; i < sizeof types / sizeof types[0]; i++)
         if (types[i] == type)
@@ -292,7 +305,8 @@ static void test_full_worker_is_tried_again(void **state)
     w.conns[CONN_WORKER].state = BROKER_WORLD_FULL;
     broker_world_jobs(&w, CONN_SCHEDULER, who[CONN_SCHEDULER], "exec", 6, 60000);
     steps = w.core.steps;
-    broker_world_pass(&w, 2000); /* 2 + 4 + 8 ... + 256, then each 256 ms: about 15 tries, each a tick, a failure and what follows */
+    broker_world_pass(&w,
+                      2000); /* 2 + 4 + 8 ... + 256, then each 256 ms: about 15 tries, each a tick, a failure and what follows */
     assert_true(w.core.steps - steps >= 10 && w.core.steps - steps <= 80);
     w.conns[CONN_WORKER].state = BROKER_WORLD_OPEN;
     broker_world_pass(&w, ROUTE_RETRY_MS_MAX);
@@ -388,7 +402,8 @@ static void send_set(uint64_t version, bool with_w1)
 {
     uint8_t buf[1024], curve[32] = "new", zero[32] = {0};
     struct msg_principal_set m = {.version = version, .last = true};
-    struct rec_principal r = {.name = sp_str_of("w9"), .role = SP_ROLE_WORKER, .curve = curve, .sign = zero, .next_curve = zero, .next_sign = zero};
+    struct rec_principal r = {
+        .name = sp_str_of("w9"), .role = SP_ROLE_WORKER, .curve = curve, .sign = zero, .next_curve = zero, .next_sign = zero};
     struct sp_packer p;
 
     broker_world_body(&p, buf, sizeof buf);
@@ -425,8 +440,15 @@ static void test_principals_from_the_keeper(void **state)
 static void test_keys_overlap(void **state)
 {
     uint8_t curve[32] = "w1", sign[32] = {0}, next[32] = "w1 next", next_sign[32] = "next sign";
-    struct rec_principal r = {.name = sp_str_of("admin"), .role = SP_ROLE_OPERATOR, .curve = curve, .sign = sign, .adapters = sp_str_of(""),
-                              .not_after = 2000, .next_curve = next, .next_sign = next_sign, .next_not_before = 1500};
+    struct rec_principal r = {.name = sp_str_of("admin"),
+                              .role = SP_ROLE_OPERATOR,
+                              .curve = curve,
+                              .sign = sign,
+                              .adapters = sp_str_of(""),
+                              .not_after = 2000,
+                              .next_curve = next,
+                              .next_sign = next_sign,
+                              .next_not_before = 1500};
     uint32_t index = who[CONN_OPERATOR];
 
     (void)state;

@@ -118,17 +118,13 @@ static void wrong_ones_are_refused_with_the_place(void **state)
             assert_non_null(strstr(err.hint, rows[i].hint));
         json_decref(json);
     }
-    static const char *const profiles[] = {"{\"name\":\"p\",\"period\":\"0\"}",
-                                           "{\"name\":\"p\",\"period\":\"99ms\"}",
-                                           "{\"name\":\"p\",\"period\":\"60d\"}",
-                                           "{\"name\":\"p\",\"cron\":\"* * *\"}",
-                                           "{\"name\":\"p\",\"cron\":\"0 0 31 2 *\"}",
-                                           "{\"name\":\"p\",\"cron\":\"* * * * *\",\"period\":\"5s\"}",
-                                           "{\"name\":\"p\",\"windows\":[\"22-23\"]}",
-                                           "{\"name\":\"p\",\"windows\":{}}",
-                                           "{\"name\":\"p\",\"jitter\":51}",
-                                           "{\"name\":\"p\",\"priority\":10}",
-                                           "{\"name\":\"p\",\"perod\":\"5s\"}"};
+    static const char *const profiles[] = {
+        "{\"name\":\"p\",\"period\":\"0\"}",        "{\"name\":\"p\",\"period\":\"99ms\"}",
+        "{\"name\":\"p\",\"period\":\"60d\"}",      "{\"name\":\"p\",\"cron\":\"* * *\"}",
+        "{\"name\":\"p\",\"cron\":\"0 0 31 2 *\"}", "{\"name\":\"p\",\"cron\":\"* * * * *\",\"period\":\"5s\"}",
+        "{\"name\":\"p\",\"windows\":[\"22-23\"]}", "{\"name\":\"p\",\"windows\":{}}",
+        "{\"name\":\"p\",\"jitter\":51}",           "{\"name\":\"p\",\"priority\":10}",
+        "{\"name\":\"p\",\"perod\":\"5s\"}"};
     for (unsigned i = 0; i < sizeof profiles / sizeof profiles[0]; i++) {
         struct profile_def p;
         struct sp_err err = {0};

@@ -213,7 +213,8 @@ static void k3_the_identity_goes_with_the_key(void **unused)
     (void)unused;
     rig_init(&r);
     bind(&r, 1, &a);
-    assert_int_equal(node_registry_move(&r.nodes, node_registry_at(&r.nodes, 1), sp_str_of("moved"), SP_NODE_STATE_IN_SERVICE), SP_OK);
+    assert_int_equal(node_registry_move(&r.nodes, node_registry_at(&r.nodes, 1), sp_str_of("moved"), SP_NODE_STATE_IN_SERVICE),
+                     SP_OK);
     assert_int_equal(state(&r, 1), ENROLMENT_HELD);
     rig_node(&r, "n1", 9, SP_NODE_STATE_IN_SERVICE); /* somebody takes the name that became free */
     const struct node_row *thief = node_registry_find_name(&r.nodes, sp_str_of("n1"));

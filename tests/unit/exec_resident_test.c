@@ -61,7 +61,8 @@ static void test_misbehaviour(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         assert_int_equal(exec_harness_run(rows[i].json, rows[i].timeout_ms)->reason, rows[i].reason);
-        assert_int_equal(exec_harness_run("{\"plugin\":\"up\"}", EXEC_HARNESS_LONG_MS)->outcome, SP_OUTCOME_PASS); /* it came back */
+        assert_int_equal(exec_harness_run("{\"plugin\":\"up\"}", EXEC_HARNESS_LONG_MS)->outcome,
+                         SP_OUTCOME_PASS); /* it came back */
     }
     assert_true(exec_harness_processes("resident") <= 1);
 }

@@ -15,7 +15,8 @@
 
 enum { CHECKS = 6, NODES = 30 };
 
-static const char *const selectors[] = {"", "rack=r1", "rack!=r1", "zone", "!zone", "rack in (r0|r2),zone=z1", "name=n1*", "rack=r1,name=n?"};
+static const char *const selectors[] = {"",         "rack=r1",        "rack!=r1", "zone", "!zone", "rack in (r0|r2),zone=z1",
+                                        "name=n1*", "rack=r1,name=n?"};
 
 struct twin {
     struct {
@@ -39,7 +40,8 @@ static void compare(const struct twin *t)
             char check[16], node[16];
             (void)snprintf(check, sizeof check, "c%u", c);
             (void)snprintf(node, sizeof node, "n%u", n);
-            bool want = t->checks[c].used && t->checks[c].runs && t->nodes[n].present && t->nodes[n].state != SP_NODE_STATE_RETIRED &&
+            bool want = t->checks[c].used && t->checks[c].runs && t->nodes[n].present &&
+                        t->nodes[n].state != SP_NODE_STATE_RETIRED &&
                         sp_selector_text_match(sp_str_of(t->checks[c].selector), sp_str_of(node), sp_str_of(t->nodes[n].labels));
             uint32_t ci = checks_find(&w->core.checks, check), ni = registry_find_name(&w->core.registry, sp_str_of(node));
             bool have = ci != CHECKS_NONE && ni != WHEEL_NONE &&
@@ -83,8 +85,13 @@ static void change_node(struct twin *t, struct sp_rng *r)
                    (unsigned)sp_rng_below(r, 3));
     t->nodes[n].state = (uint8_t)sp_rng_below(r, 4);
     t->nodes[n].present = true;
-    struct rec_node_info info = {.id = n + 1, .generation = (uint32_t)sp_rng_below(r, 3), .key = key, .name = sp_str_of(name),
-                                 .address = sp_str_of(""), .labels = sp_str_of(t->nodes[n].labels), .state = t->nodes[n].state};
+    struct rec_node_info info = {.id = n + 1,
+                                 .generation = (uint32_t)sp_rng_below(r, 3),
+                                 .key = key,
+                                 .name = sp_str_of(name),
+                                 .address = sp_str_of(""),
+                                 .labels = sp_str_of(t->nodes[n].labels),
+                                 .state = t->nodes[n].state};
     uint64_t version = w->core.nodes_version;
     bool whole = version == 0 || sp_rng_below(r, 20) == 0;
     assert_int_equal(scheduler_world_node(w, version + 1, whole ? 0 : version, &info), SP_OK);

@@ -32,7 +32,8 @@ static struct bed bed;
 static int setup(void **state)
 {
     static const uint8_t key[16] = {7};
-    struct inventory_options o = {.mode = INVENTORY_DISCOVER, .misses = 3, .missing_ms = 15 * MINUTE, .brake_percent = 10, .rows_max = 1000};
+    struct inventory_options o = {
+        .mode = INVENTORY_DISCOVER, .misses = 3, .missing_ms = 15 * MINUTE, .brake_percent = 10, .rows_max = 1000};
     (void)state;
     memset(&bed, 0, sizeof bed);
     bed.now_ms = 10 * MINUTE;
@@ -59,7 +60,8 @@ static void key_make(uint8_t n, uint8_t key[16])
 
 /* ---- the reporter ---- */
 
-static struct msg_inventory_report decoded(uint8_t *frame, size_t size, const struct msg_inventory_report *m, const struct seen *rows, uint32_t n)
+static struct msg_inventory_report decoded(uint8_t *frame, size_t size, const struct msg_inventory_report *m,
+                                           const struct seen *rows, uint32_t n)
 {
     struct sp_packer w;
     struct msg_inventory_report out;
@@ -78,7 +80,8 @@ static struct msg_inventory_report decoded(uint8_t *frame, size_t size, const st
     return out;
 }
 
-static enum inventory_part_result part(const char *source, const struct msg_inventory_report *head, const struct seen *rows, uint32_t n)
+static enum inventory_part_result part(const char *source, const struct msg_inventory_report *head, const struct seen *rows,
+                                       uint32_t n)
 {
     static uint8_t frame[262144];
     struct msg_inventory_report m = decoded(frame, sizeof frame, head, rows, n);
@@ -98,7 +101,8 @@ static void apply(const struct inventory_act *a)
 {
     struct node_row *row = node_registry_at(&bed.nodes, a->node);
     if (a->kind == INVENTORY_PUT) {
-        struct node_def def = {.name = sp_str_of(a->name), .labels = sp_str_of(a->labels), .state = a->state, .origin = NODE_ORIGIN_NOVA};
+        struct node_def def = {
+            .name = sp_str_of(a->name), .labels = sp_str_of(a->labels), .state = a->state, .origin = NODE_ORIGIN_NOVA};
         memcpy(def.key, a->key, 16);
         assert_int_equal(node_registry_put(&bed.nodes, &def, &row), SP_OK);
     } else if (a->kind == INVENTORY_RENAME) {
@@ -355,7 +359,10 @@ static void nodes_of_others_are_only_mentioned(void **state)
 
 static void names_that_are_none_are_refused(void **state)
 {
-    const struct seen rows[] = {{1, "n1\xc3\xa9"}, {2, "-n2"}, {3, ""}, {4, "n\"4"},
+    const struct seen rows[] = {{1, "n1\xc3\xa9"},
+                                {2, "-n2"},
+                                {3, ""},
+                                {4, "n\"4"},
                                 {5, "12345678901234567890123456789012345678901234567890123456789012345"}};
     (void)state;
     assert_int_equal(see(rows, 5), 0);
@@ -474,7 +481,8 @@ static void a_part_follows_nothing(void **state)
 
 static void order_repeats_and_pace(void **state)
 {
-    const struct seen wrong[] = {{2, "n2"}, {1, "n1"}}, twice[] = {{1, "n1"}, {1, "n2"}}, none[] = {{0, "n0"}}, good[] = {{1, "n1"}};
+    const struct seen wrong[] = {{2, "n2"}, {1, "n1"}}, twice[] = {{1, "n1"}, {1, "n2"}}, none[] = {{0, "n0"}},
+                      good[] = {{1, "n1"}};
     struct msg_inventory_report head = {.boot = 5, .last = true};
     (void)state;
     assert_int_equal(report(wrong, 2), INVENTORY_MALFORMED);

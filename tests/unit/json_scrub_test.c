@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What Python's json writes and a strict reader does not take; and base64 of frames and nonces. */
-#include "sp_base64.h"
 #include "json_scrub.h"
+#include "sp_base64.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -30,10 +30,21 @@ static void entries_read_back(void **state)
 {
     (void)state;
     static const struct keeper_journal_entry in[] = {
-        {7, 8, {.job = 1ull << 40 | 9, .issued_ms = 123456, .generation = 2, .policy = 3, .reason = 37, .outcome = 2, .attempt = 4}, {"text", 4}},
+        {7,
+         8,
+         {.job = 1ull << 40 | 9, .issued_ms = 123456, .generation = 2, .policy = 3, .reason = 37, .outcome = 2, .attempt = 4},
+         {"text", 4}},
         {7, 9, {.job = 1ull << 40 | 8, .issued_ms = 123400, .generation = 2, .policy = 4, .attempt = 1}, {"text", 4}},
-        {UINT32_MAX, UINT32_MAX, {.job = UINT64_MAX, .issued_ms = PAIR_MS_MAX, .generation = UINT32_MAX, .policy = UINT32_MAX,
-                                  .reason = UINT16_MAX, .outcome = SP_OUTCOME_LAST, .attempt = UINT8_MAX}, {"other", 5}},
+        {UINT32_MAX,
+         UINT32_MAX,
+         {.job = UINT64_MAX,
+          .issued_ms = PAIR_MS_MAX,
+          .generation = UINT32_MAX,
+          .policy = UINT32_MAX,
+          .reason = UINT16_MAX,
+          .outcome = SP_OUTCOME_LAST,
+          .attempt = UINT8_MAX},
+         {"other", 5}},
         {1, 1, {.job = 1, .issued_ms = 1, .generation = 1, .policy = 1, .attempt = 1}, {NULL, 0}},
         {1, 2, {.job = 2, .issued_ms = 1, .generation = 1, .policy = 1, .attempt = 1}, {NULL, 0}},
         {1, 3, {.job = 3, .issued_ms = 1, .generation = 1, .policy = 1, .attempt = 1}, {"text", 4}},
@@ -78,7 +89,8 @@ static void every_cut_is_refused(void **state)
     uint8_t bytes[KEEPER_JOURNAL_ENTRY_MAX];
     const struct keeper_journal_mark before = {.job = 1, .issued_ms = 5, .generation = 1, .policy = 1, .text = {"text", 4}};
     struct keeper_journal_mark mark = before;
-    struct keeper_journal_entry in = {300, 1, {.job = 1000, .issued_ms = 900, .generation = 1, .policy = 1, .reason = 300, .attempt = 1}, {"other", 5}};
+    struct keeper_journal_entry in = {
+        300, 1, {.job = 1000, .issued_ms = 900, .generation = 1, .policy = 1, .reason = 300, .attempt = 1}, {"other", 5}};
     uint32_t n = keeper_journal_put(bytes, &mark, &in);
     assert_int_equal(second(bytes, n), SP_OK);
     for (uint32_t cut = 1; cut < n; cut++) {
@@ -101,14 +113,14 @@ static void each_entry_has_one_form(void **state)
         uint32_t n;
         enum sp_rc rc;
     } rows[] = {
-        {{0, 1, 1, 0, 0, 2, 0, 1}, 8, SP_OK},                       /* text of the entry before */
-        {{8, 1, 1, 0, 0, 2, 0, 1}, 8, SP_E_CORRUPT},                /* no such flag */
-        {{0, 0x81, 0, 1, 0, 0, 2, 0, 1}, 9, SP_E_CORRUPT},          /* a number that is longer than it must be */
+        {{0, 1, 1, 0, 0, 2, 0, 1}, 8, SP_OK},                                    /* text of the entry before */
+        {{8, 1, 1, 0, 0, 2, 0, 1}, 8, SP_E_CORRUPT},                             /* no such flag */
+        {{0, 0x81, 0, 1, 0, 0, 2, 0, 1}, 9, SP_E_CORRUPT},                       /* a number that is longer than it must be */
         {{0, 1, 0xff, 0xff, 0xff, 0xff, 0x1f, 0, 0, 2, 0, 1}, 12, SP_E_CORRUPT}, /* more than 32 bits */
-        {{4, 1, 1, 0, 0, 2, 0, 0, 1, 1}, 10, SP_E_CORRUPT},         /* reason and attempt said although usual */
-        {{0, 1, 1, 0, 0, 2, 0, 5, 't', 'e', 'x', 't'}, 12, SP_E_CORRUPT}, /* the text of the entry before once more */
+        {{4, 1, 1, 0, 0, 2, 0, 0, 1, 1}, 10, SP_E_CORRUPT},                      /* reason and attempt said although usual */
+        {{0, 1, 1, 0, 0, 2, 0, 5, 't', 'e', 'x', 't'}, 12, SP_E_CORRUPT},        /* the text of the entry before once more */
         {{0, 1, 1, 0, 0, 2, 0, 5, 't', 'e', 's', 't'}, 12, SP_OK},
-        {{0, 1, 1, 0, 0, 2, 0, 0x83, 4, 't'}, 10, SP_E_CORRUPT},    /* longer than a text may be */
+        {{0, 1, 1, 0, 0, 2, 0, 0x83, 4, 't'}, 10, SP_E_CORRUPT}, /* longer than a text may be */
         {{0, 1, 1, 0, 0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 2, 0}, 16, SP_E_CORRUPT}, /* more than 64 bits */
     };
     for (size_t i = 0; i < SP_COUNT(rows); i++) {
@@ -155,15 +167,61 @@ static void keep_some(struct keep *k)
 {
     keep_init(k);
     keep_pair(k, (struct pair_state){.check_id = 2}, "");
-    keep_pair(k, (struct pair_state){.check_id = 3, .generation = 1, .policy = 2, .job = 1ull << 40 | 77, .issued_ms = 90000, .pass_ms = 90000,
-                                     .worker = 3, .attempt = 1, .up = 1, .known = 1, .since_s = 1767225600, .run_count = 9, .run_job = 5, .passes = 9}, "ok");
-    keep_pair(k, (struct pair_state){.check_id = 4, .generation = 1, .policy = 1, .job = 1ull << 40 | 70, .issued_ms = 89000, .pass_ms = 80000,
-                                     .fail_ms = 89000, .reason = 37, .worker = 2, .attempt = 2, .outcome = SP_OUTCOME_FAIL, .down = 1, .known = 1,
-                                     .since_s = 1767225500, .run_count = 1, .run_job = 70, .fails = 1}, "ok");
-    keep_pair(k, (struct pair_state){.check_id = UINT32_MAX, .generation = UINT32_MAX, .policy = UINT32_MAX, .job = UINT64_MAX, .issued_ms = PAIR_MS_MAX,
-                                     .pass_ms = 1, .fail_ms = 2, .reason = UINT16_MAX, .worker = UINT16_MAX, .attempt = UINT8_MAX,
-                                     .outcome = SP_OUTCOME_LAST, .up = 1, .warn = 1, .known = 1, .since_s = UINT32_MAX, .run_count = UINT32_MAX,
-                                     .passes = PAIR_STREAK_MAX, .fails = PAIR_STREAK_MAX}, "other");
+    keep_pair(k,
+              (struct pair_state){.check_id = 3,
+                                  .generation = 1,
+                                  .policy = 2,
+                                  .job = 1ull << 40 | 77,
+                                  .issued_ms = 90000,
+                                  .pass_ms = 90000,
+                                  .worker = 3,
+                                  .attempt = 1,
+                                  .up = 1,
+                                  .known = 1,
+                                  .since_s = 1767225600,
+                                  .run_count = 9,
+                                  .run_job = 5,
+                                  .passes = 9},
+              "ok");
+    keep_pair(k,
+              (struct pair_state){.check_id = 4,
+                                  .generation = 1,
+                                  .policy = 1,
+                                  .job = 1ull << 40 | 70,
+                                  .issued_ms = 89000,
+                                  .pass_ms = 80000,
+                                  .fail_ms = 89000,
+                                  .reason = 37,
+                                  .worker = 2,
+                                  .attempt = 2,
+                                  .outcome = SP_OUTCOME_FAIL,
+                                  .down = 1,
+                                  .known = 1,
+                                  .since_s = 1767225500,
+                                  .run_count = 1,
+                                  .run_job = 70,
+                                  .fails = 1},
+              "ok");
+    keep_pair(k,
+              (struct pair_state){.check_id = UINT32_MAX,
+                                  .generation = UINT32_MAX,
+                                  .policy = UINT32_MAX,
+                                  .job = UINT64_MAX,
+                                  .issued_ms = PAIR_MS_MAX,
+                                  .pass_ms = 1,
+                                  .fail_ms = 2,
+                                  .reason = UINT16_MAX,
+                                  .worker = UINT16_MAX,
+                                  .attempt = UINT8_MAX,
+                                  .outcome = SP_OUTCOME_LAST,
+                                  .up = 1,
+                                  .warn = 1,
+                                  .known = 1,
+                                  .since_s = UINT32_MAX,
+                                  .run_count = UINT32_MAX,
+                                  .passes = PAIR_STREAK_MAX,
+                                  .fails = PAIR_STREAK_MAX},
+              "other");
 }
 
 static void a_record_reads_back(void **state)
@@ -220,8 +278,8 @@ static void moves_of_a_membership_are_exactly_these(void **state)
     (void)state;
     for (unsigned from = 0; from < MEMBERSHIP_STATE_COUNT; from++) {
         for (unsigned to = 0; to < MEMBERSHIP_STATE_COUNT; to++) {
-            bool want = (from == MEMBERSHIP_OUT && to == MEMBERSHIP_PENDING) || (from == MEMBERSHIP_PENDING && to != MEMBERSHIP_PENDING) ||
-                        (from == MEMBERSHIP_IN && to == MEMBERSHIP_OUT);
+            bool want = (from == MEMBERSHIP_OUT && to == MEMBERSHIP_PENDING) ||
+                        (from == MEMBERSHIP_PENDING && to != MEMBERSHIP_PENDING) || (from == MEMBERSHIP_IN && to == MEMBERSHIP_OUT);
             assert_int_equal(membership_may((enum membership_state)from, (enum membership_state)to), want);
         }
     }

@@ -34,7 +34,12 @@ static enum sp_rc rig_open(struct rig *r)
 {
     static const uint8_t key[32] = {9};
     struct keeper_store_options so = {.dir = r->dir, .mac_key = key, .reserve_bytes = 1 << 20};
-    struct keeper_options o = {.boot = 1, .clock_boot = 7, .ticket_mac = {mac_none, NULL}, .text_bytes_max = 1 << 20, .clock_ms = 1000, .clock_idle_ms = 5000};
+    struct keeper_options o = {.boot = 1,
+                               .clock_boot = 7,
+                               .ticket_mac = {mac_none, NULL},
+                               .text_bytes_max = 1 << 20,
+                               .clock_ms = 1000,
+                               .clock_idle_ms = 5000};
     assert_int_equal(keeper_core_init(&o, (struct sp_now){{1000000}, {1}}, &r->core), SP_OK);
     assert_true(keeper_effects_init(&r->fx));
     enum sp_rc rc = keeper_store_open(&r->store, &so, &r->err);
@@ -255,7 +260,8 @@ static void k37_a_cut_that_is_not_ours_shows(void **state)
     (void)state;
     static const char *const attacks[] = {
         "DELETE FROM audit WHERE seq<=3; INSERT OR REPLACE INTO audit_cut SELECT 1, 3, hash, zeroblob(32) FROM audit WHERE seq=4",
-        "DELETE FROM audit WHERE seq<=3; UPDATE audit_cut SET seq=3", "DELETE FROM audit_cut", "UPDATE audit_cut SET hash=zeroblob(32)"};
+        "DELETE FROM audit WHERE seq<=3; UPDATE audit_cut SET seq=3", "DELETE FROM audit_cut",
+        "UPDATE audit_cut SET hash=zeroblob(32)"};
     for (size_t a = 0; a < SP_COUNT(attacks); a++) {
         static struct rig r;
         rig_init(&r);
@@ -352,7 +358,8 @@ static void another_version_is_refused_by_name(void **state)
     (void)state;
     static const struct {
         const char *sql, *found, *hint;
-    } rows[] = {{"PRAGMA user_version=99", "version 99", "newer program"}, {"PRAGMA user_version=2", "version 2", "export with the older program"}};
+    } rows[] = {{"PRAGMA user_version=99", "version 99", "newer program"},
+                {"PRAGMA user_version=2", "version 2", "export with the older program"}};
     for (size_t i = 0; i < SP_COUNT(rows); i++) {
         static struct rig r;
         rig_init(&r);
@@ -372,8 +379,10 @@ static void put_everything(struct rig *r)
 {
     static const char json[] = "{\"name\":\"trusted\",\"mandatory\":[\"c1\"]}";
     uint8_t digest[32] = {1};
+    /* clang-format off */
     struct rec_check_info info = {.id = 1, .name = sp_str_of("c1"), .digest = digest, .stage = SP_STAGE_ENFORCING, .enabled = true,
                                   .adapter = sp_str_of("exec"), .rise = 1, .fall = 1, .max_age_ms = 1000, .period_ms = 100};
+    /* clang-format on */
     struct node_def def = {.name = sp_str_of("n1"), .key = {1}, .state = SP_NODE_STATE_QUARANTINED};
     struct keeper_store_node n = {&def, 1, 1, 1};
     struct keeper_effect e = {.kind = KEEPER_CHECKS};
@@ -662,7 +671,11 @@ static void put_identity(struct rig *r, const struct enrolment_row *row)
 {
     char to[65];
     sp_hex_write(row->is.print, 32, to);
-    const struct keeper_store_audit said = {.wall_ms = 1, .actor = "ada", .what = "node.enroll", .object = "n1", .from = "",
+    const struct keeper_store_audit said = {.wall_ms = 1,
+                                            .actor = "ada",
+                                            .what = "node.enroll",
+                                            .object = "n1",
+                                            .from = "",
                                             .to = row->withdrawn ? "withdrawn" : to,
                                             .why = KEEPER_IDENTITY_WHY "01000000-0000-0000-0000-000000000000 1 certified"};
     assert_int_equal(keeper_store_begin(&r->store), SP_OK);
@@ -726,6 +739,7 @@ static void identities_come_back(void **state)
 /* Each column, edited alone: the identity serves nobody. */
 static void k36_an_edited_identity_serves_nobody(void **state)
 {
+    /* clang-format off */
     static const char *const edits[] = {
         "UPDATE identity SET number=9",    "UPDATE identity SET key=zeroblob(16)",     "UPDATE identity SET withdrawn=1",
         "UPDATE identity SET mode=2",      "UPDATE identity SET attester='attester-x'", "UPDATE identity SET sign=zeroblob(32)",
@@ -733,6 +747,7 @@ static void k36_an_edited_identity_serves_nobody(void **state)
         "UPDATE identity SET ak=zeroblob(600)", "UPDATE identity SET who='eve'",       "UPDATE identity SET approved=''",
         "UPDATE identity SET wall_ms=9",   "UPDATE identity SET mac=zeroblob(32)",    "UPDATE identity SET node=2",
         "DELETE FROM identity",            "UPDATE identity SET kind=1"};
+    /* clang-format on */
     (void)state;
     for (size_t i = 0; i < SP_COUNT(edits); i++) {
         static struct rig r;
@@ -821,7 +836,8 @@ static void k5_starts_come_back(void **state)
     assert_int_equal(node_registry_at(keeper_core_nodes(r.core), 1)->instance, 4ull << 32 | 2);
     assert_int_equal(node_registry_at(keeper_core_nodes(r.core), 1)->instance_worker, 3);
     for (unsigned i = 0; i < 3; i++) {
-        static const char *const edits[] = {"UPDATE instance SET instance=9", "UPDATE instance SET worker=9", "UPDATE instance SET key=zeroblob(16)"};
+        static const char *const edits[] = {"UPDATE instance SET instance=9", "UPDATE instance SET worker=9",
+                                            "UPDATE instance SET key=zeroblob(16)"};
         assert_int_equal(keeper_store_begin(&r.store), SP_OK);
         assert_int_equal(keeper_instance_put(&r.store, &row), SP_OK);
         assert_int_equal(keeper_store_commit(&r.store), SP_OK);

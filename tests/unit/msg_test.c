@@ -585,7 +585,8 @@ static void a_bridge_cannot_raise(void **state)
 static void an_attester_judges_nothing(void **state)
 {
     (void)state;
-    static const unsigned said[] = {SP_MSG_HELLO, SP_MSG_HEARTBEAT, SP_MSG_BYE, SP_MSG_STATS, SP_MSG_EVIDENCE, SP_MSG_PRINCIPAL_GET};
+    static const unsigned said[] = {SP_MSG_HELLO, SP_MSG_HEARTBEAT, SP_MSG_BYE,
+                                    SP_MSG_STATS, SP_MSG_EVIDENCE,  SP_MSG_PRINCIPAL_GET};
     for (unsigned i = 0; i < SP_MSG_COUNT; i++) {
         bool listed = false;
         for (size_t k = 0; k < SP_COUNT(said); k++)

@@ -110,8 +110,8 @@ static void k29_a_word_names_one_node(void **state)
     assert_int_equal(put_as(&r, "n2", 2, "c"), SP_OK);
     assert_int_equal(id_of(&r, "a"), 1);
     assert_int_equal(id_of(&r, "n1"), 1);
-    assert_int_equal(id_of(&r, "A"), 0); /* bytewise */
-    assert_null(node_registry_find_name(&r, sp_str_of("a"))); /* an alias is no name */
+    assert_int_equal(id_of(&r, "A"), 0);                       /* bytewise */
+    assert_null(node_registry_find_name(&r, sp_str_of("a")));  /* an alias is no name */
     assert_int_equal(put_as(&r, "a", 3, ""), SP_E_EXISTS);     /* name that is an alias */
     assert_int_equal(put_as(&r, "n3", 3, "b"), SP_E_EXISTS);   /* alias that is an alias */
     assert_int_equal(put_as(&r, "n3", 3, "n2"), SP_E_EXISTS);  /* alias that is a name */
@@ -125,15 +125,24 @@ static void k29_a_word_names_one_node(void **state)
     assert_int_equal(put_as(&r, "n1", 1, ""), SP_OK);
     assert_int_equal(id_of(&r, "b"), 0);
     node_registry_state(&r, node_registry_at(&r, 2), SP_NODE_STATE_RETIRED);
-    assert_int_equal(put_as(&r, "n4", 4, "c"), SP_E_EXISTS); /* a retired node keeps its words */
-    assert_int_equal(node_registry_at(&r, 1)->generation, 1);  /* aliases are no identity */
+    assert_int_equal(put_as(&r, "n4", 4, "c"), SP_E_EXISTS);  /* a retired node keeps its words */
+    assert_int_equal(node_registry_at(&r, 1)->generation, 1); /* aliases are no identity */
     node_registry_fini(&r);
 }
 
 static void k29_aliases_are_strict(void **state)
 {
     (void)state;
-    static const char *const bad[] = {"n1", "b,a", "a,a", "a,", ",a", "a b", "\xc3\xa4", "-a", "a/b", "a,b,c,d,e,f,g,h,i",
+    static const char *const bad[] = {"n1",
+                                      "b,a",
+                                      "a,a",
+                                      "a,",
+                                      ",a",
+                                      "a b",
+                                      "\xc3\xa4",
+                                      "-a",
+                                      "a/b",
+                                      "a,b,c,d,e,f,g,h,i",
                                       "x1234567890123456789012345678901234567890123456789012345678901234"};
     struct node_registry r;
     node_registry_init(&r, hash_key);

@@ -35,8 +35,8 @@ static void double_open(struct double_ *d, const char *generation)
     if (d->pid == 0) {
         (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
         (void)dup2(out[1], 1);
-        (void)execlp("python3", "python3", SPICE_SOURCE_DIR "/tests/support/oat_double.py", "--state", d->state, "--generation", generation,
-                     (char *)NULL);
+        (void)execlp("python3", "python3", SPICE_SOURCE_DIR "/tests/support/oat_double.py", "--state", d->state, "--generation",
+                     generation, (char *)NULL);
         _exit(127);
     }
     (void)close(out[1]);
@@ -95,7 +95,7 @@ static void *check_of(struct rig *rig, const struct double_ *d, const char *base
     return check;
 }
 
-#define V10 "/OpenAttestationWebServices/V1.0"
+#define V10   "/OpenAttestationWebServices/V1.0"
 #define LATER "/AttestationService/resources"
 
 static void expect(const struct rig *rig, unsigned job, uint8_t outcome, uint16_t reason)
@@ -266,7 +266,8 @@ static void faults_and_outage(void **state)
     static const struct {
         const char *fault;
         uint16_t reason;
-    } rows[] = {{"html", SP_REASON_REFUSED}, {"garbage", SP_REASON_PROTOCOL}, {"500", SP_REASON_REFUSED}, {"close", SP_REASON_PROTOCOL}};
+    } rows[] = {
+        {"html", SP_REASON_REFUSED}, {"garbage", SP_REASON_PROTOCOL}, {"500", SP_REASON_REFUSED}, {"close", SP_REASON_PROTOCOL}};
     struct double_ d;
     (void)state;
     double_open(&d, "1.7");

@@ -14,7 +14,8 @@ static const struct pair_rule rule = {.policy = 1, .max_age_ms = 100, .rise = 2,
 static bool feed(struct pair_state *p, uint8_t outcome, uint64_t issued)
 {
     static uint64_t job;
-    struct pair_result r = {.job = ++job, .issued_ms = issued, .wall_s = (uint32_t)issued, .generation = 1, .policy = 1, .outcome = outcome};
+    struct pair_result r = {
+        .job = ++job, .issued_ms = issued, .wall_s = (uint32_t)issued, .generation = 1, .policy = 1, .outcome = outcome};
     struct pair_run ended;
     bool closed = pair_state_apply(p, &r, &rule, &ended);
     assert_true(pair_state_check(p));
@@ -139,10 +140,10 @@ static void a_stricter_rule_takes_back_what_it_would_not_have_granted(void **sta
         bool changes;
         uint8_t after;
     } rows[] = {
-        {"p", 1, 3, false, SP_TIER_PASS},  {"p", 2, 3, true, SP_TIER_NONE},   {"pp", 2, 3, false, SP_TIER_PASS},
-        {"pw", 2, 3, false, SP_TIER_WARN}, {"pep", 2, 3, false, SP_TIER_PASS}, {"ppfp", 2, 3, true, SP_TIER_NONE},
-        {"ppf", 1, 1, true, SP_TIER_FAIL}, {"ppff", 1, 3, true, SP_TIER_NONE}, {"ppffp", 1, 1, false, SP_TIER_PASS},
-        {"fff", 2, 3, false, SP_TIER_FAIL}, {"e", 1, 1, false, SP_TIER_NONE},  {"ff", 1, 2, true, SP_TIER_FAIL},
+        {"p", 1, 3, false, SP_TIER_PASS},   {"p", 2, 3, true, SP_TIER_NONE},    {"pp", 2, 3, false, SP_TIER_PASS},
+        {"pw", 2, 3, false, SP_TIER_WARN},  {"pep", 2, 3, false, SP_TIER_PASS}, {"ppfp", 2, 3, true, SP_TIER_NONE},
+        {"ppf", 1, 1, true, SP_TIER_FAIL},  {"ppff", 1, 3, true, SP_TIER_NONE}, {"ppffp", 1, 1, false, SP_TIER_PASS},
+        {"fff", 2, 3, false, SP_TIER_FAIL}, {"e", 1, 1, false, SP_TIER_NONE},   {"ff", 1, 2, true, SP_TIER_FAIL},
     };
     struct pair_rule easy = {.policy = 1, .max_age_ms = 1000, .rise = 1, .fall = 3};
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
@@ -152,7 +153,10 @@ static void a_stricter_rule_takes_back_what_it_would_not_have_granted(void **sta
         for (const char *c = rows[i].history; *c != '\0'; c++) {
             now++;
             struct pair_result r = {.job = now, .issued_ms = now, .generation = 1, .policy = 1};
-            r.outcome = (uint8_t)(*c == 'p' ? SP_OUTCOME_PASS : *c == 'w' ? SP_OUTCOME_WARN : *c == 'f' ? SP_OUTCOME_FAIL : SP_OUTCOME_ERROR);
+            r.outcome = (uint8_t)(*c == 'p'   ? SP_OUTCOME_PASS
+                                  : *c == 'w' ? SP_OUTCOME_WARN
+                                  : *c == 'f' ? SP_OUTCOME_FAIL
+                                              : SP_OUTCOME_ERROR);
             (void)pair_state_apply(&p, &r, &easy, &ended);
         }
         struct pair_rule strict = {.policy = 1, .max_age_ms = 1000, .rise = rows[i].rise, .fall = rows[i].fall};

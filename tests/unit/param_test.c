@@ -32,7 +32,9 @@ static void values(void **state)
     struct param_values v;
     char why[SP_ADAPTER_WHY_MAX];
     (void)state;
-    assert_true(parse("{\"s\":\"a\\u00e9\\ud83d\\ude00\\n\",\"i\":-5,\"b\":true,\"d\":\"500ms\",\"e\":\"ab\",\"l\":[\"x\",7],\"m\":{\"k\":\"v\"}}", &v, why));
+    assert_true(parse(
+        "{\"s\":\"a\\u00e9\\ud83d\\ude00\\n\",\"i\":-5,\"b\":true,\"d\":\"500ms\",\"e\":\"ab\",\"l\":[\"x\",7],\"m\":{\"k\":\"v\"}}",
+        &v, why));
     assert_string_equal(v.row[0].str, "a\xc3\xa9\xf0\x9f\x98\x80\n");
     assert_int_equal(v.row[1].num, -5);
     assert_int_equal(v.row[2].num, 1);
@@ -79,8 +81,9 @@ static void refusals(void **state)
 
 static void against_jansson(void **state)
 {
-    static const char *const parts[] = {"{", "}", "\"s\":", "\"i\":", "\"l\":", "\"m\":", "\"b\":", "[", "]", ",", "\"x\"", "7",
-                                        "-3", "true", "null", "1e5", "01", "\"\\u00e9\"", "\"\\x\"", " ", "-", "\"k\":\"v\"", "1-2", "fals"};
+    static const char *const parts[] = {"{",  "}",           "\"s\":",  "\"i\":", "\"l\":", "\"m\":",      "\"b\":", "[",
+                                        "]",  ",",           "\"x\"",   "7",      "-3",     "true",        "null",   "1e5",
+                                        "01", "\"\\u00e9\"", "\"\\x\"", " ",      "-",      "\"k\":\"v\"", "1-2",    "fals"};
     struct sp_rng rng = {11};
     unsigned accepted = 0;
     (void)state;
@@ -99,7 +102,8 @@ static void against_jansson(void **state)
         }
         accepted++;
         json_t *root = json_loads(json, JSON_REJECT_DUPLICATES, &error);
-        if (root == NULL && json_error_code(&error) != json_error_numeric_overflow) { /* a text of digits may have any length here */
+        if (root == NULL &&
+            json_error_code(&error) != json_error_numeric_overflow) { /* a text of digits may have any length here */
             fail_msg("%s is accepted, but no JSON: %s", json, error.text);
         }
         const char *s = json_string_value(json_object_get(root, "s"));

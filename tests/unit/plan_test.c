@@ -13,8 +13,8 @@
 #include "sp_rng.h"
 #include "window_text.h"
 
-#define S 1000000ull
-#define DAY_US (86400ull * S)
+#define S           1000000ull
+#define DAY_US      (86400ull * S)
 #define THURSDAY_MS 1767225600000ll /* 2026-01-01T00:00:00Z */
 
 static struct profile_def period(uint32_t ms, uint8_t jitter, uint32_t splay)
@@ -156,7 +156,8 @@ static bool naive_open(const char *text, unsigned minute)
 static void windows_open_and_close(void **state)
 {
     (void)state;
-    static const char *const texts[] = {"mon-fri 22:00-06:00", "00:30-04:00", "sat,sun 00:00-24:00", "sun 23:00-01:00", "fri-mon 12:00-12:30"};
+    static const char *const texts[] = {"mon-fri 22:00-06:00", "00:30-04:00", "sat,sun 00:00-24:00", "sun 23:00-01:00",
+                                        "fri-mon 12:00-12:30"};
     uint64_t mono = 4 * DAY_US;
     int64_t offset = THURSDAY_MS * 1000 + 4 * (int64_t)DAY_US - (int64_t)mono; /* Monday 00:00 at mono */
     for (unsigned i = 0; i < sizeof texts / sizeof texts[0]; i++) {

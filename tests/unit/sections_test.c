@@ -45,12 +45,12 @@ static void what_is_no_document(void **state)
         const char *p;
         size_t n;
     } bad[] = {
-        {"\0\0\0\0\0", 5},                       /* no name */
-        {"\1A\0\0\0\0", 6},                      /* a letter that names have not */
-        {"\1a\0\0\0\1", 6},                      /* a byte is missing */
-        {"\1a\377\377\377\377", 6},              /* all of memory */
-        {"\1a\0\0\0\0x", 7},                     /* something left over */
-        {"\1a\0\0\0\0\1a\0\0\0\0", 12},          /* twice: which of them? */
+        {"\0\0\0\0\0", 5},                                    /* no name */
+        {"\1A\0\0\0\0", 6},                                   /* a letter that names have not */
+        {"\1a\0\0\0\1", 6},                                   /* a byte is missing */
+        {"\1a\377\377\377\377", 6},                           /* all of memory */
+        {"\1a\0\0\0\0x", 7},                                  /* something left over */
+        {"\1a\0\0\0\0\1a\0\0\0\0", 12},                       /* twice: which of them? */
         {"\41aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\0\0\0\0", 38}, /* a name of 33 */
     };
     struct sections s;

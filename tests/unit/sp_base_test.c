@@ -56,7 +56,8 @@ static void str_utf8(void **state)
 {
     (void)state;
     static const char *const good[] = {"", "plain", "\xC3\xA9", "\xE2\x82\xAC", "\xF0\x9F\x98\x80", "\xEF\xBF\xBD"};
-    static const char *const bad[] = {"\x80", "\xC0\xAF", "\xC1\xBF", "\xE0\x80\xAF", "\xED\xA0\x80", "\xF4\x90\x80\x80", "\xF5", "\xC3", "\xE2\x82", "\xFF"};
+    static const char *const bad[] = {"\x80", "\xC0\xAF", "\xC1\xBF", "\xE0\x80\xAF", "\xED\xA0\x80", "\xF4\x90\x80\x80",
+                                      "\xF5", "\xC3",     "\xE2\x82", "\xFF"};
     for (size_t i = 0; i < SP_COUNT(good); i++)
         assert_true(sp_str_is_utf8(sp_str_of(good[i])));
     for (size_t i = 0; i < SP_COUNT(bad); i++)
@@ -140,8 +141,9 @@ static bool cron_naive(const char *const *fields, struct sp_wall at)
 static void cron_agrees_with_a_minute_by_minute_search(void **state)
 {
     (void)state;
-    static const char *const cases[][5] = {{"*", "*", "*", "*", "*"}, {"0", "3", "*", "*", "*"}, {"*/7", "8-17", "*", "*", "1-5"},
-                                           {"30", "4", "1", "*", "7"}, {"15", "0", "29", "2", "*"}, {"59", "23", "31", "12", "*"}};
+    static const char *const cases[][5] = {{"*", "*", "*", "*", "*"},        {"0", "3", "*", "*", "*"},
+                                           {"*/7", "8-17", "*", "*", "1-5"}, {"30", "4", "1", "*", "7"},
+                                           {"15", "0", "29", "2", "*"},      {"59", "23", "31", "12", "*"}};
     struct sp_rng rng = {2};
     for (size_t i = 0; i < SP_COUNT(cases); i++) {
         char text[64];
@@ -156,8 +158,8 @@ static void cron_agrees_with_a_minute_by_minute_search(void **state)
             assert_true(next.ms == walk.ms);
         }
     }
-    static const char *const bad[] = {"", "* * * *", "* * * * * *", "60 * * * *", "* 24 * * *", "* * 0 * *", "a * * * *", "*/0 * * * *",
-                                      "5-1 * * * *", "0 0 30 2 *", "1,,2 * * * *"};
+    static const char *const bad[] = {"",          "* * * *",     "* * * * * *", "60 * * * *", "* 24 * * *",  "* * 0 * *",
+                                      "a * * * *", "*/0 * * * *", "5-1 * * * *", "0 0 30 2 *", "1,,2 * * * *"};
     struct sp_cron c;
     for (size_t i = 0; i < SP_COUNT(bad); i++)
         assert_false(sp_cron_parse(sp_str_of(bad[i]), &c));
@@ -169,9 +171,23 @@ static void selectors(void **state)
     static const struct {
         const char *selector;
         bool hit;
-    } cases[] = {{"", true}, {"zone=a", true}, {"zone=b", false}, {"zone!=b", true}, {"zone!=a", false}, {"rack", true}, {"!rack", false},
-                 {"!gpu", true}, {"gpu", false}, {"zone in (a|b)", true}, {"zone in (c)", false}, {"name=comp*", true},
-                 {"name=*-0?7", true}, {"name=x*", false}, {"zone=a,rack=r1", true}, {"zone=a,rack=r2", false}, {" zone=a , rack ", true},
+    } cases[] = {{"", true},
+                 {"zone=a", true},
+                 {"zone=b", false},
+                 {"zone!=b", true},
+                 {"zone!=a", false},
+                 {"rack", true},
+                 {"!rack", false},
+                 {"!gpu", true},
+                 {"gpu", false},
+                 {"zone in (a|b)", true},
+                 {"zone in (c)", false},
+                 {"name=comp*", true},
+                 {"name=*-0?7", true},
+                 {"name=x*", false},
+                 {"zone=a,rack=r1", true},
+                 {"zone=a,rack=r2", false},
+                 {" zone=a , rack ", true},
                  {"missing!=x", true}};
     struct sp_str name = sp_str_of("compute-007"), labels = sp_str_of("rack=r1,zone=a");
     for (size_t i = 0; i < SP_COUNT(cases); i++)

@@ -127,7 +127,8 @@ static int privileges_in_child(void)
     if (fcntl(0, F_GETFD) < 0) {
         return 5;
     }
-    if (geteuid() == 0 && (sp_privs_become("nobody", &err) != SP_OK || geteuid() == 0 || setuid(0) == 0 || prctl(PR_GET_DUMPABLE) != 0)) {
+    if (geteuid() == 0 &&
+        (sp_privs_become("nobody", &err) != SP_OK || geteuid() == 0 || setuid(0) == 0 || prctl(PR_GET_DUMPABLE) != 0)) {
         return 6;
     }
     return geteuid() != 0 && sp_privs_become("root", &err) != SP_E_PERMISSION ? 7 : 0;
@@ -148,8 +149,9 @@ static void privileges(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(clocks),       cmocka_unit_test(wall_before_the_build_is_wrong), cmocka_unit_test(random_bytes),
-        cmocka_unit_test(forks_differ), cmocka_unit_test(privileges),
+        cmocka_unit_test(clocks),       cmocka_unit_test(wall_before_the_build_is_wrong),
+        cmocka_unit_test(random_bytes), cmocka_unit_test(forks_differ),
+        cmocka_unit_test(privileges),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -199,7 +199,8 @@ static bool oracle_verify(const uint8_t key[32], const uint8_t *p, size_t n, con
 {
     EVP_PKEY *k = EVP_PKEY_new_raw_public_key(EVP_PKEY_ED25519, NULL, key, 32);
     EVP_MD_CTX *c = EVP_MD_CTX_new();
-    bool ok = k != NULL && c != NULL && EVP_DigestVerifyInit(c, NULL, NULL, NULL, k) == 1 && EVP_DigestVerify(c, signature, 64, p, n) == 1;
+    bool ok = k != NULL && c != NULL && EVP_DigestVerifyInit(c, NULL, NULL, NULL, k) == 1 &&
+              EVP_DigestVerify(c, signature, 64, p, n) == 1;
     EVP_MD_CTX_free(c);
     EVP_PKEY_free(k);
     return ok;

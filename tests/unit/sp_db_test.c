@@ -32,7 +32,8 @@ static int setup(void **state)
     static struct fixture f;
     scratch_init(&f.scratch);
     scratch_path(&f.scratch, "a.db", f.path, sizeof f.path);
-    f.options = (struct sp_db_options){.path = f.path, .schema = schema, .application_id = APPLICATION, .version = 3, .check = true};
+    f.options =
+        (struct sp_db_options){.path = f.path, .schema = schema, .application_id = APPLICATION, .version = 3, .check = true};
     *state = &f;
     return 0;
 }
@@ -251,7 +252,8 @@ static void damage_is_found(void **state)
     assert_int_equal(fclose(file), 0);
     assert_int_equal(sp_db_open(&f->options, &db, &err), SP_E_CORRUPT);
     assert_non_null(strstr(err.hint, "restore"));
-    scratch_file(&f->scratch, "a.db", "this is no store, whatever its name says, and it is long enough to be looked at", SIZE_MAX, 0600);
+    scratch_file(&f->scratch, "a.db", "this is no store, whatever its name says, and it is long enough to be looked at", SIZE_MAX,
+                 0600);
     assert_int_equal(sp_db_open(&f->options, &db, &err), SP_E_CORRUPT);
     f->options.must_exist = true;
     unlink(f->path);

@@ -64,7 +64,8 @@ static void a_line(void **state)
     assert_int_equal(errno, 77);
     const char *t = taken();
     assert_memory_equal(t, "at=20", 5);
-    assert_string_equal(strstr(t, " level="), " level=notice proc=test sub=keeper event=node.state node=n1 seq=7 diff=-3 id=00ff none=-\n");
+    assert_string_equal(strstr(t, " level="),
+                        " level=notice proc=test sub=keeper event=node.state node=n1 seq=7 diff=-3 id=00ff none=-\n");
     SP_LOG(SP_LOG_ERROR, "keeper", "bare");
     assert_string_equal(strstr(taken(), " sub="), " sub=keeper event=bare\n");
 }

@@ -30,7 +30,7 @@ static enum sp_opt_result parse(bool stop_at_word, const char *line)
     };
     const struct sp_opt o = {"spice-test", "", "Tests options.", rows, SP_COUNT(rows), stop_at_word};
     static char copy[256];
-    char *argv[16] = {(char *)(uintptr_t)"spice-test"};
+    char *argv[16] = {(char *)(uintptr_t) "spice-test"};
     int argc = 1;
     (void)sp_str_copy(copy, sizeof copy, sp_str_of(line));
     for (char *p = copy; *p != '\0';) {

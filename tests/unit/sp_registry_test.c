@@ -114,7 +114,8 @@ static void test_sets(void **state)
 static void test_the_file_again(void **state)
 {
     struct sp_registry r;
-    struct sp_bus_principal a = row("a", SP_ROLE_WORKER, true), b = row("b", SP_ROLE_READER, true), c = row("c", SP_ROLE_READER, true), gone;
+    struct sp_bus_principal a = row("a", SP_ROLE_WORKER, true), b = row("b", SP_ROLE_READER, true),
+                            c = row("c", SP_ROLE_READER, true), gone;
 
     (void)state;
     a.curve[0] = a.sign[0] = 1;
@@ -333,7 +334,9 @@ int main(void)
         cmocka_unit_test(test_rows_stay_where_they_are),
         cmocka_unit_test(test_what_is_refused),
         cmocka_unit_test(test_sets),
-        cmocka_unit_test(test_the_file_again), cmocka_unit_test(test_no_reading_of_the_file_revives_a_key), cmocka_unit_test(test_the_files_keys_can_be_revoked),
+        cmocka_unit_test(test_the_file_again),
+        cmocka_unit_test(test_no_reading_of_the_file_revives_a_key),
+        cmocka_unit_test(test_the_files_keys_can_be_revoked),
         cmocka_unit_test(test_validity),
         cmocka_unit_test(test_keys_overlap),
         cmocka_unit_test(test_the_key_for_two),

@@ -74,7 +74,8 @@ static void counters(void **state)
     assert_true(sp_stats_next_counter(s, &cursor, &row));
     assert_true(row.type == 20 && row.role == 3 && row.value.refused == 1);
     assert_true(sp_stats_next_counter(s, &cursor, &row));
-    assert_true(row.type == 20 && row.role == 4 && row.direction == SP_STATS_IN && row.value.messages == 2 && row.value.bytes == 150);
+    assert_true(row.type == 20 && row.role == 4 && row.direction == SP_STATS_IN && row.value.messages == 2 &&
+                row.value.bytes == 150);
     assert_true(sp_stats_next_counter(s, &cursor, &row));
     assert_true(row.type == 21 && row.direction == SP_STATS_OUT && row.value.messages == 1);
     assert_false(sp_stats_next_counter(s, &cursor, &row));

@@ -100,10 +100,12 @@ static void json(void **state)
     (void)state;
     struct sp_buf b;
     sp_buf_init(&b, 4096);
-    struct sp_yaml *y = parse_ok("{i: 1, n: -0.5e+3, z: 007, p: +1, d: 1., t: true, y: yes, q: '1', e: , u: ~, l: [], m: {}, s: \"a\\\"\\n\\u00e4\"}");
+    struct sp_yaml *y = parse_ok(
+        "{i: 1, n: -0.5e+3, z: 007, p: +1, d: 1., t: true, y: yes, q: '1', e: , u: ~, l: [], m: {}, s: \"a\\\"\\n\\u00e4\"}");
     sp_yaml_json(sp_yaml_root(y, 0), &b);
-    const char *want = "{\"i\":1,\"n\":-0.5e+3,\"z\":\"007\",\"p\":\"+1\",\"d\":\"1.\",\"t\":true,\"y\":\"yes\",\"q\":\"1\",\"e\":null,\"u\":null,"
-                       "\"l\":[],\"m\":{},\"s\":\"a\\\"\\u000a\xc3\xa4\"}";
+    const char *want =
+        "{\"i\":1,\"n\":-0.5e+3,\"z\":\"007\",\"p\":\"+1\",\"d\":\"1.\",\"t\":true,\"y\":\"yes\",\"q\":\"1\",\"e\":null,\"u\":null,"
+        "\"l\":[],\"m\":{},\"s\":\"a\\\"\\u000a\xc3\xa4\"}";
     assert_true(sp_str_is(sp_buf_view(&b), want));
     sp_yaml_destroy(&y);
     sp_buf_fini(&b);
@@ -113,8 +115,41 @@ static void json(void **state)
 static void scalars_read_back(void **state)
 {
     (void)state;
-    const char *texts[] = {"a", "", "1", "-", "- a", "true", "null", "~", "a: b", "a:b", "#x", "x #y", "'", "\"", "a\nb", " a", "a ", "*a",
-                           "&a", "!a", "%a", "@a", "`a", "a,b", "[a]", "{a}", "ipc://run/x.sock", "http://h:1/x", "c:", "\xc3\xa4", "=", "---", "0x10", "1e5", ".5"};
+    const char *texts[] = {"a",
+                           "",
+                           "1",
+                           "-",
+                           "- a",
+                           "true",
+                           "null",
+                           "~",
+                           "a: b",
+                           "a:b",
+                           "#x",
+                           "x #y",
+                           "'",
+                           "\"",
+                           "a\nb",
+                           " a",
+                           "a ",
+                           "*a",
+                           "&a",
+                           "!a",
+                           "%a",
+                           "@a",
+                           "`a",
+                           "a,b",
+                           "[a]",
+                           "{a}",
+                           "ipc://run/x.sock",
+                           "http://h:1/x",
+                           "c:",
+                           "\xc3\xa4",
+                           "=",
+                           "---",
+                           "0x10",
+                           "1e5",
+                           ".5"};
     for (size_t i = 0; i < SP_COUNT(texts); i++) {
         struct sp_buf b;
         sp_buf_init(&b, 4096);
@@ -135,7 +170,11 @@ static void scalars_read_back(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(tree), cmocka_unit_test(limits), cmocka_unit_test(not_yaml), cmocka_unit_test(json), cmocka_unit_test(scalars_read_back),
+        cmocka_unit_test(tree),
+        cmocka_unit_test(limits),
+        cmocka_unit_test(not_yaml),
+        cmocka_unit_test(json),
+        cmocka_unit_test(scalars_read_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -10,12 +10,26 @@
 
 #include "trust_eval.h"
 
-#define NOW 1000000ull
-#define AGE 1000u
+#define NOW    1000000ull
+#define AGE    1000u
 #define CHECKS 5u
 
 /* What a check may be for a node, and how to make it. */
-enum fact { F_ABSENT, F_NEVER, F_SHADOW, F_EXPIRED, F_RISING, F_ERROR, F_OTHER_POLICY, F_OTHER_NODE, F_FAIL, F_OLD_FAIL, F_WARN, F_PASS, F_COUNT };
+enum fact {
+    F_ABSENT,
+    F_NEVER,
+    F_SHADOW,
+    F_EXPIRED,
+    F_RISING,
+    F_ERROR,
+    F_OTHER_POLICY,
+    F_OTHER_NODE,
+    F_FAIL,
+    F_OLD_FAIL,
+    F_WARN,
+    F_PASS,
+    F_COUNT
+};
 
 struct world {
     struct check_table checks;
@@ -87,7 +101,8 @@ static void world_init(struct world *w)
         add_check(w, id, SP_STAGE_ENFORCING);
         set_fact(w, id, F_PASS);
     }
-    w->node = (struct trust_node){.pairs = w->pairs, .count = CHECKS, .generation = 7, .state = SP_NODE_STATE_IN_SERVICE, .selected = true};
+    w->node = (struct trust_node){
+        .pairs = w->pairs, .count = CHECKS, .generation = 7, .state = SP_NODE_STATE_IN_SERVICE, .selected = true};
     pool_policy_init(&w->pool, sp_str_of("trusted"));
 }
 
@@ -184,8 +199,8 @@ static void compare(struct world *w, const enum fact *facts)
     trust_eval(&w->pool, &w->checks, &w->node, NOW, &v);
     compared++;
     if (v.tier != want.tier || v.member != want.member || v.until_ms != want.until) {
-        fail_msg("facts %d %d %d %d state %u: tier %u, twin %u; member %d, twin %d; until %llu, twin %llu", facts[0], facts[1], facts[2],
-                 facts[3], w->node.state, v.tier, want.tier, v.member, want.member, (unsigned long long)v.until_ms,
+        fail_msg("facts %d %d %d %d state %u: tier %u, twin %u; member %d, twin %d; until %llu, twin %llu", facts[0], facts[1],
+                 facts[2], facts[3], w->node.state, v.tier, want.tier, v.member, want.member, (unsigned long long)v.until_ms,
                  (unsigned long long)want.until);
     }
     assert_true(v.next_ms > NOW);
@@ -198,7 +213,8 @@ static void every_combination(struct world *w)
     static const uint64_t holds[] = {0, NOW, NOW + 1};
     for (unsigned code = 0; code < F_COUNT * F_COUNT * F_COUNT * F_COUNT; code++) {
         enum fact facts[CHECKS] = {(enum fact)(code % F_COUNT), (enum fact)(code / F_COUNT % F_COUNT),
-                                   (enum fact)(code / F_COUNT / F_COUNT % F_COUNT), (enum fact)(code / F_COUNT / F_COUNT / F_COUNT), F_PASS};
+                                   (enum fact)(code / F_COUNT / F_COUNT % F_COUNT), (enum fact)(code / F_COUNT / F_COUNT / F_COUNT),
+                                   F_PASS};
         for (unsigned bits = 0; bits < 6; bits++) {
             w->pool.accept_warn = bits % 2 != 0;
             w->node.hold_until_ms = holds[bits / 2];
@@ -324,9 +340,12 @@ static void reasons_name_the_check(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(si1_exhaustive_mandatory_and_advisory), cmocka_unit_test(si1_exhaustive_groups),
-        cmocka_unit_test(si1_exhaustive_two_groups_and_states),  cmocka_unit_test(an_empty_policy_admits_nobody),
-        cmocka_unit_test(contradictions_are_named),              cmocka_unit_test(reasons_name_the_check),
+        cmocka_unit_test(si1_exhaustive_mandatory_and_advisory),
+        cmocka_unit_test(si1_exhaustive_groups),
+        cmocka_unit_test(si1_exhaustive_two_groups_and_states),
+        cmocka_unit_test(an_empty_policy_admits_nobody),
+        cmocka_unit_test(contradictions_are_named),
+        cmocka_unit_test(reasons_name_the_check),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -38,9 +38,23 @@ static void parses_and_prints(void **state)
 static void refuses_the_rest(void **state)
 {
     (void)state;
-    static const char *const bad[] = {"",           " ",           "mon",          "22:00",         "22:00-",         "-06:00",
-                                      "22:00-22:00", "24:00-01:00", "22:60-23:00", "25:00-26:00",   "tuesday 1:00-2:00", "mon 1:00-2:00",
-                                      "mon- 01:00-02:00x", "Mon 01:00-02:00", "mon,,tue 01:00-02:00", "01:00-02:00 mon", "24:01-01:00"};
+    static const char *const bad[] = {"",
+                                      " ",
+                                      "mon",
+                                      "22:00",
+                                      "22:00-",
+                                      "-06:00",
+                                      "22:00-22:00",
+                                      "24:00-01:00",
+                                      "22:60-23:00",
+                                      "25:00-26:00",
+                                      "tuesday 1:00-2:00",
+                                      "mon 1:00-2:00",
+                                      "mon- 01:00-02:00x",
+                                      "Mon 01:00-02:00",
+                                      "mon,,tue 01:00-02:00",
+                                      "01:00-02:00 mon",
+                                      "24:01-01:00"};
     for (unsigned i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         struct check_def_window w = {.days = 99};
         assert_false(window_text_parse(sp_str_of(bad[i]), &w));

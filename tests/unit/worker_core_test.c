@@ -17,7 +17,7 @@
 #include "msg.h"
 #include "sp_rng.h"
 
-#define CHECKS 12u
+#define CHECKS  12u
 #define RUNNING 20u
 #define WAITING 30u
 
@@ -133,7 +133,8 @@ static void job_in(struct rig *r, unsigned check, unsigned broker)
     struct worker_event ev = {.kind = WORKER_EV_JOB};
     memset(ticket, (int)check, sizeof ticket);
     digest_of(check, digest);
-    *t = (struct twin_job){.received_us = r->now, .timeout_ms = 1 + (uint32_t)sp_rng_below(&r->rng, 200),
+    *t = (struct twin_job){.received_us = r->now,
+                           .timeout_ms = 1 + (uint32_t)sp_rng_below(&r->rng, 200),
                            .expires_ms = 1 + (uint32_t)sp_rng_below(&r->rng, 500)};
     ev.u.job.broker = broker;
     ev.u.job.timeout_ms = t->timeout_ms;
@@ -192,8 +193,12 @@ static void turn(struct rig *r)
 
 static void open_rig(struct rig *r, uint64_t seed)
 {
-    struct worker_options o = {.running_max = RUNNING, .waiting_max = WAITING, .definitions_max = 6, .adapters = 3,
-                               .adapter_max = {0, 3, 0}, .brokers = 2};
+    struct worker_options o = {.running_max = RUNNING,
+                               .waiting_max = WAITING,
+                               .definitions_max = 6,
+                               .adapters = 3,
+                               .adapter_max = {0, 3, 0},
+                               .brokers = 2};
     memset(r, 0, sizeof *r);
     r->rng.state = seed;
     r->now = 1000000;

@@ -124,9 +124,7 @@ static const struct {
       .sequence = 255,
       .trace = 128},
      WIRE_TYPICAL},
-    {"pair",
-     {.type = SP_MSG_EVIDENCE, .sender = {"attester-1", 10}, .dest = {"worker-1", 8}, .sequence = 300},
-     WIRE_TYPICAL},
+    {"pair", {.type = SP_MSG_EVIDENCE, .sender = {"attester-1", 10}, .dest = {"worker-1", 8}, .sequence = 300}, WIRE_TYPICAL},
 };
 
 static uint8_t key[32]; /* bytes 00 to 1f: key of the MACs, seed of the signature */

@@ -20,13 +20,14 @@
 #include "sp_hash.h"
 #include "sp_map.h"
 
-#define KEEP_BODY_BYTES 4096u /* receive buffers up to this size are kept between requests */
+#define KEEP_BODY_BYTES  4096u /* receive buffers up to this size are kept between requests */
 #define CONNECTION_AGE_S 3600L
 
 enum { S_CONNECTIONS, S_TARGETS };
 static const struct sp_param settings[] = {
     [S_CONNECTIONS] = {"connections", SP_PARAM_INT, false, 1, 100000, "8192", "connections kept open", NULL},
-    [S_TARGETS] = {"targets", SP_PARAM_INT, false, 16, 1000000, "16384", "(check, node) pairs whose request is kept prepared", NULL},
+    [S_TARGETS] = {"targets", SP_PARAM_INT, false, 16, 1000000, "16384", "(check, node) pairs whose request is kept prepared",
+                   NULL},
 };
 
 struct target;
@@ -49,7 +50,7 @@ struct target {
     uint64_t key;
     uint32_t row;  /* UINT32_MAX: not kept */
     uint32_t part; /* of the loop: the one with its connection */
-    bool over;    /* body above the cap */
+    bool over;     /* body above the cap */
     struct sp_buf body;
     size_t received;
     char error[CURL_ERROR_SIZE];
@@ -99,7 +100,8 @@ static bool set_request(struct target *t, const struct sp_adapter_job *job)
     const struct sp_adapter_host *host = t->owner->host;
     const struct http_check *c = t->check;
     char text[HTTP_BODY_MAX + 512];
-    bool ok = host->expand(host->self, job, c->text[HTTP_P_URL], text, HTTP_URL_MAX) && curl_easy_setopt(t->easy, CURLOPT_URL, text) == CURLE_OK;
+    bool ok = host->expand(host->self, job, c->text[HTTP_P_URL], text, HTTP_URL_MAX) &&
+              curl_easy_setopt(t->easy, CURLOPT_URL, text) == CURLE_OK;
     for (size_t i = 0; i < c->headers && ok; i++) {
         ok = host->expand(host->self, job, c->header[i], text, HTTP_HEADER_MAX);
         struct curl_slist *list = ok ? curl_slist_append(t->headers, text) : NULL;
@@ -152,7 +154,8 @@ static bool set_callbacks(struct target *t)
 {
     CURL *e = t->easy;
     bool ok = curl_easy_setopt(e, CURLOPT_PRIVATE, t) == CURLE_OK && curl_easy_setopt(e, CURLOPT_ERRORBUFFER, t->error) == CURLE_OK;
-    ok = ok && curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, on_body) == CURLE_OK && curl_easy_setopt(e, CURLOPT_WRITEDATA, t) == CURLE_OK;
+    ok = ok && curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, on_body) == CURLE_OK &&
+         curl_easy_setopt(e, CURLOPT_WRITEDATA, t) == CURLE_OK;
     return ok && curl_loop_adopt(&t->owner->loop, e);
 }
 
@@ -261,7 +264,8 @@ static void complete(struct target *t, CURLcode code)
     curl_off_t us = 0;
     judge(t, code, &r, detail);
     (void)curl_easy_getinfo(t->easy, CURLINFO_TOTAL_TIME_T, &us);
-    (void)snprintf(measures, sizeof measures, "time=%ld.%06lds;;;0 size=%zuB;;;0", (long)(us / 1000000), (long)(us % 1000000), t->received);
+    (void)snprintf(measures, sizeof measures, "time=%ld.%06lds;;;0 size=%zuB;;;0", (long)(us / 1000000), (long)(us % 1000000),
+                   t->received);
     r.detail = detail;
     r.measures = code == CURLE_OK ? measures : NULL;
     curl_loop_remove(&self->loop, t->part, t->easy);

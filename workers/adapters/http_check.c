@@ -11,23 +11,28 @@ const struct sp_param http_check_params[HTTP_P_COUNT] = {
     [HTTP_P_METHOD] = {"method", SP_PARAM_ENUM, false, 0, 0, "\"GET\"", "request method", "GET|HEAD|POST|PUT|OPTIONS"},
     [HTTP_P_HEADERS] = {"headers", SP_PARAM_MAP, false, 0, 32, NULL, "request headers", NULL},
     [HTTP_P_BODY] = {"body", SP_PARAM_STR, false, 0, HTTP_BODY_MAX, NULL, "request body", NULL},
-    [HTTP_P_EXPECT] = {"expect", SP_PARAM_LIST, false, 1, HTTP_JUDGE_RANGES_MAX, "\"200-299\"", "good statuses: 200 or 200-299", NULL},
-    [HTTP_P_MATCH] = {"match", SP_PARAM_STR, false, 1, HTTP_JUDGE_PATTERN_MAX, NULL, "extended regular expression the body must match", NULL},
-    [HTTP_P_ABSENT] = {"absent", SP_PARAM_STR, false, 1, HTTP_JUDGE_PATTERN_MAX, NULL, "extended regular expression the body must not match",
-                  NULL},
-    [HTTP_P_JSON] = {"json", SP_PARAM_MAP, false, 1, HTTP_JUDGE_MEMBERS_MAX, NULL, "JSON pointer -> value its target must have", NULL},
-    [HTTP_P_CONNECT] = {"connect", SP_PARAM_STR, false, 1, 300, NULL, "HOST:PORT to connect to instead of the URL's, for example {address}:443",
-                   NULL},
+    [HTTP_P_EXPECT] = {"expect", SP_PARAM_LIST, false, 1, HTTP_JUDGE_RANGES_MAX, "\"200-299\"", "good statuses: 200 or 200-299",
+                       NULL},
+    [HTTP_P_MATCH] = {"match", SP_PARAM_STR, false, 1, HTTP_JUDGE_PATTERN_MAX, NULL,
+                      "extended regular expression the body must match", NULL},
+    [HTTP_P_ABSENT] = {"absent", SP_PARAM_STR, false, 1, HTTP_JUDGE_PATTERN_MAX, NULL,
+                       "extended regular expression the body must not match", NULL},
+    [HTTP_P_JSON] = {"json", SP_PARAM_MAP, false, 1, HTTP_JUDGE_MEMBERS_MAX, NULL, "JSON pointer -> value its target must have",
+                     NULL},
+    [HTTP_P_CONNECT] = {"connect", SP_PARAM_STR, false, 1, 300, NULL,
+                        "HOST:PORT to connect to instead of the URL's, for example {address}:443", NULL},
     [HTTP_P_CA] = {"ca", SP_PARAM_STR, false, 1, 512, NULL, "file of trusted certificates instead of the system's", NULL},
     [HTTP_P_CERT] = {"cert", SP_PARAM_STR, false, 1, 512, NULL, "client certificate file", NULL},
     [HTTP_P_KEY] = {"key", SP_PARAM_STR, false, 1, 512, NULL, "client key file", NULL},
     [HTTP_P_TLS_MIN] = {"tls_min", SP_PARAM_ENUM, false, 0, 0, "\"1.2\"", "least TLS version", "1.0|1.1|1.2|1.3"},
     [HTTP_P_CIPHERS] = {"ciphers", SP_PARAM_STR, false, 1, 512, NULL, "OpenSSL cipher string, for old servers", NULL},
     [HTTP_P_CONNECT_TIMEOUT] = {"connect_timeout", SP_PARAM_DURATION, false, 1, 600000, "\"5s\"", "longest time to connect", NULL},
-    [HTTP_P_TIMEOUT] = {"total_timeout", SP_PARAM_DURATION, false, 1, 3600000, NULL, "longest time in all; the check's timeout holds anyway",
-                   NULL},
-    [HTTP_P_LOW_SPEED] = {"low_speed", SP_PARAM_INT, false, 0, 1000000000, "1", "bytes per second below which the answer is given up", NULL},
-    [HTTP_P_LOW_SPEED_TIME] = {"low_speed_time", SP_PARAM_DURATION, false, 1000, 3600000, "\"10s\"", "how long it may be so slow", NULL},
+    [HTTP_P_TIMEOUT] = {"total_timeout", SP_PARAM_DURATION, false, 1, 3600000, NULL,
+                        "longest time in all; the check's timeout holds anyway", NULL},
+    [HTTP_P_LOW_SPEED] = {"low_speed", SP_PARAM_INT, false, 0, 1000000000, "1",
+                          "bytes per second below which the answer is given up", NULL},
+    [HTTP_P_LOW_SPEED_TIME] = {"low_speed_time", SP_PARAM_DURATION, false, 1000, 3600000, "\"10s\"", "how long it may be so slow",
+                               NULL},
     [HTTP_P_MAX_BYTES] = {"max_bytes", SP_PARAM_INT, false, 1, 16777216, "262144", "longest body", NULL},
     [HTTP_P_WARN_AFTER] = {"warn_after", SP_PARAM_DURATION, false, 1, 3600000, NULL, "slower than this: warn", NULL},
     [HTTP_P_FAIL_AFTER] = {"fail_after", SP_PARAM_DURATION, false, 1, 3600000, NULL, "slower than this: fail", NULL},
@@ -39,7 +44,8 @@ static bool copy_headers(struct http_check *c, const struct sp_param_value *v, c
     for (size_t i = 0; c->header != NULL && i + 1 < v->list_len; i += 2) {
         const char *name = v->list[i];
         const char *value = v->list[i + 1];
-        bool token = name[0] != '\0' && name[strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789!#$%&'*+-.^_`|~")] == '\0';
+        bool token = name[0] != '\0' &&
+                     name[strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789!#$%&'*+-.^_`|~")] == '\0';
         if (!token || strpbrk(value, "\r\n") != NULL || strlen(name) + strlen(value) + 3 > HTTP_HEADER_MAX) {
             (void)snprintf(why, SP_ADAPTER_WHY_MAX, "bad header \"%.64s\"", name);
             return false;

@@ -5,13 +5,33 @@
 
 #include "http_judge.h"
 
-#define HTTP_URL_MAX 2048u
+#define HTTP_URL_MAX    2048u
 #define HTTP_HEADER_MAX 2048u
-#define HTTP_BODY_MAX 16384u
+#define HTTP_BODY_MAX   16384u
 
 enum {
-    HTTP_P_URL, HTTP_P_METHOD, HTTP_P_HEADERS, HTTP_P_BODY, HTTP_P_EXPECT, HTTP_P_MATCH, HTTP_P_ABSENT, HTTP_P_JSON, HTTP_P_CONNECT, HTTP_P_CA, HTTP_P_CERT, HTTP_P_KEY, HTTP_P_TLS_MIN, HTTP_P_CIPHERS,
-    HTTP_P_CONNECT_TIMEOUT, HTTP_P_TIMEOUT, HTTP_P_LOW_SPEED, HTTP_P_LOW_SPEED_TIME, HTTP_P_MAX_BYTES, HTTP_P_WARN_AFTER, HTTP_P_FAIL_AFTER, HTTP_P_COUNT
+    HTTP_P_URL,
+    HTTP_P_METHOD,
+    HTTP_P_HEADERS,
+    HTTP_P_BODY,
+    HTTP_P_EXPECT,
+    HTTP_P_MATCH,
+    HTTP_P_ABSENT,
+    HTTP_P_JSON,
+    HTTP_P_CONNECT,
+    HTTP_P_CA,
+    HTTP_P_CERT,
+    HTTP_P_KEY,
+    HTTP_P_TLS_MIN,
+    HTTP_P_CIPHERS,
+    HTTP_P_CONNECT_TIMEOUT,
+    HTTP_P_TIMEOUT,
+    HTTP_P_LOW_SPEED,
+    HTTP_P_LOW_SPEED_TIME,
+    HTTP_P_MAX_BYTES,
+    HTTP_P_WARN_AFTER,
+    HTTP_P_FAIL_AFTER,
+    HTTP_P_COUNT
 };
 
 /* The parameter table, rows as in the enum. */
@@ -19,7 +39,7 @@ extern const struct sp_param http_check_params[HTTP_P_COUNT];
 
 struct http_check {
     char *text[HTTP_P_COUNT]; /* copies of the texts, NULL: not given */
-    char **header;       /* "Name: value" templates */
+    char **header;            /* "Name: value" templates */
     size_t headers;
     struct http_judge judge;
     long method, tls_min;

@@ -225,7 +225,8 @@ static bool judge_json(const struct http_judge *self, const char *body, size_t n
         good = value_is(v, self->member[i].value);
         if (!good) {
             value_text(v, text, sizeof text);
-            (void)snprintf(why, SP_ADAPTER_WHY_MAX, "%.80s is %s, wanted %.64s", self->member[i].pointer, text, self->member[i].value);
+            (void)snprintf(why, SP_ADAPTER_WHY_MAX, "%.80s is %s, wanted %.64s", self->member[i].pointer, text,
+                           self->member[i].value);
         }
     }
     json_decref(root);

@@ -7,11 +7,11 @@
 
 #include "param.h"
 
-#define HTTP_JUDGE_RANGES_MAX 32u
+#define HTTP_JUDGE_RANGES_MAX  32u
 #define HTTP_JUDGE_MEMBERS_MAX 32u
 #define HTTP_JUDGE_POINTER_MAX 256u /* bytes of a JSON pointer */
 #define HTTP_JUDGE_PATTERN_MAX 512u /* bytes of a regular expression */
-#define HTTP_JUDGE_REPEAT_MAX 255u  /* product of all {n,m} maxima of a pattern: bounds its automaton */
+#define HTTP_JUDGE_REPEAT_MAX  255u /* product of all {n,m} maxima of a pattern: bounds its automaton */
 
 struct http_judge {
     uint32_t ranges;

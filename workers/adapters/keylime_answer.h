@@ -26,22 +26,30 @@
 #define KEYLIME_NONE      INT64_MIN /* null or missing */
 #define KEYLIME_SLACK_S   2         /* Date header and the verifier's times count whole seconds */
 
-enum keylime_word { KEYLIME_WORD_NONE, KEYLIME_WORD_PASS, KEYLIME_WORD_FAIL, KEYLIME_WORD_PENDING, KEYLIME_WORD_TIMEOUT, KEYLIME_WORD_ODD };
+enum keylime_word {
+    KEYLIME_WORD_NONE,
+    KEYLIME_WORD_PASS,
+    KEYLIME_WORD_FAIL,
+    KEYLIME_WORD_PENDING,
+    KEYLIME_WORD_TIMEOUT,
+    KEYLIME_WORD_ODD
+};
 
 /* One agent as the verifier describes it. */
 struct keylime_status {
-    bool seen;           /* the list has it */
-    bool odd;            /* it has it twice, or a field is not of its type */
-    int64_t state;       /* operational_state: NONE in push mode */
+    bool seen;              /* the list has it */
+    bool odd;               /* it has it twice, or a field is not of its type */
+    int64_t state;          /* operational_state: NONE in push mode */
     enum keylime_word word; /* attestation_status, since 7.14 */
-    int64_t count, received, succeeded; /* attestation_count, last_received_quote, last_successful_attestation (seconds since 1970) */
+    int64_t count, received,
+        succeeded; /* attestation_count, last_received_quote, last_successful_attestation (seconds since 1970) */
     int64_t severity;
-    int64_t period_s;    /* attestation_period */
+    int64_t period_s;           /* attestation_period */
     bool has_runtime, has_boot; /* policies */
-    bool has_contact;    /* ip or port is given: the verifier asks the node */
+    bool has_contact;           /* ip or port is given: the verifier asks the node */
     char ip[KEYLIME_IP_MAX];
     char event[KEYLIME_EVENT_MAX]; /* last_event_id */
-    struct sp_str raw;   /* the object's text, lent by the body */
+    struct sp_str raw;             /* the object's text, lent by the body */
 };
 
 struct keylime_agent {

@@ -7,10 +7,28 @@
 #include "param.h"
 
 enum {
-    KEYLIME_P_VERIFIER, KEYLIME_P_API, KEYLIME_P_ID, KEYLIME_P_AGENT, KEYLIME_P_AGENTS, KEYLIME_P_AGENTS_FILE, KEYLIME_P_CANARIES,
-    KEYLIME_P_ATTESTATIONS, KEYLIME_P_POLL, KEYLIME_P_WAIT, KEYLIME_P_NO_POLICY, KEYLIME_P_CONTACT, KEYLIME_P_DEADLINE,
-    KEYLIME_P_CONNECT_TIMEOUT, KEYLIME_P_MAX_BYTES, KEYLIME_P_CA, KEYLIME_P_CERT, KEYLIME_P_KEY, KEYLIME_P_PIN, KEYLIME_P_TLS_MIN,
-    KEYLIME_P_INSECURE, KEYLIME_P_COUNT
+    KEYLIME_P_VERIFIER,
+    KEYLIME_P_API,
+    KEYLIME_P_ID,
+    KEYLIME_P_AGENT,
+    KEYLIME_P_AGENTS,
+    KEYLIME_P_AGENTS_FILE,
+    KEYLIME_P_CANARIES,
+    KEYLIME_P_ATTESTATIONS,
+    KEYLIME_P_POLL,
+    KEYLIME_P_WAIT,
+    KEYLIME_P_NO_POLICY,
+    KEYLIME_P_CONTACT,
+    KEYLIME_P_DEADLINE,
+    KEYLIME_P_CONNECT_TIMEOUT,
+    KEYLIME_P_MAX_BYTES,
+    KEYLIME_P_CA,
+    KEYLIME_P_CERT,
+    KEYLIME_P_KEY,
+    KEYLIME_P_PIN,
+    KEYLIME_P_TLS_MIN,
+    KEYLIME_P_INSECURE,
+    KEYLIME_P_COUNT
 };
 
 extern const struct sp_param keylime_check_params[KEYLIME_P_COUNT];
@@ -26,20 +44,20 @@ struct keylime_watch {
 };
 
 struct keylime_check {
-    char *url;                     /* of the list */
-    char *text[KEYLIME_P_COUNT];   /* copies, NULL: not given; file names made absolute */
-    char *identity;                /* equal for checks that may share requests */
-    struct keylime_name *name;     /* sorted by node */
+    char *url;                   /* of the list */
+    char *text[KEYLIME_P_COUNT]; /* copies, NULL: not given; file names made absolute */
+    char *identity;              /* equal for checks that may share requests */
+    struct keylime_name *name;   /* sorted by node */
     size_t names;
     char **canary;
     size_t canaries;
-    char *names_text[2];           /* what `name` points into */
+    char *names_text[2]; /* what `name` points into */
     bool no_policy_is_error, contact_is_address;
     int64_t attestations;
     uint64_t poll_us, wait_us;
     long deadline_ms, connect_ms, tls_min;
     size_t max_bytes;
-    void *verifier;                /* of the adapter */
+    void *verifier; /* of the adapter */
     struct keylime_watch *watch;
 };
 

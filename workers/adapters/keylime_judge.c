@@ -193,7 +193,9 @@ static void judge_good(const struct keylime_ask *a, const struct keylime_status 
 {
     bool bare = !s->has_runtime && !s->has_boot;
     r->outcome = !bare ? SP_OUTCOME_PASS : a->check->no_policy_is_error ? SP_OUTCOME_ERROR : SP_OUTCOME_WARN;
-    r->reason = r->outcome == SP_OUTCOME_PASS ? SP_REASON_OK : r->outcome == SP_OUTCOME_WARN ? SP_REASON_REMARK : SP_REASON_KEYLIME_POLICY;
+    r->reason = r->outcome == SP_OUTCOME_PASS   ? SP_REASON_OK
+                : r->outcome == SP_OUTCOME_WARN ? SP_REASON_REMARK
+                                                : SP_REASON_KEYLIME_POLICY;
     (void)snprintf(detail, size, "attestation %lld passed%s%s%s", (long long)s->count, s->has_runtime ? ", runtime policy" : "",
                    s->has_boot ? ", boot policy" : "", bare ? "; without any policy: only the quote's signature was checked" : "");
 }

@@ -21,11 +21,11 @@
 #include "sp_buf.h"
 #include "sp_crypto.h"
 
-#define REQUESTS_MAX 64u             /* per server */
+#define REQUESTS_MAX     64u /* per server */
 #define BREAKER_FAILURES 3u
 #define BREAKER_PAUSE_US 5000000u
-#define CHECKPOINT_BYTES 8u          /* vtime last seen, little endian */
-#define CONNECTIONS 256u
+#define CHECKPOINT_BYTES 8u /* vtime last seen, little endian */
+#define CONNECTIONS      256u
 
 /* A job that waits for, or is in, a request; one per slot. */
 struct ask {
@@ -37,13 +37,13 @@ struct ask {
 
 struct server {
     char *base;
-    uint32_t users;             /* checks */
-    struct ask *head, **tail;   /* queue */
+    uint32_t users;           /* checks */
+    struct ask *head, **tail; /* queue */
     struct request *request[REQUESTS_MAX];
     uint32_t requests;
-    uint32_t failures;          /* in a row */
-    uint64_t canary_us;         /* the breaker is open: next time a request may be made */
-    uint16_t reason;            /* of the last failure */
+    uint32_t failures;  /* in a row */
+    uint64_t canary_us; /* the breaker is open: next time a request may be made */
+    uint16_t reason;    /* of the last failure */
     char detail[SP_ADAPTER_WHY_MAX];
     struct server *next;
 };
@@ -70,7 +70,7 @@ struct oat {
     const struct sp_adapter_host *host;
     struct curl_loop loop;
     struct server *servers;
-    struct ask *ask; /* by slot */
+    struct ask *ask;             /* by slot */
     struct oat_verdict *verdict; /* OAT_HOSTS_MAX, for the answer being read */
 };
 
@@ -107,8 +107,8 @@ static int64_t checkpoint_time(const struct sp_adapter_job *job)
     return (int64_t)v;
 }
 
-static void judge(const struct oat_check *c, const struct oat_verdict *v, const struct oat_freshness *f, struct sp_adapter_result *r,
-                  char *detail, size_t size)
+static void judge(const struct oat_check *c, const struct oat_verdict *v, const struct oat_freshness *f,
+                  struct sp_adapter_result *r, char *detail, size_t size)
 {
     static const char *const words[] = {"trusted", "untrusted", "unknown", "timeout", "pending"};
     const char *why = NULL;
@@ -117,7 +117,8 @@ static void judge(const struct oat_check *c, const struct oat_verdict *v, const 
     case OAT_ABSENT:
     case OAT_UNKNOWN:
         r->reason = SP_REASON_MISSING;
-        (void)snprintf(detail, size, "%s", v->level == OAT_ABSENT ? "the answer does not name this host" : "the server says unknown");
+        const char *text = v->level == OAT_ABSENT ? "the answer does not name this host" : "the server says unknown";
+        (void)snprintf(detail, size, "%s", text);
         return;
     case OAT_TIMEOUT:
     case OAT_PENDING:
@@ -145,7 +146,9 @@ static void judge(const struct oat_check *c, const struct oat_verdict *v, const 
         (void)snprintf(detail, size, "untrusted %s", v->detail);
     } else {
         r->outcome = c->version2 ? c->unproven : SP_OUTCOME_PASS;
-        r->reason = r->outcome == SP_OUTCOME_PASS ? SP_REASON_OK : r->outcome == SP_OUTCOME_WARN ? SP_REASON_REMARK : SP_REASON_STALE;
+        r->reason = r->outcome == SP_OUTCOME_PASS   ? SP_REASON_OK
+                    : r->outcome == SP_OUTCOME_WARN ? SP_REASON_REMARK
+                                                    : SP_REASON_STALE;
         (void)snprintf(detail, size, "trusted%s %s", c->version2 ? " (2.x: the server does not date its evidence)" : "", v->detail);
     }
 }
@@ -332,8 +335,9 @@ static bool set_request(struct request *q)
     char *text = oat_request(names, q->count, c->text[OAT_P_PCR_MASK], c->text[OAT_P_ANALYSIS], c->version2);
     bool ok = text != NULL && curl_easy_setopt(e, CURLOPT_URL, c->url) == CURLE_OK;
     ok = ok && curl_easy_setopt(e, CURLOPT_COPYPOSTFIELDS, text) == CURLE_OK;
-    ok = ok && curl_easy_setopt(e, CURLOPT_PRIVATE, q) == CURLE_OK && curl_easy_setopt(e, CURLOPT_ERRORBUFFER, q->error) == CURLE_OK;
-    ok = ok && curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, on_body) == CURLE_OK && curl_easy_setopt(e, CURLOPT_WRITEDATA, q) == CURLE_OK;
+    ok = ok && curl_easy_setopt(e, CURLOPT_PRIVATE, q) == CURLE_OK && curl_easy_setopt(e, CURLOPT_WRITEDATA, q) == CURLE_OK;
+    ok = ok && curl_easy_setopt(e, CURLOPT_ERRORBUFFER, q->error) == CURLE_OK;
+    ok = ok && curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, on_body) == CURLE_OK;
     ok = ok && curl_easy_setopt(e, CURLOPT_TIMEOUT_MS, c->deadline_ms) == CURLE_OK;
     ok = ok && curl_easy_setopt(e, CURLOPT_CONNECTTIMEOUT_MS, c->connect_ms) == CURLE_OK;
     free(text);

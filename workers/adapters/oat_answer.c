@@ -186,9 +186,11 @@ bool oat_is_fresh(const struct oat_freshness *f, const char **why)
 
 static enum oat_level level_of(const json_t *v)
 {
-    static const char *const words[] = {
-        [OAT_TRUSTED] = "trusted", [OAT_UNTRUSTED] = "untrusted", [OAT_UNKNOWN] = "unknown", [OAT_TIMEOUT] = "timeout",
-        [OAT_PENDING] = "pending"};
+    static const char *const words[] = {[OAT_TRUSTED] = "trusted",
+                                        [OAT_UNTRUSTED] = "untrusted",
+                                        [OAT_UNKNOWN] = "unknown",
+                                        [OAT_TIMEOUT] = "timeout",
+                                        [OAT_PENDING] = "pending"};
     for (unsigned i = 0; json_is_string(v) && i <= OAT_PENDING; i++) {
         if (strcmp(json_string_value(v), words[i]) == 0) {
             return (enum oat_level)i;
@@ -302,8 +304,11 @@ void oat_fault(const char *body, size_t n, struct oat_fault *out)
     text = text != NULL ? text : json_string_value(json_object_get(root, "message"));
     out->host_not_found = code != NULL && (strcmp(code, "AS_HOST_NOT_FOUND") == 0 || strcmp(code, "ItemNotFound") == 0);
     if (root != NULL) {
-        (void)snprintf(out->text, sizeof out->text, "%.80s%s%.160s", code != NULL ? code : "", code != NULL && text != NULL ? ": " : "",
-                       text != NULL ? text : code != NULL ? "" : "fault without a name");
+        (void)snprintf(out->text, sizeof out->text, "%.80s%s%.160s", code != NULL ? code : "",
+                       code != NULL && text != NULL ? ": " : "",
+                       text != NULL   ? text
+                       : code != NULL ? ""
+                                      : "fault without a name");
     } else {
         (void)snprintf(out->text, sizeof out->text, "not JSON");
     }

@@ -10,19 +10,19 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define OAT_HOSTS_MAX 1000u         /* per request */
-#define OAT_NAME_MAX 255u           /* bytes of a host name */
-#define OAT_DETAIL_MAX 512u         /* text kept per host */
+#define OAT_HOSTS_MAX        1000u /* per request */
+#define OAT_NAME_MAX         255u  /* bytes of a host name */
+#define OAT_DETAIL_MAX       512u  /* text kept per host */
 #define OAT_ANSWER_BYTES_MAX (4u << 20)
-#define OAT_NO_TIME INT64_MIN
-#define OAT_SLACK_MS 2000 /* the Date header counts whole seconds, and its second may just have begun */
+#define OAT_NO_TIME          INT64_MIN
+#define OAT_SLACK_MS         2000 /* the Date header counts whole seconds, and its second may just have begun */
 
 enum oat_level { OAT_TRUSTED, OAT_UNTRUSTED, OAT_UNKNOWN, OAT_TIMEOUT, OAT_PENDING, OAT_ODD, OAT_ABSENT };
 
 struct oat_verdict {
-    enum oat_level level;  /* ODD: no word of the protocol, or two answers for one host; ABSENT: no entry */
-    int64_t vtime_ms;      /* since 1970 UTC; OAT_NO_TIME: missing or not understood */
-    bool bad_vtime;        /* present, but not understood */
+    enum oat_level level;        /* ODD: no word of the protocol, or two answers for one host; ABSENT: no entry */
+    int64_t vtime_ms;            /* since 1970 UTC; OAT_NO_TIME: missing or not understood */
+    bool bad_vtime;              /* present, but not understood */
     char detail[OAT_DETAIL_MAX]; /* report_is_valid, url and analysis results in short, "" when none */
 };
 

@@ -31,7 +31,8 @@ const struct sp_param oat_check_params[OAT_P_COUNT] = {
     [OAT_P_TLS_MIN] = {"tls_min", SP_PARAM_ENUM, false, 0, 0, "\"1.2\"", "least TLS version", "1.0|1.1|1.2|1.3"},
     [OAT_P_CIPHERS] = {"ciphers", SP_PARAM_STR, false, 1, 512, NULL, "OpenSSL cipher string, for old servers", NULL},
     [OAT_P_BLOB_FILE] = {"auth_blob_file", SP_PARAM_STR, false, 1, 512, NULL, "file with the text of the header x-auth-blob", NULL},
-    [OAT_P_PCR_MASK] = {"pcr_mask", SP_PARAM_STR, false, 1, 64, NULL, "hexadecimal mask of PCRs whose values are asked for (1.x)", NULL},
+    [OAT_P_PCR_MASK] = {"pcr_mask", SP_PARAM_STR, false, 1, 64, NULL, "hexadecimal mask of PCRs whose values are asked for (1.x)",
+                        NULL},
     [OAT_P_ANALYSIS] = {"analysis", SP_PARAM_STR, false, 1, 512, NULL, "analysisType of 1.7: NAME[,params];NAME", NULL},
 };
 

@@ -306,8 +306,8 @@ static bool in_range(struct reader *r, const struct sp_param *row, int64_t n, co
     if (n >= row->min && n <= row->max) {
         return true;
     }
-    (void)snprintf(r->why, SP_ADAPTER_WHY_MAX, "parameter %s: must be %lld to %lld%s", row->name, (long long)row->min, (long long)row->max,
-                   unit);
+    (void)snprintf(r->why, SP_ADAPTER_WHY_MAX, "parameter %s: must be %lld to %lld%s", row->name, (long long)row->min,
+                   (long long)row->max, unit);
     return false;
 }
 

@@ -14,11 +14,11 @@
 
 #include "sp_str.h"
 
-#define SP_ADAPTER_PARAMS_MAX 64u /* rows of a parameter table */
-#define SP_ADAPTER_WHY_MAX 256u   /* bytes of an explanation, with its NUL */
-#define PARAM_JSON_MAX 16384u     /* bytes of the JSON text (str<16384> of DefinitionBody) */
-#define PARAM_LIST_MAX 1024u      /* texts in all lists and maps of one object together */
-#define PARAM_EXPAND_NAME_MAX 255u /* bytes of a node name or address put into a text */
+#define SP_ADAPTER_PARAMS_MAX 64u    /* rows of a parameter table */
+#define SP_ADAPTER_WHY_MAX    256u   /* bytes of an explanation, with its NUL */
+#define PARAM_JSON_MAX        16384u /* bytes of the JSON text (str<16384> of DefinitionBody) */
+#define PARAM_LIST_MAX        1024u  /* texts in all lists and maps of one object together */
+#define PARAM_EXPAND_NAME_MAX 255u   /* bytes of a node name or address put into a text */
 
 enum sp_param_type {
     SP_PARAM_STR,      /* text; min..max bytes; may hold {node} and {address}, see expand() */

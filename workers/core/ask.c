@@ -7,8 +7,8 @@
 
 #include "sp_assert.h"
 
-#define ASK_ROWS 64u      /* at first; doubles */
-#define ASK_PLACE_BITS 16 /* of an id: the row it was given to */
+#define ASK_ROWS       64u /* at first; doubles */
+#define ASK_PLACE_BITS 16  /* of an id: the row it was given to */
 
 SP_STATIC_ASSERT(ASK_QUESTIONS_MAX <= 1u << ASK_PLACE_BITS, "an id names every row");
 
@@ -367,7 +367,8 @@ void ask_core_link(struct ask_core *c, unsigned broker, bool up)
     uint32_t next;
     SP_ASSERT(broker < c->brokers);
     c->up = up ? c->up | 1u << broker : c->up & ~(1u << broker);
-    for (uint32_t at = c->list[ASK_FLYING].first; at != ASK_NONE; at = next) { /* a new session knows nothing of what was asked in the old */
+    for (uint32_t at = c->list[ASK_FLYING].first; at != ASK_NONE;
+         at = next) { /* a new session knows nothing of what was asked in the old */
         next = c->rows[at].next;
         if (c->rows[at].broker == broker) {
             try_another(c, at);
@@ -411,7 +412,8 @@ enum ask_verdict ask_core_answer(struct ask_core *c, const struct ask_answer *a,
     const struct msg_evidence *m = a->m;
     uint32_t i = (uint32_t)(m->id & ((1u << ASK_PLACE_BITS) - 1u));
     struct ask_row *r = i < c->size ? &c->rows[i] : NULL;
-    bool open = r != NULL && r->id == m->id && r->asked && (r->state == ASK_FLYING || r->state == ASK_READY || r->state == ASK_PAUSED);
+    bool open =
+        r != NULL && r->id == m->id && r->asked && (r->state == ASK_FLYING || r->state == ASK_READY || r->state == ASK_PAUSED);
     if (!open) {
         c->counts.stray++;
         return ASK_DROP;

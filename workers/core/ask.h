@@ -19,15 +19,15 @@
 #include "sp_heap.h"
 
 #define ASK_QUESTIONS_MAX 65536u
-#define ASK_FLYING_MAX 96u                      /* requests on their way; a broker takes 128 of one peer */
-#define ASK_DOCUMENT_MAX (64u * 1024u * 1024u)  /* bytes; a larger one is refused with `limit` */
-#define ASK_AGAIN_US 5000000u                   /* no answer: asked again by another broker; doubles */
-#define ASK_AGAIN_MAX_US 60000000u
-#define ASK_PAUSE_US 250000u                    /* every broker refused: asked again after this; doubles */
-#define ASK_PAUSE_MAX_US 4000000u
-#define ASK_ABSENT_ROUNDS 3u                    /* so often no broker knows the attester: it is not there */
-#define ASK_KEEPER_US 2000000u                  /* the keeper is asked again for an identity after this */
-#define ASK_NONE UINT32_MAX
+#define ASK_FLYING_MAX    96u                   /* requests on their way; a broker takes 128 of one peer */
+#define ASK_DOCUMENT_MAX  (64u * 1024u * 1024u) /* bytes; a larger one is refused with `limit` */
+#define ASK_AGAIN_US      5000000u              /* no answer: asked again by another broker; doubles */
+#define ASK_AGAIN_MAX_US  60000000u
+#define ASK_PAUSE_US      250000u /* every broker refused: asked again after this; doubles */
+#define ASK_PAUSE_MAX_US  4000000u
+#define ASK_ABSENT_ROUNDS 3u       /* so often no broker knows the attester: it is not there */
+#define ASK_KEEPER_US     2000000u /* the keeper is asked again for an identity after this */
+#define ASK_NONE          UINT32_MAX
 
 enum ask_state {
     ASK_FREE,
@@ -55,16 +55,16 @@ struct ask_row {
     bool begun;             /* a part came: total is known */
     bool asked;             /* for this part, at least once */
     uint64_t deadline_us;
-    uint64_t again_us;  /* FLYING, PAUSED: when to ask again */
-    uint32_t wait_us;   /* before the next repetition of a request without an answer */
-    uint32_t pause_us;  /* before the next round of brokers */
-    uint32_t absent;    /* rounds in which no broker knew the attester */
-    uint32_t refused;   /* mask of brokers that refused in this round */
-    bool only_absent;   /* in this round: all of them for want of the attester */
-    bool busy;          /* the attester said so last */
-    unsigned broker;    /* FLYING: where it went; else where to try first */
-    uint64_t sequence;  /* FLYING: of the request */
-    uint16_t reason;    /* ENDED */
+    uint64_t again_us; /* FLYING, PAUSED: when to ask again */
+    uint32_t wait_us;  /* before the next repetition of a request without an answer */
+    uint32_t pause_us; /* before the next round of brokers */
+    uint32_t absent;   /* rounds in which no broker knew the attester */
+    uint32_t refused;  /* mask of brokers that refused in this round */
+    bool only_absent;  /* in this round: all of them for want of the attester */
+    bool busy;         /* the attester said so last */
+    unsigned broker;   /* FLYING: where it went; else where to try first */
+    uint64_t sequence; /* FLYING: of the request */
+    uint16_t reason;   /* ENDED */
     char detail[MSG_EVIDENCE_DETAIL_MAX + 1];
     void *user; /* of the shell */
 };

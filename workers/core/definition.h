@@ -13,7 +13,7 @@
 
 #include "sp_map.h"
 
-#define DEFINITION_NONE UINT32_MAX
+#define DEFINITION_NONE         UINT32_MAX
 #define DEFINITION_DIGEST_BYTES 32u
 
 enum definition_state {
@@ -26,11 +26,11 @@ enum definition_state {
 struct definition {
     uint8_t digest[DEFINITION_DIGEST_BYTES];
     enum definition_state state;
-    uint16_t reason;  /* BAD: enum sp_reason */
-    uint8_t tries;    /* WANTED: how often asked */
-    uint32_t adapter; /* READY: index of the adapter */
-    void *check;      /* READY: compiled form, of the adapter; BAD: what explains the reason, of the shell */
-    uint32_t uses;    /* jobs that hold it */
+    uint16_t reason;               /* BAD: enum sp_reason */
+    uint8_t tries;                 /* WANTED: how often asked */
+    uint32_t adapter;              /* READY: index of the adapter */
+    void *check;                   /* READY: compiled form, of the adapter; BAD: what explains the reason, of the shell */
+    uint32_t uses;                 /* jobs that hold it */
     uint32_t wait_head, wait_tail; /* jobs waiting for it; numbers of slots */
     uint32_t newer, older;         /* neighbours in order of use */
     uint64_t retry_us;             /* WANTED: ask again; BAD: forget */

@@ -18,12 +18,12 @@
 #include "sp_heap.h"
 #include "sp_rng.h"
 
-#define RESEND_ROWS 8192u                /* batches not yet acknowledged; a power of two */
-#define RESEND_FLIGHT_MAX 64u            /* of them sent */
-#define RESEND_AFTER_US 1000000u         /* first repetition */
-#define RESEND_AFTER_MAX_US 8000000u     /* distance of later ones */
-#define RESEND_SILENT_US 2000000u        /* no acknowledgement for so long: the keeper was away */
-#define RESEND_NONE 0u                   /* no batch: numbers start at 1 */
+#define RESEND_ROWS         8192u    /* batches not yet acknowledged; a power of two */
+#define RESEND_FLIGHT_MAX   64u      /* of them sent */
+#define RESEND_AFTER_US     1000000u /* first repetition */
+#define RESEND_AFTER_MAX_US 8000000u /* distance of later ones */
+#define RESEND_SILENT_US    2000000u /* no acknowledgement for so long: the keeper was away */
+#define RESEND_NONE         0u       /* no batch: numbers start at 1 */
 
 /* Where the outbox keeps a batch. */
 struct resend_place {
@@ -50,9 +50,9 @@ struct resend {
     uint64_t unsent;        /* oldest number that may wait */
     uint64_t next;          /* number of the next new batch */
     uint32_t flying;
-    uint64_t results;       /* in all rows not done */
-    uint64_t repeated;      /* batches sent more than once */
-    uint64_t heard_us;      /* last acknowledgement */
+    uint64_t results;  /* in all rows not done */
+    uint64_t repeated; /* batches sent more than once */
+    uint64_t heard_us; /* last acknowledgement */
 };
 
 /* Effect: an empty window; the first batch gets number 1. False: no memory. */

@@ -8,11 +8,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define WORKER_TICKET_BYTES 160u
-#define WORKER_NODE_MAX 64u
-#define WORKER_ADDRESS_MAX 255u
+#define WORKER_TICKET_BYTES   160u
+#define WORKER_NODE_MAX       64u
+#define WORKER_ADDRESS_MAX    255u
 #define WORKER_CHECKPOINT_MAX 1024u
-#define WORKER_NONE UINT32_MAX
+#define WORKER_NONE           UINT32_MAX
 
 enum worker_slot_state { WORKER_FREE, WORKER_WAITING, WORKER_READY, WORKER_RUNNING, WORKER_STATE_COUNT };
 

@@ -17,9 +17,9 @@ struct worker_core {
     struct sp_heap deadlines; /* ids: slots, then rows of the definition cache */
     struct definition_cache cache;
     struct credit credit;
-    bool more;     /* a step ran out of effects; go on at once */
+    bool more; /* a step ran out of effects; go on at once */
     bool draining;
-    bool drained;  /* DRAINED was said */
+    bool drained;   /* DRAINED was said */
     uint32_t sweep; /* drain: next slot to look at */
     uint64_t drain_us;
     struct worker_counts counts;
@@ -59,7 +59,9 @@ static void slot_report(struct worker_core *self, uint32_t at, uint16_t reason, 
     struct worker_effect *e = emit(fx, WORKER_REPORT);
     e->slot = at;
     e->code = reason;
-    e->check = reason == self->cache.row[self->table.row[at].definition].reason ? self->cache.row[self->table.row[at].definition].check : NULL;
+    e->check = reason == self->cache.row[self->table.row[at].definition].reason
+                   ? self->cache.row[self->table.row[at].definition].check
+                   : NULL;
     if (self->table.row[at].state != WORKER_RUNNING) {
         self->table.row[at].started_us = self->table.row[at].received_us;
     }

@@ -23,14 +23,14 @@
 #include "sp_heap.h"
 #include "sp_str.h"
 
-#define WORKER_SLOTS_MAX 131072u   /* running and waiting jobs together */
-#define WORKER_ADAPTERS_MAX 32u
-#define WORKER_BROKERS_MAX 8u
-#define WORKER_BATCH_MAX 512u      /* jobs a broker may send above its credit: it never splits a batch */
-#define WORKER_EFFECTS_MAX 64u     /* capacity of struct worker_effects */
-#define WORKER_DEFINITION_RETRY_US 1000000u /* ask again for a definition */
-#define WORKER_DEFINITION_WAIT_US 5000000u  /* then its jobs end with reason no_definition */
-#define WORKER_BAD_KEEP_US 30000000u        /* a definition that cannot run is not asked for again meanwhile */
+#define WORKER_SLOTS_MAX           131072u /* running and waiting jobs together */
+#define WORKER_ADAPTERS_MAX        32u
+#define WORKER_BROKERS_MAX         8u
+#define WORKER_BATCH_MAX           512u      /* jobs a broker may send above its credit: it never splits a batch */
+#define WORKER_EFFECTS_MAX         64u       /* capacity of struct worker_effects */
+#define WORKER_DEFINITION_RETRY_US 1000000u  /* ask again for a definition */
+#define WORKER_DEFINITION_WAIT_US  5000000u  /* then its jobs end with reason no_definition */
+#define WORKER_BAD_KEEP_US         30000000u /* a definition that cannot run is not asked for again meanwhile */
 
 struct worker_options {
     uint32_t running_max;     /* jobs at once */
@@ -105,12 +105,12 @@ enum worker_effect_kind {
 struct worker_effect {
     enum worker_effect_kind kind;
     uint16_t code;
-    uint32_t slot;    /* START, CANCEL, REPORT */
-    uint32_t lease;   /* RETURN */
-    uint32_t adapter; /* RELEASE */
-    uint32_t broker;  /* CREDIT */
-    uint64_t number;  /* RETURN: job; CREDIT: granted */
-    void *check;      /* RELEASE, REPORT */
+    uint32_t slot;                           /* START, CANCEL, REPORT */
+    uint32_t lease;                          /* RETURN */
+    uint32_t adapter;                        /* RELEASE */
+    uint32_t broker;                         /* CREDIT */
+    uint64_t number;                         /* RETURN: job; CREDIT: granted */
+    void *check;                             /* RELEASE, REPORT */
     uint8_t digest[DEFINITION_DIGEST_BYTES]; /* WANT */
 };
 

@@ -55,8 +55,9 @@ static void conf_text(const struct enrol *e, struct sp_buf *b)
         sp_buf_text(b, "]\n");
     }
     if (e->attester) {
-        sp_buf_text(b, "\n# What may be read here and what that may cost. trees and services name what files and procmem may ask about.\n"
-                       "attester:\n  tcti: \"device:/dev/tpmrm0\"\n  trees: []\n  services: []\n");
+        sp_buf_text(
+            b, "\n# What may be read here and what that may cost. trees and services name what files and procmem may ask about.\n"
+               "attester:\n  tcti: \"device:/dev/tpmrm0\"\n  trees: []\n  services: []\n");
     } else if (e->answered) {
         sp_buf_format(b, "\nworkers:\n  - name: %s\n    adapters: ", e->token.name);
         sp_yaml_scalar(sp_str_of(e->adapters), b);
@@ -107,7 +108,7 @@ static enum sp_rc write_files(struct enrol *e, struct sp_err *err)
     sp_buf_reset(&b);
     conf_text(e, &b);
     if (rc == SP_OK) {
-        rc = b.failed       ? sp_err_set(err, SP_E_LIMIT, e->conf_path, "too large")
+        rc = b.failed        ? sp_err_set(err, SP_E_LIMIT, e->conf_path, "too large")
              : e->wrote_conf ? sp_fs_write(e->conf_path, b.p, b.n, 0600, err)
                              : sp_fs_create(e->conf_path, b.p, b.n, 0600, err);
         e->wrote_conf = e->wrote_conf || rc == SP_OK;
@@ -167,7 +168,8 @@ static bool prove(const struct enrol *e, uint8_t proof[SP_CRYPTO_SIGN_BYTES])
     memcpy(text + n, e->token.secret, 32);
     memcpy(text + n + 32, e->worker->pub.curve, 32);
     memcpy(text + n + 64, e->worker->pub.sign, 32);
-    bool ok = sp_crypto_signer_new(e->worker->sign_seed, &signer) == SP_OK && sp_crypto_sign(signer, text, sizeof text, proof) == SP_OK;
+    bool ok =
+        sp_crypto_signer_new(e->worker->sign_seed, &signer) == SP_OK && sp_crypto_sign(signer, text, sizeof text, proof) == SP_OK;
     sp_crypto_signer_destroy(&signer);
     sp_crypto_wipe(text, sizeof text);
     return ok;
@@ -183,9 +185,11 @@ static void emit_enrol_request(struct enrol *e)
     if (!prove(e, proof)) {
         return;
     }
-    struct msg_enrol_request m = {.token = e->token.secret, .curve = e->worker->pub.curve, .sign = e->worker->pub.sign, .proof = proof};
+    struct msg_enrol_request m = {
+        .token = e->token.secret, .curve = e->worker->pub.curve, .sign = e->worker->pub.sign, .proof = proof};
     if (msg_enrol_request_encode(&w, &m) == SP_OK) {
-        struct sp_bus_out out = {.type = SP_MSG_ENROL_REQUEST, .broker = SP_BUS_ANY, .body = body, .body_bytes = sp_packer_bytes(&w)};
+        struct sp_bus_out out = {
+            .type = SP_MSG_ENROL_REQUEST, .broker = SP_BUS_ANY, .body = body, .body_bytes = sp_packer_bytes(&w)};
         e->asked = sp_bus_send(e->bus, &out) == SP_BUS_SENT || e->asked;
     }
 }
@@ -275,12 +279,16 @@ static enum sp_rc talk(struct enrol *e, uint64_t wait_ms, struct sp_err *err)
         bool met = sp_bus_up_count(e->bus) > 0;
         sp_bus_close(&e->bus, 100);
         if (rc == SP_OK && e->code != SP_REFUSAL_NONE) {
-            rc = sp_err_set(err, SP_E_AUTHORITY, "keeper", "refused: %s%s%s", sp_refusal_text(e->code), e->detail[0] != '\0' ? ": " : "",
-                            e->detail);
+            rc = sp_err_set(err, SP_E_AUTHORITY, "keeper", "refused: %s%s%s", sp_refusal_text(e->code),
+                            e->detail[0] != '\0' ? ": " : "", e->detail);
         } else if (rc == SP_OK && !e->answered) {
             rc = sp_err_set(err, SP_E_TIMEOUT, e->token.broker[0].endpoints[0], "%s",
                             met || e->asked ? "the keeper did not answer in time" : "no broker could be reached");
-            sp_err_hint(err, "%s", e->detail[0] != '\0' ? e->detail : "check the address and the firewall; a token that was used or has ended is let in nowhere: invite again");
+            sp_err_hint(
+                err, "%s",
+                e->detail[0] != '\0'
+                    ? e->detail
+                    : "check the address and the firewall; a token that was used or has ended is let in nowhere: invite again");
         }
     }
     sp_loop_destroy(&e->loop);

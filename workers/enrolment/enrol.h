@@ -9,10 +9,10 @@
 
 #include "sp_err.h"
 
-#define ENROL_WAIT_MS 30000u  /* for the keeper's answer */
-#define ENROL_RETRY_MS 2000u  /* ask again */
+#define ENROL_WAIT_MS      30000u          /* for the keeper's answer */
+#define ENROL_RETRY_MS     2000u           /* ask again */
 #define ENROL_PROOF_PREFIX "SPICE1 enrol:" /* then token secret, CURVE and signing key: what the proof signs */
-#define ENROL_PROOF_BYTES (sizeof ENROL_PROOF_PREFIX - 1 + 3 * 32)
+#define ENROL_PROOF_BYTES  (sizeof ENROL_PROOF_PREFIX - 1 + 3 * 32)
 
 struct enrol_options {
     const char *token;

@@ -64,7 +64,8 @@ static bool get_key(const json_t *o, const char *key, uint8_t to[32])
 static bool get_name(const json_t *o, const char *key, char to[SP_CONF_NAME_BYTES])
 {
     const char *text = json_string_value(json_object_get(o, key));
-    return text != NULL && sp_str_is_name(sp_str_of(text), SP_CONF_NAME_BYTES - 1) && sp_str_copy(to, SP_CONF_NAME_BYTES, sp_str_of(text));
+    return text != NULL && sp_str_is_name(sp_str_of(text), SP_CONF_NAME_BYTES - 1) &&
+           sp_str_copy(to, SP_CONF_NAME_BYTES, sp_str_of(text));
 }
 
 static bool get_broker(const json_t *o, struct enrol_token *t)

@@ -16,8 +16,8 @@
 #include "sp_conf.h"
 
 #define ENROL_TOKEN_CHARS_MAX 16384u
-#define ENROL_TOKEN_VERSION 1
-#define ENROL_TOKEN_ROWS (SP_CONF_BROKERS_MAX + 3u) /* brokers, keeper, scheduler, the temporary principal */
+#define ENROL_TOKEN_VERSION   1
+#define ENROL_TOKEN_ROWS      (SP_CONF_BROKERS_MAX + 3u) /* brokers, keeper, scheduler, the temporary principal */
 
 struct enrol_token {
     uint8_t deployment[16];

@@ -8,9 +8,5 @@ extern const struct appraisal_module appraisal_ima;
 extern const struct appraisal_module appraisal_procmem;
 
 const struct appraisal_module *const appraisal_modules[] = {
-    &appraisal_tpm,
-    &appraisal_files,
-    &appraisal_ima,
-    &appraisal_procmem,
-    NULL,
+    &appraisal_tpm, &appraisal_files, &appraisal_ima, &appraisal_procmem, NULL,
 };

@@ -55,7 +55,8 @@ bool exec_filter_load(bool network, const uint64_t cookies[EXEC_FILTER_COOKIES],
         return false;
     }
     /* Foreign architectures (32-bit calls on a 64-bit kernel) are killed: libseccomp's default for calls of another ABI. */
-    bool ok = sp_syscalls_deny_common(filter) && deny_clone(filter, cookies) && deny_odd_arguments(filter) && deny_sockets(filter, network);
+    bool ok = sp_syscalls_deny_common(filter) && deny_clone(filter, cookies) && deny_odd_arguments(filter) &&
+              deny_sockets(filter, network);
     /* A tree of comparisons instead of a list: about five steps instead of a hundred for calls the kernel cannot cache. */
     (void)seccomp_attr_set(filter, SCMP_FLTATR_CTL_OPTIMIZE, 2);
     ok = ok && seccomp_load(filter) == 0;

@@ -19,7 +19,7 @@
 struct exec_sandbox_options {
     bool network;
     bool closed; /* nothing of the file tree can be opened or made; the caller loads a filter of its own */
-    uid_t uid; /* used when the helper starts as root */
+    uid_t uid;   /* used when the helper starts as root */
     gid_t gid;
     const char *tmp; /* the one writable directory; exists; NULL: none */
     const char *hide[EXEC_SANDBOX_HIDE_MAX];

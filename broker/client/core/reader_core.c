@@ -8,7 +8,7 @@
 #include "sp_hash.h"
 
 #define READER_ROUNDING_MS 1u /* the keeper's reading is cut to milliseconds */
-#define READER_KEY_BYTES (1u + READER_NAME_BYTES + READER_NAME_BYTES)
+#define READER_KEY_BYTES   (1u + READER_NAME_BYTES + READER_NAME_BYTES)
 
 bool reader_core_init(struct reader_core *r, const struct reader_options *options)
 {
@@ -112,7 +112,8 @@ enum reader_order { READER_NEWER, READER_OLDER, READER_CONTRADICTS };
 /* Parts of a snapshot are made one after another with events between them, and the two go different ways. Each change of an entry is told by
  * an event, and no event is missing, so an event has the last word over any part. A part after the first may hold more than events that
  * come after it: such an event is older. At the same instant nobody can tell, so they had better agree. */
-static enum reader_order reader_order(const struct reader_entry *e, const struct rec_trust_entry *t, const struct reader_source *from)
+static enum reader_order reader_order(const struct reader_entry *e, const struct rec_trust_entry *t,
+                                      const struct reader_source *from)
 {
     if (!e->live || e->event == from->event) {
         return READER_NEWER;
@@ -355,7 +356,8 @@ static void reader_emit_reader_ping(struct reader_core *r, struct sp_mono now, c
     r->ping_due_us = now.us + r->options.ping_ms * SP_US_PER_MS;
 }
 
-bool reader_core_step(struct reader_core *r, struct sp_mono now, const uint8_t nonce[16], struct reader_send *out, struct reader_changes *changes)
+bool reader_core_step(struct reader_core *r, struct sp_mono now, const uint8_t nonce[16], struct reader_send *out,
+                      struct reader_changes *changes)
 {
     changes->count = 0;
     changes->all = false;
@@ -438,8 +440,8 @@ void reader_core_lookup(const struct reader_core *r, struct sp_mono now, struct 
     reader_core_answer(r, now, key != NULL ? reader_find_key(r, key, pool) : reader_find_name(r, node, pool), out);
 }
 
-void reader_core_lookup_word(const struct reader_core *r, struct sp_mono now, struct sp_str word, const uint8_t *key, struct sp_str pool,
-                             struct reader_answer *out)
+void reader_core_lookup_word(const struct reader_core *r, struct sp_mono now, struct sp_str word, const uint8_t *key,
+                             struct sp_str pool, struct reader_answer *out)
 {
     const struct reader_entry *named = reader_find_name(r, word, pool);
     const struct reader_entry *keyed = key != NULL ? reader_find_key(r, key, pool) : NULL;

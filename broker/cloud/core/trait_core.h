@@ -34,7 +34,7 @@
 #define TRAIT_RETRY_MS     250u  /* first wait after a failure; doubled, with jitter */
 #define TRAIT_RETRY_MAX_MS 4000u /* no longer: a trait that must go is what keeps servers away, also after an outage of placement */
 #define TRAIT_REFUSED_MS   30000u /* a name that placement does not take is told to it again after this */
-#define TRAIT_BREAK_AFTER  5u /* failures in a row, of whatever kind: then one request at a time, with growing pauses */
+#define TRAIT_BREAK_AFTER  5u     /* failures in a row, of whatever kind: then one request at a time, with growing pauses */
 #define TRAIT_BREAK_MS     1000u
 
 struct trait_core_options {

@@ -12,7 +12,7 @@
 
 #include "sp_str.h"
 
-#define SECTIONS_MAX 16u
+#define SECTIONS_MAX      16u
 #define SECTIONS_NAME_MAX 32u
 #define SECTIONS_HEAD_MAX (1u + SECTIONS_NAME_MAX + 4u) /* bytes before the bytes of a section, at most */
 
