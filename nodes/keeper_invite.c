@@ -84,6 +84,16 @@ static const struct sp_bus_principal *invite_role(const struct nodes_shell *s, u
     return NULL;
 }
 
+/* Whoever may sign plugins here may sign those of the new worker: the administrator said so once, on this host. */
+static json_t *invite_manifest_keys(const struct nodes_shell *s)
+{
+    json_t *list = json_array();
+    for (uint32_t i = 0; i < s->conf->worker.manifest_key_count; i++) {
+        json_array_append_new(list, json_string(s->conf->worker.manifest_keys[i]));
+    }
+    return list;
+}
+
 static char *invite_base64(const char *text)
 {
     size_t n = strlen(text), used = 0;
@@ -114,7 +124,13 @@ char *keeper_invite_text(const struct nodes_shell *s, const struct keeper_invite
                   "name", inv->name, "enrol", drawn->enrol, "enrol_curve_secret", invite_hex(drawn->curve_secret, 32), "secret",
                   invite_hex(drawn->secret, 32), "expires", (json_int_t)expires_s, "brokers", invite_brokers(s), "keeper",
                   invite_peer(keeper), "scheduler", invite_peer(scheduler));
-    if (keeper_invitation_is_attester(inv) && json_object_set_new(token, "node", json_string(inv->nodes)) != 0) {
+    bool attester = keeper_invitation_is_attester(inv);
+    if (attester && json_object_set_new(token, "node", json_string(inv->nodes)) != 0) {
+        json_decref(token);
+        return NULL;
+    }
+    if (!attester && s->conf->worker.manifest_key_count > 0 &&
+        json_object_set_new(token, "manifest_keys", invite_manifest_keys(s)) != 0) {
         json_decref(token);
         return NULL;
     }

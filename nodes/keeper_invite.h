@@ -2,7 +2,8 @@
 /* The invitation an operator carries to a new host: base64url (no padding) of a compact JSON object with a secret that works once and all
  * that the host needs to find the fleet and to know it again. The reader of this text is the worker's enrolment:
  *   {"v":1, "deployment":HEX, "name":PRINCIPAL, "node":NODE (of an attester alone), "enrol":PRINCIPAL, "enrol_curve_secret":HEX, "secret":HEX, "expires":SECONDS,
- *    "brokers":[{"name", "endpoints":[..], "curve":HEX}], "keeper":{"name","sign":HEX,"curve":HEX}, "scheduler":{..}} */
+ *    "brokers":[{"name", "endpoints":[..], "curve":HEX}], "keeper":{"name","sign":HEX,"curve":HEX}, "scheduler":{..},
+ *    "manifest_keys":[HEX, ..] (of a worker alone: worker.manifest_keys of this host)} */
 #ifndef KEEPER_INVITE_H
 #define KEEPER_INVITE_H
 

@@ -461,7 +461,8 @@ json_t *keeper_people_send_invitation(struct nodes_shell *s, struct keeper_act *
     s->enrol_end_ms = s->enrol_end_ms == 0 || expires_ms < s->enrol_end_ms ? expires_ms + SP_MS_PER_S : s->enrol_end_ms;
     people_changed(s);
     sp_time_format_wall((struct sp_wall){expires_ms}, expires, sizeof expires);
-    json_t *done = json_pack("{s:s, s:s, s:s}", "name", inv->name, "token", text, "expires", expires);
+    json_t *done = json_pack("{s:s, s:s, s:s, s:I}", "name", inv->name, "token", text, "expires", expires, "manifest_keys",
+                             (json_int_t)(attester ? 0 : s->conf->worker.manifest_key_count));
     sp_crypto_wipe(text, strlen(text));
     free(text);
     return done;

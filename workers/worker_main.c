@@ -81,9 +81,11 @@ int main(int argc, char **argv)
     struct sp_process p = {0};
     struct sp_err err = {0};
     uint64_t wait_ms = ENROL_WAIT_MS;
+    const char *root = NULL;
     const struct sp_opt_row rows[] = {
         SP_OPT_COMMON(&p.common),
         {"wait", 'w', SP_OPT_SPAN, &wait_ms, "TIME", "enrol: how long to wait for the keeper's answer", 0},
+        {"root", 'r', SP_OPT_TEXT, &root, "DIR", "enrol: for the units of the system below DIR, instead of this host's", 0},
     };
     const struct sp_process_needs needs = {.opt = {"spice-worker", "[enrol TOKEN]",
                                                    "Runs checks through adapters and reports each exactly once.", rows,
@@ -103,7 +105,8 @@ int main(int argc, char **argv)
     if (!sp_process_options(&needs, argc - skip, argv + skip, &code))
         return code;
     if (enrols) {
-        const struct enrol_options o = {.token = token, .prefix = p.common.prefix, .wait_ms = wait_ms, .program = "spice-worker"};
+        const struct enrol_options o = {
+            .token = token, .prefix = p.common.prefix, .root = root, .wait_ms = wait_ms, .program = "spice-worker"};
         return enrol_run(&o, &err) == SP_OK ? SP_OPT_EXIT_OK : sp_process_fail(&needs, &err, SP_OPT_EXIT_FAILED);
     }
     return sp_process_run(&p, &needs);

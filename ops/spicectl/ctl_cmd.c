@@ -102,7 +102,8 @@ static const char cmd_more_verify[] =
     "PLUGIN is the name of a plugin in the configured directories, or the path of its file; arguments follow, after -- when\n"
     "they begin with a dash. It is tried in the sandbox it will run in. --timeout is the deadline of one run.\n"
     "  spicectl check verify check_disk -- -w 10% -c 3% -p /";
-static const char cmd_more_invite[] = "Prints a token. On the new host: spice-worker enrol TOKEN. It can be used once.";
+static const char cmd_more_invite[] =
+    "Prints a token. On the new host, as root: spice-worker enrol TOKEN. It can be used once. Plugins and their manifests are yours to bring.";
 static const char cmd_more_rotate[] =
     "The old keys are refused wherever the new principals.yaml is, so there is a gap until all have it. Without a gap: key prepare, "
     "key switch.";

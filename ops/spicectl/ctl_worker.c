@@ -107,6 +107,16 @@ static void worker_warn_local(struct ctl *ctl)
     ctl_note(ctl, "note: no broker has a tcp endpoint, so this invitation is good on this host only");
 }
 
+static bool worker_runs_plugins(const char *adapters)
+{
+    struct sp_str rest = sp_str_of(adapters), word;
+    while (sp_str_next(&rest, ',', &word)) {
+        if (sp_str_is(word, "exec") || sp_str_is(word, "*"))
+            return true;
+    }
+    return false;
+}
+
 int ctl_worker_invite(struct ctl *ctl)
 {
     const struct ctl_args *args = &ctl->args;
@@ -133,8 +143,12 @@ int ctl_worker_invite(struct ctl *ctl)
         ctl_out_print(&ctl->out, "worker %s: would be invited for adapters %s\n", args->names[0], adapters);
     } else {
         worker_warn_local(ctl);
-        ctl_note(ctl, "On the new host: spice-worker enrol TOKEN --prefix DIR   (once, before %s)",
+        ctl_note(ctl, "On the new host: spice-worker enrol TOKEN   (once, as root, before %s; without root: --prefix DIR)",
                  ctl_json_text(reply, "expires"));
+        if (worker_runs_plugins(adapters) && ctl_json_int(reply, "manifest_keys", 0) == 0)
+            ctl_note(ctl,
+                     "note: the keeper's host names no worker.manifest_keys, so the new worker will start no plugin until its own "
+                     "spice.yaml does");
         ctl_out_print(&ctl->out, "%s\n", ctl_json_text(reply, "token"));
     }
     json_decref(reply);
@@ -164,7 +178,7 @@ int ctl_key_invite(struct ctl *ctl)
         ctl_out_print(&ctl->out, "attester of %s: would be invited\n", node);
     } else {
         worker_warn_local(ctl);
-        ctl_note(ctl, "On %s: spice-attester enrol TOKEN --prefix DIR   (once, before %s)", node, ctl_json_text(reply, "expires"));
+        ctl_note(ctl, "On %s: spice-attester enrol TOKEN   (once, as root, before %s)", node, ctl_json_text(reply, "expires"));
         ctl_note(ctl, "It will be the principal %s", ctl_json_text(reply, "name"));
         ctl_out_print(&ctl->out, "%s\n", ctl_json_text(reply, "token"));
     }

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "enrol_places.h"
 #include "enrol_token.h"
 #include "msg.h"
 #include "sp_bus.h"
@@ -17,13 +18,13 @@
 #include "sp_random.h"
 
 #define FILE_BYTES_MAX 131072u
+#define ENROL_PLUGINS  "/usr/lib/nagios/plugins" /* of Debian's monitoring-plugins */
 
 struct enrol {
     struct enrol_token token;
-    const char *prefix;
     const char *program; /* that is started afterwards */
     bool attester;
-    char conf_path[SP_FS_PATH_BYTES], principals_path[SP_FS_PATH_BYTES], key_path[SP_FS_PATH_BYTES];
+    struct enrol_places at;
     bool wrote_conf, wrote_principals, wrote_key;
     struct sp_keys *worker;  /* the new worker's */
     struct sp_keys *session; /* the temporary principal's */
@@ -38,14 +39,49 @@ struct enrol {
 
 /* ---- files ----------------------------------------------------------------------------------------------------- */
 
+/* Does the keeper let it start plugins? */
+static bool has_plugins(const struct enrol *e)
+{
+    struct sp_str rest = sp_str_of(e->adapters), word;
+    while (!e->attester && sp_str_next(&rest, ',', &word)) {
+        if (sp_str_is(word, "*") || sp_str_is(word, "exec")) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* What plugins need; without a key that may sign them none is started. */
+static void worker_text(const struct enrol *e, struct sp_buf *b)
+{
+    if (!e->at.units && !has_plugins(e)) {
+        return;
+    }
+    sp_buf_text(b, "\nworker:\n");
+    if (e->at.units) {
+        sp_buf_text(b, "  spool: var/lib/spice/worker\n  manifest_dir: etc/spice/manifests\n");
+    }
+    if (has_plugins(e)) {
+        sp_buf_format(
+            b,
+            "  plugin_dirs: [\"%s\"]\n"
+            "  # Public keys that may sign plugins, as on the keeper's host when this one was invited: spicectl manifest sign.\n"
+            "  manifest_keys: [",
+            e->at.units ? ENROL_PLUGINS + 1 : ENROL_PLUGINS);
+        for (uint32_t i = 0; i < e->token.manifest_key_count; i++) {
+            sp_buf_format(b, "%s\"%s\"", i > 0 ? ", " : "", e->token.manifest_keys[i]);
+        }
+        sp_buf_text(b, "]\n");
+    }
+}
+
 static void conf_text(const struct enrol *e, struct sp_buf *b)
 {
     char hex[2 * sizeof e->token.deployment + 1];
     sp_hex_write(e->token.deployment, sizeof e->token.deployment, hex);
-    sp_buf_format(b,
-                  "# SPICE on this host, written by %s enrol. All keys and their defaults: spice.yaml(5).\n"
-                  "prefix: ..\n\ndeployment: \"%s\"\n\nbrokers:\n",
-                  e->program, hex);
+    sp_buf_format(b, "# SPICE on this host, written by %s enrol. All keys and their defaults: spice.yaml(5).\n", e->program);
+    enrol_places_text(&e->at, b);
+    sp_buf_format(b, "\ndeployment: \"%s\"\n\nbrokers:\n", hex);
     for (uint32_t i = 0; i < e->token.broker_count; i++) {
         const struct sp_conf_link *l = &e->token.broker[i];
         sp_buf_format(b, "  - name: %s\n    endpoints: [", l->name);
@@ -58,7 +94,9 @@ static void conf_text(const struct enrol *e, struct sp_buf *b)
         sp_buf_text(
             b, "\n# What may be read here and what that may cost. trees and services name what files and procmem may ask about.\n"
                "attester:\n  tcti: \"device:/dev/tpmrm0\"\n  trees: []\n  services: []\n");
+        sp_buf_text(b, e->at.units ? "  user: " ENROL_ATTESTER_USER "\n" : "");
     } else if (e->answered) {
+        worker_text(e, b);
         sp_buf_format(b, "\nworkers:\n  - name: %s\n    adapters: ", e->token.name);
         sp_yaml_scalar(sp_str_of(e->adapters), b);
         if (e->labels[0] != '\0') {
@@ -99,40 +137,21 @@ static enum sp_rc write_files(struct enrol *e, struct sp_err *err)
     struct sp_buf b;
     sp_buf_init(&b, FILE_BYTES_MAX);
     principals_text(e, &b);
-    enum sp_rc rc = b.failed ? sp_err_set(err, SP_E_LIMIT, e->principals_path, "too large") : SP_OK;
+    enum sp_rc rc = b.failed ? sp_err_set(err, SP_E_LIMIT, e->at.principals, "too large") : SP_OK;
     if (rc == SP_OK) {
-        rc = e->wrote_principals ? sp_fs_write(e->principals_path, b.p, b.n, 0600, err)
-                                 : sp_fs_create(e->principals_path, b.p, b.n, 0600, err);
+        rc = e->wrote_principals ? sp_fs_write(e->at.principals, b.p, b.n, 0600, err)
+                                 : sp_fs_create(e->at.principals, b.p, b.n, 0600, err);
         e->wrote_principals = e->wrote_principals || rc == SP_OK;
     }
     sp_buf_reset(&b);
     conf_text(e, &b);
     if (rc == SP_OK) {
-        rc = b.failed        ? sp_err_set(err, SP_E_LIMIT, e->conf_path, "too large")
-             : e->wrote_conf ? sp_fs_write(e->conf_path, b.p, b.n, 0600, err)
-                             : sp_fs_create(e->conf_path, b.p, b.n, 0600, err);
+        rc = b.failed        ? sp_err_set(err, SP_E_LIMIT, e->at.conf, "too large")
+             : e->wrote_conf ? sp_fs_write(e->at.conf, b.p, b.n, 0600, err)
+                             : sp_fs_create(e->at.conf, b.p, b.n, 0600, err);
         e->wrote_conf = e->wrote_conf || rc == SP_OK;
     }
     sp_buf_fini(&b);
-    return rc;
-}
-
-static enum sp_rc make_places(struct enrol *e, struct sp_err *err)
-{
-    char dir[SP_FS_PATH_BYTES];
-    char name[64];
-    static const char *const folders[] = {"etc", "keys", "state", "run"};
-    enum sp_rc rc = SP_OK;
-    for (size_t i = 0; i < SP_COUNT(folders) && rc == SP_OK; i++) {
-        rc = sp_fs_join(dir, sizeof dir, e->prefix, folders[i]);
-        rc = rc == SP_OK ? sp_fs_mkdirs(dir, 0700, err) : sp_err_set(err, rc, e->prefix, "the prefix is too long");
-    }
-    (void)snprintf(name, sizeof name, "keys/%s.key", e->token.name);
-    if (rc == SP_OK && (sp_fs_join(e->conf_path, sizeof e->conf_path, e->prefix, "etc/spice.yaml") != SP_OK ||
-                        sp_fs_join(e->principals_path, sizeof e->principals_path, e->prefix, "etc/principals.yaml") != SP_OK ||
-                        sp_fs_join(e->key_path, sizeof e->key_path, e->prefix, name) != SP_OK)) {
-        rc = sp_err_set(err, SP_E_LIMIT, e->prefix, "the prefix is too long");
-    }
     return rc;
 }
 
@@ -148,10 +167,10 @@ static enum sp_rc make_keys(struct enrol *e, struct sp_err *err)
         sp_hex_z85_write(e->session->pub.curve, 32, e->session->curve_public_z85);
     }
     if (rc == SP_OK) {
-        rc = sp_keys_save(e->worker, e->key_path, err);
+        rc = sp_keys_save(e->worker, e->at.key, err);
         e->wrote_key = rc == SP_OK;
         if (rc == SP_E_EXISTS) {
-            sp_err_hint(err, "enrolled here already? then start it; else choose another --prefix");
+            sp_err_hint(err, "enrolled here already? then start it; else choose another place with --prefix DIR");
         }
     }
     return rc;
@@ -273,7 +292,7 @@ static enum sp_rc talk(struct enrol *e, uint64_t wait_ms, struct sp_err *err)
                                 .on_message = on_message,
                                 .on_link = on_link};
     if (!sp_bus_open(&bo, &e->bus, why, sizeof why)) {
-        rc = sp_err_set(err, SP_E_INVALID, e->conf_path, "%s", why);
+        rc = sp_err_set(err, SP_E_INVALID, e->at.conf, "%s", why);
     } else {
         rc = sp_loop_run(e->loop);
         bool met = sp_bus_up_count(e->bus) > 0;
@@ -297,31 +316,32 @@ static enum sp_rc talk(struct enrol *e, uint64_t wait_ms, struct sp_err *err)
 
 /* ---- all of it ------------------------------------------------------------------------------------------------- */
 
-static enum sp_rc perform(struct enrol *e, uint64_t wait_ms, struct sp_err *err)
+static enum sp_rc perform(struct enrol *e, const struct enrol_options *o, struct sp_err *err)
 {
     struct sp_now now = sp_clock_read();
     if (now.wall.ms / SP_MS_PER_S >= e->token.expires_s) {
         return sp_err_set(err, SP_E_STALE, "token", "it has expired");
     }
-    enum sp_rc rc = make_places(e, err);
+    enum sp_rc rc = enrol_places_make(o, e->token.name, &e->at, err);
     rc = rc == SP_OK ? make_keys(e, err) : rc;
     rc = rc == SP_OK ? write_files(e, err) : rc;
-    rc = rc == SP_OK ? sp_conf_load(e->conf_path, NULL, &e->conf, err) : rc;
-    rc = rc == SP_OK ? talk(e, wait_ms, err) : rc;
-    return rc == SP_OK ? write_files(e, err) : rc;
+    rc = rc == SP_OK ? sp_conf_load(e->at.conf, NULL, &e->conf, err) : rc;
+    rc = rc == SP_OK ? talk(e, o->wait_ms, err) : rc;
+    rc = rc == SP_OK ? write_files(e, err) : rc;
+    return rc == SP_OK ? enrol_places_own(&e->at, err) : rc;
 }
 
 /* What was made here goes again: keys that the keeper took in without our hearing of it are of no use to anybody; invite again. */
 static void undo(struct enrol *e)
 {
     if (e->wrote_conf) {
-        (void)unlink(e->conf_path);
+        (void)unlink(e->at.conf);
     }
     if (e->wrote_principals) {
-        (void)unlink(e->principals_path);
+        (void)unlink(e->at.principals);
     }
     if (e->wrote_key) {
-        (void)unlink(e->key_path);
+        (void)unlink(e->at.key);
     }
 }
 
@@ -355,11 +375,35 @@ static enum sp_rc is_for_us(const struct enrol *e, struct sp_err *err)
     return SP_E_INVALID;
 }
 
+/* What is left to do: nothing of it can come with a token. */
+static void tell(const struct enrol *e, bool elsewhere)
+{
+    const char *name = e->token.name;
+    (void)printf("%s is %s%s of this fleet now. Start it:\n", name, e->attester ? "the attester of " : "a worker", e->token.node);
+    if (e->at.units) {
+        (void)printf("  systemctl enable --now %s@%s%s\n", e->program, name, elsewhere ? "   (in that system)" : "");
+    } else {
+        (void)printf("  %s --config %s --name %s\n", e->program, e->at.conf, name);
+    }
+    if (e->attester) {
+        (void)printf(
+            "Left to do: say in %s what may be asked about (attester.trees, attester.services); then spicectl node enroll %s\n",
+            e->at.conf, e->token.node);
+    } else if (has_plugins(e)) {
+        (void)printf("Left to do for plugins: bring them (worker.plugin_dirs of %s) and their signed manifests (to %s).\n",
+                     e->at.conf, e->at.manifests);
+        if (e->token.manifest_key_count == 0) {
+            (void)printf(
+                "No key may sign them yet, so none is started: name one as worker.manifest_keys; spicectl manifest sign says which.\n");
+        }
+    }
+}
+
 enum sp_rc enrol_run(const struct enrol_options *options, struct sp_err *err)
 {
-    if (options->token == NULL || options->prefix == NULL) {
-        enum sp_rc usage = sp_err_set(err, SP_E_USAGE, "enrol", "a token and --prefix are wanted");
-        sp_err_hint(err, "%s enrol TOKEN --prefix /var/lib/spice", options->program);
+    if (options->token == NULL) {
+        enum sp_rc usage = sp_err_set(err, SP_E_USAGE, "enrol", "a token is wanted");
+        sp_err_hint(err, "%s enrol TOKEN, or - for a token by standard input", options->program);
         return usage;
     }
     struct enrol *e = calloc(1, sizeof *e);
@@ -367,7 +411,6 @@ enum sp_rc enrol_run(const struct enrol_options *options, struct sp_err *err)
         free(e);
         return sp_err_set(err, SP_E_NOMEM, "enrol", "cannot start");
     }
-    e->prefix = options->prefix;
     e->program = options->program;
     e->attester = options->attester;
     char *line = calloc(1, ENROL_TOKEN_CHARS_MAX + 2);
@@ -378,10 +421,9 @@ enum sp_rc enrol_run(const struct enrol_options *options, struct sp_err *err)
         free(line);
     }
     rc = rc == SP_OK ? is_for_us(e, err) : rc;
-    rc = rc == SP_OK ? perform(e, options->wait_ms, err) : rc;
+    rc = rc == SP_OK ? perform(e, options, err) : rc;
     if (rc == SP_OK) {
-        (void)printf("%s is %s%s of this fleet now. Start it:\n  %s --config %s --name %s\n", e->token.name,
-                     e->attester ? "the attester of " : "a worker", e->token.node, e->program, e->conf_path, e->token.name);
+        tell(e, options->root != NULL);
     } else {
         undo(e);
     }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* enrol.h - `spice-worker enrol TOKEN --prefix DIR`, and the same of spice-attester: draws keys, asks the keeper for membership, writes configuration and pins. */
+/* enrol.h - `spice-worker enrol TOKEN`, and the same of spice-attester: draws keys, asks the keeper for membership, writes configuration and pins. */
 #ifndef SPICE_ENROL_H
 #define SPICE_ENROL_H
 
@@ -16,14 +16,15 @@
 
 struct enrol_options {
     const char *token;
-    const char *prefix; /* where the new one lives */
+    const char *prefix; /* where the new one lives; NULL: where its unit looks */
+    const char *root;   /* without a prefix: the system it is for lies below this directory; NULL: this host */
     uint64_t wait_ms;
     const char *program; /* whose command line this is */
     bool attester;       /* else a worker */
 };
 
-/* Effect: on success PREFIX/etc/spice.yaml, etc/principals.yaml and keys/NAME.key are complete and the keeper knows the new principal. Nothing
- * that exists is overwritten. On failure the files it made are removed again. */
+/* Effect: on success spice.yaml, principals.yaml and NAME.key are complete, where enrol_places.h says, and the keeper knows the new principal; what
+ * is left to do is printed. Nothing that exists is overwritten. On failure the files it made are removed again. */
 SP_MUST_USE enum sp_rc enrol_run(const struct enrol_options *options, struct sp_err *err);
 
 #endif

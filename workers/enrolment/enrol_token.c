@@ -127,6 +127,22 @@ static bool get_self(const json_t *root, struct enrol_token *t)
     return ok && sp_crypto_curve_public(t->curve_secret, p->curve) == SP_OK;
 }
 
+/* A list that is there must be whole: a key that was lost on the way would be a plugin that never starts. */
+static bool get_manifest_keys(const json_t *root, struct enrol_token *t)
+{
+    uint8_t key[32];
+    const json_t *list = json_object_get(root, "manifest_keys");
+    size_t n = json_array_size(list);
+    bool ok = list == NULL || (json_is_array(list) && n <= SP_CONF_LIST_MAX);
+    for (size_t i = 0; i < n && ok; i++) {
+        const char *text = json_string_value(json_array_get(list, i));
+        ok = text != NULL && sp_hex_parse(sp_str_of(text), key, sizeof key) && sp_crypto_public_ok(key) &&
+             sp_str_copy(t->manifest_keys[i], sizeof t->manifest_keys[i], sp_str_of(text));
+        t->manifest_key_count++;
+    }
+    return ok;
+}
+
 static enum sp_rc fill(const json_t *root, struct enrol_token *t, struct sp_err *err)
 {
     const json_t *brokers = json_object_get(root, "brokers");
@@ -144,6 +160,9 @@ static enum sp_rc fill(const json_t *root, struct enrol_token *t, struct sp_err 
     }
     if (!get_signer(root, "keeper", SP_CONF_ROLE_KEEPER, t) || !get_signer(root, "scheduler", SP_CONF_ROLE_SCHEDULER, t)) {
         return sp_err_set(err, SP_E_MALFORMED, where, "keeper or scheduler is missing");
+    }
+    if (!get_manifest_keys(root, t)) {
+        return sp_err_set(err, SP_E_MALFORMED, where, "manifest_keys are not complete");
     }
     return get_self(root, t) ? SP_OK : sp_err_set(err, SP_E_MALFORMED, where, "name, keys or expiry are missing");
 }

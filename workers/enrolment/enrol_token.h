@@ -5,10 +5,12 @@
  *
  *   {"v":1, "deployment":HEX32, "name":PRINCIPAL, "node":NODE, "enrol":PRINCIPAL, "enrol_curve_secret":KEY, "secret":HEX64, "expires":SECONDS,
  *    "brokers":[{"name":..., "endpoints":[...], "curve":KEY}, ...],
- *    "keeper":{"name":..., "sign":HEX64, "curve":KEY}, "scheduler":{"name":..., "sign":HEX64, "curve":KEY}}
+ *    "keeper":{"name":..., "sign":HEX64, "curve":KEY}, "scheduler":{"name":..., "sign":HEX64, "curve":KEY},
+ *    "manifest_keys":[HEX64, ...]}
  *
  * `node` is in an attester's alone: the one node it is for. KEY is Z85 (40 characters) or hexadecimal (64). `enrol` is the principal of the temporary CURVE key ("enrol-" + name when absent);
- * `curve` of keeper and scheduler may be absent, for a worker never talks CURVE to them.
+ * `curve` of keeper and scheduler may be absent, for a worker never talks CURVE to them. `manifest_keys`, in a worker's alone and absent when there
+ * are none: public keys that may sign its plugins, worker.manifest_keys of the keeper's host.
  */
 #ifndef SPICE_ENROL_TOKEN_H
 #define SPICE_ENROL_TOKEN_H
@@ -27,6 +29,8 @@ struct enrol_token {
     uint8_t curve_secret[32]; /* secret: wiped by enrol_token_wipe */
     uint8_t secret[32];       /* secret */
     uint64_t expires_s;
+    uint32_t manifest_key_count;
+    char manifest_keys[SP_CONF_LIST_MAX][65];
     uint32_t broker_count;
     struct sp_conf_link broker[SP_CONF_BROKERS_MAX]; /* name and endpoints */
     uint32_t principal_count;
