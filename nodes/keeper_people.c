@@ -13,6 +13,7 @@
 #include "keeper_principals.h"
 #include "sp_conf.h"
 #include "sp_hex.h"
+#include "sp_keys.h"
 #include "sp_log.h"
 #include "sp_random.h"
 #include "sp_selector.h"
@@ -168,7 +169,8 @@ static enum sp_refusal people_judge(const struct msg_enrol_request *r, const cha
     return good ? SP_REFUSAL_NONE : SP_REFUSAL_SIGNATURE;
 }
 
-static void people_fingerprint(const uint8_t curve[32], const uint8_t sign[32], char to[48])
+/* What the audit said of a revoked key in place of its fingerprint before both were one. Such rows have to be found for good. */
+static void people_digits(const uint8_t curve[32], const uint8_t sign[32], char to[33])
 {
     uint8_t both[64], hash[32];
     memcpy(both, curve, 32);
@@ -181,7 +183,7 @@ static void people_fingerprint(const uint8_t curve[32], const uint8_t sign[32], 
 static enum sp_refusal people_take(struct nodes_shell *s, const struct msg_enrol_request *r, const uint8_t hash[32],
                                    const struct keeper_invitation *inv)
 {
-    char print[48];
+    char print[SP_KEYS_PRINT_BYTES];
     bool attester = keeper_invitation_is_attester(inv);
     struct sp_bus_principal row = {.role = attester ? SP_ROLE_ATTESTER : SP_ROLE_WORKER};
     struct keeper_act act = {.actor = inv->enrol, .verb = attester ? "attester.enrol" : "worker.enrol"};
@@ -190,7 +192,7 @@ static enum sp_refusal people_take(struct nodes_shell *s, const struct msg_enrol
     (void)sp_str_copy(row.nodes, sizeof row.nodes, sp_str_of(inv->nodes));
     memcpy(row.curve, r->curve, 32);
     memcpy(row.sign, r->sign, 32);
-    people_fingerprint(r->curve, r->sign, print);
+    sp_keys_fingerprint(r->curve, r->sign, print);
     (void)snprintf(act.object, sizeof act.object, "%s", inv->name);
     (void)snprintf(act.to, sizeof act.to, "enrolled");
     (void)snprintf(act.why, sizeof act.why, "fingerprint %s, %s %.120s", print, attester ? "node" : "adapters",
@@ -299,15 +301,16 @@ static void people_void(void *ctx, const struct sp_bus_principal *row)
  * are given once, so the name is enough; a name of the file may have other keys since. Gives the principal as it has to be. */
 static bool people_is_undone(const struct nodes_shell *s, struct sp_str name, struct sp_str print, struct sp_bus_principal *out)
 {
-    char text[SP_BUS_NAME_BYTES], now[48];
+    char text[SP_BUS_NAME_BYTES], now[SP_KEYS_PRINT_BYTES], digits[33];
     const struct sp_bus_principal *p = sp_str_copy(text, sizeof text, name) ? sp_bus_principal_find(s->bus, text) : NULL;
     if (p == NULL || p->revoked) {
         return false;
     }
-    people_fingerprint(p->curve, p->sign, now);
+    sp_keys_fingerprint(p->curve, p->sign, now);
+    people_digits(p->curve, p->sign, digits);
     *out = *p;
     out->revoked = true;
-    return !p->from_file || sp_str_is(print, now);
+    return !p->from_file || sp_str_is(print, now) || sp_str_is(print, digits);
 }
 
 /* Finds the first revocation of the audit that the table of principals does not know of any more. */
@@ -371,13 +374,13 @@ void keeper_people_on_signal(void *ctx, int signo, const struct sp_now *now)
 
 static void people_list_row(const struct nodes_shell *s, json_t *list, const struct sp_bus_principal *row)
 {
-    char curve[65], sign[65], print[48];
+    char curve[65], sign[65], print[SP_KEYS_PRINT_BYTES];
     if (row->role == SP_ROLE_ENROL) {
         return; /* an invitation, not a principal one could revoke */
     }
     sp_hex_write(row->curve, 32, curve);
     sp_hex_write(row->sign, 32, sign);
-    people_fingerprint(row->curve, row->sign, print);
+    sp_keys_fingerprint(row->curve, row->sign, print);
     uint64_t heard_ms = row->slot < NODES_SLOTS_MAX ? s->heard_ms[row->slot] : 0;
     uint64_t since_ms = heard_ms != 0 ? heard_ms : s->start_ms; /* nobody is lost before there was time to be heard */
     bool lost = row->role == SP_ROLE_WORKER && sp_mono_ms(nodes_shell_now(s).mono) - since_ms >= s->conf->keeper.worker_lost_ms;
@@ -555,7 +558,7 @@ json_t *keeper_people_revoke(struct nodes_shell *s, struct keeper_act *act)
     }
     struct sp_bus_principal row = *had;
     row.revoked = true;
-    people_fingerprint(row.curve, row.sign, act->from);
+    sp_keys_fingerprint(row.curve, row.sign, act->from);
     (void)snprintf(act->to, sizeof act->to, "revoked");
     if (!nodes_shell_rows(s)) {
         return keeper_admin_refuse(act, SP_REFUSAL_STORE, "store", "takes no rows now", NULL);

@@ -291,3 +291,22 @@ void sp_keys_core_destroy(struct sp_keys_core **core)
         *core = NULL;
     }
 }
+
+void sp_keys_fingerprint(const uint8_t curve[32], const uint8_t sign[32], char to[SP_KEYS_PRINT_BYTES])
+{
+    static const char purpose[] = "SPICE1 fingerprint:";
+    struct sp_crypto_sha256 hash;
+    uint8_t digest[32];
+    char hex[2 * sizeof digest + 1];
+    sp_crypto_sha256_init(&hash);
+    sp_crypto_sha256_update(&hash, purpose, sizeof purpose - 1);
+    sp_crypto_sha256_update(&hash, curve, 32);
+    sp_crypto_sha256_update(&hash, sign, 32);
+    sp_crypto_sha256_final(&hash, digest);
+    sp_hex_write(digest, sizeof digest, hex);
+    for (size_t i = 0; i < SP_KEYS_PRINT_BYTES / 5; i++) {
+        memcpy(to + i * 5, hex + i * 4, 4);
+        to[i * 5 + 4] = ':';
+    }
+    to[SP_KEYS_PRINT_BYTES - 1] = '\0';
+}

@@ -17,6 +17,7 @@
 
 #define SP_KEYS_NAME_BYTES     41u
 #define SP_KEYS_FILE_BYTES_MAX 2048u
+#define SP_KEYS_PRINT_BYTES    40u /* a fingerprint with its NUL */
 
 /* What others may know. */
 struct sp_keys_public {
@@ -50,6 +51,9 @@ void sp_keys_destroy(struct sp_keys **keys);
 SP_MUST_USE enum sp_rc sp_keys_save(const struct sp_keys *keys, const char *path, struct sp_err *err);
 /* Effect: sp_keys_new and sp_keys_save; *pub tells what to put into principals.yaml. */
 SP_MUST_USE enum sp_rc sp_keys_create(const char *path, const char *name, struct sp_keys_public *pub, struct sp_err *err);
+
+/* Effect: writes what people compare in place of two public keys: eight groups of four hexadecimal digits. The same everywhere one is shown. */
+void sp_keys_fingerprint(const uint8_t curve[32], const uint8_t sign[32], char to[SP_KEYS_PRINT_BYTES]);
 
 SP_MUST_USE enum sp_rc sp_keys_core_create(const char *path, struct sp_err *err);
 SP_MUST_USE enum sp_rc sp_keys_core_load(const char *path, struct sp_keys_core **out, struct sp_err *err);

@@ -6,7 +6,6 @@
 #include "ctl_host.h"
 #include "ctl_json.h"
 #include "ctl_pick.h"
-#include "ctl_print.h"
 #include "ctl_table.h"
 
 #include "sp_crypto.h"
@@ -22,30 +21,25 @@
 static json_t *key_row(const struct sp_conf_principal *p)
 {
     static const uint8_t none[32];
-    char print[CTL_PRINT_BYTES];
-    ctl_print_of(p->curve, p->sign, print);
+    char print[SP_KEYS_PRINT_BYTES];
+    sp_keys_fingerprint(p->curve, p->sign, print);
     json_t *row = ctl_json_need(json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:b}", "name", p->name, "role",
                                           sp_conf_role_words[p->role], "fingerprint", print, "adapters", p->adapters, "nodes",
                                           p->nodes, "origin", "file", "revoked", p->revoked));
     if (memcmp(p->next_curve, none, sizeof none) != 0) {
-        ctl_print_of(p->next_curve, p->next_sign, print);
+        sp_keys_fingerprint(p->next_curve, p->next_sign, print);
         (void)json_object_set_new(row, "next", ctl_json_need(json_string(print)));
     }
     return row;
 }
 
-/* Fingerprint of a row the keeper told, from its keys in hexadecimal or Z85. */
-static void key_print_of_row(json_t *row)
+/* What is shown of a principal that only the keeper knows. */
+static json_t *key_row_told(const json_t *told)
 {
-    uint8_t curve[32] = {0};
-    uint8_t sign[32] = {0};
-    char print[CTL_PRINT_BYTES];
-    struct sp_str text = sp_str_of(ctl_json_text(row, "curve"));
-    bool good = sp_hex_z85_parse(text, curve, sizeof curve) || sp_hex_parse(text, curve, sizeof curve);
-    if (!good || !sp_hex_parse(sp_str_of(ctl_json_text(row, "sign")), sign, sizeof sign))
-        return;
-    ctl_print_of(curve, sign, print);
-    (void)json_object_set_new(row, "fingerprint", ctl_json_need(json_string(print)));
+    return ctl_json_need(json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:b}", "name", ctl_json_text(told, "name"), "role",
+                                   ctl_json_text(told, "role"), "fingerprint", ctl_json_text(told, "fingerprint"), "adapters",
+                                   ctl_json_text(told, "adapters"), "nodes", ctl_json_text(told, "nodes"), "origin", "enrolled",
+                                   "revoked", ctl_json_true(told, "revoked")));
 }
 
 /* Principals of the file, then those only the keeper knows. */
@@ -78,9 +72,7 @@ static int key_gather(struct ctl *ctl, json_t *rows)
                 (void)json_object_set_new(known, "revoked", json_true());
             continue;
         }
-        key_print_of_row(row);
-        (void)json_object_set_new(row, "origin", ctl_json_need(json_string("enrolled")));
-        (void)json_array_append(rows, row);
+        (void)json_array_append_new(rows, key_row_told(row));
     }
     json_decref(told);
     json_decref(named);
@@ -125,7 +117,7 @@ static int key_print_file(struct ctl *ctl, const char *path, json_t *rows)
 {
     struct sp_keys *keys;
     struct sp_err err = {0};
-    char print[CTL_PRINT_BYTES];
+    char print[SP_KEYS_PRINT_BYTES];
     char name[SP_KEYS_NAME_BYTES];
     const char *slash = strrchr(path, '/');
     (void)snprintf(name, sizeof name, "%s", slash != NULL ? slash + 1 : path);
@@ -134,7 +126,7 @@ static int key_print_file(struct ctl *ctl, const char *path, json_t *rows)
         *dot = '\0';
     if (sp_keys_load(path, name, &keys, &err) != SP_OK)
         return ctl_host_fail(ctl, &err);
-    ctl_print_of(keys->pub.curve, keys->pub.sign, print);
+    sp_keys_fingerprint(keys->pub.curve, keys->pub.sign, print);
     (void)json_array_append_new(rows, ctl_json_need(json_pack("{s:s, s:s}", "name", name, "fingerprint", print)));
     sp_keys_destroy(&keys);
     return CTL_OK;

@@ -10,7 +10,6 @@
 
 #include "ctl.h"
 #include "ctl_host.h"
-#include "ctl_print.h"
 
 #include "sp_clock.h"
 #include "sp_crypto.h"
@@ -118,18 +117,18 @@ int ctl_key_rotate(struct ctl *ctl)
 {
     struct key_change change = {0};
     struct sp_err err = {0};
-    char before[CTL_PRINT_BYTES];
-    char after[CTL_PRINT_BYTES] = "";
+    char before[SP_KEYS_PRINT_BYTES];
+    char after[SP_KEYS_PRINT_BYTES] = "";
     int code = key_change_find(ctl, &change);
     if (code == CTL_OK) {
-        ctl_print_of(change.row->curve, change.row->sign, before);
+        sp_keys_fingerprint(change.row->curve, change.row->sign, before);
         key_no_next(change.row); /* whatever was prepared was for the keys that go */
         change.row->not_after_s = 0;
         if (!ctl->dry_run && key_rotate_write(ctl->conf, &change, &err) != SP_OK)
             code = ctl_host_fail(ctl, &err);
         else if (!ctl->dry_run)
             (void)unlink(change.next);
-        ctl_print_of(change.row->curve, change.row->sign, after);
+        sp_keys_fingerprint(change.row->curve, change.row->sign, after);
     }
     if (code == CTL_OK && ctl->json)
         key_change_json(ctl, &change, before, after, NULL);
@@ -203,18 +202,18 @@ int ctl_key_prepare(struct ctl *ctl)
 {
     struct key_change change = {0};
     struct sp_err err = {0};
-    char before[CTL_PRINT_BYTES];
-    char after[CTL_PRINT_BYTES] = "";
+    char before[SP_KEYS_PRINT_BYTES];
+    char after[SP_KEYS_PRINT_BYTES] = "";
     int code = key_change_find(ctl, &change);
     code = code == CTL_OK ? key_prepare_check(ctl, &change) : code;
     if (code == CTL_OK) {
         key_move_up(&change);
         key_no_next(change.row);
-        ctl_print_of(change.row->curve, change.row->sign, before);
+        sp_keys_fingerprint(change.row->curve, change.row->sign, before);
         if (!ctl->dry_run && key_prepare_write(ctl->conf, &change, &err) != SP_OK)
             code = ctl_host_fail(ctl, &err);
         if (!ctl->dry_run)
-            ctl_print_of(change.row->next_curve, change.row->next_sign, after);
+            sp_keys_fingerprint(change.row->next_curve, change.row->next_sign, after);
     }
     if (code == CTL_OK && ctl->json)
         key_change_json(ctl, &change, before, after, NULL);
@@ -256,7 +255,7 @@ int ctl_key_switch(struct ctl *ctl)
 {
     struct key_change change = {0};
     struct sp_err err = {0};
-    char before[CTL_PRINT_BYTES], after[CTL_PRINT_BYTES], until[40];
+    char before[SP_KEYS_PRINT_BYTES], after[SP_KEYS_PRINT_BYTES], until[40];
     const char *span = ctl->args.values[CTL_OPT_OVERLAP];
     uint64_t overlap_ms = KEY_OVERLAP_MS, now_s = sp_clock_read().wall.ms / SP_MS_PER_S;
     bool placed = false;
@@ -269,8 +268,8 @@ int ctl_key_switch(struct ctl *ctl)
         if (change.row->not_after_s == 0 || end_s < change.row->not_after_s)
             change.row->not_after_s = end_s;
         sp_time_format_wall((struct sp_wall){change.row->not_after_s * SP_MS_PER_S}, until, sizeof until);
-        ctl_print_of(change.row->curve, change.row->sign, before);
-        ctl_print_of(change.row->next_curve, change.row->next_sign, after);
+        sp_keys_fingerprint(change.row->curve, change.row->sign, before);
+        sp_keys_fingerprint(change.row->next_curve, change.row->next_sign, after);
         if (!ctl->dry_run && key_switch_write(ctl->conf, &change, placed, &err) != SP_OK)
             code = ctl_host_fail(ctl, &err);
     }

@@ -157,7 +157,16 @@ static void top_picture(struct ctl *ctl, const struct ctl_gather *gather, const 
 
 static void top_json(struct ctl *ctl, const struct ctl_gather *gather, const json_t *pools)
 {
-    json_t *picture = ctl_json_need(json_pack("{s:O?, s:O}", "pools", pools, "processes", gather->latest));
+    const char *name;
+    json_t *process;
+    json_t *shown = ctl_json_need(json_object());
+    json_object_foreach(gather->latest, name, process)
+    {
+        json_t *row = ctl_json_need(json_copy(process));
+        (void)json_object_del(row, "at_ms"); /* our own note of when it came */
+        (void)json_object_set_new(shown, name, row);
+    }
+    json_t *picture = ctl_json_need(json_pack("{s:O?, s:o}", "pools", pools, "processes", shown));
     ctl_json_line(&ctl->out, picture);
     json_decref(picture);
     (void)fflush(ctl->out.file);

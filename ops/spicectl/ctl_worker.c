@@ -36,8 +36,13 @@ static json_t *worker_rows(const json_t *keys, const json_t *peers)
     {
         if (strcmp(ctl_json_text(key, "role"), "worker") != 0)
             continue;
-        json_t *row = ctl_json_need(json_copy(key));
+        json_t *row = ctl_json_need(json_pack("{s:s, s:s, s:s, s:s, s:s, s:b, s:b}", "name", ctl_json_text(key, "name"), "role",
+                                              "worker", "fingerprint", ctl_json_text(key, "fingerprint"), "adapters",
+                                              ctl_json_text(key, "adapters"), "nodes", ctl_json_text(key, "nodes"), "revoked",
+                                              ctl_json_true(key, "revoked"), "lost", ctl_json_true(key, "lost")));
         json_t *link = json_object_get(peers, ctl_json_text(key, "name"));
+        (void)json_object_del(link, "name"); /* of the row */
+        (void)json_object_del(link, "role");
         (void)json_object_set_new(row, "link", link != NULL ? json_incref(link) : json_null());
         (void)json_object_set_new(row, "state", ctl_json_need(json_string(worker_state(row))));
         (void)json_array_append_new(rows, row);
