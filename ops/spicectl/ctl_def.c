@@ -68,6 +68,53 @@ static struct ctl_def *def_more(struct ctl_defs *defs)
     return def;
 }
 
+static void def_note_name(const char *file, const struct sp_yaml_node *at, struct sp_str text, struct ctl_def *def)
+{
+    char where[SP_ERR_WHERE_BYTES], name[CTL_DEF_NAME_BYTES];
+    if (!sp_str_copy(name, sizeof name, sp_str_trim(text)) || name[0] == '\0')
+        return;
+    (void)snprintf(where, sizeof where, "%.150s:%u:%u", file, at->line, at->column);
+    if (def->named == NULL)
+        def->named = ctl_json_need(json_object());
+    if (json_object_get(def->named, name) == NULL)
+        (void)json_object_set_new(def->named, name, ctl_json_need(json_string(where)));
+}
+
+/* A list of names, or one text with commas. */
+static void def_note_names(const char *file, const struct sp_yaml_node *list, struct ctl_def *def)
+{
+    struct sp_str rest, one;
+    for (const struct sp_yaml_node *n = list != NULL && list->kind == SP_YAML_LIST ? list->first : NULL; n != NULL; n = n->next) {
+        if (n->kind == SP_YAML_SCALAR)
+            def_note_name(file, n, n->text, def);
+    }
+    if (list == NULL || list->kind != SP_YAML_SCALAR)
+        return;
+    rest = list->text;
+    while (sp_str_next(&rest, ',', &one))
+        def_note_name(file, list, one, def);
+}
+
+/* Whether what is named exists is asked later, when the document is gone; the line has to be known then. */
+static void def_note(const char *file, const struct sp_yaml_node *root, struct ctl_def *def)
+{
+    const struct sp_yaml_node *groups = sp_yaml_find(root, "groups");
+    if (def->kind == CTL_DEF_CHECK)
+        def_note_names(file, sp_yaml_find(root, "profile"), def);
+    if (def->kind != CTL_DEF_POOL)
+        return;
+    def_note_names(file, sp_yaml_find(root, "mandatory"), def);
+    def_note_names(file, sp_yaml_find(root, "advisory"), def);
+    for (const struct sp_yaml_node *g = groups != NULL ? groups->first : NULL; g != NULL; g = g->next)
+        def_note_names(file, sp_yaml_find(g, "of"), def);
+}
+
+const char *ctl_def_where(const struct ctl_def *def, const char *name)
+{
+    const char *at = json_string_value(json_object_get(def->named, name));
+    return at != NULL ? at : def->where;
+}
+
 static enum sp_rc def_document(const char *file, const struct sp_yaml_node *root, struct ctl_defs *defs, struct sp_err *err)
 {
     enum ctl_def_kind kind = CTL_DEF_KINDS;
@@ -86,14 +133,18 @@ static enum sp_rc def_document(const char *file, const struct sp_yaml_node *root
     rc = sp_bind(table, file, root, bound, err);
     if (rc == SP_OK)
         rc = ctl_def_canon(kind, file, root, bound, def, err);
+    if (rc == SP_OK)
+        def_note(file, root, def);
     free(bound);
     return rc;
 }
 
 static void def_cut(struct ctl_defs *defs, size_t count)
 {
-    while (defs->count > count)
+    while (defs->count > count) {
         json_decref(defs->items[--defs->count].want);
+        json_decref(defs->items[defs->count].named);
+    }
 }
 
 static enum sp_rc def_yaml(struct sp_yaml *yaml, struct ctl_defs *defs, struct sp_err *err)

@@ -31,6 +31,7 @@ struct ctl_def {
     char name[256];
     json_t *want;                   /* canonical */
     char where[SP_ERR_WHERE_BYTES]; /* file:line:column of the document */
+    json_t *named;                  /* of a check and a pool: where each name of another definition is written; NULL: none */
     bool short_life;                /* allow_short_life: true */
 };
 
@@ -42,6 +43,9 @@ struct ctl_defs {
 
 /* Word of a kind ("check"). Lends. */
 const char *ctl_def_word(enum ctl_def_kind kind);
+
+/* Where this definition names another one (file:line:column), else where it begins. Lends. */
+const char *ctl_def_where(const struct ctl_def *def, const char *name);
 
 /* Kind of a word; CTL_DEF_KINDS when there is none such. Borrows. */
 enum ctl_def_kind ctl_def_kind_of(const char *word);

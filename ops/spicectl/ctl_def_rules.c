@@ -72,6 +72,36 @@ static enum sp_rc rules_json(const struct rules_place *place, const struct sp_bu
     return SP_E_INVALID;
 }
 
+/* The key of one parameter where it is written; the key params when it is missing there. */
+static struct sp_yaml_node rules_key(const struct sp_yaml_node *root, const struct sp_yaml_node *params, const char *name)
+{
+    const struct sp_yaml_node *child = sp_yaml_find(params, name);
+    const struct sp_yaml_node *at = child != NULL ? child : params;
+    return at != NULL ? (struct sp_yaml_node){.line = at->key_line, .column = at->key_column} : *root;
+}
+
+/* Texts that say whom to ask: braces mean nothing else there, and a misspelt place would be asked for as it stands, of every node. */
+static enum sp_rc rules_places(const struct rules_place *place, const struct sp_yaml_node *params, struct sp_err *err)
+{
+    static const char *const targets[] = {"url", "connect", "host", "agent"};
+    static const char *const words[] = {"{node}", "{address}"};
+    for (size_t i = 0; i < sizeof targets / sizeof targets[0]; i++) {
+        const struct sp_yaml_node *value = sp_yaml_find(params, targets[i]);
+        struct sp_str bad = value != NULL && value->kind == SP_YAML_SCALAR ? param_unknown_place(value->text.p) : sp_str_of("");
+        if (bad.n == 0)
+            continue;
+        (void)sp_yaml_error(err, SP_E_INVALID, place->file, value, "parameter %s: nothing is put for %.*s", targets[i], (int)bad.n,
+                            bad.p);
+        const char *near = sp_str_nearest(bad, words, sizeof words / sizeof words[0]);
+        if (near != NULL)
+            sp_err_hint(err, "did you mean %s?", near);
+        else
+            sp_err_hint(err, "there are {node} and {address}");
+        return SP_E_INVALID;
+    }
+    return SP_OK;
+}
+
 /* Parameters against the table of the adapter, when this program knows the adapter; a foreign one is the worker's to judge. */
 static enum sp_rc rules_params(const struct rules_place *place, const struct ctl_def_check *check, struct sp_err *err)
 {
@@ -89,8 +119,12 @@ static enum sp_rc rules_params(const struct rules_place *place, const struct ctl
     if (params != NULL)
         sp_yaml_json(params, &text);
     enum sp_rc rc = params != NULL ? rules_json(place, &text, err) : SP_OK;
-    if (rc == SP_OK && adapter != NULL && !param_parse(adapter->params, adapter->params_count, sp_buf_view(&text), &values, why))
-        rc = sp_yaml_error(err, SP_E_INVALID, place->file, rules_at(place, "params"), "%s", why);
+    if (rc == SP_OK && adapter != NULL && !param_parse(adapter->params, adapter->params_count, sp_buf_view(&text), &values, why)) {
+        struct sp_yaml_node at = rules_key(place->root, params, values.wrong);
+        rc = sp_yaml_error(err, SP_E_INVALID, place->file, &at, "%s", why);
+    }
+    if (rc == SP_OK && adapter != NULL)
+        rc = rules_places(place, params, err);
     param_fini(&values);
     sp_buf_fini(&text);
     return rc;

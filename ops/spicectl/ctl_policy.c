@@ -75,7 +75,8 @@ static enum sp_rc policy_check(const struct ctl_def *def, json_t *const *after, 
     const char *used = name[0] != '\0' ? name : in_force;
     const json_t *profile = policy_find(after[CTL_DEF_PROFILE], used);
     if (name[0] != '\0' && profile == NULL) {
-        (void)sp_err_set(err, SP_E_INVALID, def->where, "check %s names the profile \"%s\", which does not exist", def->name, name);
+        (void)sp_err_set(err, SP_E_INVALID, ctl_def_where(def, name), "check %s names the profile \"%s\", which does not exist",
+                         def->name, name);
         policy_near(after[CTL_DEF_PROFILE], "profile", name, err);
         return SP_E_INVALID;
     }
@@ -101,7 +102,8 @@ static enum sp_rc policy_names(const struct ctl_def *def, const json_t *names, c
         const char *name = json_string_value(each);
         if (name == NULL || policy_find(checks, name) != NULL)
             continue;
-        (void)sp_err_set(err, SP_E_INVALID, def->where, "pool %s names the check \"%s\", which does not exist", def->name, name);
+        (void)sp_err_set(err, SP_E_INVALID, ctl_def_where(def, name), "pool %s names the check \"%s\", which does not exist",
+                         def->name, name);
         policy_near(checks, "check", name, err);
         return SP_E_INVALID;
     }

@@ -17,6 +17,7 @@
 #include <string.h>
 
 #define CHECK "kind: check\nname: c\nadapter: noop\n"
+#define HTTP  "kind: check\nname: c\nadapter: http\nparams:\n"
 
 static void test_refused(void **state)
 {
@@ -39,6 +40,13 @@ static void test_refused(void **state)
         {CHECK "category: [hardwear]\n", "f.yaml:4", "hardwear", "hardware"},
         {CHECK "params: {outcom: pass}\n", "f.yaml:4", "outcom", ""},
         {CHECK "params: 7\n", "f.yaml:4", "map", ""},
+        {HTTP "  url: http://x/\n  metod: GET\n", "f.yaml:6:3", "metod", "did you mean method"},
+        {HTTP "  url: http://x/\n  method: GTE\n", "f.yaml:6:3", "method", ""},
+        {HTTP "  url: http://x/\n  max_bytes: 0\n", "f.yaml:6:3", "max_bytes", ""},
+        {HTTP "  method: GET\n", "f.yaml:4:1", "url", "required"},
+        {"kind: check\nname: c\nadapter: http\n", "f.yaml:1:1", "url", "required"},
+        {HTTP "  url: 'https://{adress}/'\n", "f.yaml:5:8", "nothing is put for {adress}", "{address}"},
+        {HTTP "  method: GET\n  url: 'https://{hostname}/{node}'\n", "f.yaml:6:8", "{hostname}", "{node} and {address}"},
         {"kind: check\nname: c\nadapter: foreign\nparams: {a: 1e400}\n", "f.yaml:4", "JSON", ""},
         {CHECK "timeout: 2m\nmax_age: 1m\n", "f.yaml:5", "shorter than the timeout", ""},
         {CHECK "name: d\n", "f.yaml:4", "name", ""},
@@ -229,6 +237,29 @@ static void test_policy(void **state)
     }
 }
 
+/* Names that nobody defines are pointed at where they are written, not at the head of their document. */
+static void test_names_have_lines(void **state)
+{
+    static const struct {
+        const char *text, *where, *hint;
+    } rows[] = {
+        {CHECK "profile: nrmal\n---\nkind: profile\nname: normal\n", "f.yaml:4:10", "did you mean normal?"},
+        {CHECK "---\nkind: pool\nname: p\nmandatory: [cc]\n", "f.yaml:7:13", "did you mean c?"},
+        {CHECK "---\nkind: pool\nname: p\nmandatory:\n  - c\nadvisory:\n  - dddd\n", "f.yaml:10:5", "check list"},
+        {CHECK "---\nkind: pool\nname: p\nadvisory: c\ngroups: [{k: 1, of: [dddd]}]\n", "f.yaml:8:22", "check list"},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct ctl_policy_world world = {0};
+        struct sp_err err = {0};
+        struct ctl_defs defs = good(rows[i].text);
+        assert_int_not_equal(ctl_policy_check(&defs, &world, &err), SP_OK);
+        assert_string_equal(err.where, rows[i].where);
+        assert_non_null(strstr(err.hint, rows[i].hint));
+        ctl_def_clear(&defs);
+    }
+}
+
 /* Every configuration that ships loads; so do the principals, with both brokers and every worker they name. */
 static void test_configurations(void **state)
 {
@@ -266,10 +297,11 @@ static void test_configurations(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_refused),   cmocka_unit_test(test_defaults),
-        cmocka_unit_test(test_canonical), cmocka_unit_test(test_rows_of_the_fleet),
-        cmocka_unit_test(test_examples),  cmocka_unit_test(test_odd_texts_read_back),
-        cmocka_unit_test(test_policy),    cmocka_unit_test(test_configurations),
+        cmocka_unit_test(test_refused),        cmocka_unit_test(test_defaults),
+        cmocka_unit_test(test_canonical),      cmocka_unit_test(test_rows_of_the_fleet),
+        cmocka_unit_test(test_examples),       cmocka_unit_test(test_odd_texts_read_back),
+        cmocka_unit_test(test_policy),         cmocka_unit_test(test_names_have_lines),
+        cmocka_unit_test(test_configurations),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -15,16 +15,24 @@ struct reader {
     const char **list; /* next free pointer of the list block */
     const char **list_end;
     char *why;
+    char *wrong;      /* of param_values */
     const char *name; /* parameter being read, for messages */
 };
+
+/* False; the refusal is about this parameter. */
+static bool wrong(struct reader *r, struct sp_str name)
+{
+    (void)sp_str_copy(r->wrong, sizeof((struct param_values *)0)->wrong, name);
+    return false;
+}
 
 static bool refuse(struct reader *r, const char *what)
 {
     if (r->name != NULL) {
         (void)snprintf(r->why, SP_ADAPTER_WHY_MAX, "parameter %s: %s", r->name, what);
-    } else {
-        (void)snprintf(r->why, SP_ADAPTER_WHY_MAX, "parameters: %s", what);
+        return wrong(r, sp_str_of(r->name));
     }
+    (void)snprintf(r->why, SP_ADAPTER_WHY_MAX, "parameters: %s", what);
     return false;
 }
 
@@ -298,7 +306,7 @@ static bool choose(struct reader *r, const struct sp_param *row, struct sp_param
         }
     }
     (void)snprintf(r->why, SP_ADAPTER_WHY_MAX, "parameter %s: must be one of %s", row->name, row->choices);
-    return false;
+    return wrong(r, sp_str_of(row->name));
 }
 
 static bool in_range(struct reader *r, const struct sp_param *row, int64_t n, const char *unit)
@@ -308,7 +316,7 @@ static bool in_range(struct reader *r, const struct sp_param *row, int64_t n, co
     }
     (void)snprintf(r->why, SP_ADAPTER_WHY_MAX, "parameter %s: must be %lld to %lld%s", row->name, (long long)row->min,
                    (long long)row->max, unit);
-    return false;
+    return wrong(r, sp_str_of(row->name));
 }
 
 static bool read_int(struct reader *r, int64_t *out)
@@ -378,7 +386,7 @@ static bool unknown_name(struct reader *r, const struct sp_param *table, size_t 
     const char *near = sp_str_nearest(name, words, count);
     (void)snprintf(r->why, SP_ADAPTER_WHY_MAX, "unknown parameter \"%.64s\"%s%s%s", name.p, near != NULL ? "; did you mean " : "",
                    near != NULL ? near : "", near != NULL ? "?" : "");
-    return false;
+    return wrong(r, name);
 }
 
 static bool read_member(struct reader *r, const struct sp_param *table, size_t count, struct param_values *out)
@@ -455,7 +463,7 @@ static bool fill_fallbacks(struct reader *r, const struct sp_param *table, size_
 bool param_parse(const struct sp_param *table, size_t count, struct sp_str json, struct param_values *out, char *why)
 {
     SP_ASSERT(count <= SP_ADAPTER_PARAMS_MAX);
-    struct reader r = {.why = why};
+    struct reader r = {.why = why, .wrong = out->wrong};
     /* Every text costs one more byte for its NUL, which replaces its closing quote; a bare number has none, hence 2 x. */
     size_t bytes = 2 * (size_t)json.n + 16;
     for (size_t i = 0; i < count; i++) {
@@ -499,6 +507,18 @@ static bool name_ok(const char *name)
 {
     size_t n = strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-:[]%");
     return name[n] == '\0' && n <= PARAM_EXPAND_NAME_MAX && n > 0 && name[0] != '-';
+}
+
+struct sp_str param_unknown_place(const char *text)
+{
+    for (const char *at = strchr(text, '{'); at != NULL; at = strchr(at + 1, '{')) {
+        size_t n = strspn(at + 1, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_-");
+        struct sp_str place = sp_str_bytes(at, n + 2);
+        if (n > 0 && at[n + 1] == '}' && !sp_str_is(place, "{node}") && !sp_str_is(place, "{address}")) {
+            return place;
+        }
+    }
+    return sp_str_bytes("", 0);
 }
 
 bool param_expand(const char *text, const char *node, const char *address, char *out, size_t out_cap)

@@ -54,16 +54,20 @@ struct sp_param_value {
 /* Values of one object with the memory they lie in. */
 struct param_values {
     struct sp_param_value row[SP_ADAPTER_PARAMS_MAX];
+    char wrong[65];     /* after a refusal: name of the parameter it is about, as the object has it; empty: none */
     char *texts;        /* private */
     const char **lists; /* private */
 };
 
 /* Effect: fills *out from the JSON object (empty text = {}) by the table of `count` rows. Borrows table and json, which need
- * not outlive the call. False: nothing to free, `why` (SP_ADAPTER_WHY_MAX bytes) names what and how. */
+ * not outlive the call. False: nothing to free, `why` (SP_ADAPTER_WHY_MAX bytes) names what and how, out->wrong which one. */
 bool param_parse(const struct sp_param *table, size_t count, struct sp_str json, struct param_values *out, char *why);
 
 /* Effect: releases what param_parse gave. Safe on a zeroed struct. */
 void param_fini(struct param_values *values);
+
+/* The first {word} of text that param_expand would leave as it is, braces included; empty when there is none. Lends. */
+struct sp_str param_unknown_place(const char *text);
 
 /* Effect: writes text with {node} and {address} replaced, NUL-terminated. False: does not fit, or a replaced name has other
  * characters than letters, digits and . _ - : [ ] %, or is longer than PARAM_EXPAND_NAME_MAX. Borrows all. */
