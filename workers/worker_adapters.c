@@ -124,11 +124,52 @@ static enum sp_rc refuse_unless_known(const struct sp_adapter *const *table, str
     return rc;
 }
 
-/* What is set for an adapter that nobody has would be ignored in silence. */
-static enum sp_rc refuse_settings(const struct sp_adapter *const *table, const struct sp_yaml_node *settings, struct sp_err *err)
+/* The settings of one adapter against its table, whether this worker runs it or not. What comes from the worker's section has been looked at. */
+static enum sp_rc refuse_values(const struct sp_adapter *a, const struct sp_conf_worker *conf, const struct sp_yaml_node *own,
+                                struct sp_err *err)
+{
+    const char *words[SP_ADAPTER_PARAMS_MAX];
+    char where[64], why[SP_ADAPTER_WHY_MAX];
+    struct param_values values = {0};
+    struct sp_buf b;
+    enum sp_rc rc = SP_OK;
+    sp_buf_init(&b, WORKER_SETTINGS_BYTES);
+    settings_json(a, conf, &b);
+    bool good = b.failed || param_parse(a->settings, a->settings_count, sp_buf_view(&b), &values, why);
+    const struct sp_yaml_node *wrong = good ? NULL : sp_yaml_find(own, values.wrong);
+    if (wrong != NULL) {
+        bool known = false;
+        for (size_t i = 0; i < a->settings_count; i++) {
+            words[i] = a->settings[i].name;
+            known = known || strcmp(words[i], values.wrong) == 0;
+        }
+        const char *near = known ? NULL : sp_str_nearest(wrong->key, words, a->settings_count);
+        (void)snprintf(where, sizeof where, "worker.settings, line %u", (unsigned)wrong->key_line);
+        rc = known ? sp_err_set(err, SP_E_INVALID, where, "settings of adapter %s: %s", a->name, why)
+                   : sp_err_set(err, SP_E_INVALID, where, "adapter %s has no setting \"%s\"", a->name, values.wrong);
+        if (near != NULL) {
+            sp_err_hint(err, "did you mean %s?", near);
+        }
+    }
+    param_fini(&values);
+    sp_buf_fini(&b);
+    return rc;
+}
+
+static const struct sp_adapter *find(const struct sp_adapter *const *table, struct sp_str name)
+{
+    while (*table != NULL && !sp_str_is(name, (*table)->name)) {
+        table++;
+    }
+    return *table;
+}
+
+/* What is set for an adapter that nobody has, or by a name that it does not know, would be ignored in silence. */
+static enum sp_rc refuse_settings(const struct sp_adapter *const *table, const struct sp_conf_worker *conf, struct sp_err *err)
 {
     char where[64];
     enum sp_rc rc = SP_OK;
+    const struct sp_yaml_node *settings = conf->settings;
     if (settings != NULL && settings->kind != SP_YAML_MAP) {
         (void)snprintf(where, sizeof where, "worker.settings, line %u", (unsigned)settings->line);
         return sp_err_set(err, SP_E_INVALID, where, "must be a map: NAME OF ADAPTER: {KEY: VALUE}");
@@ -140,6 +181,7 @@ static enum sp_rc refuse_settings(const struct sp_adapter *const *table, const s
             rc = sp_err_set(err, SP_E_INVALID, where, "settings of adapter %.*s must be a map: {KEY: VALUE}", (int)n->key.n,
                             n->key.p);
         }
+        rc = rc == SP_OK ? refuse_values(find(table, n->key), conf, n, err) : rc;
     }
     return rc;
 }
@@ -154,7 +196,7 @@ static enum sp_rc refuse_unknown(const struct sp_adapter *const *table, const st
             return rc;
         }
     }
-    return refuse_settings(table, conf->settings, err);
+    return refuse_settings(table, conf, err);
 }
 
 enum sp_rc worker_adapters_open(struct worker_adapters *self, const struct sp_adapter *const *table,

@@ -41,7 +41,11 @@ static void test_names(void **state)
         {"noop", "noop: {}\nhtpt: {ca_file: x}", "worker.settings, line 2", "no adapter \"htpt\"", "did you mean http?"},
         {"noop", "noop: 7", "worker.settings, line 1", "must be a map", ""},
         {"noop", "[noop]", "worker.settings, line 1", "must be a map", ""},
-        {"noop", "noop: {lgo: x}", "noop", "lgo", ""},
+        {"noop", "noop: {lgo: x}", "worker.settings, line 1", "adapter noop has no setting \"lgo\"", "did you mean log?"},
+        {"*", "http: {}\nexec:\n  helper: 3", "worker.settings, line 3", "adapter exec has no setting \"helper\"", "helpers?"},
+        {"noop", "exec:\n  helper: 3", "worker.settings, line 2", "no setting", "helpers?"}, /* of one that is not run here */
+        {"noop", "http:\n  connections: many", "worker.settings, line 2", "settings of adapter http: parameter connections", ""},
+        {"noop", "http:\n  targets: 3\n  connections: 9", "worker.settings, line 2", "must be 16 to", ""},
     };
     struct sp_err err;
     (void)state;
