@@ -41,12 +41,17 @@ static void anchor_mac(const struct keeper_store *s, const struct anchor *a, cha
     sp_hex_write(mac, sizeof mac, hex);
 }
 
+bool keeper_store_anchor_due(const struct keeper_store *s)
+{
+    return !s->anchored || s->anchor_audit != s->committed_seq || s->anchor_journal != s->committed_journal;
+}
+
 void keeper_store_anchor(struct keeper_store *s)
 {
     char path[SP_FS_PATH_BYTES], text[ANCHOR_BYTES_MAX];
     struct sp_err err = {.text = ""};
     struct anchor a = {.audit = s->committed_seq, .journal = s->committed_journal, .identities = s->committed_identities};
-    if (s->anchored && s->anchor_audit == a.audit && s->anchor_journal == a.journal) {
+    if (!keeper_store_anchor_due(s)) {
         return;
     }
     sp_hex_write(s->committed_head, sizeof s->committed_head, a.head);

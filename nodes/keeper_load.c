@@ -48,8 +48,9 @@ static enum sp_rc load_checks(struct load *l)
             load_bad(l, "chk", sp_db_get_int(q, 2), "unknown until the scheduler announces it; its results are void");
             continue;
         }
+        uint64_t over_ms = keeper_store_check_over(&body);
         rc = rec_check_info_decode((const uint8_t *)body.p, body.n, &info);
-        rc = rc == SP_OK ? keeper_core_restore_check(l->core, &info, (uint32_t)sp_db_get_int(q, 0)) : rc;
+        rc = rc == SP_OK ? keeper_core_restore_check(l->core, &info, (uint32_t)sp_db_get_int(q, 0), over_ms) : rc;
     }
     keeper_core_restore_policies(l->core, (uint32_t)keeper_store_meta(l->s, "policy_last"));
     keeper_core_restore_catalogue(l->core, keeper_store_meta(l->s, "catalogue_boot"), keeper_store_meta(l->s, "catalogue"));

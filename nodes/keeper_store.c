@@ -274,6 +274,19 @@ static enum sp_rc store_history(struct keeper_store *s, const struct keeper_hist
     return sp_db_run(s->history);
 }
 
+/* A row is the check as the scheduler announced it and, behind that, over_ms when there is one. */
+uint64_t keeper_store_check_over(struct sp_str *body)
+{
+    struct rec_check_info info;
+    uint64_t over_ms = 0;
+    if (body->n <= sizeof over_ms || rec_check_info_decode((const uint8_t *)body->p, body->n, &info) == SP_OK) {
+        return 0;
+    }
+    body->n -= (uint32_t)sizeof over_ms;
+    memcpy(&over_ms, body->p + body->n, sizeof over_ms);
+    return over_ms;
+}
+
 static enum sp_rc store_check(struct keeper_store *s, const struct check_row *c)
 {
     uint8_t bytes[STORE_CHECK_BYTES];
@@ -292,13 +305,18 @@ static enum sp_rc store_check(struct keeper_store *s, const struct check_row *c)
                                   .category = c->category,
                                   .selector = sp_str_of(c->selector),
                                   .runbook = sp_str_of(c->runbook)};
-    sp_packer_init(&w, bytes, sizeof bytes);
+    sp_packer_init(&w, bytes, sizeof bytes - sizeof c->over_ms);
     enum sp_rc rc = rec_check_info_put(&w, &info);
     if (rc != SP_OK) {
         return rc;
     }
     uint8_t mac[32];
-    struct sp_str body = sp_str_bytes(bytes, sp_packer_bytes(&w));
+    size_t n = sp_packer_bytes(&w);
+    if (c->over_ms != 0) {
+        memcpy(bytes + n, &c->over_ms, sizeof c->over_ms);
+        n += sizeof c->over_ms;
+    }
+    struct sp_str body = sp_str_bytes(bytes, n);
     keeper_store_check_mac(s, c->id, c->policy, body, mac);
     sp_db_int(s->check, 1, c->id);
     sp_db_int(s->check, 2, c->policy);

@@ -132,7 +132,9 @@ SP_MUST_USE enum sp_rc keeper_store_fold_step(struct keeper_store *s, struct kee
 void keeper_store_fold_failed(struct keeper_store *s, struct keeper_core *core);
 /* ---- anchor (K35): a small file beside the store that says how far it has come, so that an older copy put in its place shows ---- */
 enum keeper_anchor { KEEPER_ANCHOR_FITS, KEEPER_ANCHOR_OLDER, KEEPER_ANCHOR_OTHER, KEEPER_ANCHOR_LOST };
-/* Effect: writes it, durably, when the store has come further since the last time. For after a commit. A failure is tried again. */
+/* True when the store has come further than the file says. */
+bool keeper_store_anchor_due(const struct keeper_store *s);
+/* Effect: writes it, durably, when it is due. For after a commit. A failure is tried again. */
 void keeper_store_anchor(struct keeper_store *s);
 /* Returns how store and anchor agree: OLDER, the store has come less far; OTHER, it has another audit, or the anchor is not ours; LOST, there
  * was one and it is gone. why: a sentence for people. For after the load. */
@@ -150,6 +152,8 @@ void keeper_store_mac_list(const struct keeper_store *s, const char *purpose, in
                            size_t count, uint8_t mac[32]);
 /* True when what is stored is that MAC. */
 bool keeper_store_mac_fits(const uint8_t mac[32], struct sp_str stored);
+/* Effect: cuts over_ms off a row of a check (see check_table.h) and returns it; 0: there is none. The body must be sealed. */
+uint64_t keeper_store_check_over(struct sp_str *body);
 void keeper_store_check_mac(const struct keeper_store *s, uint32_t id, uint32_t policy, struct sp_str body, uint8_t mac[32]);
 /* Effect: what of a journal row is not its body, as bytes for the MAC. Lends head. */
 struct sp_str keeper_store_journal_head(const struct keeper_journal *j, uint8_t head[32]);

@@ -92,9 +92,27 @@ static bool shell_perform(struct nodes_shell *s)
     return rc == SP_OK;
 }
 
+/* Nothing is judged by a wall clock that was looked at longer than NODES_LOOK_MS ago. */
+static void shell_look_at_clock(struct nodes_shell *s)
+{
+    struct sp_now now = nodes_shell_now(s);
+    enum sp_clock_wall wall = sp_clock_wall_state(now.wall, NULL);
+    bool good = wall == SP_CLOCK_WALL_GOOD || (wall == SP_CLOCK_WALL_UNSYNCED && !s->conf->keeper.require_synced_clock);
+    if (good != s->wall_good) {
+        SP_LOG(good ? SP_LOG_NOTICE : SP_LOG_WARNING, "keeper", "clock", SP_LOG_S("state", good ? "plausible" : "implausible"),
+               SP_LOG_S("effect", good ? "trust is granted" : "no new trust; existing trust runs out"));
+    }
+    s->wall_good = good;
+    s->health.clock_good = good;
+    s->looked_ms = sp_mono_ms(now.mono);
+}
+
 static void shell_event(struct nodes_shell *s, struct keeper_event *ev)
 {
     ev->now = nodes_shell_now(s);
+    if (sp_mono_ms(ev->now.mono) >= s->looked_ms + NODES_LOOK_MS) {
+        shell_look_at_clock(s);
+    }
     ev->health = s->health;
     keeper_core_step(s->core, ev, &s->fx);
 }
@@ -209,27 +227,9 @@ static void shell_on_core_message(struct nodes_shell *s, const struct sp_bus_mes
     nodes_shell_step(s, &ev);
 }
 
-/* Nothing is judged by a wall clock that was looked at longer than NODES_LOOK_MS ago. */
-static void shell_look_at_clock(struct nodes_shell *s)
-{
-    struct sp_now now = nodes_shell_now(s);
-    enum sp_clock_wall wall = sp_clock_wall_state(now.wall, NULL);
-    bool good = wall == SP_CLOCK_WALL_GOOD || (wall == SP_CLOCK_WALL_UNSYNCED && !s->conf->keeper.require_synced_clock);
-    if (good != s->wall_good) {
-        SP_LOG(good ? SP_LOG_NOTICE : SP_LOG_WARNING, "keeper", "clock", SP_LOG_S("state", good ? "plausible" : "implausible"),
-               SP_LOG_S("effect", good ? "trust is granted" : "no new trust; existing trust runs out"));
-    }
-    s->wall_good = good;
-    s->health.clock_good = good;
-    s->looked_ms = sp_mono_ms(now.mono);
-}
-
 static void shell_on_message(void *self, const struct sp_bus_message *m)
 {
     struct nodes_shell *s = self;
-    if (sp_mono_ms(nodes_shell_now(s).mono) >= s->looked_ms + NODES_LOOK_MS) {
-        shell_look_at_clock(s);
-    }
     if (m->from->slot < NODES_SLOTS_MAX) {
         s->heard_ms[m->from->slot] = sp_mono_ms(nodes_shell_now(s).mono);
     }
@@ -380,6 +380,8 @@ static struct sp_mono shell_deadline(void *ctx)
                          s->export_ms * SP_US_PER_MS,
                          sp_notify_deadline(&s->notify).us,
                          keeper_store_folding(&s->store) ? 0 : s->fold_ms * SP_US_PER_MS,
+                         s->health.store_good ? SP_NEVER : s->retry_ms * SP_US_PER_MS,
+                         keeper_store_anchor_due(&s->store) && s->health.store_good ? s->anchor_ms * SP_US_PER_MS : SP_NEVER,
                          s->dirty || s->inventory.acting ? 0 : SP_NEVER};
     for (size_t i = 0; i < SP_COUNT(others); i++) {
         at = others[i] < at ? others[i] : at;

@@ -26,7 +26,7 @@
     3600000u /* longest distance of looks for old history and audit; an eighth of what is kept, if that is less */
 #define NODES_SLOTS_MAX     8192u /* principals the bus may know */
 #define NODES_LOOK_MS       1000u /* wall clock, log summaries */
-#define NODES_LOOK_QUIET_MS 2000u /* the same while nothing is stored; the next message is not taken without a look */
+#define NODES_LOOK_QUIET_MS 2000u /* the same while nothing is stored; nothing is judged without a look */
 
 /* A message for the shell itself; the handlers keeper_shell_on_MESSAGE work on it. */
 struct keeper_shell_in {

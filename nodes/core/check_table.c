@@ -81,7 +81,8 @@ static bool check_table_voids(const struct check_row *row, const struct rec_chec
            counted != (info->stage == SP_STAGE_ENFORCING);
 }
 
-static enum sp_rc check_table_fill(struct check_table *t, const struct rec_check_info *info, uint32_t policy)
+/* policy 0: of a new set, at now_ms. */
+static enum sp_rc check_table_fill(struct check_table *t, const struct rec_check_info *info, uint32_t policy, uint64_t now_ms)
 {
     if (!check_table_valid(info)) {
         return SP_E_INVALID;
@@ -100,6 +101,10 @@ static enum sp_rc check_table_fill(struct check_table *t, const struct rec_check
         t->policy_last = policy > t->policy_last ? policy : t->policy_last;
     } else if (check_table_voids(row, info)) {
         row->policy = ++t->policy_last;
+    }
+    if (policy == 0 && row->max_age_ms != 0 && info->max_age_ms > row->max_age_ms && now_ms > row->max_age_ms) {
+        uint64_t over_ms = now_ms - row->max_age_ms;
+        row->over_ms = over_ms > row->over_ms ? over_ms : row->over_ms;
     }
     row->stricter = row->stricter || (row->rise != 0 && (info->rise > row->rise || info->fall < row->fall));
     free(row->selector);
@@ -122,14 +127,25 @@ static enum sp_rc check_table_fill(struct check_table *t, const struct rec_check
     return SP_OK;
 }
 
-enum sp_rc check_table_put(struct check_table *t, const struct rec_check_info *info)
+enum sp_rc check_table_put(struct check_table *t, const struct rec_check_info *info, uint64_t now_ms)
 {
-    return check_table_fill(t, info, 0);
+    return check_table_fill(t, info, 0, now_ms);
 }
 
-enum sp_rc check_table_restore(struct check_table *t, const struct rec_check_info *info, uint32_t policy)
+enum sp_rc check_table_restore(struct check_table *t, const struct rec_check_info *info, uint32_t policy, uint64_t over_ms)
 {
-    return policy == 0 ? SP_E_INVALID : check_table_fill(t, info, policy);
+    enum sp_rc rc = policy == 0 ? SP_E_INVALID : check_table_fill(t, info, policy, 0);
+    if (rc == SP_OK) {
+        t->rows[check_table_find(t, info->id)].over_ms = over_ms;
+    }
+    return rc;
+}
+
+void check_table_forget_over(struct check_table *t)
+{
+    for (uint32_t i = 0; i < t->count; i++) {
+        t->rows[i].over_ms = 0;
+    }
 }
 
 bool check_table_end(struct check_table *t, uint64_t boot, uint64_t version, uint64_t now_ms)
@@ -186,7 +202,7 @@ const struct check_row *check_table_at(const struct check_table *t, uint32_t ind
 
 struct pair_rule check_table_rule(const struct check_row *row)
 {
-    return (struct pair_rule){row->policy, row->max_age_ms, row->rise, row->fall};
+    return (struct pair_rule){row->over_ms, row->policy, row->max_age_ms, row->rise, row->fall};
 }
 
 bool check_table_counts(const struct check_row *row)

@@ -27,6 +27,7 @@ struct check_row {
     bool stricter;    /* private to the keeper's judgement: rise or fall became stricter since pairs were last looked at */
     bool pooled;      /* private to the keeper's judgement: a pool names it, so its results may change a membership */
     uint64_t gone_ms; /* keeper clock: since when it is not present */
+    uint64_t over_ms; /* keeper clock: passes up to then were over before the maximum age was raised, and stay over; 0: none */
     uint8_t digest[32];
     char name[CHECK_NAME_BYTES];
     char adapter[CHECK_ADAPTER_BYTES];
@@ -48,14 +49,18 @@ void check_table_init(struct check_table *t);
 void check_table_fini(struct check_table *t);
 /* Effect: a new set begins: no row is seen yet. */
 void check_table_begin(struct check_table *t);
-/* Effect: inserts or replaces one row. Borrows info. SP_E_INVALID: a value that makes no sense; SP_E_LIMIT: table full. */
-enum sp_rc check_table_put(struct check_table *t, const struct rec_check_info *info) SP_MUST_USE;
+/* Effect: inserts or replaces one row. Borrows info. A maximum age that is raised at now_ms (keeper clock) brings back no pass that was over.
+ * SP_E_INVALID: a value that makes no sense; SP_E_LIMIT: table full. */
+enum sp_rc check_table_put(struct check_table *t, const struct rec_check_info *info, uint64_t now_ms) SP_MUST_USE;
 /* Effect: the set is complete; rows not seen in it are no longer present. True when one of them was until now. */
 bool check_table_end(struct check_table *t, uint64_t boot, uint64_t version, uint64_t now_ms);
 /* True when the rule of a row became stricter and its pairs were not looked at yet. */
 bool check_table_is_stricter(const struct check_table *t);
-/* Effect: as check_table_put for a row from the store, which knows its policy number. */
-enum sp_rc check_table_restore(struct check_table *t, const struct rec_check_info *info, uint32_t policy) SP_MUST_USE;
+/* Effect: as check_table_put for a row from the store, which knows its policy number and over_ms. */
+enum sp_rc check_table_restore(struct check_table *t, const struct rec_check_info *info, uint32_t policy,
+                               uint64_t over_ms) SP_MUST_USE;
+/* Effect: all results are void, or of another clock: no row knows of passes that were over. */
+void check_table_forget_over(struct check_table *t);
 /* Returns the index, or CHECK_ROW_NONE. */
 uint32_t check_table_find(const struct check_table *t, uint32_t id);
 uint32_t check_table_find_name(const struct check_table *t, struct sp_str name);

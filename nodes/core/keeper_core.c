@@ -299,7 +299,8 @@ void keeper_core_view(const struct keeper_core *core, const struct node_row *row
     out->since_ms = m->since_ms;
     bool in = m->state == MEMBERSHIP_IN && m->until_ms > now_ms; /* a lapse that nobody has looked at yet is still a lapse */
     out->member = in && out->verdict.member;
-    out->until_ms = out->member ? out->verdict.until_ms : 0;
+    /* Not longer than was granted: a pass that came while the clock was in doubt has prolonged nothing yet. */
+    out->until_ms = !out->member ? 0 : out->verdict.until_ms < m->until_ms ? out->verdict.until_ms : m->until_ms;
     out->tier = out->verdict.tier;
     if (out->verdict.member && !out->member) {
         out->tier = m->state == MEMBERSHIP_IN ? (uint8_t)SP_TIER_NONE : m->tier;

@@ -141,7 +141,8 @@ struct sp_mono keeper_core_next_deadline(const struct keeper_core *core);
 bool keeper_core_check(const struct keeper_core *core, uint64_t now_ms);
 
 /* ---- start: the store's content, in this order, before the first step ---- */
-enum sp_rc keeper_core_restore_check(struct keeper_core *core, const struct rec_check_info *info, uint32_t policy) SP_MUST_USE;
+enum sp_rc keeper_core_restore_check(struct keeper_core *core, const struct rec_check_info *info, uint32_t policy,
+                                     uint64_t over_ms) SP_MUST_USE;
 /* Effect: policy numbers up to this one were given before and are not given again. */
 void keeper_core_restore_policies(struct keeper_core *core, uint32_t last);
 /* Effect: after the last row: what the rule in force would not have granted is not granted, for the store may hold pairs that were judged

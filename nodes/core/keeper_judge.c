@@ -154,8 +154,13 @@ static void keeper_judge_renew(struct keeper_core *core, struct node_row *row, u
                                struct keeper_effects *fx)
 {
     struct membership *m = &row->members[pool];
-    m->until_ms = v->until_ms;
-    m->age_ms_min = v->age_ms_min;
+    bool prolongs = v->until_ms > m->until_ms;
+    if (prolongs && !core->health.clock_good) {
+        core->judge_all = true; /* while the wall clock is in doubt what is proven runs out: looked at again when it is good */
+    } else {
+        m->until_ms = v->until_ms;
+        m->age_ms_min = v->age_ms_min;
+    }
     if (m->tier != v->tier) {
         struct keeper_change c = {.row = row, .pool = pool, .from_tier = m->tier, .was_in = true, .gain = true};
         keeper_judge_show(m, v, v->tier);
@@ -218,8 +223,9 @@ static uint64_t keeper_judge_one(struct keeper_core *core, struct node_row *row,
     } else {
         keeper_judge_outside(core, row, pool, &v, fx);
     }
-    uint64_t tell = membership_tell_at(m);
-    return tell < v.next_ms && tell > now_ms ? tell : v.next_ms;
+    uint64_t tell = membership_tell_at(m), next = v.next_ms;
+    next = m->state == MEMBERSHIP_IN && m->until_ms < next ? m->until_ms : next; /* it was not prolonged */
+    return tell < next && tell > now_ms ? tell : next;
 }
 
 static void keeper_judge_node(struct keeper_core *core, struct node_row *row, struct keeper_effects *fx)

@@ -33,9 +33,9 @@ static uint32_t keeper_restore_names(const struct keeper_core *core, const char 
     return core->pool_count;
 }
 
-enum sp_rc keeper_core_restore_check(struct keeper_core *core, const struct rec_check_info *info, uint32_t policy)
+enum sp_rc keeper_core_restore_check(struct keeper_core *core, const struct rec_check_info *info, uint32_t policy, uint64_t over_ms)
 {
-    return check_table_restore(&core->checks, info, policy);
+    return check_table_restore(&core->checks, info, policy, over_ms);
 }
 
 void keeper_core_restore_policies(struct keeper_core *core, uint32_t last)
@@ -192,6 +192,8 @@ void keeper_core_restored(struct keeper_core *core)
 void keeper_core_void_all(struct keeper_core *core, uint64_t now_ms)
 {
     core->void_before_ms = now_ms;
+    check_table_forget_over(&core->checks);
+    core->checks_unsaved = core->checks.count > 0; /* the next start in this boot must not find those of the former one */
     for (uint32_t id = 1; id <= core->nodes.count; id++) {
         keeper_restore_void(core, node_registry_at(&core->nodes, id), now_ms);
     }

@@ -97,7 +97,7 @@ enum sp_rc keeper_on_check_set(struct keeper_in *in, struct msg_check_set *set)
     struct sp_list list = set->checks;
     struct rec_check_info info;
     while (rec_check_info_next(&list, &info)) {
-        if (check_table_put(&core->checks, &info) != SP_OK) {
+        if (check_table_put(&core->checks, &info, keeper_now_ms(core)) != SP_OK) {
             core->counters.malformed++; /* such a check does not exist here; a pool that demands it admits nobody */
         }
     }

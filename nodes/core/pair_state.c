@@ -121,7 +121,8 @@ enum sp_tier pair_state_tier(const struct pair_state *p, const struct pair_rule 
         *until = p->fail_ms + rule->max_age_ms;
         return SP_TIER_FAIL;
     }
-    if (p->up != 0 && p->down == 0 && p->pass_ms > 0 && p->pass_ms <= now_ms && now_ms - p->pass_ms < rule->max_age_ms) {
+    bool alive = p->pass_ms > rule->over_ms && p->pass_ms <= now_ms && now_ms - p->pass_ms < rule->max_age_ms;
+    if (p->up != 0 && p->down == 0 && alive) {
         *until = p->pass_ms + rule->max_age_ms;
         return p->warn != 0 ? SP_TIER_WARN : SP_TIER_PASS;
     }

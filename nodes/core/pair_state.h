@@ -62,6 +62,7 @@ struct pair_result {
 
 /* The part of a check that judges results. */
 struct pair_rule {
+    uint64_t over_ms; /* keeper clock; 0: none. Passes up to then were over under a shorter maximum age, and stay over */
     uint32_t policy;
     uint32_t max_age_ms;
     uint16_t rise;

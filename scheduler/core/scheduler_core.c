@@ -16,7 +16,8 @@
 SP_STATIC_ASSERT(CHECKS_MAX <= UINT16_MAX, "pairs hold the check in 16 bits");
 SP_STATIC_ASSERT(SCHEDULER_CORE_ARENA_BYTES >= 2 * MSG_JOB_BATCH_BYTES_MAX, "one batch always fits");
 
-/* With leases open the keeper's clock comes each second. A longer gap between two steps means that we were stopped. */
+/* The keeper's clock comes each second while results flow. A longer gap between two steps may mean that we were stopped; when it was only
+ * quiet, the end of leases is judged half a second later for nothing. */
 #define GAP_US  (3 * SP_US_PER_S)
 #define TILT_US (SP_US_PER_S / 2)
 

@@ -183,7 +183,7 @@ static void setup(const char *dir)
                                       .fall = 1,
                                       .max_age_ms = 300000,
                                       .period_ms = 60000};
-        must(keeper_core_restore_check(core, &info, id) == SP_OK, "check");
+        must(keeper_core_restore_check(core, &info, id, 0) == SP_OK, "check");
     }
     struct pool_policy pool;
     pool_policy_init(&pool, sp_str_of("trusted"));

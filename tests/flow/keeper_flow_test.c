@@ -425,7 +425,27 @@ static void d8_no_new_trust_while_the_clock_is_implausible(void **state)
     b.health.clock_good = false;
     bed_tick(&b, 10);
     assert_true(bed_member(&b)); /* existing trust runs out by the monotonic clock */
+    uint64_t until = bed_view(&b).until_ms;
+    for (unsigned i = 0; i < 3; i++) {
+        bed_tick(&b, 300);
+        bed_result(&b, SP_OUTCOME_PASS); /* and no pass prolongs it */
+        assert_true(bed_member(&b));
+        assert_int_equal(bed_view(&b).until_ms, until);
+    }
+    assert_true(keeper_core_next_deadline(b.core).us <= until * 1000);
+    bed_tick(&b, 100);
+    assert_false(bed_member(&b));
     bed_result(&b, SP_OUTCOME_PASS);
+    assert_false(bed_member(&b));
+    b.health.clock_good = true; /* the passes that came meanwhile count from now on */
+    bed_tick(&b, 10);
+    assert_true(bed_member(&b));
+    b.health.clock_good = false; /* doubt that is over in time costs nothing */
+    bed_tick(&b, 500);
+    bed_result(&b, SP_OUTCOME_PASS);
+    b.health.clock_good = true;
+    bed_tick(&b, 10);
+    bed_tick(&b, 600);
     assert_true(bed_member(&b));
     bed_fini(&b);
 }

@@ -56,6 +56,42 @@ static void si12_a_former_policy_does_not_come_back(void **state)
     bed_fini(&b);
 }
 
+/* Nothing but a new pass gives back what was over: neither a longer maximum age nor one that was put back after a mistake. */
+static void si2_a_longer_maximum_age_brings_nothing_back(void **state)
+{
+    (void)state;
+    static struct bed b;
+    uint64_t version = 1ull << 40;
+    bed_init(&b);
+    bed_pool(&b, "trusted", 0);
+    told(&b, b.scheduler, version, 1000);
+    bed_result(&b, SP_OUTCOME_PASS);
+    bed_tick(&b, 400);
+    told(&b, b.scheduler, ++version, 1500); /* what is not over yet may last as long as the new rule says */
+    bed_tick(&b, 800);
+    assert_true(bed_member(&b));
+    bed_tick(&b, 400);
+    assert_false(bed_member(&b));
+    told(&b, b.scheduler, ++version, 60000);
+    bed_tick(&b, 10);
+    assert_false(bed_member(&b));
+    assert_int_equal(check_table_at(keeper_core_checks(b.core), check_table_find(keeper_core_checks(b.core), 1))->over_ms,
+                     b.now.mono.us / 1000 - 10 - 1500);
+    bed_result(&b, SP_OUTCOME_PASS);
+    assert_true(bed_member(&b));
+    bed_tick(&b, 3000);
+    told(&b, b.scheduler, ++version, 1000); /* shorter by mistake, and back at once */
+    assert_false(bed_member(&b));
+    told(&b, b.scheduler, ++version, 60000);
+    bed_tick(&b, 10);
+    assert_false(bed_member(&b));
+    bed_result(&b, SP_OUTCOME_PASS);
+    assert_true(bed_member(&b));
+    keeper_core_void_all(b.core, b.now.mono.us / 1000); /* another clock: its times mean nothing */
+    assert_int_equal(check_table_at(keeper_core_checks(b.core), check_table_find(keeper_core_checks(b.core), 1))->over_ms, 0);
+    bed_fini(&b);
+}
+
 /* A worker's name and a table of checks whose commit failed are given to the store again, and only then. */
 static void si6_a_failed_commit_is_made_up_for(void **state)
 {
@@ -281,6 +317,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(si12_a_former_policy_does_not_come_back),
+        cmocka_unit_test(si2_a_longer_maximum_age_brings_nothing_back),
         cmocka_unit_test(si6_a_failed_commit_is_made_up_for),
         cmocka_unit_test(si6_history_of_a_failed_commit_is_written_again),
         cmocka_unit_test(si12_a_stricter_rule_counts_at_once),

@@ -51,7 +51,7 @@ static struct keeper_core *fleet(struct sp_now now)
                                    .fall = 1,
                                    .max_age_ms = 5000,
                                    .period_ms = 100};
-        must(keeper_core_restore_check(core, &c, id));
+        must(keeper_core_restore_check(core, &c, id, 0));
     }
     keeper_core_restore_epoch(core, 1, 1);
     must(keeper_core_restore_worker(core, 1, sp_str_of("w")));

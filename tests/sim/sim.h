@@ -34,14 +34,15 @@ enum {
 #include "sim_store.h"
 #include "sim_truth.h"
 
-#define SIM_EVENTS_MAX 16384u
-#define SIM_RUNS_MAX   200000u
-#define SIM_PERIOD_MS  2000u
-#define SIM_MAX_AGE_MS 9000u
-#define SIM_STALE_MS   3000u     /* what a reader was told is proven for so long */
-#define SIM_OUTBOX_US  60000000u /* in quiet times no batch is older */
-#define SIM_YOUNG_US   30000000u /* the store fails more often */
-#define SIM_OUTBOX_MAX 4096u     /* batches a worker may keep */
+#define SIM_EVENTS_MAX   16384u
+#define SIM_RUNS_MAX     200000u
+#define SIM_PERIOD_MS    2000u
+#define SIM_MAX_AGE_MS   9000u
+#define SIM_SHORT_AGE_MS 4500u     /* a run or two that are lost end it */
+#define SIM_STALE_MS     3000u     /* what a reader was told is proven for so long */
+#define SIM_OUTBOX_US    60000000u /* in quiet times no batch is older */
+#define SIM_YOUNG_US     30000000u /* the store fails more often */
+#define SIM_OUTBOX_MAX   4096u     /* batches a worker may keep */
 #define SIM_RECOVER_US                                                                                                             \
     20000000u /* after the last fault every pair has a new verdict: starts and late frames 4 s, the keeper is told 5, leases 3, two intervals 4 */
 
@@ -165,6 +166,7 @@ struct sim {
     uint64_t quiet_us;                               /* true time of the last fault */
     uint64_t anew_us[SIM_NODES + 1][SIM_CHECKS + 1]; /* first verdict asked for after it */
     struct sim_found found[SIM_NODES + 1][SIM_CHECKS + 1];
+    struct sim_life life[SIM_CHECKS + 1];
     uint32_t in_force[SIM_CHECKS + 1]; /* revision in the keeper's memory, since its start */
     uint32_t revision[SIM_CHECKS + 1]; /* of the check in the keeper's table, when a result of it was stored */
     uint64_t orders;                   /* results let in */

@@ -169,7 +169,7 @@ static void restore(struct sim *s)
                                       .max_age_ms = c->max_age_ms,
                                       .period_ms = c->period_ms,
                                       .category = c->category};
-        SIM_REQUIRE(s, keeper_core_restore_check(s->keeper, &info, c->policy) == SP_OK, "restore check");
+        SIM_REQUIRE(s, keeper_core_restore_check(s->keeper, &info, c->policy, c->over_ms) == SP_OK, "restore check");
     }
     keeper_core_restore_catalogue(s->keeper, st->catalogue_boot, st->catalogue);
     keeper_core_restore_epoch(s->keeper, st->epoch, st->epoch_boot);

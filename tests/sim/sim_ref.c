@@ -290,6 +290,19 @@ static void look(const struct sim *s, struct sim_found *f, const struct check_ro
     }
 }
 
+/* Passes up to the returned time were over when the maximum age of the check was last seen shorter: nothing brings them back. */
+static uint64_t over_ms(struct sim *s, const struct check_row *c, uint64_t keeper_ms)
+{
+    struct sim_life *l = &s->life[c->id];
+    if (l->boot != s->process[SIM_KEEPER].boot)
+        *l = (struct sim_life){.boot = s->process[SIM_KEEPER].boot};
+    if (l->age_ms != 0 && c->max_age_ms > l->age_ms && l->seen_ms > l->age_ms + l->over_ms)
+        l->over_ms = l->seen_ms - l->age_ms;
+    l->age_ms = c->max_age_ms;
+    l->seen_ms = keeper_ms;
+    return l->over_ms;
+}
+
 /* The demand of one check upon one node is met by what is on disk. */
 static bool met(struct sim *s, uint32_t node, const struct check_row *c, bool accept_warn, uint64_t keeper_ms)
 {
@@ -299,7 +312,8 @@ static bool met(struct sim *s, uint32_t node, const struct check_row *c, bool ac
         return false;
     if (!f->valid || f->generation != generation || f->clock_boot != s->clock_boot || memcmp(f->digest, c->digest, 32) != 0)
         look(s, f, c, generation);
-    return f->any && (accept_warn || !f->warn) && f->passes >= c->rise && keeper_ms < f->best_ms + c->max_age_ms;
+    bool alive = f->best_ms > over_ms(s, c, keeper_ms) && keeper_ms < f->best_ms + c->max_age_ms;
+    return f->any && (accept_warn || !f->warn) && f->passes >= c->rise && alive;
 }
 
 bool sim_ref_allows(struct sim *s, uint32_t node, uint32_t pool, uint64_t keeper_ms)

@@ -99,7 +99,7 @@ void sim_scheduler_wake(struct sim *s)
         struct check_def *c = &s->check[i];
         c->revision++;
         if (sim_chance(s, 300)) {
-            c->max_age_ms = c->max_age_ms == SIM_MAX_AGE_MS ? SIM_MAX_AGE_MS - SIM_PERIOD_MS : SIM_MAX_AGE_MS;
+            c->max_age_ms = c->max_age_ms == SIM_MAX_AGE_MS ? SIM_SHORT_AGE_MS : SIM_MAX_AGE_MS;
             define(s, i);
             return;
         }

@@ -45,4 +45,9 @@ struct sim_found {
     uint64_t clock_boot;
 };
 
+/* The maximum age of a check as last looked at, and what of its passes was over before it was raised. Of one start of the keeper. */
+struct sim_life {
+    uint64_t boot, age_ms, seen_ms, over_ms;
+};
+
 #endif

@@ -386,7 +386,7 @@ static void put_everything(struct rig *r)
     struct node_def def = {.name = sp_str_of("n1"), .key = {1}, .state = SP_NODE_STATE_QUARANTINED};
     struct keeper_store_node n = {&def, 1, 1, 1};
     struct keeper_effect e = {.kind = KEEPER_CHECKS};
-    assert_int_equal(keeper_core_restore_check(r->core, &info, 1), SP_OK);
+    assert_int_equal(keeper_core_restore_check(r->core, &info, 1, 0), SP_OK);
     assert_int_equal(keeper_store_begin(&r->store), SP_OK);
     assert_int_equal(keeper_store_node(&r->store, &n), SP_OK);
     assert_int_equal(keeper_store_pool(&r->store, "trusted", sp_str_of(json)), SP_OK);

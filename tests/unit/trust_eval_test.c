@@ -53,7 +53,7 @@ static void add_check(struct world *w, uint32_t id, uint8_t stage)
                                   .fall = 1,
                                   .max_age_ms = AGE,
                                   .period_ms = 100};
-    assert_int_equal(check_table_put(&w->checks, &info), SP_OK);
+    assert_int_equal(check_table_put(&w->checks, &info, 0), SP_OK);
 }
 
 /* Puts check id (from 1) of the world into the state f; the age of each differs so that untils differ. */
