@@ -214,6 +214,17 @@ static bool node_known_keys(struct keeper_act *act)
     return true;
 }
 
+/* The state of a node whose definition says none: what it has. A retired one begins anew, but one that the inventory retired when it was
+ * not in service waits for an operator, as it does when the cloud lists it again. */
+static unsigned node_state_kept(const struct nodes_shell *s, const struct node_row *row)
+{
+    if (row == NULL || row->state != SP_NODE_STATE_RETIRED) {
+        return row != NULL ? row->state : SP_NODE_STATE_IN_SERVICE;
+    }
+    uint8_t cause = inventory_cause_of(&s->inventory, row->id);
+    return cause == INVENTORY_NONE || cause == INVENTORY_GONE_SERVING ? SP_NODE_STATE_IN_SERVICE : SP_NODE_STATE_MAINTENANCE;
+}
+
 /* Reads the words of a node over what there is of it. False: refused. */
 static bool node_read(struct nodes_shell *s, struct keeper_act *act, struct node_words *w)
 {
@@ -250,7 +261,7 @@ static bool node_read(struct nodes_shell *s, struct keeper_act *act, struct node
         return false;
     }
     w->def.aliases = aliases != NULL ? sp_str_of(w->aliases) : w->def.aliases;
-    unsigned to = w->row != NULL && w->row->state == SP_NODE_STATE_RETIRED ? SP_NODE_STATE_IN_SERVICE : w->def.state;
+    unsigned to = node_state_kept(s, w->row);
     if (state != NULL && state[0] != '\0' && !sp_node_state_find(sp_str_of(state), &to)) {
         (void)keeper_admin_refuse(act, SP_REFUSAL_BAD_REQUEST, "state", "is no state of a node", node_states_hint);
         return false;
@@ -308,7 +319,14 @@ static json_t *node_put(struct nodes_shell *s, struct keeper_act *act, const str
 json_t *keeper_node_put(struct nodes_shell *s, struct keeper_act *act)
 {
     struct node_words w = {.labels = ""};
-    return node_read(s, act, &w) ? node_put(s, act, &w) : NULL;
+    if (!node_read(s, act, &w)) {
+        return NULL;
+    }
+    if (w.row != NULL && w.row->state == SP_NODE_STATE_QUARANTINED && w.def.state != SP_NODE_STATE_QUARANTINED) {
+        return keeper_admin_refuse(act, SP_REFUSAL_CONFLICT, w.row->name, "is quarantined, and a definition does not end that",
+                                   "leave its state out; to end the quarantine: spicectl node resume");
+    }
+    return node_put(s, act, &w);
 }
 
 /* ---- the other verbs ---- */

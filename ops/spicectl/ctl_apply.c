@@ -18,8 +18,8 @@
 enum apply_change { APPLY_CREATED, APPLY_CHANGED, APPLY_UNCHANGED, APPLY_CHANGES };
 static const char *const apply_words[APPLY_CHANGES] = {"created", "changed", "unchanged"};
 
-/* Labels documents about a node that is defined in the same run become part of its definition: what is said about it is said once.
- */
+/* Labels documents about a node whose labels are defined in the same run become part of its definition: what is said about it is said
+ * once. */
 static void apply_merge_labels(struct ctl_defs *defs)
 {
     size_t kept = 0;
@@ -136,8 +136,7 @@ static void apply_say(struct ctl *ctl, const struct ctl_def *def, enum apply_cha
     }
 }
 
-/* What is sent: the whole definition, so that a member that became empty is emptied there; only a key that nobody gave is left to
- * the keeper. */
+/* What is sent: the whole definition; of a node what its document says and nothing else, for the keeper keeps what is not said. */
 static json_t *apply_body(const struct ctl_def *def)
 {
     const char *key;
@@ -147,7 +146,7 @@ static json_t *apply_body(const struct ctl_def *def)
     {
         bool empty =
             (json_is_string(value) && json_string_length(value) == 0) || (json_is_array(value) && json_array_size(value) == 0);
-        if (!empty || (def->kind == CTL_DEF_NODE && strcmp(key, "key") != 0)) /* of a node the keeper keeps what is not said */
+        if (!empty || (def->kind == CTL_DEF_NODE && strcmp(key, "key") != 0)) /* what a node's document empties is emptied */
             (void)json_object_set(body, strcmp(key, "node") == 0 ? "name" : key, value);
     }
     if (def->short_life)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Definitions: YAML documents of kind check, profile, pool, node, label or manifest, read against one table of keys per kind. A
- * definition has one canonical form, a JSON object with every key (defaults filled in, spans as texts, lists as lists); what the
- * fleet tells about its objects is brought into the same form, so that comparing two is comparing JSON.
+ * definition has one canonical form, a JSON object with every key (defaults filled in, spans as texts, lists as lists), of a node with the
+ * keys of the document only; what the fleet tells about its objects is brought into the same form, so that comparing is comparing JSON.
  */
 #ifndef CTL_DEF_H
 #define CTL_DEF_H
@@ -60,7 +60,7 @@ SP_MUST_USE enum sp_rc ctl_def_parse(const char *file, struct sp_str text, struc
 /* Gives the canonical form of a row of KIND.list. Borrows. */
 json_t *ctl_def_of_row(enum ctl_def_kind kind, const json_t *row);
 
-/* Appends a canonical definition as a YAML document; keys at their default are left out. */
+/* Appends a canonical definition as a YAML document; keys at their default are left out, but of a node. */
 void ctl_def_print(enum ctl_def_kind kind, const json_t *definition, struct sp_buf *b);
 
 /* Releases all. */

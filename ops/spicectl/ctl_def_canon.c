@@ -189,6 +189,16 @@ static void canon_profile(json_t *want)
         (void)json_object_set_new(want, "period", ctl_json_need(canon_span(CTL_DEF_PERIOD_MS)));
 }
 
+/* What the document of a node leaves out is no part of it: the node keeps what it has there, its state above all. */
+static void canon_node(json_t *want, const struct sp_yaml_node *root)
+{
+    const struct sp_bind_table *table = ctl_def_table(CTL_DEF_NODE);
+    for (uint32_t i = 0; i < table->count; i++) {
+        if (sp_yaml_find(root, table->keys[i].name) == NULL)
+            (void)json_object_del(want, table->keys[i].name);
+    }
+}
+
 enum sp_rc ctl_def_canon(enum ctl_def_kind kind, const char *file, const struct sp_yaml_node *root, const void *bound,
                          struct ctl_def *def, struct sp_err *err)
 {
@@ -198,6 +208,8 @@ enum sp_rc ctl_def_canon(enum ctl_def_kind kind, const char *file, const struct 
     def->want = canon_struct(ctl_def_table(kind), bound);
     if (kind == CTL_DEF_PROFILE)
         canon_profile(def->want);
+    if (kind == CTL_DEF_NODE)
+        canon_node(def->want, root);
     if (kind == CTL_DEF_CHECK)
         def->short_life = ((const struct ctl_def_check *)bound)->allow_short_life;
     (void)snprintf(def->name, sizeof def->name, "%s", ctl_json_text(def->want, kind == CTL_DEF_LABEL ? "node" : "name"));
@@ -412,7 +424,7 @@ static void canon_block(const char *name, const json_t *value, struct sp_buf *b)
     const char *key;
     json_t *each;
     sp_buf_format(b, "%s:", name);
-    if (json_is_object(value)) {
+    if (json_object_size(value) > 0) {
         json_object_foreach((json_t *)(uintptr_t)value, key, each)
         {
             sp_buf_text(b, "\n  ");
@@ -449,7 +461,7 @@ void ctl_def_print(enum ctl_def_kind kind, const json_t *definition, struct sp_b
         if (value == NULL)
             continue;
         json_t *fallback = ctl_json_need(canon_default(key));
-        if (key->required || !json_equal(value, fallback))
+        if (key->required || kind == CTL_DEF_NODE || !json_equal(value, fallback))
             canon_block(key->name, value, b);
         json_decref(fallback);
     }

@@ -207,8 +207,8 @@ static const struct sp_bind_key table_node[] = {
      .type = SP_BIND_ENUM,
      SP_BIND_AT(ctl_def_node, state),
      .words = ctl_def_table_states,
-     .def = "in_service",
-     .help = "in_service, maintenance, quarantined or retired"},
+     .def = "in_service", /* of a new node; one that is there keeps its own, see ctl_def_canon */
+     .help = "in_service, maintenance, quarantined or retired; not said: as it is, of a new node in_service"},
 };
 
 static const struct sp_bind_key table_label[] = {

@@ -33,6 +33,17 @@ static void export_allow(const struct ctl_policy_world *world, json_t *check)
         (void)json_object_set_new(check, "allow_short_life", json_true());
 }
 
+/* A node in service is not said to be: the document would order it back there when it was put into maintenance since. The
+ * rest is said even where it is empty, so that apply brings it back. */
+static void export_node(const json_t *node, struct sp_buf *b)
+{
+    json_t *said = ctl_json_need(json_copy((json_t *)(uintptr_t)node));
+    if (strcmp(ctl_json_text(said, "state"), "in_service") == 0)
+        (void)json_object_del(said, "state");
+    ctl_def_print(CTL_DEF_NODE, said, b);
+    json_decref(said);
+}
+
 static size_t export_kind(struct ctl *ctl, enum ctl_def_kind kind, const struct ctl_policy_world *world, struct sp_buf *b,
                           json_t *all, bool *left_out)
 {
@@ -51,7 +62,10 @@ static size_t export_kind(struct ctl *ctl, enum ctl_def_kind kind, const struct 
         }
         if (kind == CTL_DEF_CHECK)
             export_allow(world, definition);
-        ctl_def_print(kind, definition, b);
+        if (kind == CTL_DEF_NODE)
+            export_node(definition, b);
+        else
+            ctl_def_print(kind, definition, b);
         json_t *row = ctl_json_need(json_pack("{s:s}", "kind", ctl_def_word(kind)));
         (void)json_object_update(row, definition);
         (void)json_array_append_new(all, row);

@@ -135,15 +135,31 @@ static enum sp_rc policy_label(const struct ctl_def *def, json_t *const *after, 
     return SP_E_INVALID;
 }
 
-static enum sp_rc policy_one(const struct ctl_def *def, json_t *const *after, const char *in_force, struct sp_err *err)
+/* A quarantine ends when an operator resumes the node, not because a file of before it says another state. */
+static enum sp_rc policy_node(const struct ctl_def *def, const json_t *have, struct sp_err *err)
+{
+    const char *now = ctl_json_text(json_object_get(have, def->name), "state");
+    const char *said = ctl_json_text(def->want, "state");
+    if (strcmp(now, "quarantined") != 0 || said[0] == '\0' || strcmp(said, now) == 0)
+        return SP_OK;
+    (void)sp_err_set(err, SP_E_INVALID, def->where, "node %s is quarantined, and a definition does not end that (state: %s)",
+                     def->name, said);
+    sp_err_hint(err, "leave state: out of the file; to end the quarantine: spicectl node resume %s", def->name);
+    return SP_E_INVALID;
+}
+
+static enum sp_rc policy_one(const struct ctl_def *def, json_t *const *after, const struct ctl_policy_world *world,
+                             struct sp_err *err)
 {
     switch (def->kind) {
     case CTL_DEF_CHECK:
-        return policy_check(def, after, in_force, err);
+        return policy_check(def, after, world->profile, err);
     case CTL_DEF_POOL:
         return policy_pool(def, after, err);
     case CTL_DEF_LABEL:
         return policy_label(def, after, err);
+    case CTL_DEF_NODE:
+        return policy_node(def, world->have[CTL_DEF_NODE], err);
     default:
         return SP_OK;
     }
@@ -168,7 +184,7 @@ enum sp_rc ctl_policy_check(const struct ctl_defs *defs, const struct ctl_policy
         (void)json_object_set(after[def->kind], def->name, def->want);
     }
     for (size_t i = 0; rc == SP_OK && i < defs->count; i++)
-        rc = policy_one(&defs->items[i], after, world->profile, err);
+        rc = policy_one(&defs->items[i], after, world, err);
     for (size_t k = 0; k < CTL_DEF_KINDS; k++) {
         json_decref(after[k]);
         json_decref(places[k]);

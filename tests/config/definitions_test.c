@@ -105,7 +105,7 @@ static void test_defaults(void **state)
     assert_true(json_is_true(json_object_get(defs.items[0].want, "enabled")));
     assert_string_equal(text_of(&defs.items[1], "period"), "1m");
     assert_int_equal(json_integer_value(json_object_get(defs.items[1].want, "jitter")), 10);
-    assert_string_equal(text_of(&defs.items[3], "state"), "in_service");
+    assert_int_equal(json_object_size(defs.items[3].want), 1); /* the node keeps what its document does not say */
     ctl_def_clear(&defs);
 }
 
@@ -203,6 +203,36 @@ static void test_odd_texts_read_back(void **state)
     ctl_def_clear(&defs);
 }
 
+static void test_a_node_is_what_its_document_says(void **state)
+{
+    (void)state;
+    struct ctl_defs defs =
+        good("kind: node\nname: n\nstate: in_service\nlabels: {}\naliases: []\naddress: ''\n---\nkind: node\nname: m\n");
+    assert_string_equal(text_of(&defs.items[0], "state"), "in_service");
+    assert_int_equal(json_object_size(defs.items[0].want), 5);
+    test_print_reads_back(&defs);
+    ctl_def_clear(&defs);
+}
+
+/* A file that is older than the quarantine does not end it. */
+static void test_quarantine_stays(void **state)
+{
+    static const char *const texts[] = {"kind: node\nname: n\nstate: in_service\n", "kind: node\nname: n\nstate: maintenance\n",
+                                        "kind: node\nname: n\nstate: retired\n",    "kind: node\nname: n\nstate: quarantined\n",
+                                        "kind: node\nname: n\nlabels: {a: b}\n",    "kind: node\nname: m\nstate: in_service\n"};
+    (void)state;
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+        struct ctl_policy_world world = {0};
+        struct sp_err err = {0};
+        struct ctl_defs defs = good(texts[i]);
+        world.have[CTL_DEF_NODE] = json_pack("{s:{s:s, s:s}}", "n", "name", "n", "state", "quarantined");
+        if ((ctl_policy_check(&defs, &world, &err) == SP_OK) != (i > 2) || (i < 3 && strstr(err.hint, "node resume n") == NULL))
+            fail_msg("%s: \"%s\" \"%s\"", texts[i], err.text, err.hint);
+        json_decref(world.have[CTL_DEF_NODE]);
+        ctl_def_clear(&defs);
+    }
+}
+
 static void test_policy(void **state)
 {
     static const struct {
@@ -297,11 +327,17 @@ static void test_configurations(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_refused),        cmocka_unit_test(test_defaults),
-        cmocka_unit_test(test_canonical),      cmocka_unit_test(test_rows_of_the_fleet),
-        cmocka_unit_test(test_examples),       cmocka_unit_test(test_odd_texts_read_back),
-        cmocka_unit_test(test_policy),         cmocka_unit_test(test_names_have_lines),
+        cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_defaults),
+        cmocka_unit_test(test_canonical),
+        cmocka_unit_test(test_rows_of_the_fleet),
+        cmocka_unit_test(test_examples),
+        cmocka_unit_test(test_odd_texts_read_back),
+        cmocka_unit_test(test_policy),
         cmocka_unit_test(test_configurations),
+        cmocka_unit_test(test_a_node_is_what_its_document_says),
+        cmocka_unit_test(test_quarantine_stays),
+        cmocka_unit_test(test_names_have_lines),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

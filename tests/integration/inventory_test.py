@@ -158,6 +158,17 @@ def lost_and_found(f, nova):
     nova.computes.append(gone)
     wait("n5 is back", lambda: f.state("n5") == "in_service", 120, 0.1)
     f.wait_member("n5", True)
+    # Quarantined and then lost: a definition that says no state does not bring it back into service.
+    f.ctl("node", "quarantine", "n5")
+    nova.remove(gone)
+    wait("n5 is retired again", lambda: f.state("n5") == "retired", 120, 0.1)
+    f.apply("kind: node\nname: n5\n")
+    assert f.state("n5") == "maintenance"
+    nova.computes.append(gone)
+    f.readings(nova)
+    assert f.state("n5") == "maintenance"
+    f.ctl("node", "resume", "n5")
+    f.wait_member("n5", True)
 
 
 def braked(f, nova):

@@ -471,6 +471,43 @@ class Fleet(unittest.TestCase):
         self.ctl("node", "resume", "n3")
         self.fleet.wait_member("n3", True)
 
+    def test_apply_leaves_a_node_what_the_file_does_not_say(self):
+        """Least of all may a file that is older than a quarantine end it."""
+        apply = lambda text, code=0: self.ctl("--json", "apply", "-f", "-", code=code, stdin=text)
+        self.addCleanup(self.fleet.ctl, "node", "delete", "kept", "--yes")
+        apply("kind: node\nname: kept\naddress: 192.0.2.7\naliases: [old]\nlabels: {zone: z, suspect: x}\n")
+        whole = self.ctl("export", "kept").stdout
+        self.fleet.wait_member("kept", True)
+        for verb, state in (("quarantine", "quarantined"), ("maintenance", "maintenance")):
+            self.ctl("node", verb, "kept")
+            self.fleet.wait_member("kept", False)
+            for text, fields in (("kind: node\nname: kept\n", set()), (whole, set()),
+                                 (f"kind: node\nname: kept\nlabels: {{zone: {state}}}\naddress: 192.0.2.8\n", {"labels", "address"}),
+                                 (whole, {"labels", "address"})):
+                row = json.loads(apply(text).stdout)[0]
+                self.assertEqual((set(row["fields"]), row["change"]), (fields, "changed" if fields else "unchanged"), (state, text))
+                node = self.fleet.node("kept")
+                self.assertEqual((node["state"], node["aliases"], node["pools"]["trusted"]["member"]), (state, ["old"], False), text)
+        self.assertEqual((node["address"], node["labels"]), ("192.0.2.7", {"zone": "z", "suspect": "x"}))
+        # Said it is done, but for a quarantine: that ends when an operator resumes the node.
+        self.assertEqual(json.loads(apply("kind: node\nname: kept\nstate: in_service\n").stdout)[0]["fields"],
+                         {"state": {"from": "maintenance", "to": "in_service"}})
+        apply("kind: node\nname: kept\nstate: quarantined\n")
+        for state in ("in_service", "maintenance", "retired"):
+            for more in ((), ("--dry-run",)):
+                done = self.ctl("apply", "-f", "-", *more, code=1, stdin=f"kind: node\nname: kept\nstate: {state}\n---\nkind: node\nname: other\n")
+                self.assertIn("spicectl node resume kept", done.stderr)
+        self.assertEqual([n["state"] for n in self.fleet.json("node", "list") if n["name"] in ("kept", "other")], ["quarantined"])
+        self.assertEqual(apply(self.ctl("export", "kept").stdout).stdout.count("unchanged"), 1)
+        self.ctl("node", "resume", "kept")
+        self.fleet.wait_member("kept", True)
+        # Said to be empty it is emptied; of labels documents those of the node stay.
+        apply("kind: node\nname: kept\naliases: [older]\n---\nkind: label\nnode: kept\nlabels: {zone: y}\n")
+        self.assertEqual(self.fleet.node("kept")["labels"], {"zone": "y", "suspect": "x"})
+        apply('kind: node\nname: kept\naddress: ""\naliases: []\nlabels: {}\n')
+        node = self.fleet.node("kept")
+        self.assertEqual((node["address"], node["aliases"], node["labels"], node["state"]), ("kept", [], {}, "in_service"))
+
     def test_run(self):
         rows = json.loads(self.ctl("--json", "check", "run", "well", "n1", "--wait").stdout)
         self.assertEqual([(r["node"], r["outcome"]) for r in rows], [("n1", "pass")])
