@@ -181,16 +181,19 @@ static enum sp_rc check_delete(struct call *c)
 
 /* ---- run-now ---- */
 
-/* All nodes the check would select, whatever its stage. Returns how many; at most `max`. */
+/* All nodes the check would select, whatever its stage. Returns how many; at most `max` are told. */
 static uint32_t selected_nodes(const struct call *c, const struct checks_check *check, struct sp_str *nodes, uint32_t max)
 {
     uint32_t count = 0;
     const struct registry *r = &c->a->core->registry;
-    for (uint32_t i = 0; i < r->count && count < max; i++) {
+    for (uint32_t i = 0; i < r->count; i++) {
         const struct registry_node *n = &r->nodes[i];
-        if (n->present && n->state != SP_NODE_STATE_RETIRED && check->selectable &&
-            sp_selector_match(&check->selector, registry_name(n), registry_labels(n)))
-            nodes[count++] = registry_name(n);
+        if (!n->present || n->state == SP_NODE_STATE_RETIRED || !check->selectable ||
+            !sp_selector_match(&check->selector, registry_name(n), registry_labels(n)))
+            continue;
+        if (count < max)
+            nodes[count] = registry_name(n);
+        count++;
     }
     return count;
 }
@@ -232,8 +235,11 @@ static enum sp_rc check_run_on(struct call *c, const char *check, const struct s
         if (rc != SP_OK)
             return rc;
     }
-    c->answer = json_pack("{s:s, s:I, s:I, s:b, s:b}", "check", check, "nodes", (json_int_t)count, "runs", (json_int_t)started,
-                          "test", test, "dry_run", c->dry_run);
+    json_t *names = json_array();
+    for (uint32_t i = 0; i < count; i++)
+        (void)json_array_append_new(names, json_stringn(nodes[i].p, nodes[i].n));
+    c->answer = json_pack("{s:s, s:I, s:o, s:I, s:b, s:b}", "check", check, "nodes", (json_int_t)count, "names", names, "runs",
+                          (json_int_t)started, "test", test, "dry_run", c->dry_run);
     return SP_OK;
 }
 
@@ -254,6 +260,10 @@ static enum sp_rc check_run(struct call *c)
         count = selected_nodes(c, c->a->core->checks.list[index], nodes, SCHEDULER_CORE_RUN_NODES_MAX);
     else
         rc = named_nodes(c, list, nodes, SCHEDULER_CORE_RUN_NODES_MAX, &count);
+    if (count > SCHEDULER_CORE_RUN_NODES_MAX) { /* and not some of them, as if they were all */
+        rc = sp_err_set(&c->err, SP_E_LIMIT, check, "it selects %u nodes; %u may run at once", count, SCHEDULER_CORE_RUN_NODES_MAX);
+        sp_err_hint(&c->err, "run it on a part of them: spicectl check run %s -l SELECTOR", check);
+    }
     if (rc == SP_OK)
         rc = check_run_on(c, check, nodes, count);
     free(nodes);

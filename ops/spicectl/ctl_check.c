@@ -12,6 +12,7 @@
 #include "sp_assert.h"
 #include "sp_str.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 #define CHECK_POLL_MS 200u    /* how often a waited-for result is looked for */
@@ -202,22 +203,23 @@ static int check_run_nodes(struct ctl *ctl, json_t *nodes)
 /* What a waiting "check run" waits for. All borrowed. */
 struct check_wait {
     const char *check;
-    const json_t *nodes; /* names; empty: every node the check selects */
+    const json_t *nodes; /* {name: anything}: each must have a result */
     const json_t *before;
-    size_t wanted;
     bool test;
 };
 
-static bool check_wait_means(const struct check_wait *wait, const char *node)
+/* Names of the nodes that were asked for, as {name: true}; of those the check selects the scheduler's reply tells. */
+static json_t *check_wait_nodes(const json_t *asked, const json_t *reply)
 {
     size_t i;
     json_t *name;
-    json_array_foreach(wait->nodes, i, name)
+    json_t *nodes = ctl_json_need(json_object());
+    json_array_foreach(json_array_size(asked) > 0 ? asked : json_object_get(reply, "names"), i, name)
     {
-        if (strcmp(json_string_value(name), node) == 0)
-            return true;
+        if (json_is_string(name))
+            (void)json_object_set_new(nodes, json_string_value(name), json_true());
     }
-    return json_array_size(wait->nodes) == 0;
+    return nodes;
 }
 
 /* Rows of result.list for the nodes meant that come from another job than in `before`. */
@@ -231,7 +233,7 @@ static void check_run_fresh(const struct check_wait *wait, const json_t *after, 
     json_array_foreach(after, i, row)
     {
         const char *node = ctl_json_text(row, "node");
-        bool seen = !check_wait_means(wait, node);
+        bool seen = json_object_get(wait->nodes, node) == NULL;
         json_array_foreach(wait->before, j, old)
         {
             seen = seen || (strcmp(ctl_json_text(old, "node"), node) == 0 &&
@@ -272,33 +274,69 @@ static bool check_run_passed(const json_t *results)
     return true;
 }
 
-/* Waits until the wanted fresh results are there; prints what came. */
+/* How many of the nodes waited for have none of these results; the first of them. */
+static size_t check_run_missing(const struct check_wait *wait, const json_t *fresh, const char **first)
+{
+    size_t i;
+    size_t missing = 0;
+    json_t *row;
+    json_t *any;
+    const char *name;
+    json_t *came = ctl_json_need(json_object());
+    json_array_foreach(fresh, i, row)
+    {
+        (void)json_object_set_new(came, ctl_json_text(row, "node"), json_true());
+    }
+    json_object_foreach((json_t *)(uintptr_t)wait->nodes, name, any)
+    {
+        if (json_object_get(came, name) != NULL)
+            continue;
+        *first = missing++ == 0 ? name : *first;
+    }
+    json_decref(came);
+    return missing;
+}
+
+/* Waits until each node has a fresh result; prints what came. */
 static int check_run_wait(struct ctl *ctl, const struct check_wait *wait)
 {
     uint32_t patience = ctl_args_has(&ctl->args, CTL_OPT_TIMEOUT) ? ctl_fleet_patience(ctl) : CHECK_WAIT_MS;
+    char safe[CTL_OUT_SAFE_MAX];
+    const char *first = "";
     struct ctl_fault fault;
+    size_t wanted = json_object_size(wait->nodes);
+    size_t missing = wanted;
+    if (wanted == 0)
+        return ctl_fail(ctl, CTL_FAILED, wait->check, "compare its selector with: spicectl node list",
+                        "the check selects no node, so there is no result to wait for");
     json_t *fresh = ctl_json_need(json_array());
-    uint32_t waited = 0;
-    while (json_array_size(fresh) < wait->wanted && waited < patience) {
+    for (uint32_t waited = 0; missing > 0 && waited < patience && ctl_fleet_pause(ctl, CHECK_POLL_MS); waited += CHECK_POLL_MS) {
         json_t *after = NULL;
-        if (!ctl_fleet_pause(ctl, CHECK_POLL_MS))
-            break;
-        waited += CHECK_POLL_MS;
         if (!check_run_results(ctl, wait->check, wait->test, &after, &fault)) {
             json_decref(fresh);
             return ctl_fleet_fail(ctl, &fault);
         }
         check_run_fresh(wait, after, fresh);
+        missing = check_run_missing(wait, fresh, &first);
         json_decref(after);
     }
-    size_t got = json_array_size(fresh);
     bool passed = check_run_passed(fresh);
     ctl_result_print(ctl, fresh);
     json_decref(fresh);
-    if (got >= wait->wanted)
+    if (missing == 0)
         return passed ? CTL_OK : CTL_UNWELL;
-    return ctl_fail(ctl, got > 0 ? CTL_PARTLY : CTL_FAILED, wait->check, "look at: spicectl doctor; spicectl stats",
-                    "%zu of %zu results came", got, wait->wanted);
+    return ctl_fail(ctl, missing < wanted ? CTL_PARTLY : CTL_FAILED, wait->check, "look at: spicectl doctor; spicectl stats",
+                    "of %zu nodes %zu have no new result: %s%s", wanted, missing, ctl_out_safe(safe, sizeof safe, first),
+                    missing > 1 ? " and others" : "");
+}
+
+static void check_run_say(struct ctl *ctl, const json_t *reply)
+{
+    int64_t runs = ctl_json_int(reply, "runs", 0);
+    ctl_out_print(&ctl->out, "check %s: %s on %" PRId64 " nodes%s%s\n", ctl->args.names[0],
+                  ctl->dry_run ? "would run now" : "runs now", runs,
+                  ctl_json_int(reply, "nodes", runs) > runs ? "; on the others it is under way already, or cannot be begun" : "",
+                  ctl_json_true(reply, "test") ? " as a test; the results count for nothing" : "");
 }
 
 int ctl_check_run(struct ctl *ctl)
@@ -316,15 +354,14 @@ int ctl_check_run(struct ctl *ctl)
         json_t *args = json_pack("{s:s, s:O, s:b}", "check", check, "nodes", nodes, "dry_run", ctl->dry_run);
         code = ctl_fleet_ask(ctl, "scheduler", "check.run", ctl_json_need(args), &reply);
     }
-    if (code == CTL_OK) {
-        size_t wanted = (size_t)ctl_json_int(reply, "runs", (int64_t)json_array_size(nodes));
-        if (!ctl->json)
-            ctl_out_print(&ctl->out, "check %s: %s on %zu nodes%s\n", check, ctl->dry_run ? "would run now" : "runs now", wanted,
-                          ctl_json_true(reply, "test") ? " as a test; the results count for nothing" : "");
-        if (wait)
-            code = check_run_wait(ctl, &(struct check_wait){check, nodes, before, wanted, ctl_json_true(reply, "test")});
-        else if (ctl->json)
-            ctl_json_print(&ctl->out, reply);
+    if (code == CTL_OK && !ctl->json)
+        check_run_say(ctl, reply);
+    if (code == CTL_OK && wait) {
+        json_t *meant = check_wait_nodes(nodes, reply);
+        code = check_run_wait(ctl, &(struct check_wait){check, meant, before, ctl_json_true(reply, "test")});
+        json_decref(meant);
+    } else if (code == CTL_OK && ctl->json) {
+        ctl_json_print(&ctl->out, reply);
     }
     json_decref(reply);
     json_decref(before);

@@ -158,8 +158,8 @@ def lost_and_found(f, nova):
     nova.computes.append(gone)
     wait("n5 is back", lambda: f.state("n5") == "in_service", 120, 0.1)
     f.wait_member("n5", True)
-    # Quarantined and then lost: a definition that says no state does not bring it back into service.
-    f.ctl("node", "quarantine", "n5")
+    # Put into maintenance and then lost: a definition that says no state does not bring it back into service.
+    f.ctl("node", "maintenance", "n5")
     nova.remove(gone)
     wait("n5 is retired again", lambda: f.state("n5") == "retired", 120, 0.1)
     f.apply("kind: node\nname: n5\n")

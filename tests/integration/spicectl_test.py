@@ -520,6 +520,29 @@ class Fleet(unittest.TestCase):
         self.assertEqual({(r["node"], r["outcome"]) for r in rows}, {("n1", "fail"), ("n2", "fail")})
         self.assertIn("no such check", self.ctl("check", "run", "wel", code=1).stderr)
 
+    def test_run_waits_for_every_node(self):
+        """What is under way already counts when it comes, and nothing at all is no pass."""
+        check = "kind: check\nname: slow\nadapter: noop\nparams: {{outcome: {}, delay: {}}}\nselector: {}\nstage: draft\nprofile: fast\ntimeout: 20s\nmax_age: 60s\n"
+        running = lambda: self.fleet.json("check", "run", "slow", "n1")["runs"] == 0
+        self.addCleanup(self.ctl, "check", "delete", "slow", "--yes")
+        self.fleet.apply(check.format("fail", "3s", "name=n1"))
+        support.wait("the run of n1 is under way", running, 60)
+        done = self.ctl("--json", "check", "run", "slow", "--wait", code=5)
+        self.assertEqual([(r["node"], r["outcome"]) for r in json.loads(done.stdout)], [("n1", "fail")])
+        # n1 has run for a while already; n2 is begun now and ends after it.
+        self.fleet.apply(check.format("pass", "1500ms", "name=n3").replace("slow", "tick"))
+        self.addCleanup(self.ctl, "check", "delete", "tick", "--yes")
+        support.wait("the run of n1 is under way again", running, 60)
+        self.ctl("check", "run", "tick", "--wait")
+        done = self.ctl("--json", "check", "run", "slow", "n2", "n1", "--wait", code=5)
+        self.assertEqual({r["node"] for r in json.loads(done.stdout)}, {"n1", "n2"})
+        self.fleet.apply(check.format("pass", "5m", "zone=nowhere").replace("20s", "10m").replace("60s", "1h"))
+        for words, said in ((["n2", "--timeout", "2s"], "of 1 nodes 1 have no new result: n2"), (["-l", "zone=nowhere"], "no node is selected"), (["zz*"], "")):
+            self.assertIn(said, self.ctl("check", "run", "slow", *words, "--wait", code=1).stderr)
+        self.assertEqual(self.fleet.json("check", "run", "slow", "--dry-run")["names"], [])
+        done = self.ctl("check", "run", "slow", "--wait", code=1)
+        self.assertIn("the check selects no node", done.stderr)
+
     def test_trace(self):
         job = next(r["job"] for r in self.fleet.json("result", "list", "--node", "n1"))
         stamps = self.fleet.json("trace", job)
@@ -557,7 +580,7 @@ class Fleet(unittest.TestCase):
         plugin.chmod(0o755)
         manifest = {"name", "plugin", "manifest", "sha256", "network", "resident", "arguments", "max_output"}
         for words, keys in ((["node", "add", "n1", "--dry-run"], {"name", "dry_run"}),
-                            (["check", "run", "well", "n1", "--dry-run"], {"check", "nodes", "runs", "test", "dry_run"}),
+                            (["check", "run", "well", "n1", "--dry-run"], {"check", "nodes", "names", "runs", "test", "dry_run"}),
                             (["worker", "invite", "w7", "--adapters", "noop", "--dry-run"], {"name", "dry_run"}),
                             (["worker", "invite", "w7", "--adapters", "noop"], {"name", "token", "expires"}),
                             (["key", "rotate", "reader-1", "--dry-run"], {"name", "before", "after", "dry_run"}),

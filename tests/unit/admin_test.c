@@ -241,6 +241,7 @@ static void runs_and_pairs(void **state)
     assert_int_equal(number_of("check.list", "c1", "pairs"), 2);
     json_t *answer = ask_id(next_id++, "check.run", "{\"check\":\"c1\",\"nodes\":[]}", SP_REFUSAL_NONE);
     assert_int_equal(json_integer_value(json_object_get(answer, "runs")), 2);
+    assert_int_equal(json_array_size(json_object_get(answer, "names")), 2);
     json_decref(answer);
     assert_int_equal(scheduler_world_credit(w, "noop", 100), SP_OK);
     scheduler_world_run(w, SCHEDULER_CORE_CHECKS_GAP_MS * 1000ull); /* the keeper is told of the check first */
@@ -248,6 +249,10 @@ static void runs_and_pairs(void **state)
     answer = ask_id(0, "pairs.list", "{\"check\":\"c1\"}", SP_REFUSAL_NONE);
     assert_int_equal(json_array_size(answer), 2);
     assert_string_equal(json_string_value(json_object_get(json_array_get(answer, 0), "state")), "running");
+    json_decref(answer);
+    answer = ask_id(next_id++, "check.run", "{\"check\":\"c1\",\"nodes\":[]}", SP_REFUSAL_NONE); /* who runs already is named too */
+    assert_int_equal(json_integer_value(json_object_get(answer, "runs")), 0);
+    assert_int_equal(json_array_size(json_object_get(answer, "names")), 2);
     json_decref(answer);
     answer = ask_id(0, "trace.get", "{\"job\":\"1-1\"}", SP_REFUSAL_NONE);
     assert_int_equal(json_array_size(json_object_get(answer, "stamps")), 2);
