@@ -2,10 +2,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """One command and a one-use token are enough for the unit that is shipped: `enrol` without --prefix writes what ops/systemd reads, with the owners it
 needs, and the program then starts by the very command line of its unit. The system of the new host lies below a directory of ours (--root);
-users, mounts and command are taken from the unit file and mapped there."""
+users, mounts and command are taken from the unit file and mapped there, and so are the absolute paths of the configuration."""
 import json
 import os
 import pathlib
+import re
 import shlex
 import shutil
 import stat
@@ -61,6 +62,14 @@ class Host:
                         break
                     os.chown(path, IDS[self.service["User"]], GROUP)
 
+    def map_configuration(self):
+        """Its absolute paths, by the rule that holds for the command line."""
+        path = self.below("/etc/spice/spice.yaml")
+        text = path.read_text()
+        mapped = re.sub(r'(?<=[ "])/(?=(etc|usr|var|run)/)', f"{self.at}/", text)
+        assert mapped != text
+        path.write_text(mapped)
+
     def command(self):
         return [str(self.below(word)) if word.startswith("/") else word.replace("%i", self.name) for word in shlex.split(self.service["ExecStart"])]
 
@@ -94,6 +103,7 @@ class Enrolled(unittest.TestCase):
 
     def run_host(self, host):
         host.mounts()
+        host.map_configuration()
         process = host.start()
 
         def end():
@@ -110,9 +120,10 @@ class Enrolled(unittest.TestCase):
 
     def test_worker(self):
         host = Host(self.root, "spice-worker@.service", "rack7")
-        said = self.enrol(host, "spice-worker", self.invite("worker", "invite", "rack7", "--adapters", "noop,exec"))
+        said = self.enrol(host, "spice-worker", self.invite("worker", "invite", "rack7", "--adapters", "noop,exec,tpm"))
         self.assertIn("systemctl enable --now spice-worker@rack7", said)
         self.assertIn("signed manifests (to " + str(host.at / "etc/spice/manifests"), said)
+        self.assertIn("reference values (to /var/lib/spice/etc/policies)", said)
         self.assertNotIn("No key", said)
         self.mode(host, "/etc/spice", 0o750, 0, GROUP)
         self.mode(host, "/etc/spice/spice.yaml", 0o640, 0, GROUP)

@@ -39,16 +39,27 @@ struct enrol {
 
 /* ---- files ----------------------------------------------------------------------------------------------------- */
 
-/* Does the keeper let it start plugins? */
-static bool has_plugins(const struct enrol *e)
+static bool has_adapter(const struct enrol *e, const char *name)
 {
     struct sp_str rest = sp_str_of(e->adapters), word;
     while (!e->attester && sp_str_next(&rest, ',', &word)) {
-        if (sp_str_is(word, "*") || sp_str_is(word, "exec")) {
+        if (sp_str_is(word, "*") || sp_str_is(word, name)) {
             return true;
         }
     }
     return false;
+}
+
+/* Does the keeper let it start plugins? */
+static bool has_plugins(const struct enrol *e)
+{
+    return has_adapter(e, "exec");
+}
+
+/* Does it judge evidence? */
+static bool has_policies(const struct enrol *e)
+{
+    return has_adapter(e, "tpm") || has_adapter(e, "ima") || has_adapter(e, "procmem") || has_adapter(e, "files");
 }
 
 /* What plugins need; without a key that may sign them none is started. */
@@ -59,7 +70,7 @@ static void worker_text(const struct enrol *e, struct sp_buf *b)
     }
     sp_buf_text(b, "\nworker:\n");
     if (e->at.units) {
-        sp_buf_text(b, "  spool: var/lib/spice/worker\n  manifest_dir: etc/spice/manifests\n");
+        sp_buf_text(b, "  spool: /var/lib/spice/worker\n  manifest_dir: /etc/spice/manifests\n");
     }
     if (has_plugins(e)) {
         sp_buf_format(
@@ -67,7 +78,7 @@ static void worker_text(const struct enrol *e, struct sp_buf *b)
             "  plugin_dirs: [\"%s\"]\n"
             "  # Public keys that may sign plugins, as on the keeper's host when this one was invited: spicectl manifest sign.\n"
             "  manifest_keys: [",
-            e->at.units ? ENROL_PLUGINS + 1 : ENROL_PLUGINS);
+            ENROL_PLUGINS);
         for (uint32_t i = 0; i < e->token.manifest_key_count; i++) {
             sp_buf_format(b, "%s\"%s\"", i > 0 ? ", " : "", e->token.manifest_keys[i]);
         }
@@ -326,6 +337,9 @@ static enum sp_rc perform(struct enrol *e, const struct enrol_options *o, struct
     rc = rc == SP_OK ? make_keys(e, err) : rc;
     rc = rc == SP_OK ? write_files(e, err) : rc;
     rc = rc == SP_OK ? sp_conf_load(e->at.conf, NULL, &e->conf, err) : rc;
+    if (rc == SP_OK) { /* with a root the file speaks of paths as that system will see them */
+        memcpy(e->conf->principals, e->at.principals, sizeof e->conf->principals);
+    }
     rc = rc == SP_OK ? talk(e, o->wait_ms, err) : rc;
     rc = rc == SP_OK ? write_files(e, err) : rc;
     return rc == SP_OK ? enrol_places_own(&e->at, err) : rc;
@@ -389,13 +403,18 @@ static void tell(const struct enrol *e, bool elsewhere)
         (void)printf(
             "Left to do: say in %s what may be asked about (attester.trees, attester.services); then spicectl node enroll %s\n",
             e->at.conf, e->token.node);
-    } else if (has_plugins(e)) {
+        return;
+    }
+    if (has_plugins(e)) {
         (void)printf("Left to do for plugins: bring them (worker.plugin_dirs of %s) and their signed manifests (to %s).\n",
                      e->at.conf, e->at.manifests);
-        if (e->token.manifest_key_count == 0) {
-            (void)printf(
-                "No key may sign them yet, so none is started: name one as worker.manifest_keys; spicectl manifest sign says which.\n");
-        }
+    }
+    if (has_plugins(e) && e->token.manifest_key_count == 0) {
+        (void)printf(
+            "No key may sign them yet, so none is started: name one as worker.manifest_keys; spicectl manifest sign says which.\n");
+    }
+    if (has_policies(e)) {
+        (void)printf("Left to do for evidence: bring its policies and reference values (to %s/etc/policies).\n", e->conf->prefix);
     }
 }
 

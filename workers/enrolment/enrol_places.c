@@ -168,10 +168,9 @@ void enrol_places_text(const struct enrol_places *self, struct sp_buf *b)
         sp_buf_text(b, "prefix: ..\n");
         return;
     }
-    sp_buf_text(b, "# Relative paths start from prefix: here the root of this host, seen from the directory of this file.\n"
-                   "prefix: ../..\nprincipals: etc/spice/principals.yaml\n"
+    sp_buf_text(b, "prefix: /var/lib/spice\nprincipals: /etc/spice/principals.yaml\n"
                    "# The unit mounts keys.d/NAME there.\n"
-                   "keys: etc/spice/keys\nstate: var/lib/spice\nrun: run/spice\n");
+                   "keys: /etc/spice/keys\nstate: /var/lib/spice\nrun: /run/spice\n");
 }
 
 enum sp_rc enrol_places_own(const struct enrol_places *self, struct sp_err *err)
