@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "adapter.h"
 #include "ctl_cmd.h"
 #include "ctl_def_table.h"
 #include "ctl_help.h"
@@ -115,6 +116,41 @@ static void test_definitions(void **state)
     free(page);
 }
 
+/* The section of one adapter, cut out (free it). */
+static char *section_of(const char *page, const char *name)
+{
+    char head[64];
+    (void)snprintf(head, sizeof head, "\n.SS %s\n", name);
+    const char *from = strstr(page, head);
+    if (from == NULL)
+        fail_msg("spice-worker(8) has no section of the adapter %s", name);
+    const char *next = strstr(from + 1, "\n.S"); /* .SS or .SH */
+    assert_non_null(next);
+    return strndup(from, (size_t)(next - from));
+}
+
+/* What a check of each adapter may say, and what its worker's configuration may. */
+static void test_adapters(void **state)
+{
+    char text[128];
+    (void)state;
+    char *page = page_load(SPICE_SOURCE_DIR "/ops/man/spice-worker.8");
+    for (size_t a = 0; sp_adapters[a] != NULL; a++) {
+        const struct sp_adapter *adapter = sp_adapters[a];
+        char *section = section_of(page, adapter->name);
+        for (size_t i = 0; i < adapter->params_count; i++) {
+            (void)snprintf(text, sizeof text, "\n.TP\n%s (", adapter->params[i].name);
+            must_have(section, text, adapter->name);
+        }
+        for (size_t i = 0; i < adapter->settings_count; i++) {
+            (void)snprintf(text, sizeof text, "\n.TP\nworker.settings.%s.%s (", adapter->name, adapter->settings[i].name);
+            must_have(section, text, adapter->name);
+        }
+        free(section);
+    }
+    free(page);
+}
+
 static void test_completion_is_whole(void **state)
 {
     size_t count = 0;
@@ -154,11 +190,8 @@ static void test_completion_is_fresh(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_commands),
-        cmocka_unit_test(test_configuration),
-        cmocka_unit_test(test_definitions),
-        cmocka_unit_test(test_completion_is_whole),
-        cmocka_unit_test(test_completion_is_fresh),
+        cmocka_unit_test(test_commands), cmocka_unit_test(test_configuration),       cmocka_unit_test(test_definitions),
+        cmocka_unit_test(test_adapters), cmocka_unit_test(test_completion_is_whole), cmocka_unit_test(test_completion_is_fresh),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
