@@ -184,7 +184,8 @@ enum sp_rc enrol_places_own(const struct enrol_places *self, struct sp_err *err)
             return sp_err_set(err, SP_E_PERMISSION, shared[i], "cannot give it to its group: %s", strerror(errno));
         }
     }
-    if (self->owns && chown(self->key, self->user, self->group) != 0) {
+    /* Not through a link: the directory is already of the user, who could have put one there. */
+    if (self->owns && lchown(self->key, self->user, self->group) != 0) {
         return sp_err_set(err, SP_E_PERMISSION, self->key, "cannot give it to its owner: %s", strerror(errno));
     }
     return SP_OK;
