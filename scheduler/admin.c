@@ -4,9 +4,8 @@
 #include <stdlib.h>
 
 #include "admin_list.h"
+#include "life_rule.h"
 #include "sp_log.h"
-
-#define AGE_PERIODS 3u /* a result should live so many periods */
 
 /* One request under way. */
 struct call {
@@ -16,6 +15,8 @@ struct call {
     uint64_t id;
     struct sp_now now;
     bool dry_run;
+    struct life_with with; /* of a dry run */
+    json_t *warnings;
     json_t *answer;
     struct sp_err err;
 };
@@ -72,14 +73,14 @@ static enum sp_rc commit(struct call *c, enum sp_rc rc)
 
 /* ---- checks ---- */
 
-static void warn_life(struct call *c, const struct check_def *def, json_t *answer)
+/* Would the act leave a result less time to live than its check needs? */
+static enum sp_rc judge_life(struct call *c, struct life_act *act)
 {
-    const struct catalog_profile *p =
-        catalog_profile_find(c->a->catalog, def->profile[0] != '\0' ? def->profile : CHECKS_PROFILE_DEFAULT);
-    if (p == NULL || p->def.period_ms == 0 || def->max_age_ms >= (uint64_t)AGE_PERIODS * p->def.period_ms)
-        return;
-    (void)json_object_set_new(answer, "warnings",
-                              json_pack("[s]", "max_age is below three periods: one late run and nodes leave their pools"));
+    act->with_checks = c->with.checks;
+    act->with_check_count = c->with.check_count;
+    act->with_profiles = c->with.profiles;
+    act->with_profile_count = c->with.profile_count;
+    return life_rule_judge(&c->a->core->checks, act, c->warnings, &c->err);
 }
 
 /* Stores and applies c->a->change, a check. */
@@ -102,33 +103,50 @@ static enum sp_rc check_change(struct call *c)
     return apply(c, &e);
 }
 
-static enum sp_rc check_put_json(struct call *c, const json_t *json)
+/* Makes the change; a profile that the same run defines counts in a dry run. */
+static enum sp_rc check_make(struct call *c, const json_t *json)
 {
     struct catalog_change *change = &c->a->change;
-    enum sp_rc rc = catalog_check_make(c->a->catalog, json, change, &c->err);
+    const char *profile = json_string_value(json_object_get(json, "profile"));
+    if (profile == NULL || !life_with_has_profile(&c->with, profile))
+        return catalog_check_make(c->a->catalog, json, change, &c->err);
+    json_t *without = json_copy((json_t *)(uintptr_t)json);
+    (void)json_object_del(without, "profile");
+    enum sp_rc rc = catalog_check_make(c->a->catalog, without, change, &c->err);
+    json_decref(without);
+    if (rc == SP_OK)
+        (void)sp_str_copy(change->def.profile, sizeof change->def.profile, sp_str_of(profile));
+    return rc;
+}
+
+static const char *change_word(const struct catalog_change *change)
+{
+    return !change->known ? "created" : change->same ? "unchanged" : "changed";
+}
+
+static enum sp_rc check_put_json(struct call *c, const json_t *json, bool document)
+{
+    struct catalog_change *change = &c->a->change;
+    enum sp_rc rc = check_make(c, json);
     if (rc != SP_OK)
         return rc;
-    if (lane_get(&c->a->core->lanes, change->def.adapter, change->def.labels) == LANE_MAX) {
+    if (lane_get(&c->a->core->lanes, change->def.adapter, change->def.labels) == LANE_MAX)
+        rc = sp_err_set(&c->err, SP_E_LIMIT, change->def.name, "there are %u routes (adapter and labels) already", LANE_MAX);
+    struct life_act act = {.check = &change->def, .strict = document && !change->same};
+    rc = rc == SP_OK ? judge_life(c, &act) : rc;
+    if (rc == SP_OK)
+        c->answer = json_pack("{s:s, s:I, s:I, s:s, s:b}", "name", change->def.name, "id", (json_int_t)change->def.id, "revision",
+                              (json_int_t)change->def.revision, "change", change_word(change), "dry_run", c->dry_run);
+    if (rc != SP_OK || c->dry_run || change->same) {
         json_decref(change->json);
-        return sp_err_set(&c->err, SP_E_LIMIT, change->def.name, "there are %u routes (adapter and labels) already", LANE_MAX);
-    }
-    c->answer = json_pack("{s:s, s:I, s:I, s:s, s:b}", "name", change->def.name, "id", (json_int_t)change->def.id, "revision",
-                          (json_int_t)change->def.revision, "change",
-                          !change->known ? "created"
-                          : change->same ? "unchanged"
-                                         : "changed",
-                          "dry_run", c->dry_run);
-    warn_life(c, &change->def, c->answer);
-    if (c->dry_run || change->same) {
-        json_decref(change->json);
-        return SP_OK;
+        return rc;
     }
     return check_change(c);
 }
 
 static enum sp_rc check_put(struct call *c)
 {
-    return check_put_json(c, c->args);
+    return check_put_json(c, c->args, true);
 }
 
 /* Changes one member of a stored definition. Takes value. */
@@ -141,7 +159,7 @@ static enum sp_rc check_set(struct call *c, const char *key, json_t *value)
     }
     json_t *json = json_copy(old->json);
     (void)json_object_set_new(json, key, value);
-    enum sp_rc rc = check_put_json(c, json);
+    enum sp_rc rc = check_put_json(c, json, false);
     json_decref(json);
     return rc;
 }
@@ -278,14 +296,14 @@ static enum sp_rc profile_put(struct call *c)
     enum sp_rc rc = catalog_profile_make(c->a->catalog, c->args, change, &c->err);
     if (rc != SP_OK)
         return rc;
-    c->answer = json_pack("{s:s, s:s, s:b}", "name", change->profile.name, "change",
-                          !change->known ? "created"
-                          : change->same ? "unchanged"
-                                         : "changed",
-                          "dry_run", c->dry_run);
-    if (c->dry_run || change->same) {
+    struct life_act act = {.profile = &change->profile};
+    rc = judge_life(c, &act);
+    if (rc == SP_OK)
+        c->answer =
+            json_pack("{s:s, s:s, s:b}", "name", change->profile.name, "change", change_word(change), "dry_run", c->dry_run);
+    if (rc != SP_OK || c->dry_run || change->same) {
         json_decref(change->json);
-        return SP_OK;
+        return rc;
     }
     char *text = json_dumps(change->json, JSON_COMPACT | JSON_SORT_KEYS);
     rc = text == NULL ? SP_E_NOMEM : store_begin(c->a->store);
@@ -317,10 +335,13 @@ static enum sp_rc profile_delete(struct call *c)
         sp_err_hint(&c->err, "give the checks another profile, or select another one for all, first");
         return SP_E_EXISTS;
     }
-    c->answer = json_pack("{s:s, s:s, s:b}", "name", name, "change", "deleted", "dry_run", c->dry_run);
-    if (c->dry_run)
-        return SP_OK;
-    enum sp_rc rc = store_begin(c->a->store);
+    struct life_act act = {.drop_profile = name};
+    enum sp_rc rc = judge_life(c, &act);
+    if (rc == SP_OK)
+        c->answer = json_pack("{s:s, s:s, s:b}", "name", name, "change", "deleted", "dry_run", c->dry_run);
+    if (rc != SP_OK || c->dry_run)
+        return rc;
+    rc = store_begin(c->a->store);
     rc = commit(c, rc == SP_OK ? store_profile_delete(c->a->store, name) : rc);
     if (rc != SP_OK)
         return rc;
@@ -340,11 +361,14 @@ static enum sp_rc profile_select(struct call *c)
         return catalog_no_check(c->a->catalog, check, &c->err);
     if (profile[0] != '\0' && catalog_profile_find(c->a->catalog, profile) == NULL)
         return catalog_no_profile(c->a->catalog, profile, &c->err);
-    c->answer = json_pack("{s:s, s:s, s:b, s:b}", "profile", profile, "check", check != NULL ? check : "", "all", all, "dry_run",
-                          c->dry_run);
-    if (c->dry_run)
-        return SP_OK;
-    enum sp_rc rc = store_begin(c->a->store);
+    struct life_act act = {.select_check = check, .select_all = all, .select_profile = profile};
+    enum sp_rc rc = judge_life(c, &act);
+    if (rc == SP_OK)
+        c->answer = json_pack("{s:s, s:s, s:b, s:b}", "profile", profile, "check", check != NULL ? check : "", "all", all,
+                              "dry_run", c->dry_run);
+    if (rc != SP_OK || c->dry_run)
+        return rc;
+    rc = store_begin(c->a->store);
     rc = commit(c, rc == SP_OK ? store_select(c->a->store, check, profile) : rc);
     if (rc != SP_OK)
         return rc;
@@ -438,7 +462,11 @@ static enum sp_rc run_verb(struct call *c, struct sp_str verb)
         sp_err_hint(&c->err, "send it again as a new request");
         return SP_E_STALE;
     }
-    enum sp_rc rc = v->fn(c);
+    const json_t *with = json_object_get(c->args, "with");
+    if (with != NULL && !c->dry_run)
+        return sp_err_set(&c->err, SP_E_INVALID, "with", "goes with a dry run only");
+    enum sp_rc rc = with != NULL ? life_with_read(with, &c->with, &c->err) : SP_OK;
+    rc = rc == SP_OK ? v->fn(c) : rc;
     if (v->writes && !c->dry_run)
         SP_LOG(rc == SP_OK ? SP_LOG_NOTICE : SP_LOG_INFO, "scheduler", "admin", SP_LOG_V("verb", verb), SP_LOG_S("by", c->who),
                SP_LOG_S("name", text_arg(c, "name")[0] != '\0' ? text_arg(c, "name") : text_arg(c, "check")),
@@ -452,8 +480,12 @@ enum sp_refusal admin_answer(struct admin *a, const struct msg_admin_request *re
     json_error_t error;
     json_t *args =
         request->args.n == 0 ? json_object() : json_loadb(request->args.p, request->args.n, JSON_REJECT_DUPLICATES, &error);
-    struct call c = {.a = a, .args = args, .who = operator_name, .id = request->id, .now = now};
+    struct call c = {.a = a, .args = args, .who = operator_name, .id = request->id, .now = now, .warnings = json_array()};
     enum sp_rc rc = run_verb(&c, request->verb);
+    if (rc == SP_OK && json_array_size(c.warnings) > 0)
+        (void)json_object_set(c.answer, "warnings", c.warnings);
+    json_decref(c.warnings);
+    life_with_fini(&c.with);
     if (rc != SP_OK) {
         json_decref(c.answer);
         c.answer = json_pack("{s:s, s:s, s:s}", "error", c.err.text, "where", c.err.where, "hint", c.err.hint);
@@ -532,9 +564,26 @@ static bool restore_selected(void *self, const char *profile)
     return restore_apply(self, &e);
 }
 
+/* A store of an earlier version may hold what is refused today: it is in force as it was, and said. */
+static void restore_warn(const struct admin *a)
+{
+    const struct checks *c = &a->core->checks;
+    struct life_needs needs = {{0}};
+    for (uint32_t i = 0; i < c->count; i++) {
+        json_t *text = c->list[i] != NULL ? life_rule_broken(c, c->list[i], &needs) : NULL;
+        if (text != NULL)
+            SP_LOG(SP_LOG_WARNING, "scheduler", "short_life", SP_LOG_S("check", c->list[i]->def.name),
+                   SP_LOG_S("why", json_string_value(text)));
+        json_decref(text);
+    }
+}
+
 bool admin_restore(struct admin *a, struct sp_err *err)
 {
     struct restore r = {a, err};
     struct store_loader loader = {.self = &r, .profile = restore_profile, .selected = restore_selected, .check = restore_check};
-    return restore_default(&r) && store_load(a->store, &loader, err) == SP_OK;
+    bool good = restore_default(&r) && store_load(a->store, &loader, err) == SP_OK;
+    if (good)
+        restore_warn(a);
+    return good;
 }

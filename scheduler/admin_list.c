@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "life_rule.h"
 #include "sp_hex.h"
 
 #define JOB_SHIFT       40u
@@ -21,7 +22,8 @@ static const char *name_of(const struct checks *c, uint32_t profile)
 
 /* ---- checks and profiles ---- */
 
-static json_t *check_row(const struct admin *a, const struct catalog_check *c, uint32_t index, uint32_t late)
+static json_t *check_row(const struct admin *a, const struct catalog_check *c, uint32_t index, uint32_t late,
+                         struct life_needs *needs)
 {
     const struct checks_check *live = a->core->checks.list[index];
     char digest[2 * 32 + 1];
@@ -38,6 +40,8 @@ static json_t *check_row(const struct admin *a, const struct catalog_check *c, u
                              (json_int_t)live->pairs, "late", (json_int_t)late, "running", (json_int_t)live->running);
     (void)json_object_update(row, more);
     json_decref(more);
+    json_t *broken = life_rule_broken(&a->core->checks, live, needs);
+    (void)json_object_set_new(row, "warnings", broken != NULL ? json_pack("[o]", broken) : json_array());
     return row;
 }
 
@@ -45,13 +49,14 @@ json_t *admin_list_checks(const struct admin *a, const char *name)
 {
     json_t *rows = json_array();
     uint32_t *late = calloc(CHECKS_MAX, sizeof late[0]);
+    struct life_needs needs = {{0}};
     if (late != NULL)
         scheduler_core_waiting(a->core, late);
     for (uint32_t i = 0; late != NULL && i < a->catalog->check_count; i++) {
         const struct catalog_check *c = &a->catalog->checks[i];
         uint32_t index = checks_find(&a->core->checks, c->def.name);
         if (index != CHECKS_NONE && (name == NULL || strcmp(name, c->def.name) == 0))
-            (void)json_array_append_new(rows, check_row(a, c, index, late[index]));
+            (void)json_array_append_new(rows, check_row(a, c, index, late[index], &needs));
     }
     free(late);
     return rows;

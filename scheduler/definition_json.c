@@ -13,11 +13,11 @@
 static const char *const categories[] = {"instance-identity", "configuration",  "executables",    "file-system",
                                          "hardware",          "runtime-opaque", "storage-opaque", "sourced-data"};
 
-static const char *const check_keys[] = {"name",    "adapter", "params",  "selector",         "profile",  "timeout",
-                                         "retries", "rise",    "fall",    "max_age",          "category", "runbook",
-                                         "stage",   "labels",  "enabled", "allow_short_life", "dry_run",  "kind"};
+static const char *const check_keys[] = {
+    "name",     "adapter", "params", "selector", "profile", "timeout",          "retries", "rise", "fall", "max_age",
+    "category", "runbook", "stage",  "labels",   "enabled", "allow_short_life", "dry_run", "kind", "with"};
 static const char *const profile_keys[] = {"name",        "period",       "cron",     "splay",   "jitter", "windows",
-                                           "max_running", "max_per_node", "priority", "dry_run", "kind"};
+                                           "max_running", "max_per_node", "priority", "dry_run", "kind",   "with"};
 
 /* Reads members one by one and remembers the first thing wrong. */
 struct reader {
@@ -263,7 +263,7 @@ enum sp_rc definition_json_check(const json_t *json, struct check_def *def, json
     def->category = category_read(&r);
     def->stage = stage_read(&r);
     def->enabled = bool_read(&r, "enabled", true);
-    bool short_life = bool_read(&r, "allow_short_life", false);
+    def->short_life = bool_read(&r, "allow_short_life", false);
     json_t *params = params_read(&r);
     if (r.rc != SP_OK) {
         json_decref(params);
@@ -276,7 +276,7 @@ enum sp_rc definition_json_check(const json_t *json, struct check_def *def, json
                   def->runbook, "stage", sp_stage_name(def->stage), "labels", def->labels, "enabled", def->enabled);
     set_span(o, "timeout", def->timeout_ms);
     set_span(o, "max_age", def->max_age_ms);
-    if (short_life)
+    if (def->short_life)
         (void)json_object_set_new(o, "allow_short_life", json_true());
     *full = o;
     return o != NULL ? SP_OK : sp_err_set(err, SP_E_NOMEM, r.where, "no memory");

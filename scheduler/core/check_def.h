@@ -39,6 +39,7 @@ struct check_def {
     uint8_t retries;
     uint8_t stage; /* enum sp_stage */
     bool enabled;
+    bool short_life;     /* max_age may be shorter than its profile allows: somebody meant it */
     uint8_t digest[32];  /* SHA-256 of body */
     const uint8_t *body; /* encoded DefinitionBody; owned by whoever holds the struct */
     uint32_t body_bytes;

@@ -331,6 +331,134 @@ static void errors_name_the_file(void **state)
     assert_string_equal(err.where, path);
 }
 
+/* ---- how long results live ---- */
+
+static bool error_holds(const char *verb, const char *args, const char *word)
+{
+    json_t *answer = ask_id(next_id++, verb, args, SP_REFUSAL_BAD_REQUEST);
+    const char *error = json_string_value(json_object_get(answer, "error"));
+    bool holds = strstr(error, word) != NULL;
+    if (!holds)
+        print_error("%s %s: \"%s\" has no \"%s\"\n", verb, args, error, word);
+    holds = holds && strstr(json_string_value(json_object_get(answer, "hint")), "allow_short_life") != NULL;
+    json_decref(answer);
+    return holds;
+}
+
+/* Whatever the act: no check is left with less life than its profile in force needs, and a dry run says so too. */
+static void no_act_shortens_a_life(void **state)
+{
+    static const struct {
+        const char *verb, *args, *word;
+    } rows[] = {
+        {"profile.put", "{\"name\":\"quick\",\"period\":\"10m\"}", "check a: max_age 1m is below three periods (30m)"},
+        {"profile.put", "{\"name\":\"quick\",\"period\":\"10m\"}", "check b"},
+        {"profile.put", "{\"name\":\"quick\",\"period\":\"10s\",\"windows\":[\"mon 08:00-09:00\"]}", "three runs in a row"},
+        {"profile.put", "{\"name\":\"quick\",\"cron\":\"0 3 * * *\"}", "(3d)"},
+        {"profile.select", "{\"check\":\"a\",\"profile\":\"slow\"}", "profile slow"},
+        {"profile.select", "{\"all\":true,\"profile\":\"slow\"}", "check b"},
+        {"check.enable", "{\"name\":\"off\",\"enabled\":true}", "check off"},
+        {"check.stage", "{\"name\":\"draft\",\"stage\":\"shadow\"}", "check draft"},
+        {"check.put", "{\"name\":\"c\",\"adapter\":\"noop\",\"profile\":\"slow\",\"max_age\":\"29m\"}", "(30m)"},
+        {"check.put", "{\"name\":\"a\",\"adapter\":\"noop\",\"profile\":\"slow\",\"max_age\":\"1m\"}", "(30m)"},
+    };
+    char dry[256];
+    (void)state;
+    ask("profile.put", "{\"name\":\"quick\",\"period\":\"20s\"}", SP_REFUSAL_NONE);
+    ask("profile.put", "{\"name\":\"slow\",\"period\":\"10m\"}", SP_REFUSAL_NONE);
+    ask("check.put", "{\"name\":\"a\",\"adapter\":\"noop\",\"profile\":\"quick\",\"max_age\":\"1m\"}", SP_REFUSAL_NONE);
+    ask("check.put", "{\"name\":\"b\",\"adapter\":\"noop\",\"profile\":\"quick\",\"max_age\":\"2m\"}", SP_REFUSAL_NONE);
+    ask("check.put", "{\"name\":\"long\",\"adapter\":\"noop\",\"max_age\":\"30d\"}", SP_REFUSAL_NONE);
+    ask("check.put", "{\"name\":\"off\",\"adapter\":\"noop\",\"max_age\":\"1m\",\"enabled\":false}", SP_REFUSAL_NONE);
+    ask("check.put", "{\"name\":\"draft\",\"adapter\":\"noop\",\"max_age\":\"1m\",\"stage\":\"draft\"}", SP_REFUSAL_NONE);
+    ask("check.put", "{\"name\":\"meant\",\"adapter\":\"noop\",\"max_age\":\"1s\",\"allow_short_life\":true}", SP_REFUSAL_NONE);
+    uint64_t version = store_version(store);
+    for (unsigned i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        assert_true(error_holds(rows[i].verb, rows[i].args, rows[i].word));
+        (void)snprintf(dry, sizeof dry, "{\"dry_run\":true,%s", rows[i].args + 1);
+        assert_true(error_holds(rows[i].verb, dry, rows[i].word));
+    }
+    assert_int_equal(store_version(store), version);
+    text_is("check.list", "a", "in_force", "quick");
+    /* in an emergency all run more often, and then as before */
+    ask("profile.put", "{\"name\":\"fast\",\"period\":\"5s\"}", SP_REFUSAL_NONE);
+    ask("profile.select", "{\"all\":true,\"profile\":\"fast\"}", SP_REFUSAL_NONE);
+    ask("check.put", "{\"name\":\"c\",\"adapter\":\"noop\",\"max_age\":\"1m\"}", SP_REFUSAL_NONE);
+    assert_true(error_holds("profile.select", "{\"all\":true,\"profile\":\"\"}", "check c"));
+    ask("check.delete", "{\"name\":\"c\"}", SP_REFUSAL_NONE);
+    ask("profile.select", "{\"all\":true,\"profile\":\"\"}", SP_REFUSAL_NONE);
+    /* one that a check runs by is taken away */
+    ask("profile.select", "{\"check\":\"off\",\"profile\":\"fast\"}", SP_REFUSAL_NONE);
+    ask("check.enable", "{\"name\":\"off\",\"enabled\":true}", SP_REFUSAL_NONE);
+    assert_true(error_holds("profile.delete", "{\"name\":\"fast\"}", "check off"));
+    ask("check.put", "{\"name\":\"a\",\"adapter\":\"noop\",\"profile\":\"slow\",\"max_age\":\"1m\",\"allow_short_life\":true}",
+        SP_REFUSAL_NONE);
+}
+
+/* What goes with a dry run counts as if it were in force. */
+static void a_dry_run_sees_the_whole_run(void **state)
+{
+    (void)state;
+    ask("profile.put", "{\"name\":\"quick\",\"period\":\"20s\"}", SP_REFUSAL_NONE);
+    ask("check.put", "{\"name\":\"a\",\"adapter\":\"noop\",\"profile\":\"quick\",\"max_age\":\"1m\"}", SP_REFUSAL_NONE);
+#define WITH_CHECK ",\"with\":{\"checks\":[{\"name\":\"a\",\"adapter\":\"noop\",\"profile\":\"quick\",\"max_age\":\"30m\"}]}}"
+    ask("profile.put", "{\"name\":\"quick\",\"period\":\"10m\",\"dry_run\":true" WITH_CHECK, SP_REFUSAL_NONE);
+    ask("profile.put", "{\"name\":\"quick\",\"period\":\"11m\",\"dry_run\":true" WITH_CHECK, SP_REFUSAL_BAD_REQUEST);
+    ask("profile.put", "{\"name\":\"quick\",\"period\":\"10m\"" WITH_CHECK, SP_REFUSAL_BAD_REQUEST);
+#define WITH_PROFILE "\"with\":{\"profiles\":[{\"name\":\"new\",\"period\":\"10m\"}]}}"
+    ask("check.put", "{\"name\":\"b\",\"adapter\":\"noop\",\"profile\":\"new\",\"max_age\":\"1m\",\"dry_run\":true," WITH_PROFILE,
+        SP_REFUSAL_BAD_REQUEST);
+    ask("check.put", "{\"name\":\"b\",\"adapter\":\"noop\",\"profile\":\"new\",\"max_age\":\"30m\",\"dry_run\":true," WITH_PROFILE,
+        SP_REFUSAL_NONE);
+    ask("check.put", "{\"name\":\"b\",\"adapter\":\"noop\",\"profile\":\"nwe\",\"max_age\":\"30m\",\"dry_run\":true," WITH_PROFILE,
+        SP_REFUSAL_NOT_FOUND);
+    ask("check.put", "{\"name\":\"a\",\"adapter\":\"noop\",\"dry_run\":true,\"with\":[]}", SP_REFUSAL_BAD_REQUEST);
+}
+
+/* A store of before the rule: it loads, says so, takes what makes nothing worse, and refuses what does. */
+static void old_contradictions_load(void **state)
+{
+    (void)state;
+    static const char definition[] = "{\"name\":\"old\",\"adapter\":\"noop\",\"max_age\":\"1m\"}";
+    const struct store_check row = {sp_str_of("old"), 1, 1, sp_str_of(definition), sp_str_of("")};
+    assert_int_equal(store_begin(store), SP_OK);
+    assert_int_equal(store_check_put(store, &row), SP_OK);
+    assert_int_equal(store_commit(store, "anna", 99), SP_OK);
+    next_id = 100;
+    end();
+    begin();
+    json_t *list, *told = json_object_get(row_of("check.list", "old", &list), "warnings");
+    assert_int_equal(json_array_size(told), 1);
+    assert_non_null(strstr(json_string_value(json_array_get(told, 0)), "max_age 1m is below three periods (3m)"));
+    json_decref(list);
+    ask("profile.put", "{\"name\":\"slow\",\"period\":\"2m\"}", SP_REFUSAL_NONE);
+    ask("profile.put", "{\"name\":\"fast\",\"period\":\"30s\"}", SP_REFUSAL_NONE);
+    ask("check.put", "{\"name\":\"new\",\"adapter\":\"noop\",\"max_age\":\"1h\"}", SP_REFUSAL_NONE);
+    assert_true(error_holds("profile.select", "{\"all\":true,\"profile\":\"slow\"}", "check old"));
+    assert_true(error_holds("check.put", "{\"name\":\"old\",\"adapter\":\"noop\",\"max_age\":\"1m\",\"rise\":2}", "check old"));
+    json_t *answer = ask_id(next_id++, "profile.select", "{\"all\":true,\"profile\":\"fast\"}", SP_REFUSAL_NONE);
+    assert_int_equal(json_array_size(json_object_get(answer, "warnings")), 1);
+    json_decref(answer);
+    ask("check.stage", "{\"name\":\"old\",\"stage\":\"shadow\"}", SP_REFUSAL_NONE);
+    assert_true(error_holds("check.stage", "{\"name\":\"old\",\"stage\":\"enforcing\"}", "check old"));
+    ask("check.put", "{\"name\":\"old\",\"adapter\":\"noop\",\"max_age\":\"5m\"}", SP_REFUSAL_NONE);
+    answer = row_of("check.list", "old", &list);
+    assert_int_equal(json_array_size(json_object_get(answer, "warnings")), 0);
+    json_decref(list);
+}
+
+/* An error has room for some names only. */
+static void many_at_fault_are_counted(void **state)
+{
+    char args[128];
+    (void)state;
+    for (unsigned i = 0; i < 9; i++) {
+        (void)snprintf(args, sizeof args, "{\"name\":\"c%u\",\"adapter\":\"noop\",\"max_age\":\"3m\"}", i);
+        ask("check.put", args, SP_REFUSAL_NONE);
+    }
+    assert_true(error_holds("profile.put", "{\"name\":\"default\",\"period\":\"2m\"}", "; and 6 more"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -338,7 +466,9 @@ int main(void)
         T(a_request_counts_once),         T(dry_run_changes_nothing),
         T(wrong_requests_say_why),        T(runs_and_pairs),
         T(a_full_disk_changes_nothing),   T(epoch_rises),
-        T(errors_name_the_file),
+        T(errors_name_the_file),          T(no_act_shortens_a_life),
+        T(a_dry_run_sees_the_whole_run),  T(old_contradictions_load),
+        T(many_at_fault_are_counted),
     };
     if (sp_crypto_init() != SP_OK || !sp_log_level_set(NULL, SP_LOG_ERROR))
         return 1;
