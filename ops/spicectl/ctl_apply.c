@@ -7,6 +7,7 @@
 #include "ctl_json.h"
 #include "ctl_manifest.h"
 #include "ctl_world.h"
+#include "msg.h"
 
 #include "sp_str.h"
 
@@ -137,7 +138,7 @@ static void apply_say(struct ctl *ctl, const struct ctl_def *def, enum apply_cha
 }
 
 /* What is sent: the whole definition; of a node what its document says and nothing else, for the keeper keeps what is not said. */
-static json_t *apply_body(const struct ctl_def *def)
+static json_t *apply_body(const struct ctl *ctl, const struct ctl_def *def)
 {
     const char *key;
     json_t *value;
@@ -149,9 +150,7 @@ static json_t *apply_body(const struct ctl_def *def)
         if (!empty || (def->kind == CTL_DEF_NODE && strcmp(key, "key") != 0)) /* what a node's document empties is emptied */
             (void)json_object_set(body, strcmp(key, "node") == 0 ? "name" : key, value);
     }
-    if (def->short_life)
-        (void)json_object_set_new(body, "allow_short_life", json_true());
-    (void)json_object_set_new(body, "dry_run", json_false());
+    (void)json_object_set_new(body, "dry_run", json_boolean(ctl->dry_run));
     return body;
 }
 
@@ -160,6 +159,8 @@ struct apply_item {
     const struct ctl_def *def;
     enum apply_change change;
     json_t *fields;
+    json_t *warnings; /* of the owner; NULL: none */
+    bool later;       /* a profile that was refused: perhaps it is right once the checks of this run are in force */
     bool tried;
     bool done; /* it is so now, or would be */
     struct ctl_fault fault;
@@ -169,8 +170,10 @@ struct apply_run {
     struct ctl *ctl;
     struct apply_item *items; /* in the order they are sent */
     size_t count;
-    size_t first; /* of the kind that is being sent */
-    size_t *send; /* items of that kind that need sending */
+    size_t first;                /* of the kind that is being sent */
+    size_t *send;                /* items of that kind that need sending */
+    json_t *with[CTL_DEF_KINDS]; /* what goes with dry questions of a kind */
+    bool checks;                 /* some are sent after the profiles */
     bool keep_going;
     bool failed;
 };
@@ -197,7 +200,9 @@ static const char *apply_ask(void *self, size_t index, char verb[CTL_FLEET_VERB_
     struct apply_item *item = &run->items[run->send[index]];
     enum ctl_def_kind kind = item->def->kind;
     item->tried = true;
-    *args = apply_body(item->def);
+    *args = apply_body(run->ctl, item->def);
+    if (run->with[kind] != NULL)
+        (void)json_object_set(*args, "with", run->with[kind]);
     (void)snprintf(verb, CTL_FLEET_VERB_BYTES, "%s", kind == CTL_DEF_LABEL ? "node.labels" : "");
     if (kind != CTL_DEF_LABEL)
         (void)snprintf(verb, CTL_FLEET_VERB_BYTES, "%s.put", ctl_def_word(kind));
@@ -208,12 +213,16 @@ static bool apply_done(void *self, size_t index, json_t *reply, const struct ctl
 {
     struct apply_run *run = self;
     struct apply_item *item = &run->items[run->send[index]];
-    (void)reply;
     if (fault == NULL) {
         apply_good(run, item);
+        item->warnings = ctl_fleet_warnings(run->ctl, reply);
         return true;
     }
     item->fault = *fault;
+    if (item->def->kind == CTL_DEF_PROFILE && !item->later && run->checks && fault->code == SP_REFUSAL_BAD_REQUEST) {
+        item->later = true;
+        return true;
+    }
     apply_fail(run, item);
     return run->keep_going && fault->exit != CTL_NO_FLEET;
 }
@@ -228,14 +237,40 @@ static void apply_here(struct apply_run *run, struct apply_item *item)
         apply_fail(run, item);
 }
 
+static void apply_send(struct apply_run *run, size_t sends)
+{
+    struct ctl_fault fault;
+    const struct ctl_fleet_bulk bulk = {.count = sends, .doing = "Applying", .ask = apply_ask, .done = apply_done, .self = run};
+    if (!ctl_fleet_bulk(run->ctl, &bulk, &fault)) {
+        run->items[run->send[0]].fault = fault;
+        apply_fail(run, &run->items[run->send[0]]);
+    }
+}
+
+/* Profiles whose longer period their checks did not bear yet: now these are sent. */
+static void apply_late(struct apply_run *run)
+{
+    size_t sends = 0;
+    for (size_t i = 0; i < run->count; i++) {
+        if (!run->items[i].later)
+            continue;
+        if (run->failed && !run->keep_going) {
+            apply_fail(run, &run->items[i]);
+            continue;
+        }
+        run->items[i].fault.error[0] = '\0';
+        run->send[sends++] = i;
+    }
+    apply_send(run, sends);
+}
+
 /* The items from run->first on that are of one kind. */
 static void apply_kind(struct apply_run *run, size_t count)
 {
-    struct ctl_fault fault;
     size_t sends = 0;
     for (size_t i = run->first; i < run->first + count; i++) {
         struct apply_item *item = &run->items[i];
-        bool send = item->change != APPLY_UNCHANGED && !run->ctl->dry_run;
+        bool send = item->change != APPLY_UNCHANGED && (!run->ctl->dry_run || item->def->kind != CTL_DEF_MANIFEST);
         if (!send)
             apply_good(run, item);
         else if (item->def->kind != CTL_DEF_MANIFEST)
@@ -243,11 +278,31 @@ static void apply_kind(struct apply_run *run, size_t count)
         else if (!run->failed || run->keep_going)
             apply_here(run, item);
     }
-    const struct ctl_fleet_bulk bulk = {.count = sends, .doing = "Applying", .ask = apply_ask, .done = apply_done, .self = run};
-    if (!ctl_fleet_bulk(run->ctl, &bulk, &fault)) {
-        run->items[run->send[0]].fault = fault;
-        apply_fail(run, &run->items[run->send[0]]);
+    apply_send(run, sends);
+}
+
+/* What is sent of the other kind goes with each question of a dry run, for none of it is in force then. */
+static void apply_with(struct apply_run *run)
+{
+    json_t *lists[CTL_DEF_KINDS] = {NULL};
+    lists[CTL_DEF_PROFILE] = ctl_json_need(json_array());
+    lists[CTL_DEF_CHECK] = ctl_json_need(json_array());
+    for (size_t i = 0; i < run->count; i++) {
+        const struct apply_item *item = &run->items[i];
+        if (lists[item->def->kind] == NULL || item->change == APPLY_UNCHANGED)
+            continue;
+        run->checks = run->checks || (item->def->kind == CTL_DEF_CHECK && !run->ctl->dry_run);
+        json_t *body = apply_body(run->ctl, item->def);
+        (void)json_object_del(body, "params"); /* they may be large, and nothing hangs on them */
+        (void)json_array_append_new(lists[item->def->kind], body);
     }
+    if (run->ctl->dry_run) {
+        run->with[CTL_DEF_CHECK] = ctl_json_need(json_pack("{s:O}", "profiles", lists[CTL_DEF_PROFILE]));
+        run->with[CTL_DEF_PROFILE] =
+            ctl_json_need(json_pack("{s:O, s:O}", "profiles", lists[CTL_DEF_PROFILE], "checks", lists[CTL_DEF_CHECK]));
+    }
+    json_decref(lists[CTL_DEF_PROFILE]);
+    json_decref(lists[CTL_DEF_CHECK]);
 }
 
 /* One row per document, those that were not tried included. */
@@ -263,6 +318,8 @@ static json_t *apply_rows(const struct apply_run *run)
                                 item->def->name, "change", apply_words[item->change], "fields", item->fields, "done",
                                 item->done && item->change != APPLY_UNCHANGED && !run->ctl->dry_run, "dry_run", run->ctl->dry_run,
                                 "error", item->done ? "" : error, "where", item->def->where);
+        if (item->warnings != NULL)
+            (void)json_object_set(row, "warnings", item->warnings);
         (void)json_array_append_new(rows, ctl_json_need(row));
     }
     return rows;
@@ -328,16 +385,23 @@ static int apply_all(struct ctl *ctl, const struct ctl_defs *defs, const struct 
     if (run.items != NULL && run.send != NULL) {
         for (size_t kind = 0; kind < CTL_DEF_KINDS; kind++)
             counts[kind] = apply_fill(&run, defs, world, (enum ctl_def_kind)kind);
+        apply_with(&run);
         for (size_t kind = 0; kind < CTL_DEF_KINDS; run.first += counts[kind], kind++) {
             if (counts[kind] > 0 && (!run.failed || run.keep_going) && !ctl_fleet_interrupted(ctl))
                 apply_kind(&run, counts[kind]);
+            if (kind == CTL_DEF_CHECK && run.checks && !ctl_fleet_interrupted(ctl))
+                apply_late(&run);
         }
         code = apply_tell(&run);
     } else {
         (void)ctl_fail(ctl, CTL_FAILED, NULL, NULL, "out of memory");
     }
-    for (size_t i = 0; run.items != NULL && i < run.count; i++)
+    for (size_t i = 0; run.items != NULL && i < run.count; i++) {
         json_decref(run.items[i].fields);
+        json_decref(run.items[i].warnings);
+    }
+    json_decref(run.with[CTL_DEF_CHECK]);
+    json_decref(run.with[CTL_DEF_PROFILE]);
     free(run.items);
     free(run.send);
     return code;

@@ -408,6 +408,15 @@ bool ctl_fleet_try(struct ctl *ctl, const char *to, const char *verb, json_t *ar
     return single.good;
 }
 
+json_t *ctl_fleet_warnings(struct ctl *ctl, const json_t *reply)
+{
+    size_t i;
+    json_t *text;
+    json_t *list = json_object_get(reply, "warnings");
+    json_array_foreach(list, i, text) ctl_note(ctl, "warning: %s", json_is_string(text) ? json_string_value(text) : "");
+    return json_array_size(list) > 0 ? json_incref(list) : NULL;
+}
+
 int ctl_fleet_fail(struct ctl *ctl, const struct ctl_fault *fault)
 {
     return ctl_fail(ctl, fault->exit, fault->where, fault->hint, "%s", fault->error);

@@ -32,7 +32,6 @@ struct ctl_def {
     json_t *want;                   /* canonical */
     char where[SP_ERR_WHERE_BYTES]; /* file:line:column of the document */
     json_t *named;                  /* of a check and a pool: where each name of another definition is written; NULL: none */
-    bool short_life;                /* allow_short_life: true */
 };
 
 struct ctl_defs {

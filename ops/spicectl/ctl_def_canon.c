@@ -145,10 +145,10 @@ static json_t *canon_field(const struct sp_bind_key *key, const char *bound)
     }
 }
 
-/* Keys that are for us alone and not part of what is compared. */
+/* The key that is for us alone and not part of what is compared. */
 static bool canon_is_ours(const char *name)
 {
-    return strcmp(name, "kind") == 0 || strcmp(name, "allow_short_life") == 0;
+    return strcmp(name, "kind") == 0;
 }
 
 static json_t *canon_struct(const struct sp_bind_table *table, const void *bound)
@@ -210,8 +210,6 @@ enum sp_rc ctl_def_canon(enum ctl_def_kind kind, const char *file, const struct 
         canon_profile(def->want);
     if (kind == CTL_DEF_NODE)
         canon_node(def->want, root);
-    if (kind == CTL_DEF_CHECK)
-        def->short_life = ((const struct ctl_def_check *)bound)->allow_short_life;
     (void)snprintf(def->name, sizeof def->name, "%s", ctl_json_text(def->want, kind == CTL_DEF_LABEL ? "node" : "name"));
     return SP_OK;
 }
@@ -465,7 +463,4 @@ void ctl_def_print(enum ctl_def_kind kind, const json_t *definition, struct sp_b
             canon_block(key->name, value, b);
         json_decref(fallback);
     }
-    /* What the fleet holds was allowed once; saying so lets apply take it unchanged. */
-    if (kind == CTL_DEF_CHECK && ctl_json_true(definition, "allow_short_life"))
-        sp_buf_text(b, "allow_short_life: true\n");
 }

@@ -86,6 +86,16 @@ static bool fleet_serves(const json_t *peers, const char *adapter)
     return false;
 }
 
+/* What the scheduler itself says against a check. */
+static void fleet_warnings(struct ctl_doctor *doctor, const json_t *check)
+{
+    size_t i;
+    json_t *text;
+    json_array_foreach(json_object_get(check, "warnings"), i, text)
+        ctl_doctor_add(doctor, CTL_DOCTOR_WARN, "checks", "raise max_age, or say allow_short_life: true in its definition", "%s",
+                       json_is_string(text) ? json_string_value(text) : "");
+}
+
 /* Checks that run late, or that nobody selects. */
 static void fleet_checks(struct ctl_doctor *doctor, const json_t *checks, const json_t *peers)
 {
@@ -97,6 +107,7 @@ static void fleet_checks(struct ctl_doctor *doctor, const json_t *checks, const 
         const char *name = ctl_json_text(row, "name");
         bool runs = ctl_json_true(row, "enabled") && strcmp(ctl_json_text(row, "stage"), "enforcing") == 0;
         enforcing += runs ? 1 : 0;
+        fleet_warnings(doctor, row);
         if (runs && !fleet_serves(peers, ctl_json_text(row, "adapter")))
             ctl_doctor_add(doctor, CTL_DOCTOR_FAIL, "checks", "start or invite a worker that has it: spicectl worker list",
                            "%s: no connected worker has the adapter %s", name, ctl_json_text(row, "adapter"));

@@ -7,7 +7,6 @@
 
 #include "sp_fs.h"
 #include "sp_selector.h"
-#include "sp_time.h"
 
 #include <string.h>
 
@@ -20,17 +19,6 @@ static bool export_named(const struct ctl *ctl, const char *name)
             return true;
     }
     return ctl->args.names_count == 0;
-}
-
-/* A check with a short life was allowed when it was made; apply must take it again. */
-static void export_allow(const struct ctl_policy_world *world, json_t *check)
-{
-    const char *name = ctl_json_text(check, "profile");
-    const json_t *profile = json_object_get(world->have[CTL_DEF_PROFILE], name[0] != '\0' ? name : world->profile);
-    uint64_t age = 0;
-    (void)sp_time_parse_span(sp_str_of(ctl_json_text(check, "max_age")), &age);
-    if (age < ctl_policy_period(profile) * CTL_POLICY_LIVES)
-        (void)json_object_set_new(check, "allow_short_life", json_true());
 }
 
 /* A node in service is not said to be: the document would order it back there when it was put into maintenance since. The
@@ -60,8 +48,6 @@ static size_t export_kind(struct ctl *ctl, enum ctl_def_kind kind, const struct 
             *left_out = true;
             continue;
         }
-        if (kind == CTL_DEF_CHECK)
-            export_allow(world, definition);
         if (kind == CTL_DEF_NODE)
             export_node(definition, b);
         else

@@ -57,6 +57,9 @@ struct ctl_fleet_bulk {
 /* Asks them. False: the fleet cannot be reached, fault says why, nothing was asked. */
 bool ctl_fleet_bulk(struct ctl *ctl, const struct ctl_fleet_bulk *bulk, struct ctl_fault *fault);
 
+/* Prints the warnings of a reply, for people. Gives them (NULL: none), to be kept for programs. Borrows. */
+json_t *ctl_fleet_warnings(struct ctl *ctl, const json_t *reply);
+
 /* Prints a fault and returns its exit code. Borrows. */
 int ctl_fleet_fail(struct ctl *ctl, const struct ctl_fault *fault);
 

@@ -202,7 +202,7 @@ struct pick_run {
     int worst; /* exit code of the first that failed */
 };
 
-static void pick_end(struct pick_run *run, size_t index, const struct ctl_fault *fault)
+static void pick_end(struct pick_run *run, size_t index, const json_t *reply, const struct ctl_fault *fault)
 {
     struct ctl *ctl = run->ctl;
     const char *name = run->pick->names[index];
@@ -213,6 +213,9 @@ static void pick_end(struct pick_run *run, size_t index, const struct ctl_fault 
                                                ctl->dry_run, "what", run->deed->done, "error", done ? "" : fault->error));
     if (done && !ctl->json)
         pick_say(ctl, run->pick, name, run->deed->done);
+    json_t *warnings = ctl_fleet_warnings(ctl, reply);
+    if (warnings != NULL)
+        (void)json_object_set_new(run->rows[index], "warnings", warnings);
     if (done)
         return;
     run->worst = run->worst == CTL_OK ? (int)fault->exit : run->worst;
@@ -227,14 +230,15 @@ static const char *pick_ask(void *self, size_t index, char verb[CTL_FLEET_VERB_B
     const struct pick_run *run = self;
     (void)snprintf(verb, CTL_FLEET_VERB_BYTES, "%s", run->deed->verb);
     *args = run->deed->args(run->ctl, run->pick->names[index], run->deed->more);
+    if (run->ctl->dry_run) /* the owner judges, and changes nothing */
+        (void)json_object_set_new(*args, "dry_run", json_true());
     return run->pick->role;
 }
 
 /* Each object is for itself: one that is refused does not stop the others, a fleet that cannot be reached does. */
 static bool pick_done(void *self, size_t index, json_t *reply, const struct ctl_fault *fault)
 {
-    (void)reply;
-    pick_end(self, index, fault);
+    pick_end(self, index, reply, fault);
     return fault == NULL || fault->exit != CTL_NO_FLEET;
 }
 
@@ -243,9 +247,9 @@ static void pick_do(struct pick_run *run)
     struct ctl_fault fault;
     const struct ctl_fleet_bulk bulk = {
         .count = run->pick->count, .doing = run->deed->doing, .ask = pick_ask, .done = pick_done, .self = run};
-    if (!run->ctl->dry_run && run->deed->send == NULL) {
+    if (run->deed->send == NULL) {
         if (!ctl_fleet_bulk(run->ctl, &bulk, &fault))
-            pick_end(run, 0, &fault);
+            pick_end(run, 0, NULL, &fault);
         return;
     }
     for (size_t i = 0; i < run->pick->count; i++) {

@@ -4,14 +4,10 @@
 #include "ctl_def_table.h"
 #include "ctl_json.h"
 
-#include "sp_cron.h"
 #include "sp_time.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-#define POLICY_CRON_RUNS    400                     /* runs of a calendar that are looked at for its longest pause */
-#define POLICY_CRON_FROM_MS UINT64_C(1767225600000) /* 2026-01-01, a year like any other */
 
 /* The definition of a name after applying; NULL when nobody defines it. */
 static const json_t *policy_find(const json_t *after, const char *name)
@@ -19,32 +15,19 @@ static const json_t *policy_find(const json_t *after, const char *name)
     return json_object_get(after, name);
 }
 
-/* The longest pause between two runs of a calendar: the lifetime must bridge that one. */
-static uint64_t policy_cron(const char *text)
-{
-    struct sp_cron cron;
-    struct sp_wall at = {POLICY_CRON_FROM_MS};
-    uint64_t longest = 0;
-    if (!sp_cron_parse(sp_str_of(text), &cron))
-        return 0;
-    at = sp_cron_next(&cron, at);
-    for (int i = 0; i < POLICY_CRON_RUNS && at.ms != UINT64_MAX; i++) {
-        struct sp_wall next = sp_cron_next(&cron, at);
-        if (next.ms != UINT64_MAX && next.ms - at.ms > longest)
-            longest = next.ms - at.ms;
-        at = next;
-    }
-    return longest;
-}
-
-uint64_t ctl_policy_period(const json_t *profile)
+/* In ms; 0 when it cannot be told: of calendars and windows the scheduler knows more. */
+static uint64_t policy_period(const json_t *profile)
 {
     uint64_t ms = 0;
-    const char *cron = ctl_json_text(profile, "cron");
-    if (cron[0] != '\0')
-        return policy_cron(cron);
     (void)sp_time_parse_span(sp_str_of(ctl_json_text(profile, "period")), &ms);
-    return ms;
+    return json_array_size(json_object_get(profile, "windows")) == 0 ? ms : 0;
+}
+
+/* Only what runs can lose a run. */
+static bool policy_runs(const json_t *check)
+{
+    const char *stage = ctl_json_text(check, "stage");
+    return ctl_json_true(check, "enabled") && (strcmp(stage, "shadow") == 0 || strcmp(stage, "enforcing") == 0);
 }
 
 static void policy_near(const json_t *after, const char *kind, const char *word, struct sp_err *err)
@@ -80,9 +63,9 @@ static enum sp_rc policy_check(const struct ctl_def *def, json_t *const *after, 
         policy_near(after[CTL_DEF_PROFILE], "profile", name, err);
         return SP_E_INVALID;
     }
-    uint64_t period = profile != NULL ? ctl_policy_period(profile) : CTL_DEF_PERIOD_MS;
+    uint64_t period = profile != NULL ? policy_period(profile) : CTL_DEF_PERIOD_MS;
     (void)sp_time_parse_span(sp_str_of(ctl_json_text(def->want, "max_age")), &age);
-    if (def->short_life || age >= period * CTL_POLICY_LIVES)
+    if (ctl_json_true(def->want, "allow_short_life") || !policy_runs(def->want) || age >= period * CTL_POLICY_LIVES)
         return SP_OK;
     sp_time_format_span(period * CTL_POLICY_LIVES, want, sizeof want);
     sp_time_format_span(age, have, sizeof have);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Definitions against each other and against what the fleet has: names that nobody defines, lifetimes that are too short for the
- * period, the same object twice. Pure over JSON.
+ * period in the same run (the scheduler judges every act; here nothing is sent yet), the same object twice. Pure over JSON.
  */
 #ifndef CTL_POLICY_H
 #define CTL_POLICY_H
@@ -18,8 +18,5 @@ struct ctl_policy_world {
 
 /* Effect: checks all of defs as they would be after applying. On failure err names the document. */
 SP_MUST_USE enum sp_rc ctl_policy_check(const struct ctl_defs *defs, const struct ctl_policy_world *world, struct sp_err *err);
-
-/* Typical distance of two runs of a check under a profile (canonical), in ms; 0 when it cannot be told. Borrows. */
-uint64_t ctl_policy_period(const json_t *profile);
 
 #endif

@@ -70,6 +70,7 @@ static int profile_select_all(struct ctl *ctl, const char *profile)
         ctl_json_print(&ctl->out, reply);
     else
         ctl_out_print(&ctl->out, "profile %s: %sin force for all checks\n", profile, ctl->dry_run ? "would be " : "");
+    json_decref(ctl_fleet_warnings(ctl, reply));
     json_decref(reply);
     return CTL_OK;
 }

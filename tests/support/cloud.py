@@ -30,6 +30,7 @@ DEFINITIONS = textwrap.dedent("""\
     adapter: noop
     profile: fast
     max_age: 60s
+    allow_short_life: true
     stage: enforcing
     params: {outcome: pass}
     ---
