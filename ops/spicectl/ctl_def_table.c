@@ -72,7 +72,7 @@ static const struct sp_bind_key table_check[] = {
      .type = SP_BIND_BOOL,
      SP_BIND_AT(ctl_def_check, allow_short_life),
      .def = "false",
-     .help = "permits a max_age below three periods"},
+     .help = "permits a max_age shorter than three runs in a row take"},
     {.name = "category",
      .type = SP_BIND_WORDS,
      SP_BIND_AT(ctl_def_check, category),

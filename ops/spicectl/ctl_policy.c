@@ -131,6 +131,43 @@ static enum sp_rc policy_node(const struct ctl_def *def, const json_t *have, str
     return SP_E_INVALID;
 }
 
+/* Two nodes of one run with one name, alias or key: the keeper takes the first and refuses the second. */
+static enum sp_rc policy_claim(const struct ctl_def *def, json_t *claims, const char *what, const json_t *word, struct sp_err *err)
+{
+    char claim[CTL_DEF_NAME_BYTES + 16];
+    (void)snprintf(claim, sizeof claim, "%s:%s", what, json_string_length(word) > 0 ? json_string_value(word) : "");
+    const char *other = json_string_value(json_object_get(claims, claim));
+    if (json_string_length(word) == 0 || (other != NULL && strcmp(other, def->name) == 0))
+        return SP_OK;
+    if (other != NULL)
+        return sp_err_set(err, SP_E_INVALID, def->where, "node %s has the %s \"%s\", which the same run gives to node %s",
+                          def->name, what, json_string_value(word), other);
+    (void)json_object_set_new(claims, claim, ctl_json_need(json_string(def->name)));
+    return SP_OK;
+}
+
+static enum sp_rc policy_nodes(const struct ctl_defs *defs, struct sp_err *err)
+{
+    size_t k;
+    json_t *alias;
+    enum sp_rc rc = SP_OK;
+    json_t *claims = ctl_json_need(json_object());
+    for (size_t i = 0; rc == SP_OK && i < defs->count; i++) {
+        const struct ctl_def *def = &defs->items[i];
+        if (def->kind != CTL_DEF_NODE)
+            continue;
+        rc = policy_claim(def, claims, "name", json_object_get(def->want, "name"), err);
+        rc = rc == SP_OK ? policy_claim(def, claims, "key", json_object_get(def->want, "key"), err) : rc;
+        json_array_foreach(json_object_get(def->want, "aliases"), k, alias)
+        {
+            if (rc == SP_OK)
+                rc = policy_claim(def, claims, "name", alias, err);
+        }
+    }
+    json_decref(claims);
+    return rc;
+}
+
 static enum sp_rc policy_one(const struct ctl_def *def, json_t *const *after, const struct ctl_policy_world *world,
                              struct sp_err *err)
 {
@@ -168,6 +205,7 @@ enum sp_rc ctl_policy_check(const struct ctl_defs *defs, const struct ctl_policy
     }
     for (size_t i = 0; rc == SP_OK && i < defs->count; i++)
         rc = policy_one(&defs->items[i], after, world, err);
+    rc = rc == SP_OK ? policy_nodes(defs, err) : rc;
     for (size_t k = 0; k < CTL_DEF_KINDS; k++) {
         json_decref(after[k]);
         json_decref(places[k]);

@@ -255,6 +255,9 @@ static void test_policy(void **state)
         {CHECK "---\n" CHECK, "a second time", ""},
         {"kind: label\nnode: n\nlabels: {a: b}\n", "does not exist", ""},
         {"kind: node\nname: n\n---\nkind: label\nnode: n\nlabels: {a: b}\n", NULL, ""},
+        {"kind: node\nname: n\naliases: [a]\n---\nkind: node\nname: m\naliases: [a]\n", "gives to node n", ""},
+        {"kind: node\nname: n\naliases: [m]\n---\nkind: node\nname: m\n", "gives to node n", ""},
+        {"kind: node\nname: n\naliases: [a]\n---\nkind: node\nname: m\naliases: [b]\n", NULL, ""},
     };
     (void)state;
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
