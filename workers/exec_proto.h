@@ -13,7 +13,7 @@
 
 #include <stdint.h>
 
-#define EXEC_PROTO_VERSION  1u
+#define EXEC_PROTO_VERSION  2u
 #define EXEC_SOCKET_FD      3              /* the helper's end, by convention of its start */
 #define EXEC_PACKET_MAX     65536u         /* bytes of one packet */
 #define EXEC_PLUGINS_MAX    1024u          /* plugin numbers are below this */
@@ -22,9 +22,13 @@
 #define EXEC_ARGS_BYTES_MAX 16384u         /* bytes of all arguments with their NULs */
 #define EXEC_OUTPUT_MAX     16384u         /* most bytes of output one run may be allowed */
 #define EXEC_OUTPUT_DEFAULT 8192u          /* what a run is allowed when nothing else is said */
+#define EXEC_MEMORY_MB      512u           /* address space of one process when nothing else is said */
+#define EXEC_MEMORY_MB_MIN  16u            /* less address space than that starts nothing; 0 is no limit */
 #define EXEC_TIMEOUT_US_MAX 86400000000ull /* longest run */
 #define EXEC_GRACE_US       250000u        /* the helper's own deadline is a second line: the worker cancels first */
 #define EXEC_TEXT_MAX       240u           /* bytes of the text of EXEC_FATAL and EXEC_NOTE */
+#define EXEC_USER_DEFAULT   65534u         /* user and group of plugins when nothing else is said */
+#define EXEC_DIR_BYTES      24u            /* name of a plugin's writable directory, with its NUL */
 
 enum exec_type {
     /* worker -> helper */
@@ -54,6 +58,7 @@ struct exec_load {
     struct exec_record record;
     uint32_t plugin;
     uint32_t unused;
+    char dir[EXEC_DIR_BYTES]; /* below the helper's --tmp: the one this plugin may write to; made by the worker; "": none */
 };
 
 struct exec_spawn {

@@ -58,10 +58,10 @@ class Plugins(Load):
             raise
 
     def private(self):
-        """Directories the plugins write into: one for each spawn helper."""
+        """Directories the plugins write into: one for each plugin in each spawn helper."""
         for worker in self.workers:
             for note in self.prefix.glob(f"**/{worker}/exec.tmp"):
-                yield from pathlib.Path(note.read_text().strip()).glob("*")
+                yield from pathlib.Path(note.read_text().strip()).glob("*/*")
 
     def executions(self):
         """As the plugins have counted them: a byte each."""

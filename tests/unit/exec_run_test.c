@@ -238,7 +238,7 @@ static uint32_t executions(void)
     char pattern[128];
     glob_t found;
     uint32_t n = 0;
-    (void)snprintf(pattern, sizeof pattern, "%s/spice-plugins-*/*/count", h->dir);
+    (void)snprintf(pattern, sizeof pattern, "%s/spice-plugins-*/*/*/count", h->dir);
     if (glob(pattern, 0, NULL, &found) == 0) {
         for (size_t i = 0; i < found.gl_pathc; i++) {
             struct stat st;

@@ -64,8 +64,9 @@ static const struct sp_param settings_table[] = {
     [S_RESIDENT_MAX] = {"resident_max", SP_PARAM_INT, false, 0, 1024, "32", "resident plugins at once", NULL},
     [S_OUTPUT_BYTES] = {"output_bytes", SP_PARAM_INT, false, 0, EXEC_OUTPUT_MAX, "0",
                         "most output of one run, below what a manifest allows; 0: as the manifest says", NULL},
-    [S_MEMORY] = {"plugin_memory_mb", SP_PARAM_INT, false, 0, 1 << 20, "4096", "address space of one plugin process", NULL},
-    [S_PROCESSES] = {"plugin_processes", SP_PARAM_INT, false, 0, 1000000, "2048", "processes of the plugins' user", NULL},
+    [S_MEMORY] = {"plugin_memory_mb", SP_PARAM_INT, false, 0, 1 << 20, "512", "address space of one plugin process; 0: no limit",
+                  NULL},
+    [S_PROCESSES] = {"plugin_processes", SP_PARAM_INT, false, 1, 1000000, "2048", "processes of the plugins' user", NULL},
     [S_HELPERS] = {"helpers", SP_PARAM_INT, false, 1, EXEC_POOL_HELPERS_MAX, "2",
                    "spawn helpers of each class (with and without network)", NULL},
     [S_HELPER_SLOTS] = {"helper_slots", SP_PARAM_INT, false, 1, EXEC_SLOTS_MAX, "256", "runs at once in one helper", NULL},
@@ -395,6 +396,10 @@ static bool read_plugin_settings(struct exec *self, const struct sp_param_value 
         ok = add_dir(self, v[S_PLUGIN_DIRS].list[i]);
     if (!ok) {
         (void)snprintf(why, SP_ADAPTER_WHY_MAX, "plugin_dirs: too many, or a path is too long");
+        return false;
+    }
+    if (v[S_MEMORY].num != 0 && v[S_MEMORY].num < EXEC_MEMORY_MB_MIN) {
+        (void)snprintf(why, SP_ADAPTER_WHY_MAX, "plugin_memory_mb: %u at least, or 0 for no limit", EXEC_MEMORY_MB_MIN);
         return false;
     }
     self->plugins.required = v[S_MANIFEST_REQUIRED].num != 0;

@@ -27,12 +27,12 @@ static bool put(int dir, const char *file, const char *text)
     return ok;
 }
 
-/* Limits apply only where the administrator delegated the controller: a file that is not there is no error. */
+/* Limits apply only where the administrator delegated the controller: a file that is not there is no error. 0: no limit. */
 static void put_limit(int dir, const char *file, uint64_t value)
 {
     char text[32];
     (void)snprintf(text, sizeof text, "%llu", (unsigned long long)value);
-    (void)put(dir, file, text);
+    (void)put(dir, file, value == 0 ? "max" : text);
 }
 
 static int sub_group(int parent, const char *name)

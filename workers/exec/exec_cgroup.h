@@ -18,7 +18,7 @@
 
 struct exec_cgroup_limits {
     uint64_t processes; /* pids.max, where that controller is delegated */
-    uint64_t memory;    /* memory.max, likewise */
+    uint64_t memory;    /* memory.max, likewise; 0: no limit */
 };
 
 struct exec_cgroup {

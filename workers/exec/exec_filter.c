@@ -2,8 +2,10 @@
 #include "exec_filter.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stddef.h>
 #include <sys/ioctl.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 
 #include <seccomp.h>
@@ -47,6 +49,13 @@ static bool deny_sockets(scmp_filter_ctx filter, bool network)
     return ok;
 }
 
+/* The signal that ends a main process with the helper stays set: asking for another, or none, is refused. */
+static bool keep_death_signal(scmp_filter_ctx filter)
+{
+    const struct scmp_arg_cmp differs[] = {SCMP_A0(SCMP_CMP_EQ, PR_SET_PDEATHSIG, 0), SCMP_A1(SCMP_CMP_NE, SIGKILL, 0)};
+    return seccomp_rule_add_array(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(prctl), 2, differs) == 0;
+}
+
 bool exec_filter_load(bool network, const uint64_t cookies[EXEC_FILTER_COOKIES], const char **why)
 {
     scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ALLOW);
@@ -56,7 +65,7 @@ bool exec_filter_load(bool network, const uint64_t cookies[EXEC_FILTER_COOKIES],
     }
     /* Foreign architectures (32-bit calls on a 64-bit kernel) are killed: libseccomp's default for calls of another ABI. */
     bool ok = sp_syscalls_deny_common(filter) && deny_clone(filter, cookies) && deny_odd_arguments(filter) &&
-              deny_sockets(filter, network);
+              keep_death_signal(filter) && deny_sockets(filter, network);
     /* A tree of comparisons instead of a list: about five steps instead of a hundred for calls the kernel cannot cache. */
     (void)seccomp_attr_set(filter, SCMP_FLTATR_CTL_OPTIMIZE, 2);
     ok = ok && seccomp_load(filter) == 0;

@@ -30,7 +30,7 @@ struct ruleset_attr {
 #define NET_TCP        3ull /* ABI 4: bind, connect */
 #define SCOPE_ABSTRACT 1ull /* ABI 6 */
 #define SCOPE_SIGNAL   2ull
-#define ABI_SCOPE      6u
+#define ABI_SCOPE      EXEC_SANDBOX_ABI_SIGNALS
 
 #define READS (LANDLOCK_ACCESS_FS_EXECUTE | LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR)
 
@@ -114,9 +114,21 @@ static bool allow_around(struct walk *w, const char *path, unsigned depth)
     return ok;
 }
 
+/* Effect: allows writing to /dev/null, and everything but new device files below `dir` (NULL: none). A directory that is not there is
+ * an error. Few rules: the kernel copies all of them at the start of each run. */
+static bool allow_writes(struct walk *w, const char *dir, uint64_t fs)
+{
+    char path[PATH_MAX];
+    if (!allow(w, "/dev/null", fs & (LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_WRITE_FILE)))
+        return false;
+    return dir == NULL ||
+           (realpath(dir, path) != NULL && allow(w, path,
+                                                 fs & ~(LANDLOCK_ACCESS_FS_MAKE_CHAR | LANDLOCK_ACCESS_FS_MAKE_BLOCK |
+                                                        LANDLOCK_ACCESS_FS_EXECUTE | FS_IOCTL_DEV)));
+}
+
 static bool add_rules(struct walk *w, const struct exec_sandbox_options *o, uint64_t fs)
 {
-    static const char *const writable[] = {"/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom"};
     for (uint32_t i = 0; i < o->hide_count; i++) {
         if (realpath(o->hide[i], w->hide[w->hide_count]) != NULL)
             w->hide_count++;
@@ -125,21 +137,17 @@ static bool add_rules(struct walk *w, const struct exec_sandbox_options *o, uint
         else if (errno != ENOENT)
             return false;
     }
-    bool ok = allow_around(w, "/", 0);
-    for (size_t i = 0; i < SP_COUNT(writable); i++)
-        ok = ok && allow(w, writable[i], LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_WRITE_FILE);
-    char tmp[PATH_MAX];
-    if (ok && o->tmp != NULL) /* everything but new device files */
-        ok =
-            realpath(o->tmp, tmp) != NULL &&
-            allow(w, tmp,
-                  fs & ~(LANDLOCK_ACCESS_FS_MAKE_CHAR | LANDLOCK_ACCESS_FS_MAKE_BLOCK | LANDLOCK_ACCESS_FS_EXECUTE | FS_IOCTL_DEV));
-    return ok;
+    return allow_around(w, "/", 0) && allow_writes(w, o->tmp, fs);
 }
 
-bool exec_landlock_enter(const struct exec_sandbox_options *o, uint32_t *abi, int *isolation_fd)
+/* Size of the attributes a kernel of that version knows. */
+static size_t attr_size(uint32_t abi)
 {
-    *isolation_fd = -1;
+    return abi >= ABI_SCOPE ? sizeof(struct ruleset_attr) : abi >= 4 ? 16 : 8;
+}
+
+bool exec_landlock_enter(const struct exec_sandbox_options *o, uint32_t *abi)
+{
     *abi = 0;
     long offered = syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
     if (offered <= 0)
@@ -151,8 +159,7 @@ bool exec_landlock_enter(const struct exec_sandbox_options *o, uint32_t *abi, in
     struct walk *w = calloc(1, sizeof *w);
     if (w == NULL)
         return false;
-    size_t size = have >= ABI_SCOPE ? sizeof attr : have >= 4 ? 16 : 8;
-    w->ruleset = (int)syscall(SYS_landlock_create_ruleset, &attr, size, 0);
+    w->ruleset = (int)syscall(SYS_landlock_create_ruleset, &attr, attr_size(have), 0);
     bool ok = w->ruleset >= 0 && (o->closed || add_rules(w, o, attr.fs)) && syscall(SYS_landlock_restrict_self, w->ruleset, 0) == 0;
     if (w->ruleset >= 0)
         (void)close(w->ruleset);
@@ -160,9 +167,26 @@ bool exec_landlock_enter(const struct exec_sandbox_options *o, uint32_t *abi, in
     if (!ok)
         return false;
     *abi = have;
-    if (have >= ABI_SCOPE && !o->closed) {
-        struct ruleset_attr alone = {.fs = 0, .net = 0, .scoped = SCOPE_SIGNAL};
-        *isolation_fd = (int)syscall(SYS_landlock_create_ruleset, &alone, sizeof alone, 0);
-    }
     return true;
+}
+
+bool exec_landlock_run(uint32_t abi, const char *dir, int *fd)
+{
+    *fd = -1;
+    if (abi == 0)
+        return true;
+    /* Reading was settled when the helper entered its own domain. FS_REFER has to be named, or nothing could be renamed into another folder. */
+    uint64_t writes = handled_fs(abi) & ~(READS | FS_IOCTL_DEV);
+    struct ruleset_attr attr = {.fs = writes, .net = 0, .scoped = abi >= ABI_SCOPE ? SCOPE_SIGNAL : 0};
+    struct walk *w = calloc(1, sizeof *w);
+    if (w == NULL)
+        return false;
+    w->ruleset = (int)syscall(SYS_landlock_create_ruleset, &attr, attr_size(abi), 0);
+    bool ok = w->ruleset >= 0 && allow_writes(w, dir, writes);
+    if (ok)
+        *fd = w->ruleset;
+    else if (w->ruleset >= 0)
+        (void)close(w->ruleset);
+    free(w);
+    return ok;
 }

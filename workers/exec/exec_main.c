@@ -60,16 +60,15 @@ static void on_record(void *self, const struct exec_record *record, int fd)
 {
     struct helper *h = self;
     const void *body = record;
-    bool enough = record->bytes >= sizeof(struct exec_load); /* exec_cancel is as long */
     if (record->type == EXEC_SPAWN && record->bytes >= sizeof(struct exec_spawn)) {
         if (!exec_queue_push(&h->queue, body))
             exec_run_refuse_busy(&h->runs, ((const struct exec_spawn *)body)->run);
-    } else if (record->type == EXEC_LOAD && enough) {
+    } else if (record->type == EXEC_LOAD && record->bytes >= sizeof(struct exec_load)) {
         exec_run_load(&h->runs, body, fd);
         return;
-    } else if (record->type == EXEC_UNLOAD && enough) {
+    } else if (record->type == EXEC_UNLOAD && record->bytes >= sizeof(struct exec_load)) {
         exec_run_unload(&h->runs, body);
-    } else if (record->type == EXEC_CANCEL && enough) {
+    } else if (record->type == EXEC_CANCEL && record->bytes >= sizeof(struct exec_cancel)) {
         uint64_t run = ((const struct exec_cancel *)body)->run;
         if (!exec_queue_cancel(&h->queue, run))
             exec_run_cancel(&h->runs, run);
@@ -194,14 +193,14 @@ static void say_hello(struct helper *h)
                                .version = EXEC_PROTO_VERSION,
                                .pid = (uint32_t)getpid(),
                                .has = EXEC_HAS_SECCOMP | (h->runs.cgroup.slots > 0 ? EXEC_HAS_CGROUP : 0) |
-                                      (h->sandbox.isolation_fd >= 0 ? EXEC_HAS_ISOLATION : 0),
+                                      (h->sandbox.landlock >= EXEC_SANDBOX_ABI_SIGNALS ? EXEC_HAS_ISOLATION : 0),
                                .landlock = h->sandbox.landlock,
                                .slots = h->runs.slots,
                                .uid = (uint32_t)getuid()};
     exec_peer_emit(&h->peer, &hello.record, (uint32_t)sizeof hello, NULL, 0);
     if (h->sandbox.landlock == 0)
-        exec_peer_say(&h->peer, EXEC_NOTE, "this kernel has no Landlock: plugins can read whatever their user can");
-    else if (h->sandbox.isolation_fd < 0)
+        exec_peer_say(&h->peer, EXEC_NOTE, "this kernel has no Landlock: plugins can read and write whatever their user can");
+    else if (h->sandbox.landlock < EXEC_SANDBOX_ABI_SIGNALS)
         exec_peer_say(&h->peer, EXEC_NOTE,
                       "Landlock of this kernel cannot keep plugins from signalling each other (needs Linux 6.12)");
     exec_peer_flush(&h->peer);
@@ -243,6 +242,7 @@ int main(int argc, char **argv)
         die("no memory");
     h->runs.sandbox = &h->sandbox;
     h->runs.env = h->options.env;
+    h->runs.tmp = h->options.sandbox.tmp;
     if (!exec_stray_init(&h->runs.stray))
         die("cannot become sub-reaper");
     struct exec_cgroup_limits limits = {h->options.cgroup_processes, h->options.sandbox.memory};

@@ -9,19 +9,18 @@
 #include "exec_proto.h"
 #include "sp_str.h"
 
-#define NOBODY 65534u
-#define MIB    (1024ull * 1024)
+#define MIB (1024ull * 1024)
 
 static const char usage[] = "usage: spice-exec [options]      started by spice-worker with its socket on descriptor 3\n"
                             "  --network            plugins may use IP sockets (default: no sockets at all)\n"
                             "  --slots N            runs at once (default 256)\n"
                             "  --uid N --gid N      user of the plugins when started as root (default 65534, never 0)\n"
-                            "  --tmp DIR            the one directory plugins may write to\n"
+                            "  --tmp DIR            each plugin may write to one directory in it\n"
                             "  --hide PATH          plugins cannot read this; may be repeated\n"
                             "  --cgroup DIR         directory of a delegated control group of version 2 for this helper alone\n"
                             "  --processes N        processes of the plugins' user (default 2048)\n"
                             "  --run-processes N    processes of one run, with a control group (default 64)\n"
-                            "  --memory MIB         address space of one process (default 4096)\n"
+                            "  --memory MIB         address space of one process, 0: no limit (default 512)\n"
                             "  --file-size MIB      largest file a plugin writes (default 16)\n"
                             "  --help, --version\n";
 
@@ -97,7 +96,7 @@ static bool apply(struct exec_options *o, int option)
     case O_RUN_PROCESSES:
         return number(1, 1000000, &o->cgroup_processes);
     case O_MEMORY:
-        ok = number(16, 1 << 24, &n);
+        ok = number(0, 1 << 24, &n) && (n == 0 || n >= EXEC_MEMORY_MB_MIN);
         o->sandbox.memory = n * MIB;
         return ok;
     case O_FILE_SIZE:
@@ -109,28 +108,28 @@ static bool apply(struct exec_options *o, int option)
     }
 }
 
-static bool make_environment(struct exec_options *o)
+/* No directory that could be written to by another plugin is named: what interpreters and tools read from HOME would be code of that
+ * other plugin, run in our name. */
+static void make_environment(struct exec_options *o)
 {
-    const char *tmp = o->sandbox.tmp != NULL ? o->sandbox.tmp : "/nonexistent";
-    int a = snprintf(o->tmpdir, sizeof o->tmpdir, "TMPDIR=%s", tmp);
-    int b = snprintf(o->home, sizeof o->home, "HOME=%s", tmp);
-    o->env[0] = "PATH=/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin";
-    o->env[1] = "LANG=C.UTF-8";
-    o->env[2] = "SPICE_PLUGIN_INTERFACE=1";
-    o->env[3] = o->tmpdir;
-    o->env[4] = o->home;
-    o->env[5] = NULL;
-    return a > 0 && (size_t)a < sizeof o->tmpdir && b > 0 && (size_t)b < sizeof o->home;
+    static const char *const env[] = {"PATH=/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin",
+                                      "LANG=C.UTF-8",
+                                      "SPICE_PLUGIN_INTERFACE=1",
+                                      "HOME=/nonexistent",
+                                      "PYTHONNOUSERSITE=1",
+                                      NULL};
+    _Static_assert(sizeof env <= sizeof o->env, "EXEC_OPTIONS_ENV is too small");
+    memcpy(o->env, env, sizeof env);
 }
 
 int exec_options_parse(struct exec_options *o, int argc, char **argv)
 {
     o->slots = 256;
     o->cgroup_processes = 64;
-    o->sandbox.uid = NOBODY;
-    o->sandbox.gid = NOBODY;
+    o->sandbox.uid = EXEC_USER_DEFAULT;
+    o->sandbox.gid = EXEC_USER_DEFAULT;
     o->sandbox.processes = 2048;
-    o->sandbox.memory = 4096 * MIB;
+    o->sandbox.memory = EXEC_MEMORY_MB * MIB;
     o->sandbox.file_size = 16 * MIB;
     int option;
     while ((option = getopt_long(argc, argv, "", table, NULL)) >= 0) {
@@ -147,7 +146,8 @@ int exec_options_parse(struct exec_options *o, int argc, char **argv)
             return 2;
         }
     }
-    if (optind != argc || !make_environment(o)) {
+    make_environment(o);
+    if (optind != argc) {
         (void)fprintf(stderr, "spice-exec: too much on the command line (see --help)\n");
         return 2;
     }

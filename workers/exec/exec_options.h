@@ -12,9 +12,7 @@ struct exec_options {
     const char *cgroup; /* NULL: none */
     uint64_t cgroup_processes;
     struct exec_sandbox_options sandbox;
-    const char *env[EXEC_OPTIONS_ENV]; /* of plugins; ends with NULL */
-    char tmpdir[512];
-    char home[512];
+    const char *env[EXEC_OPTIONS_ENV]; /* of plugins, without TMPDIR, which each has for itself; ends with NULL */
 };
 
 /* Effect: fills *options; what it points to lives in argv. Returns -1, or the exit code when there is nothing more to do. */

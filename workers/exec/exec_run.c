@@ -3,20 +3,25 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "exec_landlock.h"
 #include "exec_spawn.h"
 #include "sp_assert.h"
+#include "sp_clock.h"
 
 #define OUTPUT_STRIDE        (EXEC_OUTPUT_MAX + 64u) /* room to read one byte too many */
-#define KILL_ROUNDS_MAX      1000u /* searches for strays at the end: something that breeds faster stays for the service manager */
+#define ENV_MAX              16u                     /* environment of a plugin, with its NULL */
 #define RESULT_BYTES(output) ((uint32_t)sizeof(struct exec_result) + (output))
 
 bool exec_run_init(struct exec_run *self, uint32_t slots, int epoll_fd, struct exec_peer *peer)
@@ -36,7 +41,7 @@ bool exec_run_init(struct exec_run *self, uint32_t slots, int epoll_fd, struct e
     for (uint32_t i = 0; i < slots; i++)
         self->slot[i].newer = i + 1 < slots ? i + 1 : EXEC_RUN_NONE;
     for (uint32_t i = 0; i < EXEC_PLUGINS_MAX; i++)
-        self->plugin[i].fd = -1;
+        self->plugin[i] = (struct exec_run_plugin){.fd = -1, .isolation_fd = -1};
     return true;
 }
 
@@ -105,16 +110,22 @@ static void refuse(struct exec_run *self, uint64_t run, enum exec_end end, int c
 }
 
 /* Effect: everything the run has started is told to die. Its main process is not reaped yet, or only just: its number still names
- * its group, as long as the group has a member. */
-static void kill_group(struct exec_run *self, uint32_t i)
+ * its group, as long as the group has a member. A main process may have left its group, so as long as it is not reaped, which keeps
+ * its number from being given to another, it is killed by itself; so is all that is in the slot's control group. */
+static void kill_run(struct exec_run *self, uint32_t i, bool reaped)
 {
     (void)kill(-self->slot[i].pid, SIGKILL);
+    if (reaped)
+        return;
+    (void)kill(self->slot[i].pid, SIGKILL);
+    if (i < self->cgroup.slots)
+        (void)exec_cgroup_clear(&self->cgroup, i);
 }
 
 /* Effect: running -> dying. */
-static void condemn(struct exec_run *self, uint32_t i)
+static void condemn(struct exec_run *self, uint32_t i, bool reaped)
 {
-    kill_group(self, i);
+    kill_run(self, i, reaped);
     close_pipe(self, i);
     sp_heap_remove(&self->deadlines, i);
     sp_map_remove(&self->by_run, self->slot[i].run);
@@ -165,7 +176,7 @@ void exec_run_readable(struct exec_run *self, uint32_t i, uint64_t now_us)
         return;
     enum more more = read_output(self, i);
     if (more == MORE_TOO_MUCH) {
-        condemn(self, i);
+        condemn(self, i, false);
         answer(self, i, EXEC_END_OUTPUT, 0, NULL, now_us);
     } else if (more == MORE_END) {
         close_pipe(self, i);
@@ -189,7 +200,7 @@ static void finish(struct exec_run *self, uint32_t i, int status, const struct r
     if (s->state == EXEC_RUN_RUNNING) {
         enum more more = read_output(self, i);
         s->left_behind = more == MORE_NOTHING && s->pipe >= 0;
-        condemn(self, i);
+        condemn(self, i, true);
         if (more == MORE_TOO_MUCH)
             answer(self, i, EXEC_END_OUTPUT, 0, used, now_us);
         else if (WIFSIGNALED(status))
@@ -226,6 +237,34 @@ void exec_run_reap(struct exec_run *self, uint64_t now_us)
 
 /* ---- starts ---- */
 
+/* Effect: the plugin's directory: the text of its environment and the rules of its runs. False: there is none. */
+static bool open_directory(struct exec_run *self, struct exec_run_plugin *p, const struct exec_load *load)
+{
+    static const char before[] = "TMPDIR=";
+    char text[PATH_MAX + sizeof before];
+    bool none = self->tmp == NULL || load->dir[0] == '\0';
+    struct stat st;
+    if (memchr(load->dir, '\0', sizeof load->dir) == NULL || strchr(load->dir, '/') != NULL || load->dir[0] == '.')
+        return false;
+    int n = none ? snprintf(text, sizeof text, "%s/nonexistent", before)
+                 : snprintf(text, sizeof text, "%s%s/%s", before, self->tmp, load->dir);
+    if (n < 0 || (size_t)n >= sizeof text || (!none && (stat(text + strlen(before), &st) != 0 || !S_ISDIR(st.st_mode))) ||
+        !exec_landlock_run(self->sandbox->landlock, none ? NULL : text + strlen(before), &p->isolation_fd))
+        return false;
+    p->tmpdir = strdup(text);
+    return p->tmpdir != NULL;
+}
+
+static void forget_plugin(struct exec_run_plugin *p)
+{
+    if (p->fd >= 0)
+        (void)close(p->fd);
+    if (p->isolation_fd >= 0)
+        (void)close(p->isolation_fd);
+    free(p->tmpdir);
+    *p = (struct exec_run_plugin){.fd = -1, .isolation_fd = -1};
+}
+
 void exec_run_load(struct exec_run *self, const struct exec_load *load, int fd)
 {
     if (load->plugin >= EXEC_PLUGINS_MAX || fd < 0) {
@@ -233,17 +272,20 @@ void exec_run_load(struct exec_run *self, const struct exec_load *load, int fd)
             (void)close(fd);
         return;
     }
-    exec_run_unload(self, load);
-    self->plugin[load->plugin].fd = fd;
-    self->plugin[load->plugin].script = (load->record.flags & EXEC_LOAD_SCRIPT) != 0;
+    struct exec_run_plugin *p = &self->plugin[load->plugin];
+    forget_plugin(p);
+    p->fd = fd;
+    p->script = (load->record.flags & EXEC_LOAD_SCRIPT) != 0;
+    if (!open_directory(self, p, load)) {
+        forget_plugin(p);
+        exec_peer_say(self->peer, EXEC_NOTE, "the directory of a plugin cannot be used: it is not run");
+    }
 }
 
 void exec_run_unload(struct exec_run *self, const struct exec_load *load)
 {
-    if (load->plugin >= EXEC_PLUGINS_MAX || self->plugin[load->plugin].fd < 0)
-        return;
-    (void)close(self->plugin[load->plugin].fd);
-    self->plugin[load->plugin].fd = -1;
+    if (load->plugin < EXEC_PLUGINS_MAX)
+        forget_plugin(&self->plugin[load->plugin]);
 }
 
 /* Effect: argv[] into the record's own bytes. False: the record contradicts itself. */
@@ -312,7 +354,18 @@ static void give_resident(struct exec_run *self, uint32_t i, int fd)
                                    .pid = (uint32_t)self->slot[i].pid,
                                    .unused = 0};
     if (!exec_peer_give(self->peer, &started.record, (uint32_t)sizeof started, fd))
-        kill_group(self, i); /* its end will be told */
+        kill_run(self, i, false); /* its end will be told */
+}
+
+static void put_environment(const struct exec_run *self, const struct exec_run_plugin *plugin, const char *env[ENV_MAX])
+{
+    uint32_t n = 0;
+    for (; self->env[n] != NULL; n++) {
+        SP_ASSERT(n + 2 < ENV_MAX);
+        env[n] = self->env[n];
+    }
+    env[n++] = plugin->tmpdir;
+    env[n] = NULL;
 }
 
 void exec_run_start(struct exec_run *self, const struct exec_spawn *order, uint64_t now_us)
@@ -337,15 +390,18 @@ void exec_run_start(struct exec_run *self, const struct exec_spawn *order, uint6
         refuse(self, order->run, EXEC_END_SPAWN, errno);
         return;
     }
+    const struct exec_run_plugin *plugin = &self->plugin[order->plugin];
+    const char *env[ENV_MAX];
+    put_environment(self, plugin, env);
     struct exec_spawn_plan plan = {.argv = argv,
-                                   .env = self->env,
+                                   .env = env,
                                    .cookies = self->sandbox->cookies,
-                                   .program_fd = self->plugin[order->plugin].fd,
-                                   .script = self->plugin[order->plugin].script,
+                                   .program_fd = plugin->fd,
+                                   .script = plugin->script,
                                    .closed_stdin = (order->record.flags & EXEC_SPAWN_CLOSED_STDIN) != 0,
                                    .stdout_fd = ends[1],
                                    .stdin_fd = resident ? ends[1] : -1,
-                                   .isolation_fd = self->sandbox->isolation_fd,
+                                   .isolation_fd = plugin->isolation_fd,
                                    .cgroup_fd = i < self->cgroup.slots ? self->cgroup.dir_fd[i] : -1,
                                    .error = 0};
     int error;
@@ -393,7 +449,7 @@ void exec_run_cancel(struct exec_run *self, uint64_t run)
 {
     uint32_t i = sp_map_get(&self->by_run, run);
     if (i != SP_MAP_NONE)
-        condemn(self, i);
+        condemn(self, i, false);
 }
 
 /* ---- time ---- */
@@ -429,7 +485,7 @@ void exec_run_tick(struct exec_run *self, uint64_t now_us)
             break;
         /* A run that flooded its pipe and then hung is told as what it did first. */
         enum more more = read_output(self, i);
-        condemn(self, i);
+        condemn(self, i, false);
         self->slot[i].output_bytes = 0;
         self->scan_at_us = now_us;
         answer(self, i, more == MORE_TOO_MUCH ? EXEC_END_OUTPUT : EXEC_END_DEADLINE, 0, NULL, now_us);
@@ -453,15 +509,35 @@ uint64_t exec_run_next_us(const struct exec_run *self)
     return next;
 }
 
+static bool is_nobody(void *self, pid_t pid)
+{
+    (void)self;
+    (void)pid;
+    return false;
+}
+
+/* The runs are our children, and whatever they leave comes to us when they die, not before: as long as we have a child, something may
+ * be left. What breeds faster than it is killed stays for the service manager. */
 void exec_run_kill_all(struct exec_run *self)
 {
-    for (uint32_t i = 0; i < self->slots; i++) {
+    const uint64_t limit_us = sp_clock_mono_ns() / 1000 + EXEC_RUN_END_US;
+    const struct timespec look_again = {.tv_sec = 0, .tv_nsec = EXEC_RUN_SCAN_AGAIN_US * 1000};
+    sigset_t child;
+    (void)sigemptyset(&child);
+    (void)sigaddset(&child, SIGCHLD);
+    for (uint32_t i = 0; i < self->slots; i++)
         if (self->slot[i].state == EXEC_RUN_RUNNING || self->slot[i].state == EXEC_RUN_DYING)
-            kill_group(self, i);
-        if (i < self->cgroup.slots)
+            kill_run(self, i, false);
+    while (sp_clock_mono_ns() / 1000 < limit_us) {
+        pid_t ended;
+        for (uint32_t i = 0; i < self->cgroup.slots; i++)
             (void)exec_cgroup_clear(&self->cgroup, i);
+        (void)exec_stray_scan(&self->stray, is_nobody, NULL);
+        do
+            ended = waitpid(-1, NULL, WNOHANG);
+        while (ended > 0);
+        if (ended < 0 && errno == ECHILD)
+            return;
+        (void)sigtimedwait(&child, NULL, &look_again); /* blocked since the start */
     }
-    for (unsigned round = 0; round < KILL_ROUNDS_MAX && exec_stray_scan(&self->stray, is_run, self) > 0; round++)
-        while (waitpid(-1, NULL, WNOHANG) > 0)
-            continue;
 }

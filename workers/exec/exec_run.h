@@ -24,6 +24,7 @@
 #define EXEC_RUN_SCAN_AGAIN_US  5000u   /* and again after one was found */
 #define EXEC_RUN_YOUNG_US       1000u   /* a start each such time at least, per EXEC_RUN_YOUNG_MAX */
 #define EXEC_RUN_YOUNG_MAX      2u
+#define EXEC_RUN_END_US         1500000u /* for everything to die at the end; the worker waits a little longer */
 #define EXEC_RUN_NONE           UINT32_MAX
 
 enum exec_run_state {
@@ -51,12 +52,15 @@ struct exec_run_slot {
 struct exec_run_plugin {
     int fd; /* -1: not loaded */
     bool script;
+    int isolation_fd; /* ruleset each run enters by itself: its writable directory, no other run in reach; -1: no Landlock */
+    char *tmpdir;     /* TMPDIR=..., owned */
 };
 
 struct exec_run {
     struct exec_peer *peer; /* borrowed until the end */
     const struct exec_sandbox *sandbox;
-    const char *const *env;
+    const char *const *env; /* of all plugins; TMPDIR is added */
+    const char *tmp;        /* the directories of plugins are in it; NULL: none */
     struct exec_cgroup cgroup;
     struct exec_stray stray;
     int epoll_fd;
@@ -77,7 +81,7 @@ struct exec_run {
 
 /* Effect: memory for `slots` runs. False: no memory. */
 bool exec_run_init(struct exec_run *self, uint32_t slots, int epoll_fd, struct exec_peer *peer);
-/* Effect: takes the descriptor of a plugin's sealed file. */
+/* Effect: takes the descriptor of a plugin's sealed file. One whose directory cannot be had is not loaded: its runs are refused. */
 void exec_run_load(struct exec_run *self, const struct exec_load *load, int fd);
 void exec_run_unload(struct exec_run *self, const struct exec_load *load);
 /* Effect: starts a run or answers why not. */
@@ -98,7 +102,7 @@ uint64_t exec_run_may_start_us(const struct exec_run *self);
 void exec_run_refuse_busy(struct exec_run *self, uint64_t run);
 /* Returns when tick has to be called next, UINT64_MAX: no time. */
 uint64_t exec_run_next_us(const struct exec_run *self);
-/* Effect: kills all runs. */
+/* Effect: kills all runs and what they have started, and reaps it, within EXEC_RUN_END_US. */
 void exec_run_kill_all(struct exec_run *self);
 
 #endif

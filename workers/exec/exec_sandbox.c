@@ -43,9 +43,9 @@ static bool limit(int what, uint64_t most)
 
 static bool set_limits(const struct exec_sandbox_options *o)
 {
-    return limit(RLIMIT_CORE, 0) && limit(RLIMIT_NOFILE, o->files) && (!SANDBOX_LIMITS_MEMORY || limit(RLIMIT_AS, o->memory)) &&
-           limit(RLIMIT_FSIZE, o->file_size) && limit(RLIMIT_MEMLOCK, SANDBOX_LOCKED_BYTES) && limit(RLIMIT_MSGQUEUE, 0) &&
-           limit(RLIMIT_NPROC, o->processes);
+    return limit(RLIMIT_CORE, 0) && limit(RLIMIT_NOFILE, o->files) &&
+           (!SANDBOX_LIMITS_MEMORY || o->memory == 0 || limit(RLIMIT_AS, o->memory)) && limit(RLIMIT_FSIZE, o->file_size) &&
+           limit(RLIMIT_MEMLOCK, SANDBOX_LOCKED_BYTES) && limit(RLIMIT_MSGQUEUE, 0) && limit(RLIMIT_NPROC, o->processes);
 }
 
 static bool drop_user(const struct exec_sandbox_options *o)
@@ -54,8 +54,6 @@ static bool drop_user(const struct exec_sandbox_options *o)
         return true;
     if (o->uid == 0 || o->gid == 0)
         return false; /* plugins never run as root */
-    if (o->tmp != NULL && (chown(o->tmp, o->uid, o->gid) != 0 || chmod(o->tmp, 0700) != 0))
-        return false;
     for (unsigned long c = 0; c < SANDBOX_CAPABILITIES; c++)
         if (prctl(PR_CAPBSET_DROP, c, 0, 0, 0) != 0 && errno != EINVAL)
             return false;
@@ -74,7 +72,6 @@ static bool drop_capabilities(void)
 bool exec_sandbox_enter(const struct exec_sandbox_options *o, struct exec_sandbox *out, const char **why)
 {
     out->landlock = 0;
-    out->isolation_fd = -1;
     if (getrandom(out->cookies, sizeof out->cookies, 0) != (ssize_t)sizeof out->cookies) {
         *why = "no random numbers from the kernel";
         return false;
@@ -88,15 +85,16 @@ bool exec_sandbox_enter(const struct exec_sandbox_options *o, struct exec_sandbo
         *why = "cannot become the user of the sandbox (it must exist and must not be root)";
         return false;
     }
-    if (chdir(o->tmp != NULL ? o->tmp : "/") != 0) {
-        *why = "the plugins' private directory cannot be entered";
+    if (chdir("/") !=
+        0) { /* nothing a plugin can write to: interpreters look for what they load in the working directory as well */
+        *why = "the root directory cannot be entered";
         return false;
     }
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0) {
         *why = "no-new-privileges cannot be set";
         return false;
     }
-    if (!exec_landlock_enter(o, &out->landlock, &out->isolation_fd)) {
+    if (!exec_landlock_enter(o, &out->landlock)) {
         *why = "Landlock rules cannot be set";
         return false;
     }

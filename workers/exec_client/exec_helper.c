@@ -62,12 +62,11 @@ void exec_helper_put(struct exec_helper *h, const void *record, uint32_t bytes)
     h->out_bytes += bytes;
 }
 
-bool exec_helper_load(struct exec_helper *h, const struct exec_plugin *plugin)
+bool exec_helper_load(struct exec_helper *h, const struct exec_plugin *plugin, const char dir[EXEC_DIR_BYTES])
 {
-    if (h->fd < 0 || h->loaded[plugin->number] == plugin->generation)
-        return h->fd >= 0;
     struct exec_load load = {
         .record = {EXEC_LOAD, plugin->script ? EXEC_LOAD_SCRIPT : 0, sizeof load}, .plugin = plugin->number, .unused = 0};
+    memcpy(load.dir, dir, sizeof load.dir);
     _Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(int))];
     memset(control, 0, sizeof control);
     struct iovec part = {&load, sizeof load};

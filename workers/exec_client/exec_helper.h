@@ -35,8 +35,8 @@ void exec_helper_stop(struct exec_helper *h);
 bool exec_helper_has_room(struct exec_helper *h, uint32_t bytes);
 /* Effect: puts a record (bytes padded by the caller). There is room. */
 void exec_helper_put(struct exec_helper *h, const void *record, uint32_t bytes);
-/* Effect: makes sure the helper has the sealed copy of this plugin. False: not now. */
-bool exec_helper_load(struct exec_helper *h, const struct exec_plugin *plugin);
+/* Effect: gives the helper the sealed copy of this plugin and the name of the directory that it alone may write to. False: not now. */
+bool exec_helper_load(struct exec_helper *h, const struct exec_plugin *plugin, const char dir[EXEC_DIR_BYTES]);
 /* Effect: sends what waits; `blocked` says that it could not. */
 void exec_helper_flush(struct exec_helper *h);
 /* Effect: takes one packet into `buffer` (EXEC_PACKET_MAX bytes, aligned to 8) and hands its records over. GONE: the helper is dead

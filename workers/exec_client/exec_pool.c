@@ -12,6 +12,7 @@
 #include "exec_helper.h"
 #include "sp_assert.h"
 #include "sp_clock.h"
+#include "sp_random.h"
 
 #define CLASSES          2u
 #define PACKETS_PER_TURN 8u
@@ -123,6 +124,45 @@ static void watch_member(struct member *m)
         (void)pool->host->watch(pool->host->self, &m->watch, events);
 }
 
+/* Effect: makes a directory for the plugin's user under a name nobody can guess: others of the same user cannot list where it lies, nor
+ * change what is in it. False: dir is a name of nothing. */
+static bool make_dir(struct member *m, char dir[EXEC_DIR_BYTES])
+{
+    const struct exec_pool_options *o = &m->pool->options;
+    char path[SP_FS_PATH_BYTES];
+    memset(dir, 0, EXEC_DIR_BYTES);
+    (void)snprintf(dir, EXEC_DIR_BYTES, "%016llx", (unsigned long long)sp_random_u64());
+    int n = snprintf(path, sizeof path, "%s/%s", m->tmp, dir);
+    if (n < 0 || (size_t)n >= sizeof path || mkdir(path, 0700) != 0)
+        return false;
+    uint32_t uid = o->uid != 0 ? o->uid : EXEC_USER_DEFAULT;
+    uint32_t gid = o->gid != 0 ? o->gid : EXEC_USER_DEFAULT;
+    if (geteuid() != 0 || lchown(path, uid, gid) == 0)
+        return true;
+    (void)rmdir(path);
+    return false;
+}
+
+/* Effect: makes sure the helper has this plugin as it was verified last, with a directory that no other plugin and no earlier version of
+ * it could write to. Without one its runs end in an error, and the next tries again. False: not now. */
+static bool load(struct member *m, const struct exec_plugin *plugin)
+{
+    char dir[EXEC_DIR_BYTES];
+    char path[SP_FS_PATH_BYTES];
+    if (m->helper.loaded[plugin->number] == plugin->generation)
+        return true;
+    bool made = make_dir(m, dir);
+    if (!made)
+        say(m->pool, 'e', "the directory of a plugin cannot be made", strerror(errno));
+    if (!exec_helper_load(&m->helper, plugin, dir)) {
+        if (sp_fs_join(path, sizeof path, m->tmp, dir) == SP_OK)
+            (void)rmdir(path);
+        return false;
+    }
+    m->helper.loaded[plugin->number] = made ? plugin->generation : 0;
+    return true;
+}
+
 /* Effect: gives the order to the least loaded helper of its class. False: none has room. */
 static bool dispatch(struct exec_pool *pool, struct exec_pool_run *run, struct exec_spawn *order)
 {
@@ -133,7 +173,7 @@ static bool dispatch(struct exec_pool *pool, struct exec_pool_run *run, struct e
         if (m->helper.fd >= 0 && m->helper.runs < pool->options.slots && (best == NULL || m->helper.runs < best->helper.runs))
             best = m;
     }
-    if (best == NULL || !exec_helper_load(&best->helper, run->plugin) || !exec_helper_has_room(&best->helper, order->record.bytes))
+    if (best == NULL || !load(best, run->plugin) || !exec_helper_has_room(&best->helper, order->record.bytes))
         return false;
     /* The loop's clock need not be the one we share with the helper. */
     uint64_t now_us = pool->host->now_us(pool->host->self);
@@ -333,8 +373,6 @@ static void add(struct command *c, const char *option, const char *value)
 
 static void add_number(struct command *c, const char *option, uint64_t value)
 {
-    if (value == 0)
-        return;
     SP_ASSERT(c->texts < SP_COUNT(c->text));
     char *text = c->text[c->texts++];
     (void)snprintf(text, TEXT_BYTES, "%llu", (unsigned long long)value);
@@ -350,9 +388,12 @@ static bool start_member(struct member *m, int *error)
     if (m->class == 1)
         add(&c, "--network", NULL);
     add_number(&c, "--slots", o->slots);
-    add_number(&c, "--uid", o->uid);
-    add_number(&c, "--gid", o->gid);
-    add_number(&c, "--processes", o->processes);
+    if (o->uid != 0)
+        add_number(&c, "--uid", o->uid);
+    if (o->gid != 0)
+        add_number(&c, "--gid", o->gid);
+    if (o->processes != 0)
+        add_number(&c, "--processes", o->processes);
     add_number(&c, "--memory", o->memory_mb);
     add(&c, "--tmp", m->tmp);
     for (uint32_t i = 0; i < pool->hides; i++)
@@ -400,7 +441,8 @@ static bool init_member(struct exec_pool *pool, uint32_t number, char *why)
         (void)snprintf(why, SP_ADAPTER_WHY_MAX, "path of the plugins' directory is too long");
         return false;
     }
-    if (mkdir(m->tmp, 0700) != 0 && errno != EEXIST) {
+    /* Ours, not the plugins': they reach their own directory in it and cannot list the others. */
+    if ((mkdir(m->tmp, 0700) != 0 && errno != EEXIST) || chmod(m->tmp, geteuid() == 0 ? 0711 : 0700) != 0) {
         (void)snprintf(why, SP_ADAPTER_WHY_MAX, "%.150s: %s", m->tmp, strerror(errno));
         return false;
     }

@@ -25,11 +25,11 @@ struct exec_pool_options {
     uint32_t slots;                       /* runs at once in one helper */
     uint32_t runs_max;                    /* runs at once in all, waiting ones included */
     uint32_t uid, gid;                    /* of plugins, when we are root; 0: the helper's default */
-    const char *tmp;                      /* private directory of plugins; a folder per helper is made in it */
+    const char *tmp;                      /* in it a folder per helper is made, and in that one per plugin */
     const char *hide[EXEC_POOL_HIDE_MAX]; /* NULL-ended unless full */
     const char *cgroup;                   /* delegated control group; NULL or "": none */
-    uint32_t memory_mb;
-    uint32_t processes;
+    uint32_t memory_mb;                   /* 0: no limit */
+    uint32_t processes;                   /* 0: the helper's default */
 };
 
 /* One run; embedded by its owner, zeroed before first use, not moved until done() or cancel. */

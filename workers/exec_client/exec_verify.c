@@ -296,7 +296,8 @@ static enum sp_rc open_all(struct verify *v, struct sp_err *err)
                                      .uid = o->uid,
                                      .gid = o->gid,
                                      .tmp = v->tmp,
-                                     .hide = {NULL}};
+                                     .hide = {NULL},
+                                     .memory_mb = EXEC_MEMORY_MB};
     if (sp_fs_join(program, sizeof program, o->libexec_dir, "spice-exec") != SP_OK ||
         !exec_pool_new(&v->rig.host, &pool, &v->pool, why))
         return sp_err_set(err, SP_E_IO, "spice-exec", "%s", why);
