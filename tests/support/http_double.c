@@ -31,11 +31,17 @@ static unsigned accepted; /* connections so far, in the child */
 static void reply(int fd, int status, const char *type, const char *body, size_t n)
 {
     char head[256];
-    int len = snprintf(head, sizeof head, "HTTP/1.1 %d X\r\nContent-Type: %s\r\nContent-Length: %zu\r\n%s\r\n", status, type, n,
-                       status == 302 ? "Location: file:///etc/passwd\r\n" : "");
+    int len = snprintf(head, sizeof head, "HTTP/1.1 %d X\r\nContent-Type: %s\r\nContent-Length: %zu\r\n\r\n", status, type, n);
     if (write(fd, head, (size_t)len) < 0 || (n > 0 && write(fd, body, n) < 0)) {
         return; /* the client has left: that is its right */
     }
+}
+
+static void redirect(int fd, const char *to)
+{
+    char head[512];
+    int len = snprintf(head, sizeof head, "HTTP/1.1 302 X\r\nLocation: %s\r\nContent-Length: 0\r\n\r\n", to);
+    (void)!write(fd, head, (size_t)len);
 }
 
 static void answer_text(struct connection *c, int status, const char *type, const char *body)
@@ -69,7 +75,9 @@ static bool serve(struct connection *c)
     } else if (strcmp(path, "/twice") == 0) {
         answer_text(c, 200, "application/json", "{\"status\":\"bad\",\"status\":\"ok\"}");
     } else if (strcmp(path, "/redirect") == 0) {
-        answer_text(c, 302, "text/plain", "");
+        redirect(c->fd, "file:///etc/passwd");
+    } else if (strncmp(path, "/to/", 4) == 0) {
+        redirect(c->fd, path + 4);
     } else if (strcmp(path, "/huge") == 0) {
         memset(huge, 'x', sizeof huge);
         reply(c->fd, 200, "text/plain", huge, sizeof huge);

@@ -5,6 +5,7 @@
  *   /hang     never answers                /flood...    endless chunked  /drip   one byte each 100 ms
  *   /garbage  no HTTP at all               /redirect    302 to file:///etc/passwd      /huge   1 MiB of text
  *   /close    closes at once               /twice       two JSON members of one name
+ *   /to/URL   302 to that URL
  *   /count    200 "connections N\n": how many were accepted so far
  */
 #ifndef HTTP_DOUBLE_H

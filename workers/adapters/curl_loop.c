@@ -2,14 +2,17 @@
 #include "curl_loop.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "msg.h"
 #include "sp_assert.h"
+#include "sp_hash.h"
 
 #define SOCKS_AT_START 1024u
+#define FOLDERS_BYTES  1024u
 
 struct curl_loop_sock {
     struct sp_adapter_watch watch; /* first: the watch is the sock */
@@ -191,6 +194,23 @@ bool curl_loop_adopt(struct curl_loop *self, CURL *e)
     return ok && curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L) == CURLE_OK;
 }
 
+/* libcurl gives a kept connection to every transfer with the same TLS settings, and the client's key is none it compares: with another's
+ * certificate and a key that does not fit, a check would pass on the other's connection. The folders of trusted certificates are
+ * compared: one that cannot exist, named after the key, is added to them. */
+static bool set_key(CURL *e, const struct curl_loop_tls *tls)
+{
+    static const uint8_t zero[16];
+    char folders[FOLDERS_BYTES];
+    char *usual = NULL;
+    if (tls->ca == NULL && curl_easy_getinfo(e, CURLINFO_CAPATH, &usual) != CURLE_OK) {
+        return false;
+    }
+    int n = snprintf(folders, sizeof folders, "%s%s/dev/null/%016llx", usual != NULL ? usual : "", usual != NULL ? ":" : "",
+                     (unsigned long long)sp_hash_sip(zero, tls->key, strlen(tls->key)));
+    return n > 0 && (size_t)n < sizeof folders && curl_easy_setopt(e, CURLOPT_CAPATH, folders) == CURLE_OK &&
+           curl_easy_setopt(e, CURLOPT_SSLCERT, tls->cert) == CURLE_OK && curl_easy_setopt(e, CURLOPT_SSLKEY, tls->key) == CURLE_OK;
+}
+
 bool curl_loop_tls_set(CURL *e, const struct curl_loop_tls *tls)
 {
     bool ok = curl_easy_setopt(e, CURLOPT_SSL_VERIFYPEER, 1L) == CURLE_OK;
@@ -203,8 +223,7 @@ bool curl_loop_tls_set(CURL *e, const struct curl_loop_tls *tls)
         ok = curl_easy_setopt(e, CURLOPT_CAINFO, tls->ca) == CURLE_OK && curl_easy_setopt(e, CURLOPT_CAPATH, NULL) == CURLE_OK;
     }
     if (ok && tls->cert != NULL) {
-        ok = curl_easy_setopt(e, CURLOPT_SSLCERT, tls->cert) == CURLE_OK &&
-             curl_easy_setopt(e, CURLOPT_SSLKEY, tls->key) == CURLE_OK;
+        ok = set_key(e, tls);
     }
     if (ok && tls->ciphers != NULL) {
         ok = curl_easy_setopt(e, CURLOPT_SSL_CIPHER_LIST, tls->ciphers) == CURLE_OK;
@@ -247,7 +266,7 @@ void curl_loop_turn(struct curl_loop *self)
     }
 }
 
-uint16_t curl_loop_reason(CURL *easy, CURLcode code)
+uint16_t curl_loop_reason(CURL *easy, CURLcode code, const char *text)
 {
     long os = 0;
     switch (code) {
@@ -268,7 +287,8 @@ uint16_t curl_loop_reason(CURL *easy, CURLcode code)
         return SP_REASON_SECURITY;
     case CURLE_SEND_ERROR:
     case CURLE_RECV_ERROR:
-        return SP_REASON_UNREACHABLE;
+        /* With TLS 1.3 a server judges our certificate when the handshake is over for us: an alert comes in place of the answer. */
+        return strstr(text, " alert ") != NULL ? SP_REASON_SECURITY : SP_REASON_UNREACHABLE;
     case CURLE_URL_MALFORMAT:
         return SP_REASON_BAD_PARAMETERS;
     case CURLE_OUT_OF_MEMORY:

@@ -73,7 +73,7 @@ bool curl_loop_add(struct curl_loop *self, uint32_t part, CURL *easy);
 void curl_loop_remove(struct curl_loop *self, uint32_t part, CURL *easy);
 /* Effect: starts what was added; call from the adapter's turn(). */
 void curl_loop_turn(struct curl_loop *self);
-/* Returns the reason (enum sp_reason) that stands for a failed transfer. */
-uint16_t curl_loop_reason(CURL *easy, CURLcode code);
+/* Returns the reason (enum sp_reason) that stands for a failed transfer. text: what libcurl wrote into its error buffer. */
+uint16_t curl_loop_reason(CURL *easy, CURLcode code, const char *text);
 
 #endif

@@ -229,7 +229,7 @@ static void judge(struct target *t, CURLcode code, struct sp_adapter_result *r, 
         const char *text = t->over ? "answer is longer than max_bytes" : t->error[0] != '\0' ? t->error : curl_easy_strerror(code);
         (void)snprintf(detail, SP_ADAPTER_WHY_MAX, "%s", text);
         r->outcome = SP_OUTCOME_ERROR;
-        r->reason = t->over ? SP_REASON_LIMIT : curl_loop_reason(t->easy, code);
+        r->reason = t->over ? SP_REASON_LIMIT : curl_loop_reason(t->easy, code, t->error);
         return;
     }
     (void)curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &status);

@@ -72,7 +72,7 @@ static void on_done(void *ctx, CURL *easy, CURLcode code)
                            : v->error[0] != '\0' ? v->error
                                                  : curl_easy_strerror(code);
         v->failures++;
-        v->reason = v->over ? SP_REASON_LIMIT : curl_loop_reason(easy, code);
+        v->reason = v->over ? SP_REASON_LIMIT : curl_loop_reason(easy, code, v->error);
         (void)snprintf(v->detail, sizeof v->detail, "the verifier did not answer: %.200s", text);
         v->retry_us = now_us(v->owner) + BREAKER_PAUSE_US;
         keylime_fail_asks(v, v->number, v->reason, text);

@@ -288,7 +288,7 @@ static void on_done(void *ctx, CURL *easy, CURLcode code)
     struct server *s = q->server;
     (void)curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
     if (code != CURLE_OK) {
-        uint16_t reason = q->over ? SP_REASON_LIMIT : curl_loop_reason(easy, code);
+        uint16_t reason = q->over ? SP_REASON_LIMIT : curl_loop_reason(easy, code, q->error);
         const char *text = q->over ? "the answer is too long" : q->error[0] != '\0' ? q->error : curl_easy_strerror(code);
         note_failure(self, s, reason, text);
         fail_request(q, reason, text);
