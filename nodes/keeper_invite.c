@@ -5,8 +5,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "keeper_admin.h"
 #include "sp_hex.h"
 #include "sp_random.h"
+#include "sp_selector.h"
 
 static const char invite_alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
@@ -153,4 +155,68 @@ size_t keeper_invite_proof(const struct msg_enrol_request *r, uint8_t to[KEEPER_
     memcpy(to + n + 32, r->curve, 32);
     memcpy(to + n + 64, r->sign, 32);
     return n + 96;
+}
+
+/* Refuses what it does not know, and what is no text: a scope that is misspelt or lost would be the whole fleet (K11, K39). */
+static bool invite_keys(struct keeper_act *act)
+{
+    static const char *const known[] = {"name", "adapters", "nodes", "labels", "ttl_ms", "dry_run"};
+    const char *key;
+    json_t *value;
+    json_object_foreach(act->args, key, value)
+    {
+        size_t i = 0;
+        while (i < SP_COUNT(known) && strcmp(key, known[i]) != 0) {
+            i++;
+        }
+        bool good = i < 4 ? json_is_string(value) : i == 4 ? json_is_integer(value) : i == 5;
+        if (!good) {
+            (void)keeper_admin_refuse(act, SP_REFUSAL_BAD_REQUEST, key,
+                                      i < SP_COUNT(known) ? "has a value of the wrong type" : "an invitation has no such key",
+                                      i < SP_COUNT(known) ? NULL : sp_str_nearest(sp_str_of(key), known, SP_COUNT(known)));
+            return false;
+        }
+    }
+    return true;
+}
+
+/* False and a refusal that says which word it is, and why. */
+static bool invite_words(struct keeper_act *act, struct keeper_invitation *inv)
+{
+    const char *name = keeper_admin_text(act, "name"), *adapters = keeper_admin_text(act, "adapters"), *key = NULL, *hint = NULL;
+    const char *nodes = keeper_admin_text(act, "nodes"), *labels = keeper_admin_text(act, "labels");
+    struct sp_selector selector;
+    char why[160];
+    uint32_t at = 0;
+    if (name == NULL || !sp_str_is_name(sp_str_of(name), SP_BUS_NAME_BYTES - 1)) {
+        key = "name";
+        (void)snprintf(why, sizeof why, "\"%.60s\" is no name of a worker", name != NULL ? name : "");
+        hint = "letters, digits, '.', '_' and '-', a letter or digit first";
+    } else if (adapters == NULL || adapters[0] == '\0' || !sp_str_copy(inv->adapters, sizeof inv->adapters, sp_str_of(adapters))) {
+        key = "adapters";
+        (void)snprintf(why, sizeof why, "none are named, or too many");
+        hint = "names joined by commas: exec,http";
+    } else if (!sp_selector_parse(sp_str_of(nodes), &selector, &at)) {
+        key = "nodes";
+        (void)snprintf(why, sizeof why, "the selector \"%.60s\" is wrong at character %u (%.20s)", nodes, at + 1,
+                       nodes[at] != '\0' ? nodes + at : "its end");
+        hint = "terms are k=v, k!=v, k, !k, k in (a|b), name=GLOB; a comma means and";
+    } else if (!sp_selector_labels_valid(sp_str_of(labels))) {
+        key = "labels";
+        (void)snprintf(why, sizeof why, "\"%.60s\" are no labels", labels);
+        hint = "key=value,key=value, sorted by key, of letters, digits, '.', '_', '/', '-'";
+    } else if (!sp_str_copy(inv->nodes, sizeof inv->nodes, sp_str_of(nodes)) ||
+               !sp_str_copy(inv->labels, sizeof inv->labels, sp_str_of(labels))) {
+        key = strlen(nodes) >= sizeof inv->nodes ? "nodes" : "labels";
+        (void)snprintf(why, sizeof why, "the text is too long");
+    }
+    if (key != NULL) {
+        (void)keeper_admin_refuse(act, SP_REFUSAL_BAD_REQUEST, key, why, hint);
+    }
+    return key == NULL && sp_str_copy(inv->name, sizeof inv->name, sp_str_of(name));
+}
+
+bool keeper_invite_read(struct keeper_act *act, struct keeper_invitation *inv)
+{
+    return invite_keys(act) && invite_words(act, inv);
 }

@@ -20,8 +20,12 @@ struct keeper_invite {
     char enrol[SP_BUS_NAME_BYTES]; /* principal of the temporary key */
 };
 
+struct keeper_act;
+
 /* True for a name that no worker may have. */
 bool keeper_invite_is_reserved(const char *name);
+/* Effect: fills name, adapters, nodes and labels of *inv from the arguments of worker.invite. False: refused, and act says which of them and why. */
+bool keeper_invite_read(struct keeper_act *act, struct keeper_invitation *inv);
 /* Effect: draws one. */
 SP_MUST_USE enum sp_rc keeper_invite_draw(struct keeper_invite *inv);
 /* Gives the text (free it), NULL when a part of the fleet is not known or there is no memory. Borrows all. */

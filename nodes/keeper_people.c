@@ -400,42 +400,6 @@ json_t *keeper_people_list(struct nodes_shell *s)
     return list;
 }
 
-/* Refuses what it does not know, and what is no text: a scope that is misspelt or lost would be the whole fleet (K11, K39). */
-static bool people_invite_keys(struct keeper_act *act)
-{
-    static const char *const known[] = {"name", "adapters", "nodes", "labels", "ttl_ms", "dry_run"};
-    const char *key;
-    json_t *value;
-    json_object_foreach(act->args, key, value)
-    {
-        size_t i = 0;
-        while (i < SP_COUNT(known) && strcmp(key, known[i]) != 0) {
-            i++;
-        }
-        bool good = i < 4 ? json_is_string(value) : i == 4 ? json_is_integer(value) : i == 5;
-        if (!good) {
-            (void)keeper_admin_refuse(act, SP_REFUSAL_BAD_REQUEST, key,
-                                      i < SP_COUNT(known) ? "has a value of the wrong type" : "an invitation has no such key",
-                                      i < SP_COUNT(known) ? NULL : sp_str_nearest(sp_str_of(key), known, SP_COUNT(known)));
-            return false;
-        }
-    }
-    return true;
-}
-
-static bool people_invite_words(const struct keeper_act *act, struct keeper_invitation *inv)
-{
-    const char *name = keeper_admin_text(act, "name"), *adapters = keeper_admin_text(act, "adapters");
-    const char *nodes = keeper_admin_text(act, "nodes"), *labels = keeper_admin_text(act, "labels");
-    struct sp_selector selector;
-    return name != NULL && adapters != NULL && sp_str_is_name(sp_str_of(name), SP_BUS_NAME_BYTES - 1) && adapters[0] != '\0' &&
-           sp_selector_parse(sp_str_of(nodes), &selector, NULL) && sp_selector_labels_valid(sp_str_of(labels)) &&
-           sp_str_copy(inv->name, sizeof inv->name, sp_str_of(name)) &&
-           sp_str_copy(inv->adapters, sizeof inv->adapters, sp_str_of(adapters)) &&
-           sp_str_copy(inv->nodes, sizeof inv->nodes, sp_str_of(nodes)) &&
-           sp_str_copy(inv->labels, sizeof inv->labels, sp_str_of(labels));
-}
-
 json_t *keeper_people_send_invitation(struct nodes_shell *s, struct keeper_act *act, struct keeper_invitation *inv, uint64_t ttl_ms)
 {
     struct keeper_invite drawn;
@@ -474,14 +438,13 @@ json_t *keeper_people_send_invitation(struct nodes_shell *s, struct keeper_act *
 json_t *keeper_people_invite(struct nodes_shell *s, struct keeper_act *act)
 {
     struct keeper_invitation inv;
-    if (!people_invite_keys(act)) {
+    if (!keeper_invite_read(act, &inv)) {
         return NULL;
     }
     json_int_t ttl = json_integer_value(json_object_get(act->args, "ttl_ms"));
     uint64_t ttl_ms = ttl > 0 ? (uint64_t)ttl : s->conf->keeper.enrol_ttl_ms;
-    if (!people_invite_words(act, &inv) || ttl_ms < PEOPLE_INVITE_MS_MIN || ttl_ms > PEOPLE_INVITE_MS_MAX) {
-        return keeper_admin_refuse(act, SP_REFUSAL_BAD_REQUEST, act->object, "name, adapters, nodes, labels or life is not valid",
-                                   "give a name and adapters; a life between 1s and 30d");
+    if (ttl_ms < PEOPLE_INVITE_MS_MIN || ttl_ms > PEOPLE_INVITE_MS_MAX) {
+        return keeper_admin_refuse(act, SP_REFUSAL_BAD_REQUEST, "ttl_ms", "no life of an invitation", "between 1s and 30d");
     }
     if (keeper_invite_is_reserved(inv.name)) {
         return keeper_admin_refuse(act, SP_REFUSAL_CONFLICT, inv.name, "this name means a role or is one the fleet gives itself",

@@ -72,8 +72,11 @@ static bool set_selector(const struct sp_bind_key *k, struct sp_str text, char *
     struct sp_selector s;
     uint32_t at = 0;
     if (!sp_selector_parse(text, &s, &at)) {
-        return say(why, "selector is wrong from character %u on; terms are 'k=v', 'k!=v', 'k', '!k', 'k in (a|b)', 'name=GLOB'",
-                   at + 1);
+        bool ends = at >= text.n;
+        return say(
+            why,
+            "selector is wrong at character %u (%s%.*s); terms joined by commas: 'k=v', 'k!=v', 'k', '!k', 'k in (a|b)', 'name=GLOB'",
+            at + 1, ends ? "its end" : "", ends ? 0 : (int)(text.n - at > 20 ? 20 : text.n - at), text.p + at);
     }
     return set_text(k, text, to, why);
 }

@@ -62,6 +62,51 @@ static bool parse_term(struct sp_str term, struct sp_selector_term *out)
     return is_word(term, "");
 }
 
+static uint32_t skip(struct sp_str a, uint32_t at, const char *more)
+{
+    while (at < a.n && is_word((struct sp_str){a.p + at, 1}, more))
+        at++;
+    return at;
+}
+
+static uint32_t skip_space(struct sp_str a, uint32_t at)
+{
+    while (at < a.n && (a.p[at] == ' ' || a.p[at] == '\t'))
+        at++;
+    return at;
+}
+
+/* Where a malformed term stops making sense: the first character that no term could have there. */
+static uint32_t fault(struct sp_str a)
+{
+    uint32_t start = skip_space(a, a.n > 0 && a.p[0] == '!' ? 1 : 0);
+    uint32_t at = skip(a, start, ""), more = skip_space(a, at);
+    if (at == start || more == a.n || start > 0)
+        return more;
+    if (a.n - at > 4 && memcmp(a.p + at, " in ", 4) == 0) {
+        more = skip_space(a, at + 4);
+        while (more < a.n && (a.p[more] == '(' || a.p[more] == '|')) {
+            uint32_t item = skip_space(a, more + 1);
+            more = skip_space(a, skip(a, item, ""));
+            if (more == item)
+                return item;
+        }
+        return more < a.n && a.p[more] == ')' ? skip_space(a, more + 1) : more;
+    }
+    more += a.p[more] == '!' && more + 1 < a.n && a.p[more + 1] == '=' ? 1 : 0;
+    if (a.p[more] != '=')
+        return more;
+    return skip_space(a, skip(a, skip_space(a, more + 1), at - start == 4 && memcmp(a.p + start, "name", 4) == 0 ? "*?" : ""));
+}
+
+/* The offset in text of what is wrong with this term of it. */
+static uint32_t fault_in(struct sp_str text, struct sp_str head)
+{
+    struct sp_str term = sp_str_trim(head);
+    uint32_t at = fault(term);
+    return at < term.n ? (uint32_t)(term.p - text.p) + at : (uint32_t)(head.p - text.p) + head.n;
+}
+
 bool sp_selector_parse(struct sp_str text, struct sp_selector *out, uint32_t *bad_at)
 {
     struct sp_str rest = text, head;
@@ -71,7 +116,7 @@ bool sp_selector_parse(struct sp_str text, struct sp_selector *out, uint32_t *ba
     while (rest.p != NULL) {
         bool ends_open = !sp_str_next(&rest, ',', &head);
         if (bad_at != NULL)
-            *bad_at = (uint32_t)(head.p - text.p);
+            *bad_at = ends_open ? text.n : fault_in(text, head);
         if (ends_open || out->count == SP_SELECTOR_TERMS_MAX || !parse_term(sp_str_trim(head), &out->terms[out->count]))
             return false;
         out->count++;

@@ -23,7 +23,8 @@ struct sp_selector {
     struct sp_selector_term terms[SP_SELECTOR_TERMS_MAX]; /* views of the parsed text, which must live as long */
 };
 
-/* Effect: fills *out from text. False when malformed: *bad_at (if not NULL) is the offset of the term at fault. */
+/* Effect: fills *out from text. False when malformed: *bad_at (if not NULL) is the offset of what cannot stand there, text.n when
+ * something is missing at the end. */
 bool sp_selector_parse(struct sp_str text, struct sp_selector *out, uint32_t *bad_at);
 /* True when a node with this name and these labels is selected. */
 bool sp_selector_match(const struct sp_selector *s, struct sp_str name, struct sp_str labels);

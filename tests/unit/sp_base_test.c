@@ -200,6 +200,32 @@ static void selectors(void **state)
             fail_msg("selector '%s' was taken", bad[i]);
         assert_false(sp_selector_text_match(sp_str_of(bad[i]), name, labels));
     }
+    static const struct {
+        const char *selector;
+        uint32_t at;
+    } faults[] = {{"zone=a and rack=b", 7},
+                  {"zone==", 5},
+                  {"zone=a,rack=b c", 14},
+                  {"a=", 2},
+                  {"a=,b", 2},
+                  {"a,,b", 2},
+                  {"a,", 2},
+                  {"a in (b", 7},
+                  {"a in b", 5},
+                  {"a&b", 1},
+                  {"zone = a, !", 11},
+                  {"!a b", 3},
+                  {"zone=*", 5},
+                  {"name=c* d", 8},
+                  {"a ?= b", 2},
+                  {"a in (b) c", 9}};
+    for (size_t i = 0; i < SP_COUNT(faults); i++) {
+        struct sp_selector s;
+        uint32_t at = UINT32_MAX;
+        assert_false(sp_selector_parse(sp_str_of(faults[i].selector), &s, &at));
+        if (at != faults[i].at)
+            fail_msg("selector '%s' is wrong at %u, not at %u", faults[i].selector, faults[i].at, at);
+    }
     assert_true(sp_selector_labels_valid(sp_str_of("")) && sp_selector_labels_valid(sp_str_of("a=1,b=2")));
     static const char *const unsorted[] = {"b=1,a=2", "a=1,a=2", "a", "a=1,", "a= ", "a=1,ab=2,aa=3"};
     for (size_t i = 0; i < SP_COUNT(unsorted); i++)
