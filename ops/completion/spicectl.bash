@@ -90,7 +90,7 @@ _spicectl() {
     "apply") kind=""; opts="--config --name --json --timeout --help --version --dry-run --yes --file --key --keep-going --unknown-adapter" ;;
     "export") kind=""; opts="--config --name --json --timeout --help --version --to --kind" ;;
     "worker list") kind="worker"; opts="--config --name --json --timeout --help --version" ;;
-    "worker invite") kind=""; opts="--config --name --json --timeout --help --version --dry-run --labels --adapters --nodes --ttl" ;;
+    "worker invite") kind=""; opts="--config --name --json --timeout --help --version --dry-run --labels --adapters --nodes --ttl --unknown-adapter" ;;
     "worker drain") kind="worker"; opts="--config --name --json --timeout --help --version --dry-run --yes" ;;
     "worker remove") kind="worker"; opts="--config --name --json --timeout --help --version --dry-run --yes" ;;
     "key list") kind=""; opts="--config --name --json --timeout --help --version" ;;

@@ -407,14 +407,38 @@ static int apply_all(struct ctl *ctl, const struct ctl_defs *defs, const struct 
     return code;
 }
 
-/* Pools with nothing to pass admit nobody: allowed, and worth a word. */
-static void apply_remarks(struct ctl *ctl, const struct ctl_defs *defs)
+/* Another pool, of these or of the fleet, with the same trait; NULL: none. */
+static const char *apply_shares_trait(const struct ctl_defs *defs, const struct ctl_policy_world *world, const struct ctl_def *def)
+{
+    const char *name, *trait = ctl_json_text(def->want, "trait");
+    json_t *pool;
+    for (size_t i = 0; trait[0] != '\0' && i < defs->count; i++) {
+        const struct ctl_def *other = &defs->items[i];
+        if (other != def && other->kind == CTL_DEF_POOL && strcmp(ctl_json_text(other->want, "trait"), trait) == 0)
+            return other->name;
+    }
+    json_object_foreach(world->have[CTL_DEF_POOL], name, pool)
+    {
+        bool changes = strcmp(name, def->name) == 0;
+        for (size_t i = 0; !changes && i < defs->count; i++)
+            changes = defs->items[i].kind == CTL_DEF_POOL && strcmp(defs->items[i].name, name) == 0;
+        if (!changes && trait[0] != '\0' && strcmp(ctl_json_text(pool, "trait"), trait) == 0)
+            return name;
+    }
+    return NULL;
+}
+
+/* Pools with nothing to pass admit nobody, and a trait of two means both: allowed, and worth a word. */
+static void apply_remarks(struct ctl *ctl, const struct ctl_defs *defs, const struct ctl_policy_world *world)
 {
     for (size_t i = 0; i < defs->count; i++) {
         const struct ctl_def *def = &defs->items[i];
+        const char *other = def->kind == CTL_DEF_POOL ? apply_shares_trait(defs, world, def) : NULL;
         if (def->kind == CTL_DEF_POOL && json_array_size(json_object_get(def->want, "mandatory")) == 0 &&
             json_array_size(json_object_get(def->want, "groups")) == 0)
             ctl_note(ctl, "%s: pool %s demands no check, so it admits nobody", def->where, def->name);
+        if (other != NULL)
+            ctl_note(ctl, "%s: pool %s has the trait of pool %s: only nodes that are in both get it", def->where, def->name, other);
     }
 }
 
@@ -458,7 +482,7 @@ int ctl_apply_run(struct ctl *ctl)
         code = ctl_apply_adapters(ctl, &defs, &world);
     if (code == CTL_OK) {
         apply_merge_labels(&defs);
-        apply_remarks(ctl, &defs);
+        apply_remarks(ctl, &defs, &world);
         code = apply_all(ctl, &defs, &world);
     }
     ctl_world_close(&world);

@@ -13,7 +13,8 @@
 
 #include "sp_str.h"
 
-#define ADAPTERS_MAX 64 /* names that are looked at for the nearest, and told */
+#define ADAPTERS_HINT_MAX 400
+#define ADAPTERS_MAX      64 /* names that are looked at for the nearest, and told */
 
 struct adapters {
     const char *names[ADAPTERS_MAX]; /* of ours first; lent by sp_adapters and peers */
@@ -56,18 +57,49 @@ static void adapter_ask(struct ctl *ctl, struct adapters *a)
     }
 }
 
-static int adapter_refuse(struct ctl *ctl, const struct adapters *a, const struct ctl_def *def, const char *adapter)
+/* Effect: fills the hint with the nearest name and all that are known. */
+static void adapter_hint(const struct adapters *a, const char *adapter, const char *more, char hint[ADAPTERS_HINT_MAX])
 {
-    char known[256], hint[400];
+    char known[256];
     size_t n = 0;
     known[0] = '\0';
     for (size_t i = 0; i < a->count && n < sizeof known; i++)
         n += (size_t)snprintf(known + n, sizeof known - n, "%s%s", i > 0 ? ", " : "", a->names[i]);
     const char *near = sp_str_nearest(sp_str_of(adapter), a->names, a->count);
-    (void)snprintf(hint, sizeof hint, "%s%s%sknown are %.200s; start a worker that has it first, or say --unknown-adapter",
-                   near != NULL ? "did you mean " : "", near != NULL ? near : "", near != NULL ? "? " : "", known);
+    (void)snprintf(hint, ADAPTERS_HINT_MAX, "%s%s%sknown are %.200s; %s", near != NULL ? "did you mean " : "",
+                   near != NULL ? near : "", near != NULL ? "? " : "", known, more);
+}
+
+static int adapter_refuse(struct ctl *ctl, const struct adapters *a, const struct ctl_def *def, const char *adapter)
+{
+    char hint[ADAPTERS_HINT_MAX];
+    adapter_hint(a, adapter, "start a worker that has it first, or say --unknown-adapter", hint);
     return ctl_fail(ctl, CTL_FAILED, def->where, hint, "check %s is for the adapter \"%s\", which is none of ours%s", def->name,
                     adapter, a->peers != NULL ? " and which no connected worker has" : "; no broker says what its workers have");
+}
+
+int ctl_apply_adapter_words(struct ctl *ctl, const char *words)
+{
+    struct adapters a = {.count = 0};
+    struct sp_str rest = sp_str_of(words), word;
+    char name[SP_ADAPTER_NAME_MAX + 1], hint[ADAPTERS_HINT_MAX];
+    int code = CTL_OK;
+    if (ctl_args_has(&ctl->args, CTL_OPT_UNKNOWN_ADAPTER))
+        return CTL_OK;
+    for (size_t i = 0; sp_adapters[i] != NULL; i++)
+        adapter_add(&a, sp_adapters[i]->name);
+    while (code == CTL_OK && sp_str_next(&rest, ',', &word)) {
+        bool fits = sp_str_copy(name, sizeof name, word);
+        if (fits && (strcmp(name, "*") == 0 || adapter_is_known(&a, name)))
+            continue;
+        adapter_ask(ctl, &a);
+        if (fits && adapter_is_known(&a, name))
+            continue;
+        adapter_hint(&a, fits ? name : "", "when the new worker is of another build that has it, say --unknown-adapter", hint);
+        code = ctl_fail(ctl, CTL_USAGE, "--adapters", hint, "no adapter \"%.*s\"", (int)(word.n > 60 ? 60 : word.n), word.p);
+    }
+    json_decref(a.peers);
+    return code;
 }
 
 int ctl_apply_adapters(struct ctl *ctl, const struct ctl_defs *defs, const struct ctl_policy_world *world)

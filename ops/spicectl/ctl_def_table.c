@@ -27,7 +27,7 @@ static const struct sp_bind_key table_check[] = {
      .type = SP_BIND_NAME,
      .required = true,
      SP_BIND_AT(ctl_def_check, adapter),
-     .help = "who runs it: exec, http, oat, keylime, files"},
+     .help = "who runs it: noop, http, oat, keylime, tpm, files, ima, procmem, exec"},
     {.name = "params", .type = SP_BIND_ANY, SP_BIND_AT(ctl_def_check, params), .help = "parameters of the adapter, a map"},
     {.name = "selector", .type = SP_BIND_SELECTOR, SP_BIND_AT(ctl_def_check, selector), .help = "which nodes; empty: all"},
     {.name = "profile",

@@ -4,9 +4,11 @@
 #include "ctl.h"
 #include "ctl_fleet.h"
 #include "ctl_json.h"
+#include "ctl_pick.h"
 #include "ctl_span.h"
 #include "ctl_table.h"
 
+#include "msg.h"
 #include "sp_assert.h"
 
 #include <string.h>
@@ -84,9 +86,11 @@ int ctl_explain_run(struct ctl *ctl)
     json_t *reply;
     size_t shown = 0;
     json_t *args = ctl_json_need(json_pack("{s:s}", "node", ctl->args.names[0]));
-    int code = ctl_fleet_ask(ctl, "keeper", "explain", args, &reply);
-    if (code != CTL_OK)
-        return code;
+    struct ctl_fault fault;
+    int code = CTL_OK;
+    if (!ctl_fleet_try(ctl, "keeper", "explain", args, &reply, &fault))
+        return fault.code == SP_REFUSAL_NOT_FOUND ? ctl_pick_unknown(ctl, "node", "keeper", ctl->args.names[0])
+                                                  : ctl_fleet_fail(ctl, &fault);
     json_t *pools = json_object_get(reply, "pools");
     if (wanted != NULL && json_object_get(pools, wanted) == NULL)
         code = ctl_fail(ctl, CTL_FAILED, NULL, "see spicectl pool list", "no pool \"%s\" is about this node", wanted);

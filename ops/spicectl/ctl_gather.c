@@ -91,7 +91,7 @@ int ctl_gather_bridges(struct ctl *ctl, const char *verb, const char *hint, json
     json_t *peers = ctl_gather_peers(ctl, &fault);
     if (peers == NULL)
         return ctl_fleet_fail(ctl, &fault);
-    fault = (struct ctl_fault){.exit = CTL_FAILED, .error = "no bridge is connected"};
+    fault = (struct ctl_fault){.exit = CTL_NO_FLEET, .error = "no bridge is connected"};
     (void)snprintf(fault.hint, sizeof fault.hint, "%s", hint);
     *views = ctl_json_need(json_array());
     json_object_foreach(peers, name, row)

@@ -3,6 +3,7 @@
 
 #include "ctl_json.h"
 
+#include "msg.h"
 #include "sp_selector.h"
 #include "sp_str.h"
 
@@ -76,28 +77,47 @@ bool ctl_pick_filter(struct ctl *ctl, json_t *list, const char *const *names, si
     return true;
 }
 
-/* Names that were asked for and are not in the list: said, with the nearest one. Returns how many. */
+/* Effect: says that there is no object of this name, with the nearest one. */
+static int pick_no(struct ctl *ctl, const char *noun, const json_t *list, const char *name)
+{
+    size_t rows = json_array_size(list);
+    char hint[CTL_FLEET_TEXT_MAX];
+    const char **known = calloc(rows + 1, sizeof *known);
+    for (size_t i = 0; known != NULL && i < rows; i++)
+        known[i] = ctl_json_text(json_array_get(list, i), "name");
+    const char *near = known != NULL ? sp_str_nearest(sp_str_of(name), known, rows) : NULL;
+    (void)snprintf(hint, sizeof hint, near != NULL ? "did you mean %.100s?" : "see spicectl %.100s list",
+                   near != NULL ? near : noun);
+    free(known);
+    return ctl_fail(ctl, CTL_FAILED, NULL, hint, "no %s \"%s\"", noun, name);
+}
+
+int ctl_pick_unknown(struct ctl *ctl, const char *noun, const char *role, const char *name)
+{
+    char verb[PICK_VERB_MAX];
+    struct ctl_fault fault;
+    json_t *list = NULL;
+    (void)snprintf(verb, sizeof verb, "%s.list", noun);
+    (void)ctl_fleet_try(ctl, role, verb, NULL, &list, &fault);
+    int code = pick_no(ctl, noun, list, name);
+    json_decref(list);
+    return code;
+}
+
+/* Names that were asked for and are not in the list. Returns how many. */
 static size_t pick_missing(struct ctl *ctl, const struct ctl_pick *pick, const char *const *names, size_t count)
 {
     size_t missing = 0;
     size_t rows = json_array_size(pick->list);
-    const char **known = calloc(rows + 1, sizeof *known);
-    for (size_t i = 0; known != NULL && i < rows; i++)
-        known[i] = ctl_json_text(json_array_get(pick->list, i), "name");
     for (size_t n = 0; n < count; n++) {
         bool found = pick_is_glob(names[n]);
-        for (size_t i = 0; known != NULL && i < rows && !found; i++)
+        for (size_t i = 0; i < rows && !found; i++)
             found = pick_is_named(json_array_get(pick->list, i), names[n]);
         if (found)
             continue;
-        char hint[CTL_FLEET_TEXT_MAX];
-        const char *near = known != NULL ? sp_str_nearest(sp_str_of(names[n]), known, rows) : NULL;
-        (void)snprintf(hint, sizeof hint, near != NULL ? "did you mean %.100s?" : "see spicectl %.100s list",
-                       near != NULL ? near : pick->noun);
-        (void)ctl_fail(ctl, CTL_FAILED, NULL, hint, "no %s \"%s\"", pick->noun, names[n]);
+        (void)pick_no(ctl, pick->noun, pick->list, names[n]);
         missing++;
     }
-    free(known);
     return missing;
 }
 
@@ -199,8 +219,34 @@ struct pick_run {
     json_t **rows; /* one per name; NULL: not tried */
     size_t good;
     size_t bad;
-    int worst; /* exit code of the first that failed */
+    int worst;    /* exit code of the first that failed */
+    bool *absent; /* per name: there is no such object; said at the end, with the nearest name */
 };
+
+/* Nodes and workers of the keeper: what the scheduler refuses has the nearest name already. */
+static bool pick_is_absent(const struct pick_run *run, const struct ctl_fault *fault)
+{
+    return fault->code == SP_REFUSAL_NOT_FOUND && run->absent != NULL && strcmp(run->pick->role, "keeper") == 0;
+}
+
+/* All of them at once: the list is asked for when everything else is done. */
+static void pick_tell_absent(struct pick_run *run)
+{
+    char verb[PICK_VERB_MAX];
+    struct ctl_fault fault;
+    json_t *list = NULL;
+    bool asked = false;
+    (void)snprintf(verb, sizeof verb, "%s.list", run->pick->noun);
+    for (size_t i = 0; run->absent != NULL && i < run->pick->count; i++) {
+        if (!run->absent[i])
+            continue;
+        if (!asked)
+            (void)ctl_fleet_try(run->ctl, run->pick->role, run->pick->lists != NULL ? run->pick->lists : verb, NULL, &list, &fault);
+        asked = true;
+        (void)pick_no(run->ctl, run->pick->noun, list, run->pick->names[i]);
+    }
+    json_decref(list);
+}
 
 static void pick_end(struct pick_run *run, size_t index, const json_t *reply, const struct ctl_fault *fault)
 {
@@ -219,6 +265,10 @@ static void pick_end(struct pick_run *run, size_t index, const json_t *reply, co
     if (done)
         return;
     run->worst = run->worst == CTL_OK ? (int)fault->exit : run->worst;
+    if (pick_is_absent(run, fault)) {
+        run->absent[index] = true;
+        return;
+    }
     if (run->pick->count > 1) /* which of them */
         (void)ctl_fail(ctl, fault->exit, fault->where, fault->hint, "%s %s: %s", run->pick->noun, name, fault->error);
     else
@@ -268,7 +318,10 @@ int ctl_pick_each(struct ctl *ctl, const struct ctl_pick *pick, const struct ctl
     run.rows = calloc(pick->count + 1, sizeof(json_t *));
     if (run.rows == NULL)
         return ctl_fail(ctl, CTL_FAILED, NULL, NULL, "out of memory");
+    run.absent = calloc(pick->count + 1, sizeof *run.absent);
     pick_do(&run);
+    pick_tell_absent(&run);
+    free(run.absent);
     json_t *rows = ctl_json_need(json_array());
     for (size_t i = 0; i < pick->count; i++) {
         if (run.rows[i] != NULL)

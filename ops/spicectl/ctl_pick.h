@@ -55,6 +55,9 @@ json_t *ctl_pick_name_args(struct ctl *ctl, const char *name, const void *more);
 /* CTL_OK when role has such an object; else the error is printed, with the nearest name. */
 int ctl_pick_known(struct ctl *ctl, const char *noun, const char *role, const char *name);
 
+/* Effect: for a name that role has refused as not there: prints that, with the nearest name. Returns the exit code. */
+int ctl_pick_unknown(struct ctl *ctl, const char *noun, const char *role, const char *name);
+
 /* How noun.list looks. */
 struct ctl_pick_look {
     void (*table)(struct ctl *ctl, const json_t *rows);      /* for people */

@@ -10,13 +10,15 @@
 #include "sp_crypto.h"
 #include "sp_fs.h"
 
+#include <dirent.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #define VERIFY_KEYS_MAX (SP_CONF_LIST_MAX + 1u)
 #define VERIFY_DIRS_MAX (SP_CONF_LIST_MAX + 3u)
-#define VERIFY_LEFT     12 /* columns of the name of a finding */
+#define VERIFY_NEAR_MAX 256u /* files that are looked at for the nearest name */
+#define VERIFY_LEFT     12   /* columns of the name of a finding */
 
 struct verify_place {
     char folder[SP_FS_PATH_BYTES];  /* of the plugin's file, when a path was given */
@@ -73,18 +75,52 @@ static void verify_fill(const struct sp_conf *conf, struct verify_place *place)
         place->keys[keys++] = conf->worker.manifest_keys[i];
 }
 
-/* A plugin without any manifest is tried all the same: whoever writes one wants to know before signing. With one, its signature
- * counts. */
-static bool verify_has_manifest(const struct verify_place *place)
+static bool verify_has(const struct verify_place *place, const char *suffix)
 {
     char file[MANIFEST_NAME_BYTES + sizeof MANIFEST_SUFFIX];
     char path[SP_FS_PATH_BYTES];
-    (void)snprintf(file, sizeof file, "%s%s", place->name, MANIFEST_SUFFIX);
+    (void)snprintf(file, sizeof file, "%s%s", place->name, suffix);
     for (size_t i = 0; place->dirs[i] != NULL; i++) {
         if (sp_fs_join(path, sizeof path, place->dirs[i], file) == SP_OK && access(path, F_OK) == 0)
             return true;
     }
     return false;
+}
+
+/* A plugin without any manifest is tried all the same: whoever writes one wants to know before signing. With one, its signature
+ * counts. */
+static bool verify_has_manifest(const struct verify_place *place)
+{
+    return verify_has(place, MANIFEST_SUFFIX);
+}
+
+/* A name of which there is neither a file nor a manifest breaks no contract: it is a mistake. Tells the nearest file. */
+static int verify_unknown(struct ctl *ctl, const struct verify_place *place, const struct sp_conf *conf)
+{
+    char *found[VERIFY_NEAR_MAX];
+    char hint[512];
+    size_t count = 0;
+    struct dirent *entry;
+    for (uint32_t i = 0; i < conf->worker.plugin_dir_count; i++) {
+        DIR *dir = opendir(conf->worker.plugin_dirs[i]);
+        while (dir != NULL && count < VERIFY_NEAR_MAX && (entry = readdir(dir)) != NULL) {
+            if (entry->d_name[0] != '.' && (found[count] = strdup(entry->d_name)) != NULL)
+                count++;
+        }
+        if (dir != NULL)
+            (void)closedir(dir);
+    }
+    const char *near = sp_str_nearest(sp_str_of(place->name), (const char *const *)found, count);
+    if (near != NULL)
+        (void)snprintf(hint, sizeof hint, "did you mean %.200s?", near);
+    else
+        (void)snprintf(hint, sizeof hint, "plugins are looked for in worker.plugin_dirs%s%.200s; or give the path of its file",
+                       conf->worker.plugin_dir_count > 0 ? ": " : ", which names no directory",
+                       conf->worker.plugin_dir_count > 0 ? conf->worker.plugin_dirs[0] : "");
+    int code = ctl_fail(ctl, CTL_FAILED, NULL, hint, "no plugin \"%s\" on this host", place->name);
+    while (count > 0)
+        free(found[--count]);
+    return code;
 }
 
 static json_t *verify_rows(const struct exec_verify_finding *findings, uint32_t count)
@@ -136,6 +172,8 @@ int ctl_verify_run(struct ctl *ctl)
         conf = NULL;
     }
     verify_fill(conf, &place);
+    if (conf != NULL && place.folder[0] == '\0' && !verify_has(&place, "") && !verify_has_manifest(&place))
+        return verify_unknown(ctl, &place, conf);
     if (!verify_libexec(conf, place.libexec) || sp_crypto_init() != SP_OK)
         return ctl_fail(ctl, CTL_FAILED, "libexec", "set worker.libexec in the configuration", "spice-exec cannot be found");
     const struct exec_verify_options options = {

@@ -2,6 +2,7 @@
 #include "ctl_run.h"
 
 #include "ctl.h"
+#include "ctl_apply.h"
 #include "ctl_fleet.h"
 #include "ctl_gather.h"
 #include "ctl_json.h"
@@ -134,12 +135,15 @@ int ctl_worker_invite(struct ctl *ctl)
                         "which adapters may it speak for?");
     if (ttl != NULL && (!sp_time_parse_span(sp_str_of(ttl), &ttl_ms) || ttl_ms == 0))
         return ctl_fail(ctl, CTL_USAGE, "--ttl", "write 30m or 1h", "\"%s\" is no span of time", ttl);
+    int code = ctl_apply_adapter_words(ctl, adapters);
+    if (code != CTL_OK)
+        return code;
     json_t *ask = json_pack("{s:s, s:s, s:s, s:s, s:b}", "name", args->names[0], "adapters", adapters, "nodes",
                             ctl_args_has(args, CTL_OPT_NODES) ? args->values[CTL_OPT_NODES] : "", "labels",
                             ctl_args_has(args, CTL_OPT_LABELS) ? args->values[CTL_OPT_LABELS] : "", "dry_run", ctl->dry_run);
     if (ttl_ms != 0)
         (void)json_object_set_new(ask, "ttl_ms", json_integer((json_int_t)ttl_ms));
-    int code = ctl_fleet_ask(ctl, "keeper", "worker.invite", ctl_json_need(ask), &reply);
+    code = ctl_fleet_ask(ctl, "keeper", "worker.invite", ctl_json_need(ask), &reply);
     if (code != CTL_OK)
         return code;
     if (ctl->json) {

@@ -155,10 +155,10 @@ class Keeper(unittest.TestCase):
             self.assertIn(said, done.stderr)
         fleet.restart("keeper")
         wait("it knows them after a restart", lambda: fleet.json("explain", "uno")["node"] == "n1")
-        fleet.apply("kind: node\nname: n1\n")
-        self.refused(fleet, "explain", "uno", said=["no such node"])
+        fleet.apply("kind: node\nname: n1\naliases: []\n")
+        self.refused(fleet, "explain", "uno", said=['no node "uno"'])
         fleet.apply("kind: node\nname: n1\naddress: 192.0.2.1\n")
-        fleet.apply("kind: node\nname: n1\n")
+        fleet.apply("kind: node\nname: n1\naddress: ''\n")
         self.assertEqual(fleet.node("n1")["address"], "n1")
 
     def test_audit_keep(self):

@@ -391,7 +391,7 @@ class Fleet(unittest.TestCase):
         return done
 
     def test_exposure_without_a_bridge(self):
-        told = json.loads(self.ctl("--json", "exposure", code=1).stderr.splitlines()[0])
+        told = json.loads(self.ctl("--json", "exposure", code=3).stderr.splitlines()[0])
         self.assertTrue("no bridge is connected" in told["error"] and "bridge.compute.url" in told["hint"], told)
 
     def test_shapes(self):
