@@ -11,6 +11,7 @@ import hashlib
 import json
 import os
 import pathlib
+import random
 import shutil
 import signal
 import socket
@@ -24,10 +25,24 @@ CTL = "/usr/lib/rabbitmq/bin/rabbitmqctl"
 USERS = {"spice": "sp@ce:pw+1", "nova": "nova"}  # the first has characters that a URL must escape
 
 
+reserved = []  # for the life of the process
+
+
 def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+    """A port of the loopback for a server that starts later: none the kernel gives to connections meanwhile, and none another test was given."""
+    low = int(pathlib.Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+    while True:
+        port = random.randrange(10240, low if low > 12000 else 65536)
+        mark = socket.socket(socket.AF_UNIX)
+        try:
+            mark.bind(f"\0spice-test-port-{port}")
+            with socket.socket() as s:
+                s.bind(("127.0.0.1", port))
+        except OSError:
+            mark.close()
+            continue
+        reserved.append(mark)
+        return port
 
 
 def with_parent():
