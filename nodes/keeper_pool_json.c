@@ -53,7 +53,7 @@ static enum sp_rc pool_checks(const json_t *list, const char *where, enum pool_r
 {
     size_t i;
     json_t *one;
-    if (list == NULL || json_is_null(list)) {
+    if (list == NULL) {
         return SP_OK;
     }
     if (!json_is_array(list)) {
@@ -78,7 +78,7 @@ static enum sp_rc pool_groups(const json_t *list, struct pool_policy *out, struc
 {
     size_t i;
     json_t *one;
-    if (list == NULL || json_is_null(list)) {
+    if (list == NULL) {
         return SP_OK;
     }
     if (!json_is_array(list)) {

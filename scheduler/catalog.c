@@ -135,6 +135,13 @@ enum sp_rc catalog_check_make(const struct catalog *c, const json_t *json, struc
     enum sp_rc rc = definition_json_check(json, &out->def, &out->json, err);
     if (rc != SP_OK)
         return rc;
+    if (definition_json_has_null(
+            json_object_get(out->json, "params"))) { /* a demand that somebody began to write; not asked of the store */
+        discard(out);
+        (void)sp_err_set(err, SP_E_INVALID, "params", "hold something that has no value");
+        sp_err_hint(err, "leave it out, or write one");
+        return SP_E_INVALID;
+    }
     const struct catalog_check *old = catalog_check_find(c, out->def.name);
     out->known = old != NULL;
     out->same = old != NULL && json_equal(old->json, out->json);

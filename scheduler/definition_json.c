@@ -48,6 +48,8 @@ static void keys_known(struct reader *r, const char *const *keys, size_t count)
         bool found = false;
         for (size_t i = 0; i < count; i++)
             found = found || strcmp(keys[i], key) == 0;
+        if (found && json_is_null(value)) /* and not as if it had not been said */
+            wrong(r, key, "has no value", "leave it out, or write one");
         if (found)
             continue;
         char hint[SP_ERR_HINT_BYTES];
@@ -61,7 +63,7 @@ static void keys_known(struct reader *r, const char *const *keys, size_t count)
 static void text_read(struct reader *r, const char *key, char *to, size_t size, const char *fallback)
 {
     const json_t *v = json_object_get(r->json, key);
-    if (v == NULL || json_is_null(v)) {
+    if (v == NULL) {
         (void)sp_str_copy(to, size, sp_str_of(fallback));
     } else if (!json_is_string(v)) {
         wrong(r, key, "is not a text", NULL);
@@ -86,7 +88,7 @@ static uint32_t number_read(struct reader *r, const char *key, uint32_t fallback
 {
     const json_t *v = json_object_get(r->json, key);
     char hint[SP_ERR_HINT_BYTES];
-    if (v == NULL || json_is_null(v))
+    if (v == NULL)
         return fallback;
     if (json_is_integer(v) && json_integer_value(v) >= (json_int_t)min && json_integer_value(v) <= (json_int_t)max)
         return (uint32_t)json_integer_value(v);
@@ -113,7 +115,7 @@ static uint32_t span_read(struct reader *r, const char *key, const char *fallbac
 static bool bool_read(struct reader *r, const char *key, bool fallback)
 {
     const json_t *v = json_object_get(r->json, key);
-    if (v == NULL || json_is_null(v))
+    if (v == NULL)
         return fallback;
     if (!json_is_boolean(v))
         wrong(r, key, "is neither true nor false", NULL);
@@ -144,7 +146,7 @@ static uint16_t category_read(struct reader *r)
 {
     const json_t *v = json_object_get(r->json, "category");
     uint16_t mask = 0;
-    if (v == NULL || json_is_null(v))
+    if (v == NULL)
         return 0;
     if (!json_is_array(v))
         return category_bit(r, v);
@@ -230,7 +232,7 @@ static uint8_t stage_read(struct reader *r)
 static json_t *params_read(struct reader *r)
 {
     json_t *v = json_object_get(r->json, "params");
-    if (v == NULL || json_is_null(v))
+    if (v == NULL)
         return json_object();
     if (!json_is_object(v)) {
         wrong(r, "params", "is not a map of parameters", NULL);
@@ -239,6 +241,23 @@ static json_t *params_read(struct reader *r)
     if (json_dumpb(v, NULL, 0, JSON_COMPACT | JSON_SORT_KEYS) > DEFINITION_JSON_PARAMS_MAX)
         wrong(r, "params", "are larger than 16 KiB", NULL);
     return json_incref(v);
+}
+
+bool definition_json_has_null(const json_t *json)
+{
+    size_t i;
+    const char *key;
+    json_t *one;
+    bool found = json_is_null(json);
+    json_array_foreach(json, i, one)
+    {
+        found = found || definition_json_has_null(one);
+    }
+    json_object_foreach((json_t *)(uintptr_t)json, key, one)
+    {
+        found = found || definition_json_has_null(one);
+    }
+    return found;
 }
 
 enum sp_rc definition_json_check(const json_t *json, struct check_def *def, json_t **full, struct sp_err *err)
@@ -288,7 +307,7 @@ static void windows_read(struct reader *r, struct profile_def *def, json_t *to)
 {
     json_t *v = json_object_get(r->json, "windows");
     json_t *list = json_is_string(v) ? json_pack("[O]", v) : json_is_array(v) ? json_incref(v) : json_array();
-    if (v != NULL && !json_is_null(v) && !json_is_string(v) && !json_is_array(v))
+    if (v != NULL && !json_is_string(v) && !json_is_array(v))
         wrong(r, "windows", "is not a list of texts", NULL);
     if (json_array_size(list) > CHECK_DEF_WINDOWS_MAX)
         wrong(r, "windows", "are more than 8", NULL);

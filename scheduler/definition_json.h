@@ -20,6 +20,8 @@
  * which reads back to the same. Borrows json. */
 SP_MUST_USE enum sp_rc definition_json_check(const json_t *json, struct check_def *def, json_t **full, struct sp_err *err);
 SP_MUST_USE enum sp_rc definition_json_profile(const json_t *json, struct profile_def *def, json_t **full, struct sp_err *err);
+/* True when something in it is null: a key without a value, which must not pass for one that was not given. Borrows. */
+bool definition_json_has_null(const json_t *json);
 /* Gives the list of names of a category mask. */
 json_t *definition_json_categories(uint16_t mask);
 

@@ -72,6 +72,50 @@ static enum sp_rc wrong(const struct bind *b, const struct sp_bind_key *k, const
     return sp_yaml_error(b->err, SP_E_INVALID, b->file, at, "%s: %s", k->name, why);
 }
 
+/* A key with nothing behind it. Taken for empty it would mean all nodes, or no demand, where somebody began to write one. */
+static bool has_no_value(const struct sp_yaml_node *node)
+{
+    static const char *const words[] = {"", "~", "null", "Null", "NULL"};
+    bool none = false;
+    for (size_t i = 0; i < SP_COUNT(words) && node->kind == SP_YAML_SCALAR && node->plain; i++) {
+        none = none || sp_str_is(node->text, words[i]);
+    }
+    return none;
+}
+
+/* `name` is the key, or that of the list. What is wrong is told at the key, for the value has no place. */
+static enum sp_rc no_value(const struct bind *b, const char *name, enum sp_bind_type type, const struct sp_yaml_node *node)
+{
+    static const char *const empty[] = {
+        [SP_BIND_TEXT] = "\"\" in quotes",
+        [SP_BIND_NAME] = "\"\" in quotes",
+        [SP_BIND_PATH] = "\"\" in quotes",
+        [SP_BIND_WORDS] = "[]",
+        [SP_BIND_TEXTS] = "[]",
+        [SP_BIND_LIST] = "[]",
+        [SP_BIND_LABELS] = "{}",
+        [SP_BIND_SELECTOR] = "\"\" in quotes",
+        [SP_BIND_ANY] = "\"\" in quotes, [] or {}",
+    };
+    const struct sp_yaml_node at = {.line = node->key.p != NULL ? node->key_line : node->line,
+                                    .column = node->key.p != NULL ? node->key_column : node->column};
+    (void)sp_yaml_error(b->err, SP_E_INVALID, b->file, &at, "%.64s: has no value", name);
+    const char *write = type < SP_COUNT(empty) ? empty[type] : NULL;
+    sp_err_hint(b->err, write != NULL ? "leave the line out, or write %s for an empty one" : "write one, or leave the line out",
+                write);
+    return SP_E_INVALID;
+}
+
+/* The same for everything below a tree that is taken as it is. */
+static enum sp_rc check_any(const struct bind *b, const char *name, const struct sp_yaml_node *node)
+{
+    enum sp_rc rc = has_no_value(node) ? no_value(b, name, SP_BIND_ANY, node) : SP_OK;
+    for (const struct sp_yaml_node *c = node->first; rc == SP_OK && c != NULL; c = c->next) {
+        rc = check_any(b, c->key.p != NULL ? c->key.p : name, c);
+    }
+    return rc;
+}
+
 static enum sp_rc bind_scalar(const struct bind *b, const struct sp_bind_key *k, const struct sp_yaml_node *node, void *to)
 {
     char why[SP_BIND_SCALAR_WHY_BYTES];
@@ -81,6 +125,9 @@ static enum sp_rc bind_scalar(const struct bind *b, const struct sp_bind_key *k,
         sp_err_hint(b->err, "%s",
                     k->type == SP_BIND_SELECTOR ? "one text of terms joined by commas, like role=compute,zone=a" : k->help);
         return SP_E_INVALID;
+    }
+    if (has_no_value(node)) {
+        return no_value(b, k->name, k->type, node);
     }
     return sp_bind_scalar_set(k, node->text, to, why) ? SP_OK : wrong(b, k, node, why);
 }
@@ -99,6 +146,9 @@ static enum sp_rc bind_words(const struct bind *b, const struct sp_bind_key *k, 
     for (const struct sp_yaml_node *c = node->first; c != NULL; c = c->next) {
         if (c->kind != SP_YAML_SCALAR || memchr(c->text.p, ',', c->text.n) != NULL || c->text.n == 0) {
             return wrong(b, k, c, "every element must be one word");
+        }
+        if (has_no_value(c)) {
+            return no_value(b, k->name, k->type, c);
         }
         if (n + c->text.n + 2 > sizeof joined) {
             return wrong(b, k, c, "list is too long");
@@ -136,6 +186,9 @@ static enum sp_rc bind_labels(const struct bind *b, const struct sp_bind_key *k,
     for (const struct sp_yaml_node *c = node->first; c != NULL; c = c->next) {
         if (c->kind != SP_YAML_SCALAR || c->text.n == 0 || c->text.n > SP_LABEL_BYTES_MAX || c->key.n > SP_LABEL_BYTES_MAX) {
             return wrong(b, k, c, "a label has one value, and at most 63 characters on each side");
+        }
+        if (has_no_value(c)) {
+            return no_value(b, c->key.p, SP_BIND_BOOL, c);
         }
         names[count++] = c->key.p;
     }
@@ -198,6 +251,9 @@ static enum sp_rc bind_list(const struct bind *b, const struct sp_bind_key *k, c
 
 static enum sp_rc bind_value(const struct bind *b, const struct sp_bind_key *k, const struct sp_yaml_node *node, char *out)
 {
+    if (k->type != SP_BIND_MAP && has_no_value(node)) { /* a section with nothing in it is all its defaults, as without it */
+        return no_value(b, k->name, k->type, node);
+    }
     switch (k->type) {
     case SP_BIND_MAP:
         return bind_map(b, k->sub, node, out + k->offset);
@@ -211,7 +267,7 @@ static enum sp_rc bind_value(const struct bind *b, const struct sp_bind_key *k, 
         return bind_labels(b, k, node, out + k->offset);
     case SP_BIND_ANY:
         memcpy(out + k->offset, &node, sizeof node);
-        return SP_OK;
+        return check_any(b, k->name, node);
     default:
         return bind_scalar(b, k, node, out + k->offset);
     }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A table of keys binds a YAML map to a struct: one row per key with type, limits, default and help. Binding refuses unknown keys with
- * the nearest right word, missing required ones, and values out of range, each with file and line. The same table prints the struct
+ * the nearest right word, missing required ones, keys with no value (nothing, ~ or null, not in quotes), and values out of range, each with
+ * file and line. The same table prints the struct
  * back as YAML that binds identically, and describes the keys for the manual.
  */
 #ifndef SP_BIND_H

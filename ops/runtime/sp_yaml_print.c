@@ -115,7 +115,8 @@ static bool is_safe(char c)
 
 void sp_yaml_scalar(struct sp_str text, struct sp_buf *b)
 {
-    bool plain = text.n > 0 && text.p[0] != '-' && !is_json_word(text) && !is_json_number(text);
+    bool plain = text.n > 0 && text.p[0] != '-' && !is_json_word(text) && !is_json_number(text) && !sp_str_is(text, "Null") &&
+                 !sp_str_is(text, "NULL"); /* which sp_bind takes for nothing */
     for (uint32_t i = 0; i < text.n && plain; i++) {
         plain = is_safe(text.p[i]) || (text.p[i] == ':' && i + 1 < text.n && text.p[i + 1] == '/');
     }

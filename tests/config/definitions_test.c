@@ -16,17 +16,34 @@
 #include <stdio.h>
 #include <string.h>
 
-#define CHECK "kind: check\nname: c\nadapter: noop\n"
-#define HTTP  "kind: check\nname: c\nadapter: http\nparams:\n"
+#define DIGEST "0000000000000000000000000000000000000000000000000000000000000000"
+#define CHECK  "kind: check\nname: c\nadapter: noop\n"
+#define HTTP   "kind: check\nname: c\nadapter: http\nparams:\n"
+
+struct refused {
+    const char *text;
+    const char *where;
+    const char *what;
+    const char *hint;
+};
+
+static void are_refused(const struct refused *rows, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        struct ctl_defs defs = {0};
+        struct sp_err err = {0};
+        assert_int_not_equal(ctl_def_parse("f.yaml", sp_str_of(rows[i].text), &defs, &err), SP_OK);
+        if (strstr(err.where, rows[i].where) == NULL || strstr(err.text, rows[i].what) == NULL ||
+            (strstr(err.hint, rows[i].hint) == NULL && strstr(err.text, rows[i].hint) == NULL))
+            fail_msg("row %zu: where \"%s\" text \"%s\" hint \"%s\"", i, err.where, err.text, err.hint);
+        assert_int_equal(defs.count, 0); /* nothing of a file with a mistake */
+        ctl_def_clear(&defs);
+    }
+}
 
 static void test_refused(void **state)
 {
-    static const struct {
-        const char *text;
-        const char *where;
-        const char *what;
-        const char *hint;
-    } rows[] = {
+    static const struct refused rows[] = {
         {"name: c\n", "f.yaml:1", "no kind", "kind:"},
         {"kind: chek\nname: c\n", "f.yaml:1", "no kind \"chek\"", "check"},
         {"- a\n", "f.yaml:1", "map", ""},
@@ -67,16 +84,41 @@ static void test_refused(void **state)
         {CHECK "params: &x {outcome: pass}\n", "f.yaml:4", "anchor", ""},
     };
     (void)state;
-    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-        struct ctl_defs defs = {0};
-        struct sp_err err = {0};
-        assert_int_not_equal(ctl_def_parse("f.yaml", sp_str_of(rows[i].text), &defs, &err), SP_OK);
-        if (strstr(err.where, rows[i].where) == NULL || strstr(err.text, rows[i].what) == NULL ||
-            (strstr(err.hint, rows[i].hint) == NULL && strstr(err.text, rows[i].hint) == NULL))
-            fail_msg("row %zu: where \"%s\" text \"%s\" hint \"%s\"", i, err.where, err.text, err.hint);
-        assert_int_equal(defs.count, 0); /* nothing of a file with a mistake */
-        ctl_def_clear(&defs);
-    }
+    are_refused(rows, sizeof rows / sizeof rows[0]);
+}
+
+/* A key with nothing behind it is not one that was left out. */
+static void test_no_value(void **state)
+{
+    static const struct refused rows[] = {
+        {CHECK "selector:\nmax_age: 5m\n", "f.yaml:4:1", "selector: has no value", "leave the line out, or write \"\" in quotes"},
+        {CHECK "stage: ~\n", "f.yaml:4:1", "stage: has no value", "leave the line out"},
+        {CHECK "labels:\n", "f.yaml:4:1", "labels: has no value", "{}"},
+        {CHECK "labels: {gpu: null}\n", "f.yaml:4:10", "gpu: has no value", ""},
+        {CHECK "params:\n", "f.yaml:4:1", "params: has no value", "{}"},
+        {CHECK "params: {detail: }\n", "f.yaml:4:10", "detail: has no value", "leave the line out"},
+        {"kind: check\nname: c\nadapter: http\nparams:\n  url: 'https://{node}/'\n  match:\n", "f.yaml:6:3", "match: has no value",
+         ""},
+        {"kind: check\nname: c\nadapter: http\nparams: {url: 'https://{node}/', absent: ~}\n", "f.yaml:4", "absent: has no value",
+         ""},
+        {"kind: check\nname: c\nadapter: http\nparams: {url: 'https://{node}/', json: null}\n", "f.yaml:4", "json: has no value",
+         ""},
+        {"kind: check\nname: c\nadapter: foreign\nparams: {a: [{b: [~]}]}\n", "f.yaml:4", "b: has no value", ""},
+        {"kind: pool\nname: p\nselector:\n", "f.yaml:3:1", "selector: has no value", "\"\""},
+        {"kind: pool\nname: p\nselector: NULL\n", "f.yaml:3:1", "selector: has no value", "\"\""},
+        {"kind: pool\nname: p\nmandatory:\n", "f.yaml:3:1", "mandatory: has no value", "[]"},
+        {"kind: pool\nname: p\nmandatory: [a, null]\n", "f.yaml:3", "mandatory: has no value", ""},
+        {"kind: pool\nname: p\ngroups:\n", "f.yaml:3:1", "groups: has no value", "[]"},
+        {"kind: pool\nname: p\nhold_down:\n", "f.yaml:3:1", "hold_down: has no value", "leave the line out"},
+        {"kind: profile\nname: p\nwindows:\n", "f.yaml:3:1", "windows: has no value", "[]"},
+        {"kind: profile\nname: p\nwindows: [~]\n", "f.yaml:3", "windows: has no value", ""},
+        {"kind: node\nname:\n", "f.yaml:2:1", "name: has no value", ""},
+        {"kind: node\nname: n\nstate:\n", "f.yaml:3:1", "state: has no value", ""},
+        {"kind: label\nnode: n\nlabels:\n", "f.yaml:3:1", "labels: has no value", ""},
+        {"kind: manifest\nname: m\nplugin: /x\nsha256: " DIGEST "\narguments:\n", "f.yaml:5:1", "arguments: has no value", "[]"},
+    };
+    (void)state;
+    are_refused(rows, sizeof rows / sizeof rows[0]);
 }
 
 static struct ctl_defs good(const char *text)
@@ -198,7 +240,7 @@ static void test_odd_texts_read_back(void **state)
     (void)state;
     struct ctl_defs defs = good(
         "kind: check\nname: c\nadapter: foreign\nrunbook: 'a: b #c'\nparams:\n  a: '10'\n  b: 10\n  c: [x, 'y, z', '[']\n"
-        "  d: {e: ''}\n  'f: g': 'yes'\n  h: \"line\\nbreak\"\n  i: null\n  j: 1.5\n  k: 'null'\n  l: 0e300\n  m: \"x\\Ny\\Lz\"\n");
+        "  d: {e: ''}\n  'f: g': 'yes'\n  h: \"line\\nbreak\"\n  i: 'Null'\n  j: 1.5\n  k: 'null'\n  l: 0e300\n  m: \"x\\Ny\\Lz\"\n");
     test_print_reads_back(&defs);
     ctl_def_clear(&defs);
 }
@@ -333,6 +375,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_no_value),
         cmocka_unit_test(test_defaults),
         cmocka_unit_test(test_canonical),
         cmocka_unit_test(test_rows_of_the_fleet),

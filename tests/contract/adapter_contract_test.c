@@ -295,12 +295,18 @@ static void bad_parameters_refused(const struct sp_adapter *a, const struct cont
 {
     static const char *const bad[] = {
         "[]", "{", "{}x", "{\"no_such_parameter\":1}", "{\"a\":\"\\u0000\"}", "\"x\"", "{\"a\":1,\"a\":2}"};
-    (void)a;
     (void)c;
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
         const char *why = NULL;
         assert_null(rig_compile(rig, bad[i], &why));
         assert_true(strlen(why) > 0);
+    }
+    for (size_t i = 0; i < a->params_count; i++) { /* a demand without a value is not none */
+        char json[128];
+        const char *why = NULL;
+        (void)snprintf(json, sizeof json, "{\"%s\":null}", a->params[i].name);
+        assert_null(rig_compile(rig, json, &why));
+        assert_non_null(strstr(why, "has no value"));
     }
 }
 

@@ -49,7 +49,8 @@ class Arguments(unittest.TestCase):
         pool = {"name": "p", "mandatory": ["c1"]}
         invitation = {"name": "w9", "adapters": "noop"}
         wrong = [("pool.put", {**pool, "selector": ["zone=a"]}), ("pool.put", {**pool, "selector": {"zone": "a"}}),
-                 ("pool.put", {**pool, "selector": None}), ("pool.put", {**pool, "accept_warn": "false"}),
+                 ("pool.put", {**pool, "selector": None}), ("pool.put", {"name": "p", "mandatory": None}), ("pool.put", {**pool, "groups": None}),
+                 ("pool.put", {**pool, "accept_warn": "false"}),
                  ("worker.invite", {**invitation, "nodes": ["zone=a"]}), ("worker.invite", {**invitation, "nodes": None}),
                  ("worker.invite", {**invitation, "node": "zone=a"}), ("worker.invite", {**invitation, "ttl_ms": "1"}),
                  ("node.put", {"name": "n9", "dry_run": "true"}), ("node.put", {"name": "n9", "dry_run": 1})]

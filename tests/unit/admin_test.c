@@ -222,6 +222,7 @@ static void wrong_requests_say_why(void **state)
     ask("check.enable", "{\"name\":\"c1\",\"enabled\":\"no\"}", SP_REFUSAL_BAD_REQUEST);
     ask("check.run", "{\"check\":\"c1\",\"nodes\":[\"nope\"]}", SP_REFUSAL_NOT_FOUND);
     ask("check.run", "{\"check\":\"c1\",\"nodes\":[7]}", SP_REFUSAL_NOT_FOUND);
+    ask("check.put", "{\"name\":\"c1\",\"adapter\":\"noop\",\"params\":{\"a\":{\"b\":[null]}}}", SP_REFUSAL_BAD_REQUEST);
     ask("profile.delete", "{\"name\":\"default\"}", SP_REFUSAL_CONFLICT);
     ask("profile.select", "{\"profile\":\"p\"}", SP_REFUSAL_BAD_REQUEST);
     ask("profile.select", "{\"all\":true,\"profile\":\"q\"}", SP_REFUSAL_NOT_FOUND);

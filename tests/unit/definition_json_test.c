@@ -105,6 +105,9 @@ static void wrong_ones_are_refused_with_the_place(void **state)
         {"{\"name\":\"c\",\"adapter\":\"exec\",\"params\":[]}", "params", NULL},
         {"{\"name\":\"c\",\"adapter\":\"exec\",\"labels\":\"b=1,a=2\"}", "labels", NULL},
         {"{\"name\":\"c\",\"adapter\":\"exec\",\"enabled\":1}", "enabled", NULL},
+        {"{\"name\":\"c\",\"adapter\":\"exec\",\"selector\":null}", "selector", "leave it out"},
+        {"{\"name\":\"c\",\"adapter\":\"exec\",\"stage\":null}", "stage", "leave it out"},
+        {"{\"name\":\"c\",\"adapter\":\"exec\",\"params\":null}", "params", "leave it out"},
         {"[]", "check", NULL},
     };
     for (unsigned i = 0; i < sizeof rows / sizeof rows[0]; i++) {

@@ -67,6 +67,9 @@ static void refusals(void **state)
         {"{\"s\":\"a\",\"s\":\"b\"}", "parameter s: given twice"},
         {"{\"m\":{\"k\":1,\"k\":2}}", "parameter m: the same name twice"},
         {"{\"l\":[1,2,3,4,5]}", "parameter l: must be 0 to 4 items"},
+        {"{\"s\":null}", "parameter s: has no value; leave it out, or write one"},
+        {"{\"l\":[null]}", "parameter l: a text, number or boolean is wanted"},
+        {"{\"m\":{\"k\":null}}", "parameter m: an object of texts is wanted"},
         {"{} x", "parameters: something follows the object"},
         {"[1]", "parameters: a JSON object is wanted"},
     };

@@ -122,6 +122,8 @@ static void scalars_read_back(void **state)
                            "- a",
                            "true",
                            "null",
+                           "Null",
+                           "NULL",
                            "~",
                            "a: b",
                            "a:b",

@@ -411,9 +411,8 @@ static bool read_member(struct reader *r, const struct sp_param *table, size_t c
         return refuse(r, ": is missing");
     }
     skip_space(r);
-    if (r->end - r->p >= 4 && memcmp(r->p, "null", 4) == 0) {
-        r->p += 4;
-        return true;
+    if (r->end - r->p >= 4 && memcmp(r->p, "null", 4) == 0) { /* and not as if it were not there: less would be asked */
+        return refuse(r, "has no value; leave it out, or write one");
     }
     out->row[i].given = true;
     return read_value(r, &table[i], &out->row[i]);
