@@ -6,7 +6,6 @@
 
 #include "sp_time.h"
 
-#define DRAIN_MS 60000u /* unless the request says otherwise */
 #define ROWS_MAX 4096u
 
 bool broker_admin_init(struct broker_admin *a, struct broker_core *core, uint64_t now_us)
@@ -189,35 +188,8 @@ static json_t *trouble(const char *error, const char *where, const char *hint)
     return json_pack("{s:s, s:s, s:s}", "error", error, "where", where, "hint", hint);
 }
 
-/* The only verb here that changes something: its id must be above the last one of that operator. */
-static enum sp_refusal drain(struct broker_admin *a, const json_t *args, const struct msg_admin_request *r, uint32_t operator_index,
-                             json_t **answer, struct broker_effects *fx)
-{
-    struct principal *who = &a->core->who.rows[operator_index];
-    const char *name = json_string_value(json_object_get(args, "name"));
-    json_int_t ms = json_integer_value(json_object_get(args, "deadline_ms"));
-    enum sp_refusal code;
-
-    if (name == NULL) {
-        *answer = trouble("which worker?", "args.name", "give the name of a connected worker; spicectl worker list has them");
-        return SP_REFUSAL_BAD_REQUEST;
-    }
-    if (r->id <= who->admin_id) {
-        *answer = trouble("request was seen before", "id", "send it again as a new request");
-        return SP_REFUSAL_REPLAY;
-    }
-    code = broker_core_drain(a->core, sp_str_of(name), ms > 0 && ms <= UINT32_MAX ? (uint32_t)ms : DRAIN_MS, fx);
-    if (code == SP_REFUSAL_NONE) {
-        who->admin_id = r->id;
-        *answer = json_pack("{s:s, s:b}", "name", name, "draining", 1);
-    } else {
-        *answer = trouble("no such worker is connected to this broker", name, "see spicectl worker list");
-    }
-    return code;
-}
-
-enum sp_refusal broker_admin_answer(struct broker_admin *a, const struct msg_admin_request *request, uint32_t operator_index,
-                                    uint64_t now_us, uint64_t wall_ms, struct sp_buf *out, struct broker_effects *fx)
+enum sp_refusal broker_admin_answer(struct broker_admin *a, const struct msg_admin_request *request, uint64_t now_us,
+                                    uint64_t wall_ms, struct sp_buf *out)
 {
     json_error_t error;
     json_t *args =
@@ -226,7 +198,6 @@ enum sp_refusal broker_admin_answer(struct broker_admin *a, const struct msg_adm
     enum sp_refusal code = SP_REFUSAL_NONE;
     char *printed;
 
-    fx->count = 0;
     if (!json_is_object(args)) {
         answer = trouble("arguments are not a JSON object", "args", "");
         code = SP_REFUSAL_BAD_REQUEST;
@@ -240,8 +211,6 @@ enum sp_refusal broker_admin_answer(struct broker_admin *a, const struct msg_adm
         json_int_t wanted = json_integer_value(json_object_get(args, "trace"));
 
         answer = trace_get(a->core, wanted > 0 ? (uint64_t)wanted : 0, now_us, wall_ms);
-    } else if (sp_str_is(request->verb, "worker.drain")) {
-        code = drain(a, args, request, operator_index, &answer, fx);
     } else {
         answer = trouble("the broker has no such verb", "verb", "ping, peers.list, stats.get, trace.get, worker.drain");
         code = SP_REFUSAL_BAD_REQUEST;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What the broker answers to an operator: ping, peers.list, stats.get, trace.get, worker.drain (README.md has the JSON). It reads
- * the core and keeps the latest Stats of every process; it changes nothing but by broker_core_drain. */
+/* What the broker shows an operator: ping, peers.list, stats.get, trace.get (README.md has the JSON). It reads the core, keeps the latest
+ * Stats of every process, and changes nothing; what changes something is in broker_acts.h. */
 #ifndef BROKER_ADMIN_H
 #define BROKER_ADMIN_H
 
@@ -28,8 +28,8 @@ bool broker_admin_init(struct broker_admin *a, struct broker_core *core, uint64_
 void broker_admin_fini(struct broker_admin *a);
 /* Effect: keeps the body as the latest Stats of this principal. */
 void broker_admin_keep(struct broker_admin *a, uint32_t principal, struct sp_str body, uint64_t now_us);
-/* Effect: appends the JSON answer; returns the code of the reply. fx: effects to be performed as well (count may be 0). */
-enum sp_refusal broker_admin_answer(struct broker_admin *a, const struct msg_admin_request *request, uint32_t operator_index,
-                                    uint64_t now_us, uint64_t wall_ms, struct sp_buf *out, struct broker_effects *fx);
+/* Effect: appends the JSON answer; returns the code of the reply. */
+enum sp_refusal broker_admin_answer(struct broker_admin *a, const struct msg_admin_request *request, uint64_t now_us,
+                                    uint64_t wall_ms, struct sp_buf *out);
 
 #endif

@@ -146,12 +146,15 @@ static void on_admin(struct broker_shell *s, const struct broker_effect *f)
 
     if (msg_admin_request_decode((const uint8_t *)f->envelope.body.p, f->envelope.body.n, &request) != SP_OK)
         return;
+    if (broker_acts_is(request.verb)) {
+        broker_acts_begin(s, f, &request);
+        return;
+    }
     if (sp_str_is(request.verb, "stats.get"))
         broker_time_tell_stats(s);
     sp_buf_init(&out, ADMIN_BYTES_MAX);
     reply.id = request.id;
-    reply.code = (uint16_t)broker_admin_answer(&s->admin, &request, f->principal, now->mono.us, now->wall.ms, &out, &s->admin_fx);
-    perform(s, NULL, &s->admin_fx);
+    reply.code = (uint16_t)broker_admin_answer(&s->admin, &request, now->mono.us, now->wall.ms, &out);
     for (size_t at = 0; !reply.last; at += REPLY_PART_BYTES, reply.part++) {
         size_t n = out.n - at < REPLY_PART_BYTES ? out.n - at : REPLY_PART_BYTES;
         struct sp_packer w;
@@ -237,6 +240,9 @@ static void perform_one(struct broker_shell *s, const struct broker_event *cause
     case BROKER_FX_ADMIN:
         on_admin(s, f);
         break;
+    case BROKER_FX_ACT_STORED:
+        broker_acts_on_stored(s, f->body);
+        break;
     case BROKER_FX_PRINCIPALS:
         on_principals(s, f);
         break;
@@ -264,6 +270,11 @@ static void perform(struct broker_shell *s, const struct broker_event *cause, co
         SP_IMPLIES(f.kind == BROKER_FX_PROBE, i + 1 == count);
         perform_one(s, cause, &f);
     }
+}
+
+void broker_shell_perform(struct broker_shell *s, const struct broker_effects *fx)
+{
+    perform(s, NULL, fx);
 }
 
 /* ---- receiving ---- */

@@ -6,6 +6,7 @@
 
 #include <zmq.h>
 
+#include "broker_acts.h"
 #include "broker_admin.h"
 #include "broker_probe.h"
 #include "broker_shell.h"
@@ -36,6 +37,7 @@ struct broker_shell {
     struct broker_zap *zap;
     struct broker_store store;
     struct broker_admin admin;
+    struct broker_acts acts;
     struct broker_probe probe;
     struct sp_notify notify;
     struct sp_crypto_signer *signer;
@@ -62,6 +64,8 @@ struct broker_shell {
 struct broker_event broker_shell_event(const struct broker_shell *s, enum broker_event_kind kind);
 /* Effect: a step of the core and everything that follows from it. */
 void broker_shell_step(struct broker_shell *s, const struct broker_event *ev);
+/* Effect: what broker_core_drain asks for. */
+void broker_shell_perform(struct broker_shell *s, const struct broker_effects *fx);
 /* SP_OK, SP_E_AGAIN: the peer is full, SP_E_CLOSED: it is gone, SP_E_LIMIT: it cannot be encoded. */
 enum sp_rc broker_shell_send(struct broker_shell *s, uint32_t conn, uint16_t type, struct sp_str dest, struct sp_str body);
 /* Effect: admission learns of the principals as they are now. */

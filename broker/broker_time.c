@@ -164,6 +164,7 @@ struct sp_mono broker_time_deadline(void *ctx)
                       broker_probe_deadline(&s->probe),
                       s->probe.zmq == NULL ? s->probe_us : SP_NEVER,
                       s->look_us,
+                      broker_acts_deadline(s),
                       activity(s) != s->told ? s->stats_us : SP_NEVER,
                       sp_notify_deadline(&s->notify).us};
     uint64_t first = SP_NEVER;
@@ -179,6 +180,7 @@ void broker_time_tick(void *ctx, const struct sp_now *now)
     uint64_t now_us = now->mono.us;
 
     broker_probe_tick(&s->probe, now_us);
+    broker_acts_tick(s);
     if (s->probe.zmq == NULL && now_us >= s->probe_us && s->exit_code == 0 && !probe(s, now_us))
         broker_time_on_probe(s, BROKER_PROBE_NOTHING);
     if (now_us >= s->stats_us && activity(s) != s->told) {

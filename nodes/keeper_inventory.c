@@ -230,6 +230,7 @@ void keeper_inventory_stats(struct nodes_shell *s)
         {"keeper.nodes_file_bad", s->nodes_file_bad},
         {"keeper.refused.nodes_max", s->nodes_refused},
         {"keeper.reports_refused", s->reports_refused},
+        {"keeper.acts_refused", s->acts_refused},
     };
     for (size_t i = 0; i < SP_COUNT(rows); i++) {
         sp_stats_set(s->stats, sp_stats_gauge(s->stats, rows[i].name), rows[i].value);

@@ -10,6 +10,9 @@
 
 #define STORE_APPLICATION 0x53504b31u /* "SPK1" */
 #define STORE_CHECK_BYTES 4096u
+/* Reported acts that are in the audit: what comes again is known (keeper_acts.c). */
+#define STORE_ACT_TABLE                                                                                                            \
+    "CREATE TABLE act(origin TEXT NOT NULL, number INTEGER NOT NULL, PRIMARY KEY(origin, number)) WITHOUT ROWID;"
 static const char store_schema[] =
     "CREATE TABLE meta(key TEXT PRIMARY KEY, value INTEGER NOT NULL, mac BLOB NOT NULL) WITHOUT ROWID;"
     "CREATE TABLE journal(seq INTEGER PRIMARY KEY, worker INTEGER NOT NULL, now_ms INTEGER NOT NULL, wall_ms INTEGER NOT NULL,"
@@ -31,11 +34,12 @@ static const char store_schema[] =
     "CREATE TABLE invitation(hash BLOB PRIMARY KEY, enrol TEXT NOT NULL, curve BLOB NOT NULL, name TEXT NOT NULL, adapters TEXT NOT NULL,"
     " nodes TEXT NOT NULL, labels TEXT NOT NULL, expires_s INTEGER NOT NULL, mac BLOB NOT NULL) WITHOUT ROWID;"
     "CREATE TABLE request(name TEXT PRIMARY KEY, last INTEGER NOT NULL) WITHOUT ROWID;"
-    "CREATE TABLE audit_cut(id INTEGER PRIMARY KEY, seq INTEGER NOT NULL, hash BLOB NOT NULL, mac BLOB NOT NULL);" KEEPER_IDENTITY_TABLES;
+    "CREATE TABLE audit_cut(id INTEGER PRIMARY KEY, seq INTEGER NOT NULL, hash BLOB NOT NULL, mac BLOB NOT NULL);" KEEPER_IDENTITY_TABLES
+        STORE_ACT_TABLE;
 
 static const char *store_migrate(uint32_t from)
 {
-    return from == 3 ? KEEPER_IDENTITY_TABLES : NULL;
+    return from == 3 ? KEEPER_IDENTITY_TABLES : from == 4 ? STORE_ACT_TABLE : NULL;
 }
 
 static enum sp_rc store_prepare(struct keeper_store *s)

@@ -12,12 +12,12 @@
 #include "sp_crypto.h"
 #include "sp_db.h"
 
-/* 4: with identities and instances, of which 3 has none. 3: journal and records in their short form. 2, which has the long one, and 1, whose
+/* 5: with the numbers of reported acts. 4: with identities and instances, of which 3 has none. 3: journal and records in their short form. 2, which has the long one, and 1, whose
  * rows have no MAC, are refused. */
-#define KEEPER_STORE_VERSION        4u
+#define KEEPER_STORE_VERSION        5u
 #define KEEPER_STORE_PRINCIPALS_MAX 4096u
 
-#define KEEPER_STORE_QUERIES_MAX        56u
+#define KEEPER_STORE_QUERIES_MAX        60u
 #define KEEPER_STORE_IDENTITIES         "identities" /* meta: number of the latest change of an identity */
 #define KEEPER_STORE_IDENTITIES_DOUBTED "identities_doubted"
 

@@ -42,6 +42,13 @@ struct nodes_reports {
     uint64_t room_ms;
 };
 
+/* How many acts one broker may still report. */
+struct nodes_acts {
+    char broker[SP_BUS_NAME_BYTES];
+    uint32_t room;
+    uint64_t room_ms;
+};
+
 struct nodes_shell {
     const struct sp_conf *conf;
     const struct sp_keys *keys;
@@ -69,10 +76,12 @@ struct nodes_shell {
     uint64_t nodes_file_bad; /* files of nodes that were not applied */
     struct nodes_reports reports[8];
     uint64_t reports_refused; /* of actions of bridges */
-    uint64_t audit_cut;       /* rows removed by keeper.audit_keep */
-    uint64_t audit_bad;       /* cuts that were not made because the chain does not fit */
-    uint64_t pairs_refused;   /* as last said in the log */
-    uint64_t store_rolled;    /* the store was not the one that was left */
+    struct nodes_acts acts[16];
+    uint64_t acts_refused;  /* of operators, reported by scheduler and brokers */
+    uint64_t audit_cut;     /* rows removed by keeper.audit_keep */
+    uint64_t audit_bad;     /* cuts that were not made because the chain does not fit */
+    uint64_t pairs_refused; /* as last said in the log */
+    uint64_t store_rolled;  /* the store was not the one that was left */
     uint64_t anchor_ms;
     uint64_t start_ms;                  /* keeper clock */
     uint64_t heard_ms[NODES_SLOTS_MAX]; /* keeper clock of the last message, by slot of the bus; 0: none since the start */

@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "admin_act.h"
 #include "admin_list.h"
 #include "life_rule.h"
 #include "sp_log.h"
@@ -14,9 +15,12 @@ struct call {
     const char *who;
     uint64_t id;
     struct sp_now now;
+    struct sp_str verb;
     bool dry_run;
     struct life_with with; /* of a dry run */
     json_t *warnings;
+    bool noted; /* the act is in the store */
+    struct admin_act act;
     json_t *answer;
     struct sp_err err;
 };
@@ -36,6 +40,8 @@ static enum sp_refusal refusal_of(enum sp_rc rc)
     case SP_E_USAGE:
     case SP_E_LIMIT:
         return SP_REFUSAL_BAD_REQUEST;
+    case SP_E_AGAIN:
+        return SP_REFUSAL_OVERLOAD;
     default:
         return SP_REFUSAL_STORE;
     }
@@ -67,7 +73,18 @@ static enum sp_rc apply(struct call *c, struct scheduler_core_event *e)
 
 static enum sp_rc commit(struct call *c, enum sp_rc rc)
 {
-    rc = rc == SP_OK ? store_commit(c->a->store, c->who, c->id) : rc;
+    struct store_act act = admin_act_row(&c->act, c->verb, c->who, c->now.wall);
+    rc = rc == SP_OK ? store_commit(c->a->store, c->id, &act) : rc;
+    c->noted = rc == SP_OK;
+    return rc == SP_OK ? SP_OK : store_failed(c, rc);
+}
+
+/* The same for an act that changes nothing stored. */
+static enum sp_rc note(struct call *c)
+{
+    struct store_act act = admin_act_row(&c->act, c->verb, c->who, c->now.wall);
+    enum sp_rc rc = store_note(c->a->store, c->id, &act);
+    c->noted = rc == SP_OK;
     return rc == SP_OK ? SP_OK : store_failed(c, rc);
 }
 
@@ -87,6 +104,7 @@ static enum sp_rc judge_life(struct call *c, struct life_act *act)
 static enum sp_rc check_change(struct call *c)
 {
     struct catalog_change *change = &c->a->change;
+    admin_act_check(&c->act, catalog_check_find(c->a->catalog, change->def.name), change);
     char *text = json_dumps(change->json, JSON_COMPACT | JSON_SORT_KEYS);
     struct store_check row = {
         .name = sp_str_of(change->def.name), .id = change->def.id, .revision = change->def.revision, .definition = sp_str_of(text)};
@@ -187,6 +205,7 @@ static enum sp_rc check_delete(struct call *c)
     c->answer = json_pack("{s:s, s:s, s:b}", "name", name, "change", "deleted", "dry_run", c->dry_run);
     if (c->dry_run)
         return SP_OK;
+    admin_act_check(&c->act, old, NULL);
     enum sp_rc rc = store_begin(c->a->store);
     rc = commit(c, rc == SP_OK ? store_check_delete(c->a->store, name) : rc);
     if (rc != SP_OK)
@@ -233,6 +252,16 @@ static enum sp_rc named_nodes(struct call *c, const json_t *list, struct sp_str 
     return SP_OK;
 }
 
+static void run_act(struct call *c, const struct sp_str *nodes, uint32_t count, bool test)
+{
+    size_t n = 0;
+    char names[sizeof c->act.why * 2] = "";
+    (void)snprintf(c->act.after, sizeof c->act.after, "%s on %u node%s", test ? "test" : "run", count, count == 1 ? "" : "s");
+    for (uint32_t i = 0; i < count && n < sizeof c->act.why; i++)
+        n += (size_t)snprintf(names + n, sizeof names - n, "%s%.*s", i > 0 ? ", " : "", (int)nodes[i].n, nodes[i].p);
+    admin_act_text(c->act.why, sizeof c->act.why, names);
+}
+
 static enum sp_rc check_run_on(struct call *c, const char *check, const struct sp_str *nodes, uint32_t count)
 {
     uint32_t started = count, index = checks_find(&c->a->core->checks, check);
@@ -240,9 +269,10 @@ static enum sp_rc check_run_on(struct call *c, const char *check, const struct s
     if (c->a->core->checks.list[index]->def.stage == SP_STAGE_RETIRED)
         return sp_err_set(&c->err, SP_E_INVALID, check, "the check is retired; it never runs");
     if (!c->dry_run) {
-        enum sp_rc rc = store_note(c->a->store, c->who, c->id);
+        run_act(c, nodes, count, test);
+        enum sp_rc rc = note(c);
         if (rc != SP_OK)
-            return store_failed(c, rc);
+            return rc;
         struct scheduler_core_event e = {.kind = SCHEDULER_EV_RUN};
         e.u.run.check = check;
         e.u.run.nodes = nodes;
@@ -305,6 +335,7 @@ static enum sp_rc profile_put(struct call *c)
         json_decref(change->json);
         return rc;
     }
+    admin_act_profile(&c->act, catalog_profile_find(c->a->catalog, change->profile.name), change);
     char *text = json_dumps(change->json, JSON_COMPACT | JSON_SORT_KEYS);
     rc = text == NULL ? SP_E_NOMEM : store_begin(c->a->store);
     rc = commit(c, rc == SP_OK ? store_profile_put(c->a->store, change->profile.name, sp_str_of(text)) : rc);
@@ -341,6 +372,7 @@ static enum sp_rc profile_delete(struct call *c)
         c->answer = json_pack("{s:s, s:s, s:b}", "name", name, "change", "deleted", "dry_run", c->dry_run);
     if (rc != SP_OK || c->dry_run)
         return rc;
+    admin_act_profile(&c->act, catalog_profile_find(c->a->catalog, name), NULL);
     rc = store_begin(c->a->store);
     rc = commit(c, rc == SP_OK ? store_profile_delete(c->a->store, name) : rc);
     if (rc != SP_OK)
@@ -349,6 +381,15 @@ static enum sp_rc profile_delete(struct call *c)
     e.u.name = name;
     catalog_profile_drop(c->a->catalog, name);
     return apply(c, &e);
+}
+
+/* The name of the profile that was chosen; "" when none was. */
+static const char *selected_name(const struct checks *checks, const char *check)
+{
+    uint32_t at = check != NULL ? checks_find(checks, check) : CHECKS_NONE, profile = checks->selected;
+    if (check != NULL)
+        profile = at != CHECKS_NONE ? checks->list[at]->selected : CHECKS_NONE;
+    return profile != CHECKS_NONE ? checks->profiles[profile].def.name : "";
 }
 
 static enum sp_rc profile_select(struct call *c)
@@ -368,6 +409,8 @@ static enum sp_rc profile_select(struct call *c)
                               "dry_run", c->dry_run);
     if (rc != SP_OK || c->dry_run)
         return rc;
+    admin_act_text(c->act.before, sizeof c->act.before, selected_name(&c->a->core->checks, check));
+    admin_act_text(c->act.after, sizeof c->act.after, profile);
     rc = store_begin(c->a->store);
     rc = commit(c, rc == SP_OK ? store_select(c->a->store, check, profile) : rc);
     if (rc != SP_OK)
@@ -447,31 +490,87 @@ static enum sp_rc no_verb(struct call *c, struct sp_str verb)
     return SP_E_USAGE;
 }
 
-static enum sp_rc run_verb(struct call *c, struct sp_str verb)
+/* What the request is about, as far as it says so. */
+static const char *object_of(const struct call *c)
 {
-    const struct verb *v = NULL;
-    for (size_t i = 0; i < SP_COUNT(verbs) && v == NULL; i++)
-        v = sp_str_is(verb, verbs[i].name) ? &verbs[i] : NULL;
-    if (v == NULL)
-        return no_verb(c, verb);
-    if (!json_is_object(c->args))
-        return sp_err_set(&c->err, SP_E_INVALID, "args", "are not a JSON object");
-    c->dry_run = json_is_true(json_object_get(c->args, "dry_run"));
-    if (v->writes && !c->dry_run && c->id <= store_request_id(c->a->store, c->who)) {
+    const char *name = text_arg(c, "name");
+    if (name[0] == '\0')
+        name = text_arg(c, "check");
+    return name[0] == '\0' && json_is_true(json_object_get(c->args, "all")) ? "all checks" : name;
+}
+
+/* A write counts once, and is done only when its act has a place until the keeper has it. */
+static enum sp_rc may_write(struct call *c)
+{
+    if (c->id <= store_request_id(c->a->store, c->who)) {
         (void)sp_err_set(&c->err, SP_E_STALE, "id", "the request was seen before, or one sent later was");
         sp_err_hint(&c->err, "send it again as a new request");
         return SP_E_STALE;
     }
-    const json_t *with = json_object_get(c->args, "with");
-    if (with != NULL && !c->dry_run)
-        return sp_err_set(&c->err, SP_E_INVALID, "with", "goes with a dry run only");
-    enum sp_rc rc = with != NULL ? life_with_read(with, &c->with, &c->err) : SP_OK;
-    rc = rc == SP_OK ? v->fn(c) : rc;
-    if (v->writes && !c->dry_run)
-        SP_LOG(rc == SP_OK ? SP_LOG_NOTICE : SP_LOG_INFO, "scheduler", "admin", SP_LOG_V("verb", verb), SP_LOG_S("by", c->who),
-               SP_LOG_S("name", text_arg(c, "name")[0] != '\0' ? text_arg(c, "name") : text_arg(c, "check")),
-               SP_LOG_S("result", sp_rc_name(rc)));
+    if (store_acts(c->a->store) >= STORE_ACTS_MAX) {
+        (void)sp_err_set(&c->err, SP_E_AGAIN, "audit",
+                         "nothing was changed: %u acts wait for the keeper to take them into its audit", store_acts(c->a->store));
+        sp_err_hint(&c->err, "is the keeper running? look at: spicectl doctor");
+        return SP_E_AGAIN;
+    }
+    return SP_OK;
+}
+
+/* A refused act leaves its row too, unless it is a repeated one, or the store takes none; then the log has it. */
+static void note_refusal(struct call *c, enum sp_rc why)
+{
+    char text[SP_ERR_TEXT_BYTES + SP_ERR_WHERE_BYTES + 2];
+    struct sp_err err = c->err;
+    if (c->noted || why == SP_E_STALE || why == SP_E_AGAIN || why == SP_E_IO || why == SP_E_FULL)
+        return;
+    (void)snprintf(text, sizeof text, "%s: %s", err.where, err.text);
+    admin_act_refused(&c->act, (uint8_t)refusal_of(why), text);
+    (void)note(c);
+    c->err = err; /* why the act was refused, not why that has no row */
+}
+
+static enum sp_rc without(struct call *c)
+{
+    return json_object_get(c->args, "with") == NULL ? SP_OK : sp_err_set(&c->err, SP_E_INVALID, "with", "goes with a dry run only");
+}
+
+static enum sp_rc write_verb(struct call *c, enum sp_rc (*fn)(struct call *c))
+{
+    admin_act_text(c->act.object, sizeof c->act.object, object_of(c));
+    enum sp_rc rc = may_write(c);
+    rc = rc == SP_OK ? without(c) : rc;
+    rc = rc == SP_OK ? fn(c) : rc;
+    if (rc != SP_OK)
+        note_refusal(c, rc);
+    SP_LOG(rc == SP_OK ? SP_LOG_NOTICE : SP_LOG_INFO, "scheduler", "admin", SP_LOG_V("verb", c->verb), SP_LOG_S("by", c->who),
+           SP_LOG_S("name", object_of(c)), SP_LOG_S("result", sp_rc_name(rc)));
     return rc;
+}
+
+static enum sp_rc run_verb(struct call *c)
+{
+    const struct verb *v = NULL;
+    for (size_t i = 0; i < SP_COUNT(verbs) && v == NULL; i++)
+        v = sp_str_is(c->verb, verbs[i].name) ? &verbs[i] : NULL;
+    if (v == NULL)
+        return no_verb(c, c->verb);
+    if (!json_is_object(c->args))
+        return sp_err_set(&c->err, SP_E_INVALID, "args", "are not a JSON object");
+    c->dry_run = json_is_true(json_object_get(c->args, "dry_run"));
+    if (v->writes && !c->dry_run)
+        return write_verb(c, v->fn);
+    enum sp_rc rc = c->dry_run ? life_with_read(json_object_get(c->args, "with"), &c->with, &c->err) : without(c);
+    return rc == SP_OK ? v->fn(c) : rc;
+}
+
+/* An error may quote what the operator wrote, cut within a character. */
+static const char *whole(char *text)
+{
+    struct sp_str s = sp_str_of(text);
+    while (s.n > 0 && !sp_str_is_utf8(s))
+        s.n--;
+    text[s.n] = '\0';
+    return text;
 }
 
 enum sp_refusal admin_answer(struct admin *a, const struct msg_admin_request *request, const char *operator_name, struct sp_now now,
@@ -480,110 +579,18 @@ enum sp_refusal admin_answer(struct admin *a, const struct msg_admin_request *re
     json_error_t error;
     json_t *args =
         request->args.n == 0 ? json_object() : json_loadb(request->args.p, request->args.n, JSON_REJECT_DUPLICATES, &error);
-    struct call c = {.a = a, .args = args, .who = operator_name, .id = request->id, .now = now, .warnings = json_array()};
-    enum sp_rc rc = run_verb(&c, request->verb);
+    struct call c = {
+        .a = a, .args = args, .who = operator_name, .id = request->id, .now = now, .verb = request->verb, .warnings = json_array()};
+    enum sp_rc rc = run_verb(&c);
     if (rc == SP_OK && json_array_size(c.warnings) > 0)
         (void)json_object_set(c.answer, "warnings", c.warnings);
     json_decref(c.warnings);
     life_with_fini(&c.with);
     if (rc != SP_OK) {
         json_decref(c.answer);
-        c.answer = json_pack("{s:s, s:s, s:s}", "error", c.err.text, "where", c.err.where, "hint", c.err.hint);
+        c.answer = json_pack("{s:s, s:s, s:s}", "error", whole(c.err.text), "where", whole(c.err.where), "hint", whole(c.err.hint));
     }
     json_decref(args);
     *answer = c.answer;
     return refusal_of(rc);
-}
-
-/* ---- start ---- */
-
-struct restore {
-    struct admin *a;
-    struct sp_err *err;
-};
-
-static bool restore_apply(struct restore *r, struct scheduler_core_event *e)
-{
-    e->now = r->a->core->now;
-    e->version = store_version(r->a->store);
-    return r->a->apply(r->a->shell, e) == SP_OK;
-}
-
-static bool restore_profile(void *self, struct sp_str name, struct sp_str definition)
-{
-    struct restore *r = self;
-    json_t *json = json_loadb(definition.p, definition.n, JSON_REJECT_DUPLICATES, NULL);
-    bool good = catalog_profile_make(r->a->catalog, json, &r->a->change, r->err) == SP_OK;
-    json_decref(json);
-    if (!good)
-        return false;
-    (void)name;
-    struct scheduler_core_event e = {.kind = SCHEDULER_EV_PROFILE_PUT};
-    e.u.profile = &r->a->change.profile;
-    catalog_profile_keep(r->a->catalog, &r->a->change);
-    return restore_apply(r, &e);
-}
-
-static bool restore_check(void *self, const struct store_check *row)
-{
-    struct restore *r = self;
-    char selected[CHECK_DEF_NAME_BYTES];
-    json_t *json = json_loadb(row->definition.p, row->definition.n, JSON_REJECT_DUPLICATES, NULL);
-    bool good = catalog_check_restore(json, row->id, row->revision, &r->a->change, r->err) == SP_OK;
-    json_decref(json);
-    if (!good || !sp_str_copy(selected, sizeof selected, row->selected))
-        return false;
-    struct scheduler_core_event e = {.kind = SCHEDULER_EV_CHECK_PUT};
-    e.u.check = &r->a->change.def;
-    catalog_check_keep(r->a->catalog, &r->a->change);
-    if (!restore_apply(r, &e))
-        return false;
-    if (selected[0] == '\0')
-        return true;
-    struct scheduler_core_event s = {.kind = SCHEDULER_EV_SELECT};
-    s.u.select.check = r->a->change.def.name;
-    s.u.select.profile = selected;
-    return restore_apply(r, &s);
-}
-
-/* The profile that is always there, as the core has it, until a stored one replaces it. */
-static bool restore_default(struct restore *r)
-{
-    json_t *json = json_pack("{s:s}", "name", CHECKS_PROFILE_DEFAULT);
-    bool good = catalog_profile_make(r->a->catalog, json, &r->a->change, r->err) == SP_OK;
-    json_decref(json);
-    if (good)
-        catalog_profile_keep(r->a->catalog, &r->a->change);
-    return good;
-}
-
-static bool restore_selected(void *self, const char *profile)
-{
-    struct scheduler_core_event e = {.kind = SCHEDULER_EV_SELECT};
-    e.u.select.profile = profile;
-    return restore_apply(self, &e);
-}
-
-/* A store of an earlier version may hold what is refused today: it is in force as it was, and said. */
-static void restore_warn(const struct admin *a)
-{
-    const struct checks *c = &a->core->checks;
-    struct life_needs needs = {{0}};
-    for (uint32_t i = 0; i < c->count; i++) {
-        json_t *text = c->list[i] != NULL ? life_rule_broken(c, c->list[i], &needs) : NULL;
-        if (text != NULL)
-            SP_LOG(SP_LOG_WARNING, "scheduler", "short_life", SP_LOG_S("check", c->list[i]->def.name),
-                   SP_LOG_S("why", json_string_value(text)));
-        json_decref(text);
-    }
-}
-
-bool admin_restore(struct admin *a, struct sp_err *err)
-{
-    struct restore r = {a, err};
-    struct store_loader loader = {.self = &r, .profile = restore_profile, .selected = restore_selected, .check = restore_check};
-    bool good = restore_default(&r) && store_load(a->store, &loader, err) == SP_OK;
-    if (good)
-        restore_warn(a);
-    return good;
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Requests of operators: the verbs check.*, profile.*, pairs.list, stats.get, trace.get and ping. A change is validated, stored, applied
  * and answered, in this order; with "dry_run" it is validated and answered only. A change whose request id is not above the operator's
- * last one is refused, over restarts too. */
+ * last one is refused, over restarts too. A change is stored together with its act for the keeper's audit (store.h), a refused one leaves its
+ * act alone; while STORE_ACTS_MAX acts wait for the keeper, nothing is changed. */
 #ifndef ADMIN_H
 #define ADMIN_H
 

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "acts.h"
 #include "admin.h"
 #include "bridge_view.h"
 #include "dispatch_scheduler_shell.h"
@@ -41,6 +42,7 @@ enum gauge {
     G_MALFORMED,
     G_HINTS,
     G_SPARED,
+    G_ACTS,
     G_COUNT
 };
 
@@ -54,7 +56,8 @@ static const char *const gauge_names[G_COUNT] = {[G_PAIRS] = "scheduler.pairs", 
                                                  [G_RETURNED] = "scheduler.returned", [G_REFUSED] = "scheduler.refused",
                                                  [G_STALE] = "scheduler.stale",       [G_MISSED] = "scheduler.missed",
                                                  [G_UNSENT] = "scheduler.unsent",     [G_MALFORMED] = "scheduler.malformed",
-                                                 [G_HINTS] = "scheduler.hints",       [G_SPARED] = "scheduler.hints_spared"};
+                                                 [G_HINTS] = "scheduler.hints",       [G_SPARED] = "scheduler.hints_spared",
+                                                 [G_ACTS] = "scheduler.acts_waiting"};
 
 struct scheduler_shell {
     struct scheduler_shell_options opt;
@@ -63,6 +66,7 @@ struct scheduler_shell {
     struct store *store;
     struct catalog catalog;
     struct admin admin;
+    struct acts acts;
     struct sp_bus *bus;
     struct sp_stats *stats;
     struct sp_crypto_hmac ticket_key;
@@ -228,9 +232,16 @@ enum sp_rc scheduler_shell_on_admin_request(struct scheduler_shell_in *in, struc
     enum sp_refusal code = admin_answer(&self->admin, m, who, *sp_loop_now(self->opt.loop), &answer);
     char *text = answer != NULL ? json_dumps(answer, JSON_COMPACT | JSON_ENCODE_ANY) : NULL;
     json_decref(answer);
+    acts_send(&self->acts, sp_loop_now(self->opt.loop)->mono);
     reply(self, SP_MSG_ADMIN_REPLY, who, &(struct msg_admin_reply){.id = m->id, .code = (uint16_t)code},
           text != NULL ? text : "null");
     free(text);
+    return SP_OK;
+}
+
+enum sp_rc scheduler_shell_on_act_stored(struct scheduler_shell_in *in, struct msg_act_stored *m)
+{
+    acts_on_stored(&in->self->acts, m, sp_loop_now(in->self->opt.loop)->mono);
     return SP_OK;
 }
 
@@ -296,6 +307,8 @@ static void on_message(void *ctx, const struct sp_bus_message *m)
     /* The keeper's clock counts from a moment that is certainly after it was read: the time of this turn may be older (an operator's
      * request that was stored in between), and then our tickets would be dated in the keeper's future. */
     bool clock = m->type == SP_MSG_KEEPER_CLOCK;
+    if (clock)
+        acts_send(&self->acts, sp_loop_now(self->opt.loop)->mono);
     struct scheduler_core_event ev = {.kind = SCHEDULER_EV_MESSAGE,
                                       .now = clock ? *sp_loop_refresh(self->opt.loop) : *sp_loop_now(self->opt.loop)};
     ev.u.message.type = m->type;
@@ -353,7 +366,8 @@ static void on_stats(void *ctx)
                                       [G_UNSENT] = t->unsent,
                                       [G_MALFORMED] = t->malformed,
                                       [G_HINTS] = t->hints,
-                                      [G_SPARED] = t->hints_spared};
+                                      [G_SPARED] = t->hints_spared,
+                                      [G_ACTS] = store_acts(self->store)};
     for (unsigned i = 0; i < G_COUNT; i++)
         sp_stats_set(self->stats, self->gauge[i], values[i]);
 }
@@ -455,6 +469,7 @@ enum sp_rc scheduler_shell_open(const struct scheduler_shell_options *options, s
     }
     self->core.version = rc == SP_OK ? store_version(self->store) : 0;
     rc = rc == SP_OK ? open_bus(self, err) : rc;
+    self->acts = (struct acts){.bus = self->bus, .store = self->store};
     if (rc != SP_OK) {
         scheduler_shell_close(&self);
         return rc;

@@ -6,17 +6,24 @@
 #include <unistd.h>
 
 #include "sp_fs.h"
+#include "sp_time.h"
 
 #define STORE_FILE           "scheduler.db"
 #define STORE_RESERVE        "reserve"
 #define STORE_APPLICATION    0x53504353u /* "SPCS" */
-#define STORE_SCHEMA_VERSION 1u
+#define STORE_SCHEMA_VERSION 2u          /* 1 has no acts */
 #define STORE_BYTES_PER_MB   (1024u * 1024u)
 
 /* Names of numbers. */
 #define NUMBER_VERSION    "version"
 #define NUMBER_EPOCH      "epoch"
 #define NUMBER_CHECK_NEXT "check_next"
+#define NUMBER_ACT        "act" /* the last one given */
+
+#define ACT_TABLE                                                                                                                  \
+    "CREATE TABLE act(number INTEGER PRIMARY KEY, wall_ms INTEGER NOT NULL, actor TEXT NOT NULL, what TEXT NOT NULL, "             \
+    "object TEXT NOT NULL, before TEXT NOT NULL, after TEXT NOT NULL, why TEXT NOT NULL);"                                         \
+    "INSERT INTO number VALUES('act',0);"
 
 static const char schema[] =
     "CREATE TABLE number(name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;"
@@ -25,7 +32,12 @@ static const char schema[] =
     "WITHOUT ROWID;"
     "CREATE TABLE selected(chk TEXT PRIMARY KEY, profile TEXT NOT NULL) WITHOUT ROWID;" /* chk '': for all */
     "CREATE TABLE request(principal TEXT PRIMARY KEY, id INTEGER NOT NULL) WITHOUT ROWID;"
-    "INSERT INTO number VALUES('version',1),('epoch',0),('check_next',1);";
+    "INSERT INTO number VALUES('version',1),('epoch',0),('check_next',1);" ACT_TABLE;
+
+static const char *migrate(uint32_t from)
+{
+    return from == 1 ? ACT_TABLE : NULL;
+}
 
 enum statement {
     ST_NUMBER_GET,
@@ -43,6 +55,14 @@ enum statement {
     ST_SELECT_GET,
     ST_REQUEST_PUT,
     ST_REQUEST_GET,
+    ST_ACT_PUT,
+    ST_ACT_COUNT,
+    ST_ACT_READ,
+    ST_ACT_STORED,
+    ST_ACT_DROP,
+    ST_ACT_FIRST,
+    ST_ACT_AWAY,
+    ST_ACT_BACK,
     ST_COUNT
 };
 
@@ -63,6 +83,15 @@ static const char *const statements[ST_COUNT] = {
     [ST_SELECT_GET] = "SELECT profile FROM selected WHERE chk=?1",
     [ST_REQUEST_PUT] = "INSERT INTO request VALUES(?1,?2) ON CONFLICT(principal) DO UPDATE SET id=?2",
     [ST_REQUEST_GET] = "SELECT id FROM request WHERE principal=?1",
+    [ST_ACT_PUT] = "INSERT INTO act VALUES(?1,?2,?3,?4,?5,?6,?7,?8)",
+    [ST_ACT_COUNT] = "SELECT count(*) FROM act",
+    [ST_ACT_READ] = "SELECT number,wall_ms,actor,what,object,before,after,why FROM act ORDER BY number LIMIT ?1",
+    [ST_ACT_STORED] = "DELETE FROM act WHERE number<=?1",
+    [ST_ACT_DROP] = "DELETE FROM act WHERE number=?1",
+    [ST_ACT_FIRST] = "SELECT min(number) FROM act",
+    /* In two steps by way of the numbers below zero, so that no new number meets an old one. */
+    [ST_ACT_AWAY] = "UPDATE act SET number=-number",
+    [ST_ACT_BACK] = "UPDATE act SET number=?1-number",
 };
 
 struct store {
@@ -71,6 +100,8 @@ struct store {
     uint64_t version, epoch;
     uint32_t check_next;
     uint32_t check_next_new; /* of the open transaction */
+    uint32_t acts;           /* that wait */
+    uint64_t act;            /* number of the last one */
     char path[SP_FS_PATH_BYTES];
     char reserve[SP_FS_PATH_BYTES];
     struct sp_err err;
@@ -94,6 +125,15 @@ static enum sp_rc number_set(struct store *s, const char *name, uint64_t value)
     return sp_db_run(s->st[ST_NUMBER_SET]);
 }
 
+static enum sp_rc acts_count(struct store *s)
+{
+    enum sp_rc rc = sp_db_row(s->st[ST_ACT_COUNT]);
+    if (rc == SP_OK)
+        s->acts = (uint32_t)sp_db_get_int(s->st[ST_ACT_COUNT], 0);
+    sp_db_reset(s->st[ST_ACT_COUNT]);
+    return rc;
+}
+
 static enum sp_rc prepare(struct store *s)
 {
     uint64_t next = 0;
@@ -104,7 +144,8 @@ static enum sp_rc prepare(struct store *s)
     rc = rc == SP_OK ? number_get(s, NUMBER_EPOCH, &s->epoch) : rc;
     rc = rc == SP_OK ? number_get(s, NUMBER_CHECK_NEXT, &next) : rc;
     s->check_next = (uint32_t)next;
-    return rc;
+    rc = rc == SP_OK ? number_get(s, NUMBER_ACT, &s->act) : rc;
+    return rc == SP_OK ? acts_count(s) : rc;
 }
 
 /* Space that can be given back when the disk is full; without it the store works all the same. */
@@ -126,8 +167,12 @@ enum sp_rc store_open(const char *directory, uint32_t reserve_mb, struct store *
                         sp_fs_join(s->reserve, sizeof s->reserve, directory, STORE_RESERVE) != SP_OK))
         rc = sp_err_set(err, SP_E_LIMIT, directory, "path is too long");
     if (rc == SP_OK) {
-        struct sp_db_options o = {
-            .path = s->path, .schema = schema, .application_id = STORE_APPLICATION, .version = STORE_SCHEMA_VERSION, .check = true};
+        struct sp_db_options o = {.path = s->path,
+                                  .schema = schema,
+                                  .application_id = STORE_APPLICATION,
+                                  .version = STORE_SCHEMA_VERSION,
+                                  .migrate = migrate,
+                                  .check = true};
         rc = sp_db_open(&o, &s->db, err);
     }
     if (rc == SP_OK) {
@@ -307,33 +352,58 @@ enum sp_rc store_select(struct store *s, const char *check, const char *profile)
     return rc;
 }
 
-static enum sp_rc request_put(struct store *s, const char *principal, uint64_t request_id)
+static enum sp_rc request_put(struct store *s, struct sp_str principal, uint64_t request_id)
 {
-    sp_db_text(s->st[ST_REQUEST_PUT], 1, sp_str_of(principal));
+    sp_db_text(s->st[ST_REQUEST_PUT], 1, principal);
     sp_db_int(s->st[ST_REQUEST_PUT], 2, (int64_t)request_id);
     return sp_db_run(s->st[ST_REQUEST_PUT]);
 }
 
-enum sp_rc store_note(struct store *s, const char *principal, uint64_t request_id)
+/* The number is the time, and above the last one: a store that is put back or made anew meets no number it gave before. */
+static enum sp_rc act_put(struct store *s, const struct store_act *act, uint64_t *number)
 {
-    enum sp_rc rc = sp_db_begin(s->db);
-    rc = rc == SP_OK ? request_put(s, principal, request_id) : rc;
-    rc = rc == SP_OK ? sp_db_commit(s->db) : rc;
-    if (rc != SP_OK)
-        store_rollback(s);
-    return done(s, rc);
+    struct sp_db_stmt *st = s->st[ST_ACT_PUT];
+    const struct sp_str texts[] = {act->actor, act->what, act->object, act->before, act->after, act->why};
+    uint64_t now_us = act->wall_ms * SP_US_PER_MS;
+    *number = now_us > s->act ? now_us : s->act + 1;
+    sp_db_int(st, 1, (int64_t)*number);
+    sp_db_int(st, 2, (int64_t)act->wall_ms);
+    for (int i = 0; i < (int)SP_COUNT(texts); i++)
+        sp_db_text(st, 3 + i, texts[i].p != NULL ? texts[i] : sp_str_of(""));
+    enum sp_rc rc = sp_db_run(st);
+    return rc == SP_OK ? number_set(s, NUMBER_ACT, *number) : rc;
 }
 
-enum sp_rc store_commit(struct store *s, const char *principal, uint64_t request_id)
+/* Puts what belongs to every act into the open transaction and commits it. */
+static enum sp_rc act_commit(struct store *s, uint64_t request_id, const struct store_act *act)
 {
-    enum sp_rc rc = number_set(s, NUMBER_VERSION, s->version + 1);
-    rc = rc == SP_OK ? request_put(s, principal, request_id) : rc;
+    uint64_t number = 0;
+    enum sp_rc rc = request_put(s, act->actor, request_id);
+    rc = rc == SP_OK ? act_put(s, act, &number) : rc;
     rc = rc == SP_OK ? sp_db_commit(s->db) : rc;
     if (rc == SP_OK) {
-        s->version++;
-        s->check_next = s->check_next_new;
+        s->act = number;
+        s->acts++;
     } else {
         store_rollback(s);
+    }
+    return rc;
+}
+
+enum sp_rc store_note(struct store *s, uint64_t request_id, const struct store_act *act)
+{
+    enum sp_rc rc = sp_db_begin(s->db);
+    return done(s, rc == SP_OK ? act_commit(s, request_id, act) : rc);
+}
+
+enum sp_rc store_commit(struct store *s, uint64_t request_id, const struct store_act *act)
+{
+    enum sp_rc rc = number_set(s, NUMBER_VERSION, s->version + 1);
+    if (rc != SP_OK) {
+        store_rollback(s);
+    } else if ((rc = act_commit(s, request_id, act)) == SP_OK) {
+        s->version++;
+        s->check_next = s->check_next_new;
     }
     return done(s, rc);
 }
@@ -342,6 +412,79 @@ void store_rollback(struct store *s)
 {
     if (sp_db_in_transaction(s->db))
         sp_db_rollback(s->db);
+}
+
+/* ---- acts that wait for the keeper ---- */
+
+uint32_t store_acts(const struct store *s)
+{
+    return s->acts;
+}
+
+enum sp_rc store_acts_read(struct store *s, uint32_t max, bool (*fn)(void *self, const struct store_act *act), void *self)
+{
+    struct sp_db_stmt *st = s->st[ST_ACT_READ];
+    enum sp_rc rc;
+    bool more = true;
+    sp_db_int(st, 1, max);
+    while (more && (rc = sp_db_row(st)) == SP_OK) {
+        struct store_act act = {.number = (uint64_t)sp_db_get_int(st, 0),
+                                .wall_ms = (uint64_t)sp_db_get_int(st, 1),
+                                .actor = sp_db_get_text(st, 2),
+                                .what = sp_db_get_text(st, 3),
+                                .object = sp_db_get_text(st, 4),
+                                .before = sp_db_get_text(st, 5),
+                                .after = sp_db_get_text(st, 6),
+                                .why = sp_db_get_text(st, 7)};
+        more = fn(self, &act);
+    }
+    sp_db_reset(st);
+    return done(s, !more || rc == SP_E_NOT_FOUND ? SP_OK : rc);
+}
+
+/* Runs what was bound in a transaction of its own and counts again. */
+static enum sp_rc acts_run(struct store *s, enum statement at)
+{
+    enum sp_rc rc = sp_db_begin(s->db);
+    rc = rc == SP_OK ? sp_db_run(s->st[at]) : rc;
+    rc = rc == SP_OK ? sp_db_commit(s->db) : rc;
+    if (rc != SP_OK)
+        store_rollback(s);
+    return done(s, rc == SP_OK ? acts_count(s) : rc);
+}
+
+enum sp_rc store_acts_stored(struct store *s, uint64_t number)
+{
+    sp_db_int(s->st[ST_ACT_STORED], 1, (int64_t)number);
+    return acts_run(s, ST_ACT_STORED);
+}
+
+enum sp_rc store_acts_drop(struct store *s, uint64_t number)
+{
+    sp_db_int(s->st[ST_ACT_DROP], 1, (int64_t)number);
+    return acts_run(s, ST_ACT_DROP);
+}
+
+enum sp_rc store_acts_renumber(struct store *s, uint64_t first, uint64_t above)
+{
+    enum sp_rc rc = sp_db_row(s->st[ST_ACT_FIRST]);
+    bool same = rc == SP_OK && (uint64_t)sp_db_get_int(s->st[ST_ACT_FIRST], 0) == first;
+    int64_t further = (int64_t)above + 1 - (int64_t)first;
+    uint64_t last = (uint64_t)((int64_t)s->act + further);
+    sp_db_reset(s->st[ST_ACT_FIRST]);
+    if (!same)
+        return done(s, rc);
+    sp_db_int(s->st[ST_ACT_BACK], 1, further);
+    rc = sp_db_begin(s->db);
+    rc = rc == SP_OK ? sp_db_run(s->st[ST_ACT_AWAY]) : rc;
+    rc = rc == SP_OK ? sp_db_run(s->st[ST_ACT_BACK]) : rc;
+    rc = rc == SP_OK ? number_set(s, NUMBER_ACT, last) : rc;
+    rc = rc == SP_OK ? sp_db_commit(s->db) : rc;
+    if (rc == SP_OK)
+        s->act = last;
+    else
+        store_rollback(s);
+    return done(s, rc);
 }
 
 const struct sp_err *store_error(const struct store *s)

@@ -92,6 +92,21 @@ enum sp_rc broker_on_admin_request(struct broker_in *in, struct sp_str body)
     return SP_OK;
 }
 
+enum sp_rc broker_on_act_stored(struct broker_in *in, struct sp_str body)
+{
+    struct broker_core *b = in->core;
+
+    if (!broker_core_is_addressed(b, in))
+        return SP_E_UNSUPPORTED;
+    if (!broker_core_is_signed(b, in)) {
+        broker_send_refuse(b, in, SP_REFUSAL_SIGNATURE, "ActStored", in->fx);
+        return SP_OK;
+    }
+    broker_send_effect(in->fx, BROKER_FX_ACT_STORED)->body = body;
+    broker_send_release(in->fx, in->ev->frame);
+    return SP_OK;
+}
+
 /* What is not for the broker itself goes on to whom it is for. */
 static void take(struct broker_core *b, struct broker_in *in, struct broker_effects *fx)
 {

@@ -72,6 +72,7 @@ enum broker_effect_kind {
     BROKER_FX_RELEASE,    /* frame is not needed any more */
     BROKER_FX_PROBE,      /* Heartbeat (in body) to conn; unreachable: LOST, then FRAME again; else RIVAL */
     BROKER_FX_ADMIN,      /* an operator's request, verified: conn, principal, envelope; the frame is released after */
+    BROKER_FX_ACT_STORED, /* the keeper's answer to an ActReport of ours, verified: body; the frame is released after */
     BROKER_FX_PRINCIPALS, /* the registry changed; envelope's frame is worth keeping on disk (p, n) */
     BROKER_FX_STATS,      /* latest Stats of a principal: body */
     BROKER_FX_NOTE,       /* a peer came or went: why, principal, conn */

@@ -77,6 +77,13 @@ static enum sp_rc take_admin_request(struct broker_in *in, enum sp_role from, co
     return broker_on_admin_request(in, sp_str_bytes(body, n));
 }
 
+static enum sp_rc take_act_stored(struct broker_in *in, enum sp_role from, const uint8_t *body, size_t n)
+{
+    if (!may(from, 1u << SP_ROLE_KEEPER))
+        return SP_E_AUTHORITY;
+    return broker_on_act_stored(in, sp_str_bytes(body, n));
+}
+
 static enum sp_rc take_principal_set(struct broker_in *in, enum sp_role from, const uint8_t *body, size_t n)
 {
     if (!may(from, 1u << SP_ROLE_KEEPER))
@@ -121,6 +128,8 @@ enum sp_rc broker_dispatch(struct broker_in *in, unsigned type, enum sp_role fro
         return take_job_batch(in, from, body, n);
     case SP_MSG_ADMIN_REQUEST:
         return take_admin_request(in, from, body, n);
+    case SP_MSG_ACT_STORED:
+        return take_act_stored(in, from, body, n);
     case SP_MSG_PRINCIPAL_SET:
         return take_principal_set(in, from, body, n);
     case SP_MSG_EVIDENCE_REQUEST:

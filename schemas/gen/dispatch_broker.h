@@ -27,12 +27,13 @@ enum sp_rc broker_on_stats(struct broker_in *in, struct sp_str body) SP_MUST_USE
 enum sp_rc broker_on_route_open(struct broker_in *in, struct msg_route_open *m) SP_MUST_USE;
 enum sp_rc broker_on_job_batch(struct broker_in *in, struct msg_job_batch *m) SP_MUST_USE;
 enum sp_rc broker_on_admin_request(struct broker_in *in, struct sp_str body) SP_MUST_USE;
+enum sp_rc broker_on_act_stored(struct broker_in *in, struct sp_str body) SP_MUST_USE;
 enum sp_rc broker_on_principal_set(struct broker_in *in, struct sp_str body) SP_MUST_USE;
 enum sp_rc broker_on_evidence_request(struct broker_in *in, struct msg_evidence_request *m) SP_MUST_USE;
 enum sp_rc broker_on_evidence(struct broker_in *in, struct msg_evidence *m) SP_MUST_USE;
 
 #define BROKER_TAKES(X) X(HELLO, hello) X(HEARTBEAT, heartbeat) X(CREDIT, credit) X(BYE, bye) X(ROUTE_OPEN, route_open)
-#define BROKER_BYTES(X) X(STATS, stats) X(ADMIN_REQUEST, admin_request) X(PRINCIPAL_SET, principal_set)
+#define BROKER_BYTES(X) X(STATS, stats) X(ADMIN_REQUEST, admin_request) X(ACT_STORED, act_stored) X(PRINCIPAL_SET, principal_set)
 #define BROKER_IGNORES(X)
 #define BROKER_PASSING(X) X(JOB_BATCH, job_batch) X(EVIDENCE_REQUEST, evidence_request) X(EVIDENCE, evidence)
 

@@ -54,6 +54,15 @@ static enum sp_rc take_admin_request(struct keeper_shell_in *in, enum sp_role fr
     return rc == SP_OK ? keeper_shell_on_admin_request(in, &m) : rc;
 }
 
+static enum sp_rc take_act_report(struct keeper_shell_in *in, enum sp_role from, const uint8_t *body, size_t n)
+{
+    if (!may(from, 1u << SP_ROLE_BROKER | 1u << SP_ROLE_SCHEDULER))
+        return SP_E_AUTHORITY;
+    struct msg_act_report m;
+    enum sp_rc rc = msg_act_report_decode(body, n, &m);
+    return rc == SP_OK ? keeper_shell_on_act_report(in, &m) : rc;
+}
+
 static enum sp_rc take_enrol_request(struct keeper_shell_in *in, enum sp_role from, const uint8_t *body, size_t n)
 {
     if (!may(from, 1u << SP_ROLE_ENROL))
@@ -94,6 +103,8 @@ enum sp_rc keeper_shell_dispatch(struct keeper_shell_in *in, unsigned type, enum
         return take_action_report(in, from, body, n);
     case SP_MSG_ADMIN_REQUEST:
         return take_admin_request(in, from, body, n);
+    case SP_MSG_ACT_REPORT:
+        return take_act_report(in, from, body, n);
     case SP_MSG_ENROL_REQUEST:
         return take_enrol_request(in, from, body, n);
     case SP_MSG_IDENTITY_GET:

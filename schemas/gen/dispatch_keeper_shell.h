@@ -24,11 +24,12 @@ enum sp_rc keeper_shell_on_view_request(struct keeper_shell_in *in, struct msg_v
 enum sp_rc keeper_shell_on_inventory_report(struct keeper_shell_in *in, struct msg_inventory_report *m) SP_MUST_USE;
 enum sp_rc keeper_shell_on_action_report(struct keeper_shell_in *in, struct msg_action_report *m) SP_MUST_USE;
 enum sp_rc keeper_shell_on_admin_request(struct keeper_shell_in *in, struct msg_admin_request *m) SP_MUST_USE;
+enum sp_rc keeper_shell_on_act_report(struct keeper_shell_in *in, struct msg_act_report *m) SP_MUST_USE;
 enum sp_rc keeper_shell_on_enrol_request(struct keeper_shell_in *in, struct msg_enrol_request *m) SP_MUST_USE;
 enum sp_rc keeper_shell_on_identity_get(struct keeper_shell_in *in, struct msg_identity_get *m) SP_MUST_USE;
 enum sp_rc keeper_shell_on_principal_get(struct keeper_shell_in *in, struct msg_principal_get *m) SP_MUST_USE;
 
-#define KEEPER_SHELL_TAKES(X) X(REFUSED, refused) X(VIEW_REQUEST, view_request) X(INVENTORY_REPORT, inventory_report) X(ACTION_REPORT, action_report) X(ADMIN_REQUEST, admin_request) X(ENROL_REQUEST, enrol_request) X(IDENTITY_GET, identity_get) X(PRINCIPAL_GET, principal_get)
+#define KEEPER_SHELL_TAKES(X) X(REFUSED, refused) X(VIEW_REQUEST, view_request) X(INVENTORY_REPORT, inventory_report) X(ACTION_REPORT, action_report) X(ADMIN_REQUEST, admin_request) X(ACT_REPORT, act_report) X(ENROL_REQUEST, enrol_request) X(IDENTITY_GET, identity_get) X(PRINCIPAL_GET, principal_get)
 #define KEEPER_SHELL_BYTES(X)
 #define KEEPER_SHELL_IGNORES(X)
 #define KEEPER_SHELL_PASSING(X)

@@ -36,6 +36,15 @@ static enum sp_rc take_admin_request(struct scheduler_shell_in *in, enum sp_role
     return rc == SP_OK ? scheduler_shell_on_admin_request(in, &m) : rc;
 }
 
+static enum sp_rc take_act_stored(struct scheduler_shell_in *in, enum sp_role from, const uint8_t *body, size_t n)
+{
+    if (!may(from, 1u << SP_ROLE_KEEPER))
+        return SP_E_AUTHORITY;
+    struct msg_act_stored m;
+    enum sp_rc rc = msg_act_stored_decode(body, n, &m);
+    return rc == SP_OK ? scheduler_shell_on_act_stored(in, &m) : rc;
+}
+
 enum sp_rc scheduler_shell_dispatch(struct scheduler_shell_in *in, unsigned type, enum sp_role from, const uint8_t *body, size_t n)
 {
     switch (type) {
@@ -45,6 +54,8 @@ enum sp_rc scheduler_shell_dispatch(struct scheduler_shell_in *in, unsigned type
         return take_view_request(in, from, body, n);
     case SP_MSG_ADMIN_REQUEST:
         return take_admin_request(in, from, body, n);
+    case SP_MSG_ACT_STORED:
+        return take_act_stored(in, from, body, n);
     case SP_MSG_PRINCIPAL_SET:
         return may(from, 1u << SP_ROLE_KEEPER) ? SP_OK : SP_E_AUTHORITY;
     default:

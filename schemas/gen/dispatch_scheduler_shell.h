@@ -22,8 +22,9 @@ enum sp_rc scheduler_shell_dispatch(struct scheduler_shell_in *in, unsigned type
 enum sp_rc scheduler_shell_on_refused(struct scheduler_shell_in *in, struct msg_refused *m) SP_MUST_USE;
 enum sp_rc scheduler_shell_on_view_request(struct scheduler_shell_in *in, struct msg_view_request *m) SP_MUST_USE;
 enum sp_rc scheduler_shell_on_admin_request(struct scheduler_shell_in *in, struct msg_admin_request *m) SP_MUST_USE;
+enum sp_rc scheduler_shell_on_act_stored(struct scheduler_shell_in *in, struct msg_act_stored *m) SP_MUST_USE;
 
-#define SCHEDULER_SHELL_TAKES(X) X(REFUSED, refused) X(VIEW_REQUEST, view_request) X(ADMIN_REQUEST, admin_request)
+#define SCHEDULER_SHELL_TAKES(X) X(REFUSED, refused) X(VIEW_REQUEST, view_request) X(ADMIN_REQUEST, admin_request) X(ACT_STORED, act_stored)
 #define SCHEDULER_SHELL_BYTES(X)
 #define SCHEDULER_SHELL_IGNORES(X) X(PRINCIPAL_SET, principal_set)
 #define SCHEDULER_SHELL_PASSING(X)

@@ -649,6 +649,14 @@ static const struct msg_info infos[SP_MSG_COUNT] = {
      1 << SP_ROLE_BROKER | 1 << SP_ROLE_SCHEDULER | 1 << SP_ROLE_KEEPER | 1 << SP_ROLE_BRIDGE,
      1 << SP_ROLE_OPERATOR,
      SP_AUTH_SIGN, 64, false, 786456u},
+    {"ActReport", SP_MSG_ACT_REPORT, 1, SP_MSG_ACT_STORED,
+     1 << SP_ROLE_BROKER | 1 << SP_ROLE_SCHEDULER,
+     1 << SP_ROLE_KEEPER,
+     SP_AUTH_SIGN, 64, false, 36297u},
+    {"ActStored", SP_MSG_ACT_STORED, 1, 0,
+     1 << SP_ROLE_KEEPER,
+     1 << SP_ROLE_BROKER | 1 << SP_ROLE_SCHEDULER,
+     SP_AUTH_SIGN, 64, false, 31u},
     {"EnrolRequest", SP_MSG_ENROL_REQUEST, 1, SP_MSG_ENROL_REPLY,
      1 << SP_ROLE_ENROL,
      1 << SP_ROLE_KEEPER,
@@ -724,15 +732,17 @@ static const uint8_t by_number[SP_MSG_LAST + 1] = {
     [SP_MSG_ACTION_REPORT] = 33,
     [SP_MSG_ADMIN_REQUEST] = 34,
     [SP_MSG_ADMIN_REPLY] = 35,
-    [SP_MSG_ENROL_REQUEST] = 36,
-    [SP_MSG_ENROL_REPLY] = 37,
-    [SP_MSG_PRINCIPAL_SET] = 38,
-    [SP_MSG_EVIDENCE_REQUEST] = 39,
-    [SP_MSG_EVIDENCE] = 40,
-    [SP_MSG_IDENTITY_GET] = 41,
-    [SP_MSG_IDENTITY] = 42,
-    [SP_MSG_PRINCIPAL_GET] = 43,
-    [SP_MSG_PRINCIPAL_INFO] = 44,
+    [SP_MSG_ACT_REPORT] = 36,
+    [SP_MSG_ACT_STORED] = 37,
+    [SP_MSG_ENROL_REQUEST] = 38,
+    [SP_MSG_ENROL_REPLY] = 39,
+    [SP_MSG_PRINCIPAL_SET] = 40,
+    [SP_MSG_EVIDENCE_REQUEST] = 41,
+    [SP_MSG_EVIDENCE] = 42,
+    [SP_MSG_IDENTITY_GET] = 43,
+    [SP_MSG_IDENTITY] = 44,
+    [SP_MSG_PRINCIPAL_GET] = 45,
+    [SP_MSG_PRINCIPAL_INFO] = 46,
 };
 
 const struct msg_info *msg_find(unsigned number)
@@ -2035,6 +2045,102 @@ enum sp_rc rec_inventory_node_decode(const uint8_t *p, size_t n, struct rec_inve
     return SP_OK;
 }
 
+SP_INLINE uint8_t *write_act(uint8_t *restrict p, const struct rec_act *restrict r, struct sp_text_seen *seen)
+{
+    p = sp_put_array(p, 8);
+    p = sp_put_u64(p, r->number);
+    p = sp_put_u64(p, r->wall_ms);
+    p = sp_put_str(p, r->actor, 40u, seen);
+    p = sp_put_str(p, r->what, 48u, seen);
+    p = sp_put_str(p, r->object, 128u, seen);
+    p = sp_put_str(p, r->before, 64u, seen);
+    p = sp_put_str(p, r->after, 64u, seen);
+    p = sp_put_str(p, r->why, 192u, seen);
+    return p;
+}
+
+static bool text_act(const struct rec_act *r)
+{
+    return sp_str_is_utf8(r->actor) && sp_str_is_utf8(r->what) && sp_str_is_utf8(r->object) && sp_str_is_utf8(r->before) && sp_str_is_utf8(r->after) && sp_str_is_utf8(r->why);
+}
+
+/* There may be no room for the largest act: is there for this one? */
+static __attribute__((noinline, cold)) enum sp_rc fits_act(const struct sp_packer *w, const struct rec_act *r)
+{
+    if (!(r->actor.n <= 40u && r->what.n <= 48u && r->object.n <= 128u && r->before.n <= 64u && r->after.n <= 64u && r->why.n <= 192u))
+        return SP_E_LIMIT;
+    return sp_packer_room(w) < (size_t)31u + r->actor.n + r->what.n + r->object.n + r->before.n + r->after.n + r->why.n ? SP_E_FULL : SP_OK;
+}
+
+/* A field was over its limit, or a text not plain. */
+static __attribute__((noinline, cold)) enum sp_rc judge_act(struct sp_packer *w, const struct rec_act *r, uint8_t *p)
+{
+    if (!(r->actor.n <= 40u && r->what.n <= 48u && r->object.n <= 128u && r->before.n <= 64u && r->after.n <= 64u && r->why.n <= 192u))
+        return SP_E_LIMIT;
+    return text_act(r) ? sp_packer_commit(w, p) : SP_E_INVALID;
+}
+
+SP_INLINE void read_act(struct sp_unpacker *u, struct rec_act *r, bool check)
+{
+    uint32_t count = sp_take_fields(u, 8);
+    if (count < 8)
+        sp_unpack_fail(u, SP_E_MALFORMED);
+    r->number = (uint64_t)sp_take_uint(u, UINT64_MAX);
+    r->wall_ms = (uint64_t)sp_take_uint(u, UINT64_MAX);
+    r->actor = sp_take_str(u, 40u, check);
+    r->what = sp_take_str(u, 48u, check);
+    r->object = sp_take_str(u, 128u, check);
+    r->before = sp_take_str(u, 64u, check);
+    r->after = sp_take_str(u, 64u, check);
+    r->why = sp_take_str(u, 192u, check);
+    if (count > 8)
+        sp_take_extra(u, count - 8);
+}
+
+enum sp_rc rec_act_put(struct sp_packer *w, const struct rec_act *r)
+{
+    if (w->list_count == w->list_max)
+        return SP_E_FULL;
+    if (!SP_LIKELY(sp_packer_room(w) >= 567u)) {
+        enum sp_rc rc = fits_act(w, r);
+        if (rc != SP_OK)
+            return rc;
+    }
+    struct sp_text_seen seen = sp_text_nothing_seen();
+    uint8_t *p = write_act(w->p, r, &seen);
+    if (!SP_LIKELY(sp_text_is_plain(&seen)))
+        return judge_act(w, r, p);
+    return sp_packer_commit(w, p);
+}
+
+bool rec_act_next(struct sp_list *list, struct rec_act *r)
+{
+    if (list->count == 0)
+        return false;
+    struct sp_unpacker u = {list->p, list->p + list->bytes, SP_OK, 0};
+    read_act(&u, r, false);
+    SP_ASSERT(u.rc == SP_OK);
+    list->bytes = (uint32_t)sp_unpacker_left(&u);
+    list->p = u.p;
+    list->count--;
+    return true;
+}
+
+enum sp_rc rec_act_decode(const uint8_t *p, size_t n, struct rec_act *r)
+{
+    struct rec_act out;
+    if (n > SP_FRAME_BYTES_MAX)
+        return SP_E_LIMIT;
+    struct sp_unpacker u = {p, p + n, SP_OK, 0};
+    read_act(&u, &out, true);
+    if (u.rc != SP_OK)
+        return u.rc;
+    if (u.p != u.end)
+        return SP_E_MALFORMED;
+    *r = out;
+    return SP_OK;
+}
+
 SP_INLINE uint8_t *write_principal(uint8_t *restrict p, const struct rec_principal *restrict r, struct sp_text_seen *seen)
 {
     p = sp_put_array(p, 12);
@@ -2390,6 +2496,26 @@ static struct sp_list list_inventory_node(struct sp_unpacker *from, uint32_t max
     const uint8_t *start = u.p;
     for (uint32_t i = 0; i < count && u.rc == SP_OK; i++)
         read_inventory_node(&u, &r, true);
+    if (u.rc == SP_OK) {
+        list.p = start;
+        list.bytes = (uint32_t)(u.p - start);
+        list.count = count;
+    }
+    *from = u;
+    return list;
+}
+
+static struct sp_list list_act(struct sp_unpacker *from, uint32_t max)
+{
+    struct sp_list list = {NULL, 0, 0};
+    struct sp_unpacker u = *from;
+    struct rec_act r;
+    uint32_t count = sp_take_array(&u);
+    if (count > max)
+        sp_unpack_fail(&u, SP_E_LIMIT);
+    const uint8_t *start = u.p;
+    for (uint32_t i = 0; i < count && u.rc == SP_OK; i++)
+        read_act(&u, &r, true);
     if (u.rc == SP_OK) {
         list.p = start;
         list.bytes = (uint32_t)(u.p - start);
@@ -4683,6 +4809,124 @@ enum sp_rc msg_admin_reply_encode(struct sp_packer *w, const struct msg_admin_re
     if (!SP_LIKELY(sp_text_is_plain(&seen)))
         return judge_msg_admin_reply(w, m, p);
     return sp_packer_commit(w, p);
+}
+
+SP_INLINE uint8_t *write_msg_act_report(uint8_t *restrict p, const struct msg_act_report *restrict r)
+{
+    p = sp_put_array(p, 2);
+    p = sp_put_u32(p, r->waiting);
+    return p;
+}
+
+SP_INLINE void read_msg_act_report(struct sp_unpacker *u, struct msg_act_report *r, bool check)
+{
+    (void)check;
+    uint32_t count = sp_take_fields(u, 2);
+    if (count < 2)
+        sp_unpack_fail(u, SP_E_MALFORMED);
+    r->waiting = (uint32_t)sp_take_uint(u, UINT32_MAX);
+    r->acts = list_act(u, 64u);
+    if (count > 2)
+        sp_take_extra(u, count - 2);
+}
+
+enum sp_rc msg_act_report_decode(const uint8_t *p, size_t n, struct msg_act_report *m)
+{
+    struct msg_act_report out;
+    if (n > SP_FRAME_BYTES_MAX)
+        return SP_E_LIMIT;
+    struct sp_unpacker u = {p, p + n, SP_OK, 0};
+    read_msg_act_report(&u, &out, true);
+    if (u.rc != SP_OK)
+        return u.rc;
+    if (u.p != u.end)
+        return SP_E_MALFORMED;
+    out.extra = u.extra;
+    *m = out;
+    return SP_OK;
+}
+
+static enum sp_rc plain_act_report(struct sp_packer *w, const struct msg_act_report *m)
+{
+    SP_ASSERT(w->list == NULL);
+    if (sp_packer_room(w) < 6u)
+        return SP_E_FULL;
+    return sp_packer_commit(w, write_msg_act_report(w->p, m));
+}
+
+enum sp_rc msg_act_report_begin(struct sp_packer *w, const struct msg_act_report *m)
+{
+    uint8_t *before = w->p;
+    enum sp_rc rc = plain_act_report(w, m);
+    if (rc == SP_OK)
+        rc = sp_packer_list_open(w, 64u);
+    if (rc != SP_OK)
+        w->p = before;
+    return rc;
+}
+
+enum sp_rc msg_act_report_end(struct sp_packer *w)
+{
+    return sp_packer_list_close(w);
+}
+
+enum sp_rc msg_act_report_encode(struct sp_packer *w, const struct msg_act_report *m)
+{
+    uint8_t *before = w->p;
+    enum sp_rc rc = plain_act_report(w, m);
+    if (rc == SP_OK)
+        rc = sp_packer_list_copy(w, &m->acts, 64u);
+    if (rc != SP_OK)
+        w->p = before;
+    return rc;
+}
+
+SP_INLINE uint8_t *write_msg_act_stored(uint8_t *restrict p, const struct msg_act_stored *restrict r)
+{
+    p = sp_put_array(p, 4);
+    p = sp_put_u64(p, r->number);
+    p = sp_put_u16(p, r->code);
+    p = sp_put_u64(p, r->refused);
+    p = sp_put_u64(p, r->highest);
+    return p;
+}
+
+SP_INLINE void read_msg_act_stored(struct sp_unpacker *u, struct msg_act_stored *r, bool check)
+{
+    (void)check;
+    uint32_t count = sp_take_fields(u, 4);
+    if (count < 4)
+        sp_unpack_fail(u, SP_E_MALFORMED);
+    r->number = (uint64_t)sp_take_uint(u, UINT64_MAX);
+    r->code = (uint16_t)sp_take_uint(u, UINT16_MAX);
+    r->refused = (uint64_t)sp_take_uint(u, UINT64_MAX);
+    r->highest = (uint64_t)sp_take_uint(u, UINT64_MAX);
+    if (count > 4)
+        sp_take_extra(u, count - 4);
+}
+
+enum sp_rc msg_act_stored_decode(const uint8_t *p, size_t n, struct msg_act_stored *m)
+{
+    struct msg_act_stored out;
+    if (n > SP_FRAME_BYTES_MAX)
+        return SP_E_LIMIT;
+    struct sp_unpacker u = {p, p + n, SP_OK, 0};
+    read_msg_act_stored(&u, &out, true);
+    if (u.rc != SP_OK)
+        return u.rc;
+    if (u.p != u.end)
+        return SP_E_MALFORMED;
+    out.extra = u.extra;
+    *m = out;
+    return SP_OK;
+}
+
+enum sp_rc msg_act_stored_encode(struct sp_packer *w, const struct msg_act_stored *m)
+{
+    SP_ASSERT(w->list == NULL);
+    if (sp_packer_room(w) < 31u)
+        return SP_E_FULL;
+    return sp_packer_commit(w, write_msg_act_stored(w->p, m));
 }
 
 SP_INLINE uint8_t *write_msg_enrol_request(uint8_t *restrict p, const struct msg_enrol_request *restrict r)

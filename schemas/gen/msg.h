@@ -319,6 +319,8 @@ enum sp_msg {
     SP_MSG_ACTION_REPORT = 49,
     SP_MSG_ADMIN_REQUEST = 50,
     SP_MSG_ADMIN_REPLY = 51,
+    SP_MSG_ACT_REPORT = 52,
+    SP_MSG_ACT_STORED = 53,
     SP_MSG_ENROL_REQUEST = 60,
     SP_MSG_ENROL_REPLY = 61,
     SP_MSG_PRINCIPAL_SET = 62,
@@ -330,7 +332,7 @@ enum sp_msg {
     SP_MSG_PRINCIPAL_INFO = 75,
 };
 #define SP_MSG_LAST 75u
-#define SP_MSG_COUNT 44u
+#define SP_MSG_COUNT 46u
 
 /* One row per message. Masks have bit 1 << role. */
 struct msg_info {
@@ -572,6 +574,27 @@ struct rec_inventory_node {
 enum sp_rc rec_inventory_node_put(struct sp_packer *w, const struct rec_inventory_node *r) SP_MUST_USE;
 bool rec_inventory_node_next(struct sp_list *list, struct rec_inventory_node *r);
 enum sp_rc rec_inventory_node_decode(const uint8_t *p, size_t n, struct rec_inventory_node *r) SP_MUST_USE;
+
+#define REC_ACT_ACTOR_MAX 40u
+#define REC_ACT_WHAT_MAX 48u
+#define REC_ACT_OBJECT_MAX 128u
+#define REC_ACT_BEFORE_MAX 64u
+#define REC_ACT_AFTER_MAX 64u
+#define REC_ACT_WHY_MAX 192u
+#define REC_ACT_BYTES_MAX 567u
+struct rec_act {
+    uint64_t number; /* wall clock in us, rising per sender over its restarts; stored once */
+    uint64_t wall_ms; /* when it was done */
+    struct sp_str actor; /* text, at most 40: principal name of the operator */
+    struct sp_str what; /* text, at most 48: the verb: check.* and profile.* of the scheduler, worker.* of a broker */
+    struct sp_str object; /* text, at most 128: what it was done to */
+    struct sp_str before; /* text, at most 64: how that was */
+    struct sp_str after; /* text, at most 64: how it is; refused:CODE when nothing was done */
+    struct sp_str why; /* text, at most 192: for people */
+};
+enum sp_rc rec_act_put(struct sp_packer *w, const struct rec_act *r) SP_MUST_USE;
+bool rec_act_next(struct sp_list *list, struct rec_act *r);
+enum sp_rc rec_act_decode(const uint8_t *p, size_t n, struct rec_act *r) SP_MUST_USE;
 
 #define REC_PRINCIPAL_NAME_MAX 40u
 #define REC_PRINCIPAL_CURVE_BYTES 32u
@@ -1055,6 +1078,31 @@ struct msg_admin_reply {
 };
 enum sp_rc msg_admin_reply_decode(const uint8_t *p, size_t n, struct msg_admin_reply *m) SP_MUST_USE;
 enum sp_rc msg_admin_reply_encode(struct sp_packer *w, const struct msg_admin_reply *m) SP_MUST_USE;
+
+/* 52 ActReport: broker, scheduler -> keeper; auth sign; repeat harmless; reply ActStored. */
+#define MSG_ACT_REPORT_ACTS_MAX 64u
+#define MSG_ACT_REPORT_BYTES_MAX 36297u
+struct msg_act_report {
+    uint32_t waiting; /* acts that wait at the sender, these among them */
+    struct sp_list acts; /* of rec_act, at most 64: in rising order of their numbers */
+    uint32_t extra; /* decode: elements skipped because this version does not know them */
+};
+enum sp_rc msg_act_report_decode(const uint8_t *p, size_t n, struct msg_act_report *m) SP_MUST_USE;
+enum sp_rc msg_act_report_encode(struct sp_packer *w, const struct msg_act_report *m) SP_MUST_USE;
+enum sp_rc msg_act_report_begin(struct sp_packer *w, const struct msg_act_report *m) SP_MUST_USE;
+enum sp_rc msg_act_report_end(struct sp_packer *w) SP_MUST_USE;
+
+/* 53 ActStored: keeper -> broker, scheduler; auth sign; repeat harmless; reply none. */
+#define MSG_ACT_STORED_BYTES_MAX 31u
+struct msg_act_stored {
+    uint64_t number; /* acts up to this one are in the audit and on the disk; 0: none of this report */
+    uint16_t code; /* enum refusal; not none: why an act is not taken, nor those behind it */
+    uint64_t refused; /* number of that act */
+    uint64_t highest; /* highest number of this sender there is */
+    uint32_t extra; /* decode: elements skipped because this version does not know them */
+};
+enum sp_rc msg_act_stored_decode(const uint8_t *p, size_t n, struct msg_act_stored *m) SP_MUST_USE;
+enum sp_rc msg_act_stored_encode(struct sp_packer *w, const struct msg_act_stored *m) SP_MUST_USE;
 
 /* 60 EnrolRequest: enrol -> keeper; auth none; repeat once; reply EnrolReply. */
 #define MSG_ENROL_REQUEST_TOKEN_BYTES 32u

@@ -324,6 +324,30 @@ static bool next_rec_inventory_node(struct sp_list *list, void *to)
 }
 static const struct msg_shape shape_inventory_node = {"InventoryNode", 0, sizeof(struct rec_inventory_node), 4, 0, rec_inventory_node_fields, encode_rec_inventory_node, decode_rec_inventory_node, next_rec_inventory_node};
 
+static const struct msg_field rec_act_fields[] = {
+    {"number", MSG_U64, offsetof(struct rec_act, number), 0u, NULL},
+    {"wall_ms", MSG_U64, offsetof(struct rec_act, wall_ms), 0u, NULL},
+    {"actor", MSG_STR, offsetof(struct rec_act, actor), 40u, NULL},
+    {"what", MSG_STR, offsetof(struct rec_act, what), 48u, NULL},
+    {"object", MSG_STR, offsetof(struct rec_act, object), 128u, NULL},
+    {"before", MSG_STR, offsetof(struct rec_act, before), 64u, NULL},
+    {"after", MSG_STR, offsetof(struct rec_act, after), 64u, NULL},
+    {"why", MSG_STR, offsetof(struct rec_act, why), 192u, NULL},
+};
+static enum sp_rc encode_rec_act(struct sp_packer *w, const void *p)
+{
+    return rec_act_put(w, p);
+}
+static enum sp_rc decode_rec_act(const uint8_t *p, size_t n, void *to)
+{
+    return rec_act_decode(p, n, to);
+}
+static bool next_rec_act(struct sp_list *list, void *to)
+{
+    return rec_act_next(list, to);
+}
+static const struct msg_shape shape_act = {"Act", 0, sizeof(struct rec_act), 8, 0, rec_act_fields, encode_rec_act, decode_rec_act, next_rec_act};
+
 static const struct msg_field rec_principal_fields[] = {
     {"name", MSG_STR, offsetof(struct rec_principal, name), 40u, NULL},
     {"role", MSG_U8, offsetof(struct rec_principal, role), 0u, NULL},
@@ -852,6 +876,34 @@ static enum sp_rc decode_msg_admin_reply(const uint8_t *p, size_t n, void *to)
     return msg_admin_reply_decode(p, n, to);
 }
 
+static const struct msg_field msg_act_report_fields[] = {
+    {"waiting", MSG_U32, offsetof(struct msg_act_report, waiting), 0u, NULL},
+    {"acts", MSG_LIST, offsetof(struct msg_act_report, acts), 64u, &shape_act},
+};
+static enum sp_rc encode_msg_act_report(struct sp_packer *w, const void *p)
+{
+    return msg_act_report_encode(w, p);
+}
+static enum sp_rc decode_msg_act_report(const uint8_t *p, size_t n, void *to)
+{
+    return msg_act_report_decode(p, n, to);
+}
+
+static const struct msg_field msg_act_stored_fields[] = {
+    {"number", MSG_U64, offsetof(struct msg_act_stored, number), 0u, NULL},
+    {"code", MSG_U16, offsetof(struct msg_act_stored, code), 0u, NULL},
+    {"refused", MSG_U64, offsetof(struct msg_act_stored, refused), 0u, NULL},
+    {"highest", MSG_U64, offsetof(struct msg_act_stored, highest), 0u, NULL},
+};
+static enum sp_rc encode_msg_act_stored(struct sp_packer *w, const void *p)
+{
+    return msg_act_stored_encode(w, p);
+}
+static enum sp_rc decode_msg_act_stored(const uint8_t *p, size_t n, void *to)
+{
+    return msg_act_stored_decode(p, n, to);
+}
+
 static const struct msg_field msg_enrol_request_fields[] = {
     {"token", MSG_EXACT, offsetof(struct msg_enrol_request, token), 32u, NULL},
     {"curve", MSG_EXACT, offsetof(struct msg_enrol_request, curve), 32u, NULL},
@@ -1032,6 +1084,8 @@ static const struct msg_shape messages[SP_MSG_COUNT] = {
     {"ActionReport", SP_MSG_ACTION_REPORT, sizeof(struct msg_action_report), 5, offsetof(struct msg_action_report, extra), msg_action_report_fields, encode_msg_action_report, decode_msg_action_report, NULL},
     {"AdminRequest", SP_MSG_ADMIN_REQUEST, sizeof(struct msg_admin_request), 3, offsetof(struct msg_admin_request, extra), msg_admin_request_fields, encode_msg_admin_request, decode_msg_admin_request, NULL},
     {"AdminReply", SP_MSG_ADMIN_REPLY, sizeof(struct msg_admin_reply), 5, offsetof(struct msg_admin_reply, extra), msg_admin_reply_fields, encode_msg_admin_reply, decode_msg_admin_reply, NULL},
+    {"ActReport", SP_MSG_ACT_REPORT, sizeof(struct msg_act_report), 2, offsetof(struct msg_act_report, extra), msg_act_report_fields, encode_msg_act_report, decode_msg_act_report, NULL},
+    {"ActStored", SP_MSG_ACT_STORED, sizeof(struct msg_act_stored), 4, offsetof(struct msg_act_stored, extra), msg_act_stored_fields, encode_msg_act_stored, decode_msg_act_stored, NULL},
     {"EnrolRequest", SP_MSG_ENROL_REQUEST, sizeof(struct msg_enrol_request), 4, offsetof(struct msg_enrol_request, extra), msg_enrol_request_fields, encode_msg_enrol_request, decode_msg_enrol_request, NULL},
     {"EnrolReply", SP_MSG_ENROL_REPLY, sizeof(struct msg_enrol_reply), 5, offsetof(struct msg_enrol_reply, extra), msg_enrol_reply_fields, encode_msg_enrol_reply, decode_msg_enrol_reply, NULL},
     {"PrincipalSet", SP_MSG_PRINCIPAL_SET, sizeof(struct msg_principal_set), 4, offsetof(struct msg_principal_set, extra), msg_principal_set_fields, encode_msg_principal_set, decode_msg_principal_set, NULL},
@@ -1058,6 +1112,7 @@ static const struct msg_shape *const records[] = {
     &shape_trust_entry,
     &shape_hint_node,
     &shape_inventory_node,
+    &shape_act,
     &shape_principal,
 };
 

@@ -122,6 +122,7 @@ static void step(struct sim *s, const struct broker_event *first)
                 }
                 break;
             case BROKER_FX_ADMIN:
+            case BROKER_FX_ACT_STORED:
             case BROKER_FX_PRINCIPALS:
             case BROKER_FX_STATS:
             case BROKER_FX_NOTE:

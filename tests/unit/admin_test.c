@@ -275,11 +275,133 @@ static void a_full_disk_changes_nothing(void **state)
     sp_db_fault_arm(SP_DB_FAULT_FULL, 1, true);
     ask("check.put", "{\"name\":\"c2\",\"adapter\":\"exec\"}", SP_REFUSAL_STORE);
     ask("check.delete", "{\"name\":\"c1\"}", SP_REFUSAL_STORE);
+    ask("check.run", "{\"check\":\"c1\"}", SP_REFUSAL_STORE); /* it changes nothing stored, but has an act */
+    ask("check.delete", "{\"name\":\"c9\"}", SP_REFUSAL_NOT_FOUND);
+    assert_int_equal(store_acts(store), 1);
     assert_int_equal(w->core.checks.live, 1);
     assert_int_equal(catalog.check_count, 1);
     sp_db_fault_disarm();
     ask("check.put", "{\"name\":\"c2\",\"adapter\":\"exec\"}", SP_REFUSAL_NONE);
     assert_int_equal(w->core.checks.live, 2);
+}
+
+/* ---- acts for the keeper's audit ---- */
+
+struct acts {
+    uint32_t count;
+    uint64_t numbers[8];
+    char texts[8][400]; /* actor what object before>after */
+};
+
+static bool act_seen(void *self, const struct store_act *a)
+{
+    struct acts *s = self;
+    (void)snprintf(s->texts[s->count], sizeof s->texts[0], "%.*s %.*s %.*s [%.*s] [%.*s]", (int)a->actor.n, a->actor.p,
+                   (int)a->what.n, a->what.p, (int)a->object.n, a->object.p, (int)a->before.n, a->before.p, (int)a->after.n,
+                   a->after.p);
+    assert_true(sp_str_is_utf8(a->object) && sp_str_is_utf8(a->after) && sp_str_is_utf8(a->why));
+    assert_in_range(a->object.n, 0, REC_ACT_OBJECT_MAX);
+    assert_in_range(a->why.n, 0, REC_ACT_WHY_MAX);
+    s->numbers[s->count++] = a->number;
+    return s->count < SP_COUNT(s->numbers);
+}
+
+static struct acts acts_now(void)
+{
+    struct acts s = {0};
+    assert_int_equal(store_acts_read(store, SP_COUNT(s.numbers), act_seen, &s), SP_OK);
+    return s;
+}
+
+static void every_act_is_stored_with_its_change(void **state)
+{
+    (void)state;
+    ask("check.put", "{\"name\":\"c1\",\"adapter\":\"exec\"}", SP_REFUSAL_NONE);
+    ask("check.put", "{\"name\":\"c1\",\"adapter\":\"exec\"}", SP_REFUSAL_NONE);                     /* unchanged */
+    ask("check.stage", "{\"name\":\"c1\",\"stage\":\"retired\",\"dry_run\":true}", SP_REFUSAL_NONE); /* a rehearsal */
+    ask("check.stage", "{\"name\":\"c1\",\"stage\":\"shadow\"}", SP_REFUSAL_NONE);
+    ask("check.stage", "{\"name\":\"c1\",\"stage\":\"best\"}", SP_REFUSAL_BAD_REQUEST);
+    json_decref(ask_id(next_id - 1, "check.stage", "{\"name\":\"c1\",\"stage\":\"best\"}", SP_REFUSAL_REPLAY)); /* the same again */
+    ask("profile.select", "{\"all\":true,\"profile\":\"default\"}", SP_REFUSAL_NONE);
+    end();
+    begin();
+    assert_int_equal(store_acts(store), 4);
+    struct acts s = acts_now();
+    assert_int_equal(s.count, 4);
+    assert_string_equal(s.texts[0], "anna check.put c1 [] [enforcing, revision 1]");
+    assert_string_equal(s.texts[1], "anna check.stage c1 [enforcing, revision 1] [shadow, revision 1]");
+    assert_string_equal(s.texts[2], "anna check.stage c1 [] [refused:bad_request]");
+    assert_string_equal(s.texts[3], "anna profile.select all checks [] [default]");
+    for (unsigned i = 1; i < s.count; i++)
+        assert_true(s.numbers[i] > s.numbers[i - 1]);
+    /* The keeper has the first two; the next gets a number above those it knows; the last one it will never take. */
+    assert_int_equal(store_acts_stored(store, s.numbers[1]), SP_OK);
+    assert_int_equal(store_acts_renumber(store, s.numbers[3], 1), SP_OK); /* not of the oldest: an answer that came twice */
+    assert_int_equal(store_acts_renumber(store, s.numbers[2], s.numbers[3] + 1000), SP_OK);
+    struct acts t = acts_now();
+    assert_int_equal(t.count, 2);
+    assert_int_equal(t.numbers[0], s.numbers[3] + 1001);
+    assert_int_equal(t.numbers[1] - t.numbers[0], s.numbers[3] - s.numbers[2]);
+    assert_string_equal(t.texts[1], s.texts[3]);
+    assert_int_equal(store_acts_drop(store, s.numbers[2]), SP_OK); /* its number of before */
+    assert_int_equal(store_acts(store), 2);
+    assert_int_equal(store_acts_drop(store, t.numbers[0]), SP_OK);
+    ask("check.delete", "{\"name\":\"c1\"}", SP_REFUSAL_NONE);
+    struct acts u = acts_now();
+    assert_int_equal(u.count, 2);
+    assert_true(u.numbers[1] > t.numbers[1]);
+    assert_string_equal(u.texts[1], "anna check.delete c1 [shadow, revision 1] []");
+}
+
+/* Text that is too long is cut where a character ends: the keeper takes no other. */
+static void an_act_fits_its_message(void **state)
+{
+    char args[2048];
+    (void)state;
+    for (unsigned pad = 0; pad < 4; pad++) {
+        int n = snprintf(args, sizeof args, "{\"name\":\"%.*s", (int)pad, "xxx");
+        for (unsigned i = 0; i < 80; i++)
+            n += snprintf(args + n, sizeof args - (size_t)n, "\xe2\x82\xac");
+        (void)snprintf(args + n, sizeof args - (size_t)n, "\",\"stage\":\"shadow\"}");
+        ask("check.stage", args, SP_REFUSAL_NOT_FOUND);
+    }
+    assert_int_equal(acts_now().count, 4);
+}
+
+static void nothing_is_done_unseen(void **state)
+{
+    (void)state;
+    ask("check.put", "{\"name\":\"c1\",\"adapter\":\"exec\"}", SP_REFUSAL_NONE);
+    for (uint32_t i = 1; i < STORE_ACTS_MAX; i++)
+        ask("check.enable", i % 2 ? "{\"name\":\"c1\",\"enabled\":false}" : "{\"name\":\"c1\",\"enabled\":true}", SP_REFUSAL_NONE);
+    uint64_t version = store_version(store);
+    ask("check.stage", "{\"name\":\"c1\",\"stage\":\"shadow\"}", SP_REFUSAL_OVERLOAD);
+    ask("check.stage", "{\"name\":\"c1\",\"stage\":\"best\"}", SP_REFUSAL_OVERLOAD);
+    ask("check.stage", "{\"name\":\"c1\",\"stage\":\"shadow\",\"dry_run\":true}", SP_REFUSAL_NONE);
+    assert_int_equal(store_acts(store), STORE_ACTS_MAX);
+    assert_int_equal(store_version(store), version);
+    assert_int_equal(store_acts_stored(store, acts_now().numbers[0]), SP_OK);
+    ask("check.stage", "{\"name\":\"c1\",\"stage\":\"shadow\"}", SP_REFUSAL_NONE);
+}
+
+static void a_store_without_acts_is_taken_over(void **state)
+{
+    struct sp_db *db = NULL;
+    struct sp_err err = {0};
+    char path[128];
+    (void)state;
+    ask("check.put", "{\"name\":\"c1\",\"adapter\":\"exec\"}", SP_REFUSAL_NONE);
+    end();
+    (void)snprintf(path, sizeof path, "%s/scheduler.db", directory);
+    const struct sp_db_options o = {.path = path, .application_id = 0x53504353u, .version = 2};
+    assert_int_equal(sp_db_open(&o, &db, &err), SP_OK);
+    assert_int_equal(sp_db_exec(db, "DROP TABLE act; DELETE FROM number WHERE name='act'; PRAGMA user_version=1"), SP_OK);
+    sp_db_close(&db);
+    begin();
+    assert_int_equal(catalog.check_count, 1);
+    assert_int_equal(store_acts(store), 0);
+    ask("check.delete", "{\"name\":\"c1\"}", SP_REFUSAL_NONE);
+    assert_int_equal(store_acts(store), 1);
 }
 
 static void epoch_rises(void **state)
@@ -323,11 +445,12 @@ static void errors_name_the_file(void **state)
     char path[128];
     const struct store_loader loader = {NULL, takes, chooses, refuses};
     const struct store_check row = {sp_str_of("c"), 1, 1, sp_str_of("no definition"), sp_str_of("")};
+    const struct store_act act = {.actor = sp_str_of("anna"), .what = sp_str_of("check.put")};
     (void)state;
     (void)snprintf(path, sizeof path, "%s/scheduler.db", directory);
     assert_int_equal(store_begin(store), SP_OK);
     assert_int_equal(store_check_put(store, &row), SP_OK);
-    assert_int_equal(store_commit(store, "anna", 99), SP_OK);
+    assert_int_equal(store_commit(store, 99, &act), SP_OK);
     assert_int_equal(store_load(store, &loader, &err), SP_E_CORRUPT);
     assert_string_equal(err.where, path);
 }
@@ -463,12 +586,22 @@ static void many_at_fault_are_counted(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        T(checks_live_through_a_restart), T(revision_follows_the_digest),
-        T(a_request_counts_once),         T(dry_run_changes_nothing),
-        T(wrong_requests_say_why),        T(runs_and_pairs),
-        T(a_full_disk_changes_nothing),   T(epoch_rises),
-        T(errors_name_the_file),          T(no_act_shortens_a_life),
-        T(a_dry_run_sees_the_whole_run),  T(old_contradictions_load),
+        T(checks_live_through_a_restart),
+        T(revision_follows_the_digest),
+        T(a_request_counts_once),
+        T(dry_run_changes_nothing),
+        T(wrong_requests_say_why),
+        T(runs_and_pairs),
+        T(a_full_disk_changes_nothing),
+        T(epoch_rises),
+        T(errors_name_the_file),
+        T(every_act_is_stored_with_its_change),
+        T(an_act_fits_its_message),
+        T(nothing_is_done_unseen),
+        T(a_store_without_acts_is_taken_over),
+        T(no_act_shortens_a_life),
+        T(a_dry_run_sees_the_whole_run),
+        T(old_contradictions_load),
         T(many_at_fault_are_counted),
     };
     if (sp_crypto_init() != SP_OK || !sp_log_level_set(NULL, SP_LOG_ERROR))

@@ -407,9 +407,27 @@ static void check_reply(const struct seen *s, enum sp_refusal code, const char *
         fail_msg("code %u, %s", m.code, text);
 }
 
+/* The keeper says what became of the act that the broker reported last. */
+static void send_stored(struct seen *keeper, enum sp_refusal code)
+{
+    struct msg_act_report report;
+    struct rec_act act;
+    struct sp_packer w;
+
+    assert_int_equal(msg_act_report_decode(keeper->body, keeper->last.body_bytes, &report), SP_OK);
+    assert_true(rec_act_next(&report.acts, &act));
+    assert_true(sp_str_is(act.actor, "admin") && sp_str_is(act.what, "worker.drain") && sp_str_is(act.after, "draining"));
+    struct msg_act_stored m = {.number = code == SP_REFUSAL_NONE ? act.number : 0,
+                               .code = (uint16_t)code,
+                               .refused = code == SP_REFUSAL_NONE ? 0 : act.number};
+    begin(keeper, &w);
+    assert_int_equal(msg_act_stored_encode(&w, &m), SP_OK);
+    assert_int_equal(send_bytes(keeper, SP_MSG_ACT_STORED, "b0", &w), SP_BUS_SENT);
+}
+
 static void test_operator_asks_the_broker(void **state)
 {
-    struct seen *admin = up("admin"), *w1 = up("w1");
+    struct seen *admin = up("admin"), *w1 = up("w1"), *w2 = up("w2"), *keeper = up("keeper");
 
     (void)state;
     send_admin(admin, "broker", 1, "ping", "{}");
@@ -419,17 +437,26 @@ static void test_operator_asks_the_broker(void **state)
     expect(admin, SP_MSG_ADMIN_REPLY, 2);
     check_reply(admin, SP_REFUSAL_NONE, "\"name\":\"w1\"");
     send_admin(admin, "b0", 3, "worker.drain", "{\"name\":\"w1\"}");
+    expect(keeper, SP_MSG_ACT_REPORT, 1);
+    assert_int_equal(w1->by_type[SP_MSG_DRAIN], 0); /* nothing is done before the keeper has its row */
+    send_stored(keeper, SP_REFUSAL_NONE);
     expect(admin, SP_MSG_ADMIN_REPLY, 3);
     check_reply(admin, SP_REFUSAL_NONE, "\"draining\":true");
     expect(w1, SP_MSG_DRAIN, 1);
     send_admin(admin, "b0", 3, "worker.drain", "{\"name\":\"w1\"}"); /* the same request again */
     expect(admin, SP_MSG_ADMIN_REPLY, 4);
     check_reply(admin, SP_REFUSAL_REPLAY, "error");
-    send_admin(admin, "b0", 4, "dance", "{}");
+    send_admin(admin, "b0", 6, "worker.drain", "{\"name\":\"w2\"}");
+    expect(keeper, SP_MSG_ACT_REPORT, 2);
+    send_stored(keeper, SP_REFUSAL_STORE); /* no row, no act */
     expect(admin, SP_MSG_ADMIN_REPLY, 5);
+    check_reply(admin, SP_REFUSAL_STORE, "nothing was done");
+    assert_int_equal(w2->by_type[SP_MSG_DRAIN], 0);
+    send_admin(admin, "b0", 4, "dance", "{}");
+    expect(admin, SP_MSG_ADMIN_REPLY, 6);
     check_reply(admin, SP_REFUSAL_BAD_REQUEST, "hint");
     send_admin(admin, "b0", 5, "stats.get", "{}");
-    expect(admin, SP_MSG_ADMIN_REPLY, 6);
+    expect(admin, SP_MSG_ADMIN_REPLY, 7);
     check_reply(admin, SP_REFUSAL_NONE, "\"role\":\"broker\"");
 }
 
