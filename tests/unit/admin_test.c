@@ -23,6 +23,8 @@ static struct catalog catalog;
 static struct admin *admin;
 static uint64_t next_id;
 
+static const struct store_act anna_acts = {.actor = {"anna", 4}, .what = {"check.put", 9}};
+
 static enum sp_rc apply(void *shell, struct scheduler_core_event *event)
 {
     (void)shell;
@@ -547,7 +549,7 @@ static void old_contradictions_load(void **state)
     const struct store_check row = {sp_str_of("old"), 1, 1, sp_str_of(definition), sp_str_of("")};
     assert_int_equal(store_begin(store), SP_OK);
     assert_int_equal(store_check_put(store, &row), SP_OK);
-    assert_int_equal(store_commit(store, "anna", 99), SP_OK);
+    assert_int_equal(store_commit(store, 99, &anna_acts), SP_OK);
     next_id = 100;
     end();
     begin();
