@@ -40,6 +40,7 @@ MAY = {
     "workers/files": WORDS + ["ops/runtime", "workers/evidence/core"],
     "workers/attester/core": WORDS,
     "workers/attester": CLIENT + ["workers/attester/core", "workers/enrolment", "workers/files", "workers/evidence", "workers/evidence/core"],
+    "ops/examples": RUNTIME + ["broker/client"],
     "ops/spicectl": CLIENT + ["workers", "workers/exec_client", "workers/adapters", "workers/core", "workers/evidence", "workers/evidence/core", "workers/files"],
 }
 THIRD = {  # header prefix -> files or folders that may use it
