@@ -129,7 +129,9 @@ static void fault_add(struct judge *j, const struct life *l)
     if (j->faults == 0)
         (void)sp_str_copy(j->first, sizeof j->first, sp_str_of(l->def->name));
     if (j->named == j->faults && j->named < NAMED_MAX && n + strlen(one) + SPAN_BYTES < sizeof j->text) {
-        (void)snprintf(j->text + n, sizeof j->text - n, "%s%s", n > 0 ? "; " : "", one);
+        (void)sp_str_copy(j->text + n, sizeof j->text - n, sp_str_of(n > 0 ? "; " : ""));
+        n = strlen(j->text);
+        (void)sp_str_copy(j->text + n, sizeof j->text - n, sp_str_of(one));
         j->named++;
     }
     j->faults++;
