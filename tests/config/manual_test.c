@@ -124,7 +124,7 @@ static char *section_of(const char *page, const char *name)
     const char *from = strstr(page, head);
     if (from == NULL)
         fail_msg("spice-worker(8) has no section of the adapter %s", name);
-    const char *next = strstr(from + 1, "\n.S"); /* .SS or .SH */
+    const char *next = from != NULL ? strstr(from + 1, "\n.S") : NULL; /* .SS or .SH */
     assert_non_null(next);
     return strndup(from, (size_t)(next - from));
 }
