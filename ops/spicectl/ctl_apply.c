@@ -138,7 +138,7 @@ static void apply_say(struct ctl *ctl, const struct ctl_def *def, enum apply_cha
 }
 
 /* What is sent: the whole definition; of a node what its document says and nothing else, for the keeper keeps what is not said. */
-static json_t *apply_body(const struct ctl *ctl, const struct ctl_def *def)
+static json_t *apply_body(const struct ctl_def *def, bool dry)
 {
     const char *key;
     json_t *value;
@@ -150,7 +150,7 @@ static json_t *apply_body(const struct ctl *ctl, const struct ctl_def *def)
         if (!empty || (def->kind == CTL_DEF_NODE && strcmp(key, "key") != 0)) /* what a node's document empties is emptied */
             (void)json_object_set(body, strcmp(key, "node") == 0 ? "name" : key, value);
     }
-    (void)json_object_set_new(body, "dry_run", json_boolean(ctl->dry_run));
+    (void)json_object_set_new(body, "dry_run", json_boolean(dry));
     return body;
 }
 
@@ -174,6 +174,7 @@ struct apply_run {
     size_t *send;                /* items of that kind that need sending */
     json_t *with[CTL_DEF_KINDS]; /* what goes with dry questions of a kind */
     bool checks;                 /* some are sent after the profiles */
+    bool asks;                   /* nothing is done, only judged: a dry run, or before the first is sent */
     bool keep_going;
     bool failed;
 };
@@ -200,8 +201,8 @@ static const char *apply_ask(void *self, size_t index, char verb[CTL_FLEET_VERB_
     struct apply_item *item = &run->items[run->send[index]];
     enum ctl_def_kind kind = item->def->kind;
     item->tried = true;
-    *args = apply_body(run->ctl, item->def);
-    if (run->with[kind] != NULL)
+    *args = apply_body(item->def, run->asks);
+    if (run->asks && run->with[kind] != NULL)
         (void)json_object_set(*args, "with", run->with[kind]);
     (void)snprintf(verb, CTL_FLEET_VERB_BYTES, "%s", kind == CTL_DEF_LABEL ? "node.labels" : "");
     if (kind != CTL_DEF_LABEL)
@@ -213,13 +214,17 @@ static bool apply_done(void *self, size_t index, json_t *reply, const struct ctl
 {
     struct apply_run *run = self;
     struct apply_item *item = &run->items[run->send[index]];
+    if (fault == NULL && run->asks && !run->ctl->dry_run) {
+        item->tried = false;
+        return true;
+    }
     if (fault == NULL) {
         apply_good(run, item);
         item->warnings = ctl_fleet_warnings(run->ctl, reply);
         return true;
     }
     item->fault = *fault;
-    if (item->def->kind == CTL_DEF_PROFILE && !item->later && run->checks && fault->code == SP_REFUSAL_BAD_REQUEST) {
+    if (item->def->kind == CTL_DEF_PROFILE && !item->later && run->checks && !run->asks && fault->code == SP_REFUSAL_BAD_REQUEST) {
         item->later = true;
         return true;
     }
@@ -281,7 +286,7 @@ static void apply_kind(struct apply_run *run, size_t count)
     apply_send(run, sends);
 }
 
-/* What is sent of the other kind goes with each question of a dry run, for none of it is in force then. */
+/* What is sent of the other kind goes with each question, for none of it is in force then. */
 static void apply_with(struct apply_run *run)
 {
     json_t *lists[CTL_DEF_KINDS] = {NULL};
@@ -291,18 +296,28 @@ static void apply_with(struct apply_run *run)
         const struct apply_item *item = &run->items[i];
         if (lists[item->def->kind] == NULL || item->change == APPLY_UNCHANGED)
             continue;
-        run->checks = run->checks || (item->def->kind == CTL_DEF_CHECK && !run->ctl->dry_run);
-        json_t *body = apply_body(run->ctl, item->def);
+        run->checks = run->checks || item->def->kind == CTL_DEF_CHECK;
+        json_t *body = apply_body(item->def, true);
         (void)json_object_del(body, "params"); /* they may be large, and nothing hangs on them */
         (void)json_array_append_new(lists[item->def->kind], body);
     }
-    if (run->ctl->dry_run) {
-        run->with[CTL_DEF_CHECK] = ctl_json_need(json_pack("{s:O}", "profiles", lists[CTL_DEF_PROFILE]));
-        run->with[CTL_DEF_PROFILE] =
-            ctl_json_need(json_pack("{s:O, s:O}", "profiles", lists[CTL_DEF_PROFILE], "checks", lists[CTL_DEF_CHECK]));
+    run->with[CTL_DEF_CHECK] = ctl_json_need(json_pack("{s:O}", "profiles", lists[CTL_DEF_PROFILE]));
+    run->with[CTL_DEF_PROFILE] =
+        ctl_json_need(json_pack("{s:o, s:o}", "profiles", lists[CTL_DEF_PROFILE], "checks", lists[CTL_DEF_CHECK]));
+}
+
+/* Before anything is sent the scheduler judges profiles and checks: one that it refuses leaves all as it was. */
+static void apply_judge(struct apply_run *run)
+{
+    size_t sends = 0;
+    for (size_t i = 0; i < run->count; i++) {
+        const struct apply_item *item = &run->items[i];
+        if (run->with[item->def->kind] != NULL && item->change != APPLY_UNCHANGED)
+            run->send[sends++] = i;
     }
-    json_decref(lists[CTL_DEF_PROFILE]);
-    json_decref(lists[CTL_DEF_CHECK]);
+    run->asks = true;
+    apply_send(run, sends);
+    run->asks = false;
 }
 
 /* One row per document, those that were not tried included. */
@@ -386,6 +401,9 @@ static int apply_all(struct ctl *ctl, const struct ctl_defs *defs, const struct 
         for (size_t kind = 0; kind < CTL_DEF_KINDS; kind++)
             counts[kind] = apply_fill(&run, defs, world, (enum ctl_def_kind)kind);
         apply_with(&run);
+        run.asks = ctl->dry_run;
+        if (!run.asks && !run.keep_going)
+            apply_judge(&run);
         for (size_t kind = 0; kind < CTL_DEF_KINDS; run.first += counts[kind], kind++) {
             if (counts[kind] > 0 && (!run.failed || run.keep_going) && !ctl_fleet_interrupted(ctl))
                 apply_kind(&run, counts[kind]);

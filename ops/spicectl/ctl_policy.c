@@ -1,10 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "ctl_policy.h"
 
-#include "ctl_def_table.h"
 #include "ctl_json.h"
-
-#include "sp_time.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -13,21 +10,6 @@
 static const json_t *policy_find(const json_t *after, const char *name)
 {
     return json_object_get(after, name);
-}
-
-/* In ms; 0 when it cannot be told: of calendars and windows the scheduler knows more. */
-static uint64_t policy_period(const json_t *profile)
-{
-    uint64_t ms = 0;
-    (void)sp_time_parse_span(sp_str_of(ctl_json_text(profile, "period")), &ms);
-    return json_array_size(json_object_get(profile, "windows")) == 0 ? ms : 0;
-}
-
-/* Only what runs can lose a run. */
-static bool policy_runs(const json_t *check)
-{
-    const char *stage = ctl_json_text(check, "stage");
-    return ctl_json_true(check, "enabled") && (strcmp(stage, "shadow") == 0 || strcmp(stage, "enforcing") == 0);
 }
 
 static void policy_near(const json_t *after, const char *kind, const char *word, struct sp_err *err)
@@ -49,30 +31,14 @@ static void policy_near(const json_t *after, const char *kind, const char *word,
     free(names);
 }
 
-static enum sp_rc policy_check(const struct ctl_def *def, json_t *const *after, const char *in_force, struct sp_err *err)
+static enum sp_rc policy_check(const struct ctl_def *def, json_t *const *after, struct sp_err *err)
 {
-    uint64_t age = 0;
-    char want[32];
-    char have[32];
     const char *name = ctl_json_text(def->want, "profile");
-    const char *used = name[0] != '\0' ? name : in_force;
-    const json_t *profile = policy_find(after[CTL_DEF_PROFILE], used);
-    if (name[0] != '\0' && profile == NULL) {
-        (void)sp_err_set(err, SP_E_INVALID, ctl_def_where(def, name), "check %s names the profile \"%s\", which does not exist",
-                         def->name, name);
-        policy_near(after[CTL_DEF_PROFILE], "profile", name, err);
-        return SP_E_INVALID;
-    }
-    uint64_t period = profile != NULL ? policy_period(profile) : CTL_DEF_PERIOD_MS;
-    (void)sp_time_parse_span(sp_str_of(ctl_json_text(def->want, "max_age")), &age);
-    if (ctl_json_true(def->want, "allow_short_life") || !policy_runs(def->want) || age >= period * CTL_POLICY_LIVES)
+    if (name[0] == '\0' || policy_find(after[CTL_DEF_PROFILE], name) != NULL)
         return SP_OK;
-    sp_time_format_span(period * CTL_POLICY_LIVES, want, sizeof want);
-    sp_time_format_span(age, have, sizeof have);
-    (void)sp_err_set(err, SP_E_INVALID, def->where,
-                     "check %s: max_age %s is below three periods (%s) of its profile %s: a single lost run would end trust",
-                     def->name, have, want, used[0] != '\0' ? used : "(default)");
-    sp_err_hint(err, "raise max_age, shorten the period, or say allow_short_life: true");
+    (void)sp_err_set(err, SP_E_INVALID, ctl_def_where(def, name), "check %s names the profile \"%s\", which does not exist",
+                     def->name, name);
+    policy_near(after[CTL_DEF_PROFILE], "profile", name, err);
     return SP_E_INVALID;
 }
 
@@ -173,7 +139,7 @@ static enum sp_rc policy_one(const struct ctl_def *def, json_t *const *after, co
 {
     switch (def->kind) {
     case CTL_DEF_CHECK:
-        return policy_check(def, after, world->profile, err);
+        return policy_check(def, after, err);
     case CTL_DEF_POOL:
         return policy_pool(def, after, err);
     case CTL_DEF_LABEL:

@@ -29,12 +29,7 @@ static int world_kind(struct ctl *ctl, enum ctl_def_kind kind, struct ctl_policy
     {
         const char *name = ctl_json_text(row, "name");
         (void)json_object_set_new(world->have[kind], name, ctl_def_of_row(kind, row));
-        if (kind == CTL_DEF_PROFILE && ctl_json_true(row, "selected"))
-            (void)sp_str_copy(world->profile, sizeof world->profile, sp_str_of(name));
     }
-    /* Without a selection the profile "default" is in force. */
-    if (kind == CTL_DEF_PROFILE && world->profile[0] == '\0')
-        (void)sp_str_copy(world->profile, sizeof world->profile, sp_str_of("default"));
     json_decref(list);
     return CTL_OK;
 }

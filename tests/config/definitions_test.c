@@ -283,14 +283,6 @@ static void test_policy(void **state)
         const char *hint;
     } rows[] = {
         {CHECK, NULL, ""},
-        {CHECK "max_age: 2m\n", "below three periods", "allow_short_life"},
-        {CHECK "max_age: 2m\nallow_short_life: true\n", NULL, ""},
-        {CHECK "max_age: 30s\nprofile: quick\n---\nkind: profile\nname: quick\nperiod: 10s\n", NULL, ""},
-        {CHECK "max_age: 29s\nprofile: quick\n---\nkind: profile\nname: quick\nperiod: 10s\n", "below three periods", ""},
-        {CHECK "max_age: 2d\nprofile: daily\n---\nkind: profile\nname: daily\ncron: '0 3 * * *'\n", NULL,
-         ""}, /* the scheduler knows calendars */
-        {CHECK "max_age: 2m\nstage: draft\n", NULL, ""},
-        {CHECK "max_age: 2m\nenabled: false\n", NULL, ""},
         {CHECK "profile: nrmal\n---\nkind: profile\nname: normal\n", "does not exist", "normal"},
         {CHECK "---\nkind: pool\nname: p\nmandatory: [cc]\n", "does not exist", "c"},
         {CHECK "---\nkind: pool\nname: p\ngroups: [{k: 1, of: [d]}]\n", "does not exist", ""},

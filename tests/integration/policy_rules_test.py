@@ -86,9 +86,11 @@ class Rules(unittest.TestCase):
         new = "kind: profile\nname: office\nperiod: 1m\nwindows: ['mon 08:00-09:00']\n---\nkind: check\nname: c\nadapter: noop\nprofile: office\nmax_age: "
         told = self.ctl("apply", "-f", "-", "--dry-run", code=4, stdin=new + "5m\n")  # the profile would be made, the check not
         self.assertIn("(10023m)", told.stderr)
+        self.refused(["apply", "-f", "-"], "(10023m)", "standard input:6:1", stdin=new + "5m\n", dry=False)  # before any is sent
         self.ctl("apply", "-f", "-", "--dry-run", stdin=new + "7d\n")
         self.ctl("apply", "-f", "-", "--dry-run", stdin=new + "5m\nallow_short_life: true\n")
         cron = "kind: profile\nname: nightly\ncron: '0 3 * * 1-5'\n---\nkind: check\nname: c\nadapter: noop\nprofile: nightly\nmax_age: "
+        self.refused(["apply", "-f", "-"], "(5d)", stdin=cron + "4d\n", dry=False)
         self.assertIn("(5d)", self.ctl("apply", "-f", "-", "--dry-run", code=4, stdin=cron + "4d\n").stderr)
         self.ctl("apply", "-f", "-", "--dry-run", stdin=cron + "5d\n")
 
@@ -102,7 +104,7 @@ class Rules(unittest.TestCase):
             self.ctl("apply", "-f", "-", "--dry-run", stdin=text)
             self.ctl("apply", "-f", "-", stdin=text)
             self.assertEqual({r["change"] for r in json.loads(self.ctl("--json", "apply", "-f", "-", stdin=text).stdout)}, {"unchanged"})
-        self.refused(["apply", "-f", "-"], "below three periods", stdin=both.format("10m", "30m", ""))
+        self.refused(["apply", "-f", "-"], "below three periods", stdin=both.format("10m", "30m", ""), dry=False)
         self.ctl("check", "delete", "grows", "says")
         self.ctl("profile", "delete", "p")
 
