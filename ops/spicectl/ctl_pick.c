@@ -229,7 +229,19 @@ static bool pick_is_absent(const struct pick_run *run, const struct ctl_fault *f
     return fault->code == SP_REFUSAL_NOT_FOUND && run->absent != NULL && strcmp(run->pick->role, "keeper") == 0;
 }
 
-/* All of them at once: the list is asked for when everything else is done. */
+static bool pick_is_listed(const json_t *list, const char *name)
+{
+    size_t i;
+    json_t *row;
+    json_array_foreach(list, i, row)
+    {
+        if (strcmp(ctl_json_text(row, "name"), name) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* All of them at once: the list is asked for when everything else is done. What is in it was refused because something of it is not there. */
 static void pick_tell_absent(struct pick_run *run)
 {
     char verb[PICK_VERB_MAX];
@@ -243,7 +255,12 @@ static void pick_tell_absent(struct pick_run *run)
         if (!asked)
             (void)ctl_fleet_try(run->ctl, run->pick->role, run->pick->lists != NULL ? run->pick->lists : verb, NULL, &list, &fault);
         asked = true;
-        (void)pick_no(run->ctl, run->pick->noun, list, run->pick->names[i]);
+        const char *name = run->pick->names[i];
+        if (pick_is_listed(list, name))
+            (void)ctl_fail(run->ctl, CTL_FAILED, NULL, NULL, "%s %s: %s", run->pick->noun, name,
+                           ctl_json_text(run->rows[i], "error"));
+        else
+            (void)pick_no(run->ctl, run->pick->noun, list, name);
     }
     json_decref(list);
 }

@@ -50,7 +50,8 @@ ROWS = {
 }
 # What the manual has in one paragraph, by the command at its head.
 PARAGRAPHS = {
-    "audit list": ROWS["audit list"] | ROWS["audit verify"] | {"seq", "hash"},
+    "audit list": ROWS["audit list"],
+    "audit verify": ROWS["audit verify"] | {"seq", "hash"},
     "stats": ROWS["stats"] | ROWS["counters"] | ROWS["latencies"],
     "top": ROWS["top"],
     "doctor": ROWS["doctor"] | ROWS["finding"],
