@@ -556,7 +556,10 @@ static enum sp_rc run_verb(struct call *c)
         return no_verb(c, c->verb);
     if (!json_is_object(c->args))
         return sp_err_set(&c->err, SP_E_INVALID, "args", "are not a JSON object");
-    c->dry_run = json_is_true(json_object_get(c->args, "dry_run"));
+    const json_t *dry = json_object_get(c->args, "dry_run");
+    if (dry != NULL && !json_is_boolean(dry))
+        return sp_err_set(&c->err, SP_E_INVALID, "dry_run", "is neither true nor false");
+    c->dry_run = json_is_true(dry);
     if (v->writes && !c->dry_run)
         return write_verb(c, v->fn);
     enum sp_rc rc = c->dry_run ? life_with_read(json_object_get(c->args, "with"), &c->with, &c->err) : without(c);

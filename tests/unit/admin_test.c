@@ -204,6 +204,8 @@ static void dry_run_changes_nothing(void **state)
         assert_true(json_is_true(json_object_get(answer, "dry_run")));
         json_decref(answer);
     }
+    ask("check.delete", "{\"name\":\"c1\",\"dry_run\":\"true\"}",
+        SP_REFUSAL_BAD_REQUEST); /* neither a rehearsal nor the real thing */
     assert_int_equal(store_version(store), version);
     assert_int_equal(w->core.checks.live, 1);
     text_is("check.list", "c1", "adapter", "exec");
