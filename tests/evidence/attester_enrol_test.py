@@ -8,6 +8,8 @@ import subprocess
 import sys
 import unittest
 
+import yaml
+
 SOURCE = pathlib.Path(os.environ.get("SPICE_SOURCE", pathlib.Path(__file__).resolve().parents[2]))
 sys.path[:0] = [str(SOURCE / "tests/support")]
 from attester_bed import PATIENCE, REASON, Asker  # noqa: E402
@@ -53,6 +55,7 @@ class Enrolment(unittest.TestCase):
         self.assertFalse((self.fleet.prefix / f"twice/keys/{name}.key").exists())
         row = next(k for k in self.fleet.json("key", "list") if k["name"] == name)
         self.assertEqual(row["role"], "attester")
+        sign = {p["name"]: p["sign"] for p in yaml.safe_load((self.prefix / "etc/principals.yaml").read_text())["principals"]}[name]
 
         config = self.prefix / "etc/spice.yaml"
         text = config.read_text()
@@ -68,7 +71,7 @@ class Enrolment(unittest.TestCase):
         for who in ("worker-1", "admin"):
             asker = Asker(self.fleet.prefix, who)
             self.addCleanup(asker.close)
-            asker.principals[name] = {"role": "attester", "nodes": "node1", "sign": row["sign"]}
+            asker.principals[name] = {"role": "attester", "nodes": "node1", "sign": sign}
             self.assertEqual(asker.document(asker.question("node1", "ima")), LOG)
             if who == "worker-1":
                 self.assertEqual(asker.one(asker.question("node1", "enroll"))["code"], REASON["refused"])

@@ -196,6 +196,7 @@ def main():
             wait("both workers pass cmp-1 after RabbitMQ's restart", lambda: workers.both(TRUSTED) == [["cmp-1"], ["cmp-1"]], 90)
             say("bridge and RabbitMQ killed and back")
             states = [json.loads(p.read_text()) for p in folder.glob("spice-filter-control-*.json")]
+            states = [s for s in states if os.path.exists(f"/proc/{s['pid']}")]  # the patient ones' go with the next doubt
             assert len(states) == 2 and all(s["version"] for s in states), states
             workers.end()
             say("both workers ended by themselves")

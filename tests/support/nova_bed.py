@@ -93,11 +93,13 @@ class Database:
         self.processes, self.data, self.socket = processes, pathlib.Path(folder) / "mysql", str(pathlib.Path(folder) / "db.sock")
         self.cache = pathlib.Path(cache) if cache else None
         self.prepared = bool(self.cache and self.cache.is_dir())
+        self.tmp = self.data.with_name("mysql-tmp")  # a server that starts removes the temporary tables of others that share it
+        self.tmp.mkdir()
         if self.prepared:
             shutil.copytree(self.cache, self.data)
             return
         done = subprocess.run(["mariadb-install-db", "--no-defaults", "--user=root", "--auth-root-authentication-method=normal",
-                               f"--datadir={self.data}", "--skip-test-db"], capture_output=True, text=True, timeout=300)
+                               f"--datadir={self.data}", f"--tmpdir={self.tmp}", "--skip-test-db"], capture_output=True, text=True, timeout=300)
         if done.returncode != 0:
             raise Failed("mariadb-install-db: " + done.stderr[-500:])
 
@@ -106,7 +108,7 @@ class Database:
 
     def launch(self):
         self.processes.start("mariadb", [
-            "/usr/sbin/mariadbd", "--no-defaults", "--user=root", f"--datadir={self.data}", f"--socket={self.socket}", "--skip-networking",
+            "/usr/sbin/mariadbd", "--no-defaults", "--user=root", f"--datadir={self.data}", f"--tmpdir={self.tmp}", f"--socket={self.socket}", "--skip-networking",
             "--innodb-flush-log-at-trx-commit=0", "--innodb-doublewrite=0", "--innodb-log-file-size=24M", "--innodb-buffer-pool-size=64M",
             "--performance-schema=OFF", "--max-connections=500", f"--pid-file={self.data}/pid"])
 
