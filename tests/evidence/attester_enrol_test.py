@@ -55,7 +55,8 @@ class Enrolment(unittest.TestCase):
         self.assertFalse((self.fleet.prefix / f"twice/keys/{name}.key").exists())
         row = next(k for k in self.fleet.json("key", "list") if k["name"] == name)
         self.assertEqual(row["role"], "attester")
-        sign = {p["name"]: p["sign"] for p in yaml.safe_load((self.prefix / "etc/principals.yaml").read_text())["principals"]}[name]
+        known = yaml.safe_load((self.prefix / "etc/principals.yaml").read_text())["principals"]
+        sign = next(p["sign"] for p in known if p["name"] == name)
 
         config = self.prefix / "etc/spice.yaml"
         text = config.read_text()
